@@ -1,0 +1,278 @@
+//! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Load data anywhere: from files and APIs, nested or flat, into a database.
+///
+/// The shortest way in: dlt ingest events.jsonl --to duckdb:shop.duckdb --dataset raw
+#[derive(Debug, Parser)]
+#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Switch telemetry off for this machine and this project, then do what the command says
+    #[arg(long, global = true, conflicts_with = "enable_telemetry", help_heading = "Global options")]
+    pub(crate) disable_telemetry: bool,
+    /// Switch telemetry on for this machine and this project, then do what the command says
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) enable_telemetry: bool,
+    /// Print nothing but errors and the data that was asked for
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub(crate) quiet: bool,
+    /// Say more: where each setting came from
+    #[arg(short, long, global = true, conflicts_with = "quiet", action = ArgAction::SetTrue, help_heading = "Global options")]
+    pub(crate) verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Load files into a dataset, in one line
+    Ingest(Ingest),
+    /// Begin a project: write a pipeline file for a source and a destination
+    Init(Init),
+    /// Run the pipeline that a file declares
+    Run(Run),
+    /// Look at a pipeline: what it loaded, when, and how its last run went
+    Pipeline(Pipeline),
+    /// Read a dataset: its tables, their rows, or a query
+    Dataset(Dataset),
+    /// Whether telemetry is on, who decided that, and what is sent
+    Telemetry(Telemetry),
+    /// Receive telemetry of programs that you maintain, and report on it
+    #[command(subcommand)]
+    Tracker(Tracker),
+    /// Print a completion script for a shell
+    #[command(long_about = "Print a completion script for a shell.\n\nFor example, for bash: dlt completions bash > ~/.local/share/bash-completion/completions/dlt")]
+    Completions(Completions),
+}
+
+/// `dlt ingest`.
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// Files, folders or globs; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) to: String,
+    /// Dataset to load into (a schema of the database); made if it is not there
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: String,
+    /// Table to load into [default: named after each file]
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+    /// What to do with rows that the table has already
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) write_disposition: WriteDisposition,
+    /// Columns that identify a row, separated by commas; needed for merge
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) primary_key: Vec<String>,
+    /// Format of the input [default: told by each file's name; for standard input jsonl]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Name under which the load is remembered [default: the dataset's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// Threads that normalize [default: one for each core]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+}
+
+/// `dlt init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Source, as `--list-sources` shows them
+    #[arg(required_unless_present_any = ["list_sources", "list_destinations"])]
+    pub(crate) source: Option<String>,
+    /// Destination, as `--list-destinations` shows them
+    #[arg(required_unless_present_any = ["list_sources", "list_destinations"])]
+    pub(crate) destination: Option<String>,
+    /// List the sources that there are
+    #[arg(short = 'l', long, exclusive = true)]
+    pub(crate) list_sources: bool,
+    /// List the destinations that there are
+    #[arg(long, exclusive = true)]
+    pub(crate) list_destinations: bool,
+}
+
+/// `dlt run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Pipeline file [default: the one *_pipeline.toml of this folder]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `dlt pipeline`.
+#[derive(Debug, Args)]
+pub(crate) struct Pipeline {
+    /// Name of the pipeline; without it all are listed
+    pub(crate) name: Option<String>,
+    /// What to show
+    #[arg(value_enum, default_value_t)]
+    pub(crate) operation: Operation,
+    /// List the pipelines of this machine
+    #[arg(short, long, conflicts_with = "name")]
+    pub(crate) list: bool,
+}
+
+/// What `dlt pipeline` shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Operation {
+    /// Dataset, destination, tables and pending work
+    #[default]
+    Info,
+    /// Steps of the last run: time, rows, outcome
+    Trace,
+}
+
+/// `dlt dataset`.
+#[derive(Debug, Args)]
+pub(crate) struct Dataset {
+    /// Dataset of a pipeline that ran on this machine, or of `--from`
+    pub(crate) name: String,
+    /// Table whose rows to print; without it the tables are listed
+    #[arg(conflicts_with = "sql")]
+    pub(crate) table: Option<String>,
+    /// Query to run; names of tables mean those of the dataset
+    #[arg(long, value_name = "QUERY")]
+    pub(crate) sql: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Output,
+    /// Rows to print at most, 0 for all [default: 20 of a table, all of a query]
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) limit: Option<u64>,
+    /// Where the dataset is, if no pipeline of this machine loaded it: `duckdb:FILE`
+    #[arg(long, value_name = "DESTINATION")]
+    pub(crate) from: Option<String>,
+}
+
+/// `dlt telemetry`.
+#[derive(Debug, Args)]
+pub(crate) struct Telemetry {
+    #[command(subcommand)]
+    pub(crate) operation: Option<TelemetryOperation>,
+}
+
+/// What `dlt telemetry` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TelemetryOperation {
+    /// Print the bytes of the events that wait to be sent, or of an example; sends nothing
+    Show {
+        /// Name of an event, as `dlt telemetry contract` lists them
+        event: Option<String>,
+    },
+    /// List what was sent, and what was answered
+    Log,
+    /// Check that nobody changed the list of what was sent
+    Verify,
+    /// Print every event and every field that can be sent
+    Contract,
+    /// Draw a new random id for this machine
+    ResetId,
+    /// Ask the tracker to delete what it has of this machine
+    Forget,
+}
+
+/// `dlt tracker`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tracker {
+    /// Receive events over HTTP and load them into DIR/tracker.duckdb
+    Serve {
+        /// Address to listen on; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Folder that keeps everything
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Print who uses what, and how it goes; works beside a running server
+    Report {
+        /// Folder of the tracker
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Recount from disk: every event that was accepted is accounted for
+    Check {
+        /// Folder of the tracker
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+/// `dlt completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What a load does with rows that the table holds already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WriteDisposition {
+    /// Keep them and add the new ones
+    #[default]
+    Append,
+    /// Put the new ones in their place
+    Replace,
+    /// Keep them and add those whose primary key is new
+    Merge,
+}
+
+/// Format of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One JSON value a line
+    Jsonl,
+    /// One JSON value, or a list of them
+    Json,
+    /// Comma-separated values with a header
+    Csv,
+    /// Parquet
+    Parquet,
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    #[default]
+    Table,
+    /// With a header, for other programs
+    Csv,
+    /// One JSON object a line, for other programs
+    Json,
+}
+
+/// How the report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object, for other programs
+    Json,
+}

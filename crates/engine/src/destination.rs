@@ -1,0 +1,178 @@
+//! Where data goes: the contract between the engine and a destination.
+//!
+//! A load is one [`Transaction`]. In this order: [`Destination::connect`], [`Connection::stored`] (always, before anything
+//! is extracted), [`Connection::is_loaded`] (for a package taken up again), [`Connection::begin`], then
+//! [`Transaction::evolve`] once, [`Transaction::insert`] for each table once, [`Transaction::commit`] once. A transaction that is
+//! dropped leaves no trace. After `commit` returned `Ok`, rows, schema, state and load record are durable together, and
+//! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
+//! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
+
+use crate::error::Result;
+use crate::schema::{Schema, Table};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A place that datasets can be loaded into.
+pub trait Destination: Send + Sync {
+    /// What it is: `duckdb`.
+    fn type_name(&self) -> &str;
+
+    /// Name that the user gave it, else the type.
+    fn name(&self) -> &str {
+        self.type_name()
+    }
+
+    /// Type as it is written into stored states: the module path that other readers of the contract look up.
+    fn stored_type(&self) -> String {
+        format!("dlt.destinations.{}", self.type_name())
+    }
+
+    /// Digest of what tells this place from others of its type (a host name); empty where there is nothing of the kind.
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
+    /// Where it is, for a person, without secrets: `duckdb:///path/to/shop.duckdb`.
+    fn location(&self) -> String;
+
+    /// What it can take.
+    fn limits(&self) -> Limits;
+
+    /// Opens it for one dataset; nothing is created until a load is committed (the file of an embedded database may be).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::DestinationBusy`] if another process holds it, [`crate::ErrorKind::Destination`] if it cannot
+    /// be reached or opened.
+    fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>>;
+}
+
+/// Whether a connection may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reads only; a database that is not there is an error and is not made.
+    Read,
+    /// Reads and writes; an embedded database is made if it is not there.
+    Write,
+}
+
+/// What a destination can take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Characters of a table or column name.
+    pub max_identifier_length: usize,
+}
+
+/// An open dataset.
+pub trait Connection: Send {
+    /// What a pipeline left here: its newest state whose load completed, and the newest version of the schema. Both are
+    /// `None` in a dataset that is not there.
+    ///
+    /// # Errors
+    /// If the destination fails, or what is stored cannot be understood.
+    fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored>;
+
+    /// Whether the load was committed.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    fn is_loaded(&mut self, load_id: &str) -> Result<bool>;
+
+    /// Begins the load.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    fn begin<'a>(&'a mut self) -> Result<Box<dyn Transaction + 'a>>;
+
+    /// Tables of the dataset in order of creation, those of the contract included.
+    ///
+    /// # Errors
+    /// If the destination fails, or there is no such dataset.
+    fn tables(&mut self) -> Result<Vec<String>>;
+
+    /// Runs a query of the user, whose unqualified names mean tables of the dataset; `on_batch` gets the result piece by
+    /// piece, at least once, and an error of it ends the query.
+    ///
+    /// # Errors
+    /// What the destination says of the query, or what `on_batch` returned.
+    fn query(&mut self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()>;
+
+    /// Quotes a name for use in a query.
+    fn quote(&self, identifier: &str) -> String;
+}
+
+/// What a pipeline left in a dataset.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// JSON of the newest version of the schema.
+    pub schema: Option<String>,
+    /// The `state` column of the newest state.
+    pub state: Option<String>,
+}
+
+/// One load.
+pub trait Transaction {
+    /// Makes dataset, tables and columns that `schema` has and the destination lacks; deletes the rows of `truncate`
+    /// (tables whose disposition is replace, nested ones included). Columns are only ever added.
+    ///
+    /// # Errors
+    /// If the destination fails, or a column exists there with another type.
+    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()>;
+
+    /// Adds the rows of all job files of one table and returns how many rows were added. A file is Parquet; it may lack
+    /// columns that the table has. With [`InsertMode::NewKeys`] rows whose `_dlt_id` is in the table already, or came
+    /// before in the same files, are left out.
+    ///
+    /// # Errors
+    /// If the destination fails or refuses a value.
+    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode) -> Result<u64>;
+
+    /// Writes the load record, the schema if its version is new, and the state if there is one, and commits everything.
+    ///
+    /// # Errors
+    /// If the destination fails; the load may then have been committed or not, which `is_loaded` tells.
+    fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()>;
+}
+
+/// Which rows an insert takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InsertMode {
+    /// All.
+    All,
+    /// Those whose `_dlt_id` is new.
+    NewKeys,
+}
+
+/// What is stored beside the rows of a load.
+#[derive(Debug)]
+pub struct LoadRecord<'a> {
+    /// Id of the load.
+    pub load_id: &'a str,
+    /// Schema that the load used.
+    pub schema: &'a Schema,
+    /// The pipeline's state, if it changed.
+    pub state: Option<&'a StateRecord>,
+}
+
+/// A row of `_dlt_pipeline_state`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct StateRecord {
+    /// Number of the state.
+    pub version: u64,
+    /// Version of its form.
+    pub engine_version: u64,
+    /// Pipeline that it belongs to.
+    pub pipeline_name: String,
+    /// Compressed JSON.
+    pub state: String,
+    /// Microseconds since 1970, UTC.
+    pub created_at_micros: i64,
+    /// Digest of the state.
+    pub version_hash: String,
+    /// Id of the row.
+    pub row_id: String,
+}
+
+/// A value as JSON, for callers of [`Connection::query`] that want rows.
+pub type Row = serde_json::Map<String, Value>;

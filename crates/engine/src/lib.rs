@@ -1,0 +1,27 @@
+//! The engine of dlt: extract, normalize, load.
+//!
+//! # The path of a row
+//!
+//! ```text
+//! Source ── chunks ──► extract ──► normalize (a worker a core) ──► job files ──► load (one transaction) ──► Destination
+//!  files, APIs,         what cannot     JSON → typed columns,        Parquet in     rows, schema, state,
+//!  iterators            be read again   nested lists → tables,       the load       load record: all or
+//!                       is kept as it   schema grows                 package        nothing
+//!                       came
+//! ```
+//!
+//! A run makes a load package, a folder on disk in which each step leaves what the next one needs; a run that was killed
+//! is taken up from there by the next . The engine knows nothing of command lines, HTTP or telemetry:
+//! what happens is told to an an observer.
+
+pub mod destination;
+pub mod digest;
+mod error;
+pub mod naming;
+pub mod schema;
+pub mod source;
+pub mod value;
+
+pub use destination::Destination;
+pub use error::{Error, ErrorKind, Location, Result};
+pub use source::Source;

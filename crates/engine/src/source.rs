@@ -1,0 +1,131 @@
+//! Where data comes from: the contract between the engine and a source.
+
+use crate::error::Result;
+use crate::schema::{Column, WriteDisposition};
+use arrow::record_batch::RecordBatch;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// Something that data can be extracted from.
+///
+/// The engine calls [`Source::resources`] once a run, then reads the resources one after the other, each to its end, on
+/// one thread. A source that wants to fetch in parallel does so behind its readers. A source never interprets values: it
+/// hands over JSON as bytes or Arrow as Arrow, and naming, typing and nesting are the engine's.
+pub trait Source: Send {
+    /// Name of the schema that the tables belong to: letters, digits and `_`, at most 64 characters.
+    fn name(&self) -> &str;
+
+    /// What this source reads, for a person and for recognising that a killed run and its successor are the same call:
+    /// paths, table, options. Never a secret.
+    fn identity(&self) -> String;
+
+    /// Whether reading again gives the same rows (files). What cannot be read again (standard input, an API, rows in
+    /// memory) is first written to the load package as it comes, so that a killed run can go on from there.
+    fn is_replayable(&self) -> bool;
+
+    /// Opens the resources. `state` is what the source put there in the last run that was committed; what it holds when
+    /// the last reader has ended is committed with this run's rows, in one transaction.
+    ///
+    /// # Errors
+    /// If something that can be checked early is wrong: a file that is missing, credentials that are refused.
+    fn resources(&mut self, state: &SourceState) -> Result<Vec<Resource>>;
+}
+
+/// A source's memory between runs: a JSON object, stored in the destination with the rows it speaks of.
+#[derive(Clone, Debug, Default)]
+pub struct SourceState(Arc<std::sync::Mutex<Map<String, Value>>>);
+
+impl SourceState {
+    /// A state with this content.
+    pub fn new(content: Map<String, Value>) -> Self {
+        Self(Arc::new(std::sync::Mutex::new(content)))
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Sets `key`; committed with this run.
+    pub fn set(&self, key: &str, value: impl Into<Value>) {
+        self.lock().insert(key.to_owned(), value.into());
+    }
+
+    /// Everything.
+    pub fn snapshot(&self) -> Map<String, Value> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Map<String, Value>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One stream of items, which becomes a root table and the tables nested in it.
+pub struct Resource {
+    /// Name as the source calls it; the table is named after it unless `hints` say otherwise.
+    pub name: String,
+    /// How the table is to be written.
+    pub hints: TableHints,
+    /// Where the items come from.
+    pub reader: Box<dyn Reader>,
+}
+
+impl Resource {
+    /// A resource that appends to a table of its name.
+    pub fn new(name: impl Into<String>, reader: impl Reader + 'static) -> Self {
+        Self { name: name.into(), hints: TableHints::default(), reader: Box::new(reader) }
+    }
+
+    /// Sets the hints.
+    #[must_use]
+    pub fn with_hints(mut self, hints: TableHints) -> Self {
+        self.hints = hints;
+        self
+    }
+}
+
+/// What a source says about a table beforehand.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct TableHints {
+    /// Table name, if not the resource's.
+    pub table: Option<String>,
+    /// Default: append.
+    pub disposition: WriteDisposition,
+    /// Names of the columns that identify a row, as in the data. Needed for [`WriteDisposition::Merge`].
+    pub primary_key: Vec<String>,
+    /// Levels of nesting that are split into columns and tables; deeper data stays JSON. Default: all.
+    pub max_nesting: Option<u32>,
+    /// Columns whose type is given and not inferred (names as in the data).
+    pub columns: Vec<Column>,
+}
+
+/// Reads one resource.
+pub trait Reader: Send {
+    /// The next piece, or `None` at the end, after which it is not called again. Pieces of 1 to 16 MiB keep all cores
+    /// busy with bounded memory; a piece is in memory as a whole.
+    ///
+    /// # Errors
+    /// If the input cannot be read on; the run then fails and nothing of it is kept.
+    fn next_chunk(&mut self) -> Result<Option<Chunk>>;
+}
+
+/// A piece of a resource.
+#[derive(Debug)]
+pub enum Chunk {
+    /// JSON values as text.
+    Json(JsonChunk),
+    /// Rows in columns.
+    Arrow(RecordBatch),
+}
+
+/// JSON values one after the other, separated by white space (JSON Lines are), none cut at either end.
+#[derive(Debug)]
+pub struct JsonChunk {
+    /// The text. It need not be valid: the engine reports what is not, with its line.
+    pub bytes: Vec<u8>,
+    /// Name of the input, for messages: a path as the user gave it, or `<stdin>`.
+    pub input: Arc<str>,
+    /// Number of the line that `bytes` begins in, from 1.
+    pub first_line: u64,
+}

@@ -1,0 +1,56 @@
+//! Every limit there is, each with its reason.
+
+use std::time::Duration;
+
+/// The limits that a host runs under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Events in the spool: months of one person's use, so that a long time offline loses nothing. 500.
+    pub max_events: usize,
+    /// Bytes in the spool: 500 events of the usual 700 bytes fit, and reading it all takes well under a millisecond.
+    /// 512 KiB.
+    pub max_spool_bytes: u64,
+    /// Bytes in one event: what trackers accept, Segment's limit. 32 KiB.
+    pub max_event_bytes: usize,
+    /// Age at which an event that could not be sent says nothing any more. 30 days.
+    pub max_age: Duration,
+    /// Bytes of receipts before the older half is put aside, one file deep. 1 MiB.
+    pub max_receipt_bytes: u64,
+    /// How long a recording waits for other processes that write at the same moment. 5 ms.
+    pub lock_wait: Duration,
+    /// The whole of one request: name, connection, TLS, question, answer. Slow mobile networks need 3 s. 4 s.
+    pub request_timeout: Duration,
+    /// The life of a detached sender; then it ends itself, whatever it is doing. 10 s.
+    pub sender_life: Duration,
+    /// How long a flush in place may hold up the host, for CI and containers. 1 s.
+    pub in_place_budget: Duration,
+    /// How long a host in thread mode waits at exit. 200 ms.
+    pub thread_budget: Duration,
+    /// The wait after a first failure; doubles with each. 2 s.
+    pub first_pause: Duration,
+    /// The longest wait after failures. 30 min.
+    pub longest_pause: Duration,
+    /// The longest wait that a tracker may ask for; a day, so that a wrong number does not silence a machine for good.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            max_events: 500,
+            max_spool_bytes: 512 * 1024,
+            max_event_bytes: 32 * 1024,
+            max_age: Duration::from_secs(30 * 86_400),
+            max_receipt_bytes: 1024 * 1024,
+            lock_wait: Duration::from_millis(5),
+            request_timeout: Duration::from_secs(4),
+            sender_life: Duration::from_secs(10),
+            in_place_budget: Duration::from_secs(1),
+            thread_budget: Duration::from_millis(200),
+            first_pause: Duration::from_secs(2),
+            longest_pause: Duration::from_secs(30 * 60),
+            longest_retry_after: Duration::from_secs(86_400),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The tracker.
+
+mod journal;

@@ -1,2 +1,64 @@
-//! To be written.
-fn main() {}
+//! The chores of this repository, in Rust, so that they need nothing but cargo: `cargo xtask help`.
+//!
+//! Each chore does the set-up that it needs (the DuckDB library, a test runner, a Python environment), so that a
+//! fresh clone is one command away from a running demo or a passing test suite.
+#![expect(clippy::print_stdout, reason = "a chore speaks to the person at the terminal, and has no other output")]
+
+mod binary;
+mod duckdb;
+mod machine;
+mod process;
+mod tidy;
+mod tiers;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use workspace::Workspace;
+
+const HELP: &str = "\
+cargo xtask CHORE
+
+  setup              put the DuckDB library into .duckdb/ and install the tools that the tests use
+  duckdb             only the DuckDB library
+  build [--bundled]  target/release/dlt, a binary that runs from any folder; --bundled compiles DuckDB
+                     into it from its C++ sources (about 25 minutes on two cores)
+  lint               formatting, tidy, clippy
+  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
+  tidy               which crate may depend on which, and what no file may contain
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    let workspace = Workspace::locate();
+    match words {
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        ["setup"] => {
+            duckdb::ensure(&workspace)?;
+            machine::ensure_test_tools()
+        }
+        ["duckdb"] => duckdb::ensure(&workspace),
+        ["build"] => binary::build(&workspace).map(|_| ()),
+        ["build", "--bundled"] | ["dist"] => binary::build_bundled(&workspace).map(|_| ()),
+        ["lint"] => tiers::run(&workspace, &["lint"]),
+        ["test", tiers @ ..] => tiers::run(&workspace, tiers),
+        ["tidy"] => tidy::run(&workspace),
+        other => bail!("no such chore: {}\n\n{HELP}", other.join(" ")),
+    }
+}

@@ -1,0 +1,84 @@
+//! The test tiers, cheapest first. One build of the whole workspace serves them all: choosing packages for cargo
+//! would choose other features too, and compile the heavy dependencies anew for each tier.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{binary, duckdb, machine, process, tidy};
+
+struct Tier {
+    name: &'static str,
+    run: fn(&Workspace) -> Result<()>,
+}
+
+const TIERS: [Tier; 5] = [
+    Tier { name: "lint", run: lint },
+    Tier { name: "unit", run: unit },
+    Tier { name: "crates", run: crates },
+    Tier { name: "docs", run: docs },
+    Tier { name: "e2e", run: e2e },
+];
+
+/// Runs the named tiers, or all of them, in their order; the first that fails ends the run.
+pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| TIERS.iter().all(|tier| tier.name != **name)) {
+        let known: Vec<&str> = TIERS.iter().map(|tier| tier.name).collect();
+        bail!("no such tier: {unknown} (there are {})", known.join(", "));
+    }
+    duckdb::ensure(workspace)?;
+    machine::ensure_test_tools()?;
+    let start = Instant::now();
+    let mut times = Vec::new();
+    for tier in TIERS.iter().filter(|tier| names.is_empty() || names.contains(&tier.name)) {
+        println!("\n== {} ==", tier.name);
+        let begun = Instant::now();
+        (tier.run)(workspace)?;
+        times.push(format!("{} {}", tier.name, process::since(begun)));
+    }
+    println!("\n== passed: {} (in all {}) ==", times.join(", "), process::since(start));
+    Ok(())
+}
+
+fn lint(workspace: &Workspace) -> Result<()> {
+    process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))?;
+    tidy::run(workspace)?;
+    process::run(workspace.cargo().args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
+
+/// What needs no service, no library and no network.
+fn unit(workspace: &Workspace) -> Result<()> {
+    nextest(workspace, "package(dlt-telemetry) + package(dlt-engine) + package(dlt-sources) + package(xtask)")
+}
+
+/// What links DuckDB or listens on a socket.
+fn crates(workspace: &Workspace) -> Result<()> {
+    nextest(
+        workspace,
+        "package(dlt-destination-duckdb) + package(dlt) + package(dlt-tracker) + package(dlt-cli) + package(dlt-testkit)",
+    )
+}
+
+/// The examples in the documentation, which the test runner does not know of.
+fn docs(workspace: &Workspace) -> Result<()> {
+    process::run(workspace.cargo().args(["test", "--doc", "--workspace", "--locked"]))
+}
+
+/// The built program beside real Python dlt, killed and run again.
+fn e2e(workspace: &Workspace) -> Result<()> {
+    binary::build(workspace)?;
+    nextest(workspace, "package(dlt-e2e)")
+}
+
+fn nextest(workspace: &Workspace, filter: &str) -> Result<()> {
+    process::run(workspace.cargo().args(["nextest", "run", "--workspace", "--locked", "--filterset", filter]))
+}

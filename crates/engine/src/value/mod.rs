@@ -1,1 +1,111 @@
 //! Scalar values of the data: which type they show, and how they fit into a column of another type.
+//!
+//! Everything here is a pure function of its arguments. A column keeps the type of the first value that was seen in it;
+//! a later value of another type is either expressed in that type ([`coerce`]) or refused, in which case the caller
+//! stores it in a variant column beside it.
+
+mod calendar;
+mod convert;
+mod moment;
+mod number;
+mod slashed;
+
+pub use number::python_float_text;
+
+use crate::schema::{Column, DataType};
+use moment::Moment;
+use std::borrow::Cow;
+
+/// A value of a cell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// True or false.
+    Bool(bool),
+    /// Integer.
+    Int(i64),
+    /// Floating point.
+    Double(f64),
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Compact JSON text of a nested value that is kept whole.
+    Json(Cow<'a, str>),
+    /// Microseconds since 1970-01-01T00:00:00 UTC.
+    Timestamp(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// Unscaled digits, in the scale of the column that the value is in.
+    Decimal(i128),
+    /// Bytes.
+    Binary(Cow<'a, [u8]>),
+}
+
+impl Scalar<'_> {
+    /// The type of the value itself: text is text, whatever it spells.
+    #[inline]
+    pub fn own_type(&self) -> DataType {
+        match self {
+            Self::Bool(_) => DataType::Bool,
+            Self::Int(_) => DataType::Bigint,
+            Self::Double(_) => DataType::Double,
+            Self::Text(_) => DataType::Text,
+            Self::Json(_) => DataType::Json,
+            Self::Timestamp(_) => DataType::Timestamp,
+            Self::Date(_) => DataType::Date,
+            Self::Time(_) => DataType::Time,
+            Self::Decimal(_) => DataType::Decimal,
+            Self::Binary(_) => DataType::Binary,
+        }
+    }
+}
+
+/// The type of the column that a first value makes: its own, or `timestamp` for a text that spells a date and a time.
+#[inline]
+pub fn infer(value: &Scalar<'_>) -> DataType {
+    match value {
+        Scalar::Text(text) if parse_iso_timestamp(text).is_some() => DataType::Timestamp,
+        other => other.own_type(),
+    }
+}
+
+/// Reads a text that spells a date with a time of day, in microseconds since 1970 UTC; without an offset it is UTC.
+///
+/// `None` for everything else: a date or a time alone, a duration, an interval, a moment that does not exist or lies
+/// outside of the years 1 to 9999 in UTC, an offset of a day or more.
+///
+/// Texts that do not begin like a year are refused after four bytes, and the usual forms are read without a detour.
+#[inline]
+pub fn parse_iso_timestamp(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    // The shortest that there is: a year, an hour and a minute of one digit each with a colon between.
+    if bytes.len() < 7 || !bytes[..4].iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    moment::usual_form(bytes).or_else(|| match moment::parse(text) {
+        Some(Moment::DateTime(micros)) => Some(micros),
+        _ => None,
+    })
+}
+
+/// Expresses a value in the type of a column. A column without a type takes every value as it is.
+///
+/// # Errors
+/// Gives the value back when the column cannot hold it: there is no way from its type to the column's, the text does not
+/// spell such a value, or it is out of range.
+#[inline]
+pub fn coerce<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
+    match (column.data_type, &value) {
+        (None, _) => Ok(value),
+        (Some(to), _) if to == value.own_type() => Ok(value),
+        // Every row of a column of moments comes as text.
+        (Some(DataType::Timestamp), Scalar::Text(text)) => match parse_iso_timestamp(text) {
+            Some(micros) => Ok(Scalar::Timestamp(micros)),
+            None => convert::text_to_timestamp(text).map(Scalar::Timestamp).ok_or(value),
+        },
+        (Some(to), _) => convert::convert(value, to, column),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Numbers: reading them from text, fitting them into fixed-point columns, writing them.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+/// The longest decimal notation that is read as an integer; longer ones are not numbers that anybody meant.
+const MAX_INTEGER_DIGITS: usize = 4300;
+
+/// The shortest text that gives the same number again, as Python writes it: `2.0`, `0.1`, `1e+16`, `1e-05`, `nan`, `inf`.
+pub fn python_float_text(v: f64) -> String {
+    if v.is_nan() {
+        return "nan".to_owned();
+    }
+    if v.is_infinite() {
+        return if v > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let scientific = shortest(v);
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..16).contains(&exponent) {
+        return plain(mantissa, exponent);
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+/// The shortest digits in scientific notation; of two that are equally near, those that end in an even one.
+fn shortest(v: f64) -> String {
+    let text = format!("{v:e}");
+    let digits = text.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    // With fewer digits there is only one nearest.
+    if digits >= 15 {
+        let exact = format!("{v:.*e}", digits - 1);
+        if exact.parse() == Ok(v) {
+            return exact;
+        }
+    }
+    text
+}
+
+/// Digits with the point where the exponent puts it, and at least one decimal.
+fn plain(mantissa: &str, exponent: i32) -> String {
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |mantissa| ("-", mantissa));
+    let mut digits = mantissa.replace('.', "");
+    if exponent < 0 {
+        let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
+        return format!("{sign}0.{zeros}{digits}");
+    }
+    let whole = exponent as usize + 1;
+    while digits.len() <= whole {
+        digits.push('0');
+    }
+    digits.insert(whole, '.');
+    format!("{sign}{digits}")
+}
+
+/// The text without white space around it. More counts as such than Unicode says: the four separators of ASCII.
+pub(super) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
+}
+
+/// Reads an integer in decimal notation, or in hexadecimal after `0x`.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    let text = trimmed(text);
+    let (is_negative, digits, radix) = match text.strip_prefix("0x") {
+        Some(hex) => {
+            let (is_negative, digits) = hexadecimal(hex)?;
+            (is_negative, digits, 16)
+        }
+        None => {
+            let (is_negative, digits) = signed(text);
+            (is_negative, without_underscores(digits, u8::is_ascii_digit)?, 10)
+        }
+    };
+    let is_too_long = radix == 10 && digits.len() > MAX_INTEGER_DIGITS;
+    if is_too_long || digits.is_empty() || !digits.bytes().all(|digit| char::from(digit).is_digit(radix)) {
+        return None;
+    }
+    let magnitude = i128::from_str_radix(&digits, radix).ok()?;
+    i64::try_from(if is_negative { -magnitude } else { magnitude }).ok()
+}
+
+/// Sign and digits of what follows `0x`: the notation of a hexadecimal integer, which may have a sign, white space around
+/// it and the prefix once more.
+fn hexadecimal(text: &str) -> Option<(bool, Cow<'_, str>)> {
+    let (is_negative, digits) = signed(trimmed(text));
+    // An underscore may follow the prefix as if that were a digit.
+    let digits = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        Some(digits) => digits.strip_prefix('_').unwrap_or(digits),
+        None => digits,
+    };
+    let digits = without_underscores(digits, u8::is_ascii_hexdigit)?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_number.then_some((is_negative, digits))
+}
+
+fn signed(text: &str) -> (bool, &str) {
+    match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    }
+}
+
+/// The text without the underscores that stand between two digits; `None` if there are others.
+fn without_underscores(text: &str, is_digit: fn(&u8) -> bool) -> Option<Cow<'_, str>> {
+    let bytes = text.as_bytes();
+    if !bytes.contains(&b'_') {
+        return Some(Cow::Borrowed(text));
+    }
+    let is_digit_at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(is_digit);
+    let are_between_digits = (0..bytes.len())
+        .filter(|at| bytes[*at] == b'_')
+        .all(|at| is_digit_at(at.checked_sub(1)) && is_digit_at(at.checked_add(1)));
+    are_between_digits.then(|| Cow::Owned(text.replace('_', "")))
+}
+
+/// Reads a floating-point number, or an integer in hexadecimal after `0x`. `nan` and `inf` are numbers too.
+pub(super) fn double(text: &str) -> Option<f64> {
+    let text = trimmed(text);
+    match text.strip_prefix("0x") {
+        Some(hex) => {
+            let (is_negative, digits) = hexadecimal(hex)?;
+            let magnitude = hexadecimal_double(&digits);
+            magnitude.is_finite().then_some(if is_negative { 0.0 - magnitude } else { magnitude })
+        }
+        None => plain_double(text),
+    }
+}
+
+/// The same without the hexadecimal notation. In a text that is ASCII, the four separators are no white space.
+pub(super) fn plain_double(text: &str) -> Option<f64> {
+    let text = if text.is_ascii() { text.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']) } else { trimmed(text) };
+    without_underscores(text, u8::is_ascii_digit)?.parse().ok()
+}
+
+/// The number nearest to a hexadecimal integer, however long.
+fn hexadecimal_double(digits: &str) -> f64 {
+    let digits = digits.trim_start_matches('0');
+    let (head, tail) = digits.split_at(digits.len().min(30));
+    let mut value = u128::from_str_radix(head, 16).unwrap_or(0);
+    if tail.bytes().any(|digit| digit != b'0') {
+        // Far below the last bit that is kept: it only says to which side a tie goes.
+        value |= 1;
+    }
+    if tail.len() > 256 {
+        return f64::INFINITY;
+    }
+    value as f64 * 2f64.powi(4 * tail.len() as i32)
+}
+
+/// The integer that a floating-point number is.
+pub(super) fn integral(v: f64) -> Option<i64> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    (v.fract() == 0.0 && (-LIMIT..LIMIT).contains(&v)).then_some(v as i64)
+}
+
+/// A decimal of so many digits, so many of them after the point.
+#[derive(Clone, Copy)]
+pub(super) struct Fixed {
+    pub(super) digits: u8,
+    pub(super) decimals: i8,
+}
+
+impl Fixed {
+    /// An integer as unscaled digits.
+    pub(super) fn of_integer(self, v: i128) -> Option<i128> {
+        self.checked(match self.decimals.cmp(&0) {
+            Ordering::Less => return self.of_text(&v.to_string()),
+            Ordering::Equal => v,
+            Ordering::Greater => v.checked_mul(power_of_ten(u32::from(self.decimals.unsigned_abs()))?)?,
+        })
+    }
+
+    /// A number in decimal notation, with or without exponent, or in hexadecimal after `0x`, as unscaled digits. Decimals
+    /// that there is no room for are rounded, halves away from zero.
+    pub(super) fn of_text(self, text: &str) -> Option<i128> {
+        let text = trimmed(text);
+        if let Some(hex) = text.strip_prefix("0x") {
+            let (is_negative, digits) = hexadecimal(hex)?;
+            let magnitude = i128::from_str_radix(&digits, 16).ok()?;
+            return self.of_integer(if is_negative { -magnitude } else { magnitude });
+        }
+        // Underscores mean nothing here, wherever they stand.
+        let text = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
+        let (is_negative, rest) = signed(&text);
+        let (mantissa, exponent) = match rest.find(['e', 'E']) {
+            Some(at) => (&rest[..at], exponent(&rest[at + 1..])?),
+            None => (rest, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let is_number = whole.len() + fraction.len() > 0
+            && whole.bytes().chain(fraction.bytes()).all(|digit| digit.is_ascii_digit());
+        if !is_number {
+            return None;
+        }
+        let first = whole.bytes().chain(fraction.bytes()).position(|digit| digit != b'0');
+        let Some(leading_zeros) = first else {
+            return Some(0);
+        };
+        // So many significant digits are kept; fewer than none if all of them are too small to see.
+        let kept = whole.len() as i64 + exponent + i64::from(self.decimals) - leading_zeros as i64;
+        let kept = match usize::try_from(kept) {
+            Ok(kept) if kept <= 39 => kept,
+            Ok(_) => return None,
+            Err(_) => return Some(0),
+        };
+        let mut significant =
+            whole.bytes().chain(fraction.bytes()).skip(leading_zeros).map(|digit| i128::from(digit - b'0'));
+        let mut magnitude: i128 = 0;
+        for _ in 0..kept {
+            magnitude = magnitude.checked_mul(10)?.checked_add(significant.next().unwrap_or(0))?;
+        }
+        if significant.next().is_some_and(|digit| digit >= 5) {
+            magnitude = magnitude.checked_add(1)?;
+        }
+        self.checked(if is_negative { -magnitude } else { magnitude })
+    }
+
+    fn checked(self, unscaled: i128) -> Option<i128> {
+        let limit = power_of_ten(u32::from(self.digits)).map_or(u128::MAX, i128::unsigned_abs);
+        (unscaled.unsigned_abs() < limit).then_some(unscaled)
+    }
+}
+
+fn power_of_ten(exponent: u32) -> Option<i128> {
+    10i128.checked_pow(exponent)
+}
+
+/// An exponent, held within bounds that leave room to calculate with it.
+fn exponent(text: &str) -> Option<i64> {
+    const BOUND: i64 = 1_000_000_000_000_000_000;
+    let (is_negative, digits) = signed(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let magnitude = digits.parse::<i64>().unwrap_or(BOUND).min(BOUND);
+    (magnitude < BOUND).then_some(if is_negative { -magnitude } else { magnitude })
+}

@@ -18,9 +18,8 @@ pub fn dlt_binary() -> Result<PathBuf> {
             let test = env::current_exe().context("the running test has no path")?;
             // target/PROFILE/deps/main-HASH → target/PROFILE/dlt
             let profile = test.parent().and_then(|deps| deps.parent());
-            let profile = profile.with_context(|| {
-                format!("{} is not in a target folder; set DLT_BIN", test.display())
-            })?;
+            let profile =
+                profile.with_context(|| format!("{} is not in a target folder; set DLT_BIN", test.display()))?;
             profile.join("dlt")
         }
     };

@@ -26,11 +26,7 @@ pub struct Invocation {
 impl Invocation {
     /// Wraps a command whose environment and folder are already set.
     pub fn new(command: Command) -> Self {
-        Self {
-            command,
-            stdin: Vec::new(),
-            limit: DEFAULT_LIMIT,
-        }
+        Self { command, stdin: Vec::new(), limit: DEFAULT_LIMIT }
     }
 
     /// One more argument.
@@ -88,15 +84,8 @@ impl Invocation {
     /// When it can't be started.
     pub fn spawn(mut self) -> Result<Running> {
         let shown = format!("{:?}", self.command);
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0);
-        let mut child = self
-            .command
-            .spawn()
-            .with_context(|| format!("could not start {shown}"))?;
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = self.command.spawn().with_context(|| format!("could not start {shown}"))?;
         let stdin = std::mem::take(&mut self.stdin);
         if let Some(mut pipe) = child.stdin.take() {
             // A child that exits without reading closes the pipe: not our concern.
@@ -104,14 +93,7 @@ impl Invocation {
         }
         let stdout = child.stdout.take().map(read_all);
         let stderr = child.stderr.take().map(read_all);
-        Ok(Running {
-            shown,
-            child,
-            stdout,
-            stderr,
-            limit: self.limit,
-            started: Instant::now(),
-        })
+        Ok(Running { shown, child, stdout, stderr, limit: self.limit, started: Instant::now() })
     }
 
     /// Runs the command to its end.

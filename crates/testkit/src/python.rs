@@ -40,8 +40,7 @@ impl PythonDlt {
         let parent = folder.parent().context("the environment needs a folder above it")?;
         fs::create_dir_all(parent)?;
         let lock_path = folder.with_extension("lock");
-        let lock = File::create(&lock_path)
-            .with_context(|| format!("could not make {}", lock_path.display()))?;
+        let lock = File::create(&lock_path).with_context(|| format!("could not make {}", lock_path.display()))?;
         lock.lock()?;
         if !is_complete() {
             make(&folder)?;
@@ -74,8 +73,7 @@ fn venv_folder() -> Result<PathBuf> {
     }
     let cache = match env::var_os("XDG_CACHE_HOME") {
         Some(cache) => PathBuf::from(cache),
-        None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?)
-            .join(".cache"),
+        None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
     };
     Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0"))
 }
@@ -83,10 +81,8 @@ fn venv_folder() -> Result<PathBuf> {
 fn make(folder: &Path) -> Result<()> {
     let python = env::var_os("DLT_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     // The scripts in an environment name its path, so it is made in place; `--clear` sweeps up a half-made one.
-    run(Command::new(&python)
-        .args(["-m", "venv", "--clear"])
-        .arg(folder))
-    .context("hint: Python 3 with venv is needed (on Debian: apt-get install python3-venv)")?;
+    run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(folder))
+        .context("hint: Python 3 with venv is needed (on Debian: apt-get install python3-venv)")?;
     run(Command::new(folder.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(REQUIREMENTS))
@@ -94,9 +90,7 @@ fn make(folder: &Path) -> Result<()> {
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("could not start {command:?}"))?;
+    let output = command.output().with_context(|| format!("could not start {command:?}"))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         bail!("{command:?} failed\n{stderr}");

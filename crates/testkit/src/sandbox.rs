@@ -30,14 +30,9 @@ impl Sandbox {
     /// # Errors
     /// When the folders can't be made.
     pub fn new() -> Result<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("dlt-e2e-")
-            .tempdir()
-            .context("could not make a temporary folder")?;
-        let mut sandbox = Self {
-            folder,
-            env: Vec::new(),
-        };
+        let folder =
+            tempfile::Builder::new().prefix("dlt-e2e-").tempdir().context("could not make a temporary folder")?;
+        let mut sandbox = Self { folder, env: Vec::new() };
         for made in [sandbox.home(), sandbox.data_dir(), sandbox.cwd()] {
             fs::create_dir(&made).with_context(|| format!("could not make {}", made.display()))?;
         }
@@ -52,10 +47,7 @@ impl Sandbox {
     /// # Panics
     /// When `endpoint` is not `http://127.0.0.1:…`: no test sends anything off the machine.
     pub fn telemetry_to(&mut self, endpoint: &str) {
-        assert!(
-            endpoint.starts_with("http://127.0.0.1:"),
-            "tests send to 127.0.0.1 only, not to {endpoint}"
-        );
+        assert!(endpoint.starts_with("http://127.0.0.1:"), "tests send to 127.0.0.1 only, not to {endpoint}");
         self.set_env("RUNTIME__DLTHUB_TELEMETRY", "true");
         self.set_env("RUNTIME__DLTHUB_TELEMETRY_ENDPOINT", endpoint);
     }

@@ -1,0 +1,236 @@
+"""The judge of the differential tests: loads JSONL with Python dlt, and describes any dataset in a comparable form.
+
+Reads one JSON request from standard input and prints one JSON answer:
+  {"load": [{"name", "database", "dataset", "table", "pipeline", "runs": [{"file", "disposition"}]}]}  -> {name: error or null}
+  {"describe": [{"name", "database", "dataset", "pipeline"}]}                                          -> {name: description}
+Both keys may be there; loads come first. A description leaves out what no two loads share: ids, times, hashes.
+"""
+
+import base64
+import hashlib
+import json
+import sys
+import zlib
+
+import dlt
+import duckdb
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+from dlt.common.schema.utils import generate_version_hash
+
+SYSTEM_COLUMNS = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_list_idx", "_dlt_root_id")
+
+
+def parse_lines(path):
+    with open(path, encoding="utf-8") as file:
+        for line in file.read().split("\n"):
+            if line.strip():
+                yield json.loads(line)
+
+
+def load(case):
+    for run in case["runs"]:
+        pipeline = dlt.pipeline(
+            case["pipeline"],
+            destination=dlt.destinations.duckdb(case["database"]),
+            dataset_name=case["dataset"],
+        )
+        try:
+            pipeline.run(
+                parse_lines(run["file"]), table_name=case["table"], write_disposition=run["disposition"]
+            )
+        except Exception as error:
+            cause = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            return f"{type(cause).__name__}: {cause}"
+    return None
+
+
+def quote(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def digest(text, length):
+    return base64.b64encode(hashlib.shake_128(text.encode()).digest(length)).decode().rstrip("=")
+
+
+def is_generated_id(value):
+    if len(value) != 14:
+        return False
+    try:
+        return len(base64.b64decode(value + "==", validate=True)) == 10
+    except ValueError:
+        return False
+
+
+def read_tables(connection, dataset):
+    columns = connection.execute(
+        "SELECT table_name, column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
+        " WHERE table_schema = ? ORDER BY table_name, ordinal_position",
+        [dataset],
+    ).fetchall()
+    tables = {}
+    for table, column, data_type, nullable in columns:
+        tables.setdefault(table, []).append([column, data_type, nullable])
+    return tables
+
+
+def read_rows(connection, dataset, table, columns):
+    # Everything as text: DuckDB writes each value exactly, and one way only.
+    listed = ", ".join(f"CAST({quote(column)} AS VARCHAR)" for column, _, _ in columns)
+    rows = connection.execute(f"SELECT {listed} FROM {quote(dataset)}.{quote(table)}").fetchall()
+    names = [column for column, _, _ in columns]
+    return [dict(zip(names, row)) for row in rows]
+
+
+def clean_schema(schema):
+    """The stored schema without hashes, versions and descriptions."""
+    cleaned = {
+        key: value
+        for key, value in schema.items()
+        if key not in ("version", "version_hash", "previous_hashes", "tables", "description")
+    }
+    cleaned["tables"] = {}
+    for name, table in schema["tables"].items():
+        table = {key: value for key, value in table.items() if key != "description"}
+        table["columns"] = {
+            column: {key: value for key, value in hints.items() if key != "description"}
+            for column, hints in table["columns"].items()
+        }
+        cleaned["tables"][name] = table
+    return cleaned
+
+
+def attach(rows, schema, problems):
+    """Nested rows under their parents; returns the root tables' rows."""
+    by_id = {}
+    for table, table_rows in rows.items():
+        for row in table_rows:
+            row_id = row.get("_dlt_id")
+            if row_id is None or (table, row_id) in by_id:
+                problems.append(f"{table}: an id that is missing or not unique")
+            by_id[(table, row_id)] = row
+    # Parents before children, or the order of what is taken away would matter.
+    roots = {}
+    for table, table_rows in rows.items():
+        parent = schema["tables"].get(table, {}).get("parent")
+        if parent is None:
+            roots[table] = table_rows
+            continue
+        for row in table_rows:
+            parent_row = by_id.get((parent, row["_dlt_parent_id"]))
+            if parent_row is None:
+                problems.append(f"{table}: a row without its parent in {parent}")
+                continue
+            expected = digest(f"{row['_dlt_parent_id']}_{table}_{row['_dlt_list_idx']}", 10)
+            if row["_dlt_id"] != expected and is_generated_id(row["_dlt_id"]):
+                problems.append(f"{table}: an id that does not follow from the parent's")
+            parent_row.setdefault("/nested", {}).setdefault(table, []).append(row)
+    return roots
+
+
+def clean_row(row, load_ids, problems, is_root):
+    cleaned = {}
+    for key, value in row.items():
+        if key == "/nested":
+            nested = cleaned["/nested"] = {}
+            for table, rows in value.items():
+                rows.sort(key=lambda it: int(it["_dlt_list_idx"]))
+                if [int(it["_dlt_list_idx"]) for it in rows] != list(range(len(rows))):
+                    problems.append(f"{table}: list positions that are not 0, 1, 2 …")
+                nested[table] = [clean_row(it, load_ids, problems, False) for it in rows]
+        elif value is None:
+            continue
+        elif key == "_dlt_load_id" and is_root:
+            if value not in load_ids:
+                problems.append("a row of a load that _dlt_loads does not name")
+            cleaned["/load"] = sorted(load_ids).index(value) if value in load_ids else None
+        elif key == "_dlt_id":
+            if not is_generated_id(value):
+                cleaned[key] = value
+        elif key in SYSTEM_COLUMNS and not is_root:
+            continue
+        else:
+            cleaned[key] = value
+    return cleaned
+
+
+def decode_state(text):
+    try:
+        return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+    except ValueError:
+        return json.loads(text)
+
+
+def describe(case):
+    connection = duckdb.connect(case["database"], read_only=True)
+    connection.execute("SET TimeZone = 'UTC'")
+    dataset, problems = NamingConvention().normalize_identifier(case["dataset"]), []
+    tables = read_tables(connection, dataset)
+    if "_dlt_version" not in tables:
+        datasets = connection.execute("SELECT DISTINCT table_schema FROM information_schema.tables").fetchall()
+        return {"problems": [f"no dataset {dataset} but {datasets}"], "tables": tables}
+    versions = connection.execute(
+        f"SELECT version, version_hash, schema FROM {quote(dataset)}._dlt_version ORDER BY inserted_at, version"
+    ).fetchall()
+    stored = json.loads(versions[-1][2])
+    if generate_version_hash(stored) != versions[-1][1] or stored["version_hash"] != versions[-1][1]:
+        problems.append("the stored schema's hash is not the hash of the stored schema")
+    loads = connection.execute(
+        f"SELECT load_id, schema_name, status, schema_version_hash FROM {quote(dataset)}._dlt_loads ORDER BY load_id"
+    ).fetchall()
+    known_hashes = {row[1] for row in versions}
+    problems += ["a load of a schema version that is not stored" for row in loads if row[3] not in known_hashes]
+    load_ids = {row[0] for row in loads}
+    if len(load_ids) != len(loads):
+        problems.append("a load id twice in _dlt_loads")
+    states = connection.execute(
+        f"SELECT state, _dlt_load_id, _dlt_id, version FROM {quote(dataset)}._dlt_pipeline_state ORDER BY version"
+    ).fetchall()
+    for _, load_id, row_id, _ in states:
+        if load_id not in load_ids or not is_generated_id(row_id):
+            problems.append("a state row of an unknown load, or without an id")
+    state = decode_state(states[-1][0]) if states else {}
+    state.pop("_version_hash", None)
+    rows = {
+        table: read_rows(connection, dataset, table, columns)
+        for table, columns in tables.items()
+        if not table.startswith("_dlt_")
+    }
+    roots = attach(rows, stored, problems)
+    described = {
+        table: sorted(
+            (clean_row(row, load_ids, problems, True) for row in table_rows),
+            key=lambda row: json.dumps(row, sort_keys=True),
+        )
+        for table, table_rows in roots.items()
+    }
+    return {
+        "tables": tables,
+        "rows": described,
+        "schema": clean_schema(stored),
+        "schema_columns": {name: list(table["columns"]) for name, table in stored["tables"].items()},
+        "loads": [[row[1], row[2]] for row in loads],
+        "version_count": len(versions),
+        "version": versions[-1][0],
+        "states": [row[3] for row in states],
+        "state": state,
+        "problems": sorted(set(problems)),
+    }
+
+
+def main():
+    # Names of files, never of this machine's encoding; surrogates in a bad name must not end the judge.
+    request = json.loads(sys.stdin.buffer.read())
+    answer = {"load": {}, "describe": {}}
+    for case in request.get("load", []):
+        answer["load"][case["name"]] = load(case)
+    for case in request.get("describe", []):
+        try:
+            answer["describe"][case["name"]] = describe(case)
+        except Exception as error:
+            answer["describe"][case["name"]] = {"problems": [f"not a readable dataset: {error!r}"]}
+    print(json.dumps(answer))
+
+
+main()

@@ -4,6 +4,7 @@
 //! fresh clone is one command away from a running demo or a passing test suite.
 #![expect(clippy::print_stdout, reason = "a chore speaks to the person at the terminal, and has no other output")]
 
+mod bench;
 mod binary;
 mod duckdb;
 mod machine;
@@ -27,6 +28,8 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   lint               formatting, tidy, clippy
   test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
+  bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]
+                     the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
   tidy               which crate may depend on which, and what no file may contain
 ";
 
@@ -58,6 +61,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["build", "--bundled"] | ["dist"] => binary::build_bundled(&workspace).map(|_| ()),
         ["lint"] => tiers::run(&workspace, &["lint"]),
         ["test", tiers @ ..] => tiers::run(&workspace, tiers),
+        ["bench", words @ ..] => bench::run(&workspace, words),
         ["tidy"] => tidy::run(&workspace),
         other => bail!("no such chore: {}\n\n{HELP}", other.join(" ")),
     }

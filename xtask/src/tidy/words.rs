@@ -53,7 +53,7 @@ fn breaches_in(name: &str, text: &str, rules: &[Rule]) -> Vec<String> {
     found
 }
 
-/// Whether the text stands in the line with no letter or digit right before it: `network/` holds no `/work/`.
+/// Whether the text stands in the line with no letter or digit right before it: `a/b/` holds no `/b/`.
 fn names(line: &str, text: &str) -> bool {
     line.match_indices(text).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -1,0 +1,200 @@
+//! The benchmark's input: a million flat events and two hundred thousand nested documents, the same on every machine.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// How much is made. The file names carry the counts, so that a smaller set is never taken for the whole.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) events: u64,
+    pub(super) documents: u64,
+}
+
+impl Size {
+    pub(super) const FULL: Size = Size { events: 1_000_000, documents: 200_000 };
+    pub(super) const QUICK: Size = Size { events: 100_000, documents: 20_000 };
+}
+
+/// The files of one shape and size, made when they are not there.
+pub(super) struct Data {
+    pub(super) events: PathBuf,
+    pub(super) documents: PathBuf,
+}
+
+pub(super) fn ensure(folder: &Path, size: Size) -> Result<Data> {
+    fs::create_dir_all(folder)?;
+    let data = Data {
+        events: folder.join(format!("events-{}.jsonl", size.events)),
+        documents: folder.join(format!("docs-{}.jsonl", size.documents)),
+    };
+    write_lines(&data.events, size.events, event)?;
+    write_lines(&data.documents, size.documents, document)?;
+    Ok(data)
+}
+
+fn write_lines(file: &Path, count: u64, line: fn(&mut Random, u64, &mut String)) -> Result<()> {
+    if file.exists() {
+        return Ok(());
+    }
+    println!("making {}", file.display());
+    let temporary = file.with_extension("new");
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
+    let mut random = Random(42);
+    let mut text = String::new();
+    for number in 0..count {
+        text.clear();
+        line(&mut random, number, &mut text);
+        out.write_all(text.as_bytes())?;
+    }
+    out.into_inner().context("the last bytes could not be written")?.sync_all()?;
+    fs::rename(&temporary, file)?;
+    Ok(())
+}
+
+/// Eleven scalar fields: whole numbers, a money amount, text, a flag, a point in time, and a number that is sometimes
+/// absent.
+fn event(random: &mut Random, number: u64, out: &mut String) {
+    const KINDS: [&str; 5] = ["page_view", "click", "purchase", "signup", "logout"];
+    const COUNTRIES: [&str; 7] = ["US", "DE", "FR", "GB", "PL", "JP", "BR"];
+    let score = if random.percent(90) { random.below(1_000_000).to_string() } else { "null".to_owned() };
+    // Writing into a string cannot fail.
+    let _ = writeln!(
+        out,
+        r#"{{"id":{number},"userId":{},"eventType":"{}","createdAt":"{}","amount":{:?},"currency":"{}","isTest":{},"sessionId":"{:08x}{:016x}","country":"{}","url":"https://example.com/p/{}?q={:06x}","score":{score}}}"#,
+        random.below(100_000),
+        random.pick(&KINDS),
+        moment(number * 3),
+        random.hundredths(100_000),
+        if random.percent(50) { "EUR" } else { "USD" },
+        random.percent(5),
+        random.below(1 << 32),
+        random.next(),
+        random.pick(&COUNTRIES),
+        random.below(1_000),
+        random.below(1 << 24),
+    );
+}
+
+/// Scalars, an object two levels deep, a list of five objects and a list of three words: nine rows from one line.
+fn document(random: &mut Random, number: u64, out: &mut String) {
+    let time = moment(number * 7);
+    let degrees = |hundred_thousandths: u64, offset: f64| hundred_thousandths as f64 / 100_000.0 - offset;
+    let _ = write!(
+        out,
+        r#"{{"id":{number},"title":"doc {number}","updatedAt":"{time}","owner":{{"id":{},"name":"owner {}","geo":{{"lat":{:?},"lon":{:?}}}}},"tags":["t{}","t{}","t{}"],"items":["#,
+        random.below(5_000),
+        random.below(5_000),
+        degrees(random.below(18_000_000), 90.0),
+        degrees(random.below(36_000_000), 180.0),
+        random.below(50),
+        random.below(50),
+        random.below(50),
+    );
+    for place in 0..5 {
+        let _ = write!(
+            out,
+            r#"{}{{"sku":"{:08x}","qty":{},"price":{:?},"addedAt":"{time}","attr":{{"color":"c{}"}}}}"#,
+            if place == 0 { "" } else { "," },
+            random.below(1 << 32),
+            1 + random.below(8),
+            random.hundredths(10_000),
+            random.below(12),
+        );
+    }
+    let _ = writeln!(out, r#"],"total":{:?},"open":{}}}"#, random.hundredths(50_000), random.percent(30));
+}
+
+/// SplitMix64: small, fast, and the same sequence everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    fn hundredths(&mut self, limit: u64) -> f64 {
+        self.below(limit) as f64 / 100.0
+    }
+
+    fn pick(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.below(words.len() as u64) as usize]
+    }
+}
+
+/// So many seconds after the start of 2024, as ISO 8601 in UTC.
+fn moment(seconds: u64) -> String {
+    const MONTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let (mut year, mut days) = (2024_u64, seconds / 86_400);
+    let leap = |year: u64| u64::from(year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400));
+    while days >= 365 + leap(year) {
+        days -= 365 + leap(year);
+        year += 1;
+    }
+    let mut month = 0;
+    let length = |month: usize| MONTHS[month] + if month == 1 { leap(year) } else { 0 };
+    while days >= length(month) {
+        days -= length(month);
+        month += 1;
+    }
+    let second = seconds % 86_400;
+    format!("{year}-{:02}-{:02}T{:02}:{:02}:{:02}Z", month + 1, days + 1, second / 3_600, second / 60 % 60, second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn lines(line: fn(&mut Random, u64, &mut String), count: u64) -> Vec<Value> {
+        let (mut random, mut text) = (Random(42), String::new());
+        (0..count).for_each(|number| line(&mut random, number, &mut text));
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_event_has_its_eleven_fields_and_one_in_ten_has_no_score() {
+        let events = lines(event, 10_000);
+        assert!(events.iter().all(|event| event.as_object().unwrap().len() == 11 && event["amount"].is_f64()));
+        let without = events.iter().filter(|event| event["score"].is_null()).count();
+        assert!((900..1_100).contains(&without), "{without}");
+        assert_eq!(events[28_800 / 3]["createdAt"], "2024-01-01T08:00:00Z");
+    }
+
+    #[test]
+    fn a_document_has_five_items_and_three_tags() {
+        let documents = lines(document, 1_000);
+        assert!(documents.iter().all(|document| document["items"].as_array().unwrap().len() == 5));
+        assert!(documents.iter().all(|document| document["tags"].as_array().unwrap().len() == 3));
+        assert!(documents.iter().all(|document| document["owner"]["geo"]["lat"].as_f64().unwrap().abs() <= 90.0));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_lines() {
+        assert_eq!(lines(event, 50), lines(event, 50));
+    }
+
+    #[test]
+    fn the_calendar_knows_leap_years_and_the_turn_of_a_year() {
+        assert_eq!(moment(0), "2024-01-01T00:00:00Z");
+        assert_eq!(moment((31 + 28) * 86_400), "2024-02-29T00:00:00Z");
+        assert_eq!(moment(366 * 86_400), "2025-01-01T00:00:00Z");
+        assert_eq!(moment((366 + 31 + 28) * 86_400 - 1), "2025-02-28T23:59:59Z");
+    }
+}

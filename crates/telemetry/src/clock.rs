@@ -46,6 +46,18 @@ pub(crate) fn timestamp(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", rest % 1_000)
 }
 
+/// Milliseconds since 1970 of what [`timestamp`] wrote.
+pub(crate) fn parse_timestamp(text: &str) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let of_day = (number(11, 13)? * 60 + number(14, 16)?) * 60 + number(17, 19)?;
+    // Days from 1 March of the year 0, the inverse of `civil`.
+    let (year, from_march) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * from_march + 2) / 5 + day;
+    let ms = days.checked_sub(719_469)? * 86_400_000 + of_day * 1_000 + number(20, 23)?;
+    (timestamp(ms) == text).then_some(ms)
+}
+
 /// Year and month, the unit by which an id may be rotated: `2026-11`.
 pub(crate) fn month(ms: u64) -> String {
     let (year, month, _) = civil(ms.min(LAST_MS) / 86_400_000);
@@ -79,7 +91,10 @@ pub(crate) fn uuid7_ms(id: &str) -> Option<u64> {
     let dashes = [8, 13, 18, 23];
     let formed = bytes.len() == 36
         && bytes[14] == b'7'
-        && bytes.iter().enumerate().all(|(at, byte)| if dashes.contains(&at) { *byte == b'-' } else { byte.is_ascii_hexdigit() });
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| if dashes.contains(&at) { *byte == b'-' } else { byte.is_ascii_hexdigit() });
     if !formed {
         return None;
     }
@@ -101,11 +116,28 @@ mod tests {
     }
 
     #[test]
+    fn timestamps_are_read_back() {
+        for ms in (0..=LAST_MS).step_by(86_400_000 * 37 + 3_723_001) {
+            assert_eq!(parse_timestamp(&timestamp(ms)), Some(ms));
+        }
+        for text in [
+            "",
+            "2026-11-22T10:10:07.123",
+            "2026-02-30T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "é026-11-22T10:10:07.123Z",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn uuids_carry_their_time() {
         let id = uuid7(1_795_342_207_123, [0xab; 16]);
-        assert_eq!(id, "01a02ee8-0093-7bab-abab-abababababab");
+        assert_eq!(id, "01a202bc-0893-7bab-abab-abababababab");
         assert_eq!(uuid7_ms(&id).unwrap(), 1_795_342_207_123);
-        assert_eq!(uuid7_ms("01a02ee8-0093-4bab-abab-abababababab"), None);
+        assert_eq!(uuid7_ms("01a202bc-0893-4bab-abab-abababababab"), None);
         assert_eq!(uuid7_ms("é"), None);
     }
 

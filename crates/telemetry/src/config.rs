@@ -50,7 +50,9 @@ impl ConfigFile {
                 line: error.span().map(|span| line_of(&text, &span)),
                 why: error.message().to_owned(),
             }),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return None,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return None;
+            }
             Err(error) => Err(Broken { line: None, why: error.to_string() }),
         };
         Some(Self { path: path.to_owned(), content })
@@ -131,8 +133,12 @@ pub(crate) fn set_bool(path: &Path, table: &str, key: &str, value: bool) -> Resu
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(failed("it cannot be read", error)),
     };
-    let changed = with_bool(&text, table, key, value)
-        .map_err(|broken| ConfigError { path: path.to_owned(), line: broken.line, why: broken.why, source: None })?;
+    let changed = with_bool(&text, table, key, value).map_err(|broken| ConfigError {
+        path: path.to_owned(),
+        line: broken.line,
+        why: broken.why,
+        source: None,
+    })?;
     if changed == text {
         return Ok(());
     }
@@ -211,7 +217,11 @@ mod tests {
 
     #[test]
     fn other_ways_to_write_a_table() {
-        for text in ["runtime.dlthub_telemetry = false", "runtime = { dlthub_telemetry = false }", "[runtime]\ndlthub_telemetry=false"] {
+        for text in [
+            "runtime.dlthub_telemetry = false",
+            "runtime = { dlthub_telemetry = false }",
+            "[runtime]\ndlthub_telemetry=false",
+        ] {
             let found = read(text).get("runtime", "dlthub_telemetry").unwrap();
             assert_eq!(found.value, Scalar::Bool(false), "{text}");
         }
@@ -233,7 +243,10 @@ mod tests {
         let text = "# top\n[b]\nx = 1 # one\n\n[runtime]\n# about it\ndlthub_telemetry = true # why\nz = 2\n\n[a]\n";
         let expected = text.replace("= true", "= false");
         assert_eq!(with_bool(text, "runtime", "dlthub_telemetry", false).unwrap(), expected);
-        assert_eq!(with_bool("", "runtime", "dlthub_telemetry", false).unwrap(), "[runtime]\ndlthub_telemetry = false\n");
+        assert_eq!(
+            with_bool("", "runtime", "dlthub_telemetry", false).unwrap(),
+            "[runtime]\ndlthub_telemetry = false\n"
+        );
         let inline = with_bool("runtime = { a = 1 }\n", "runtime", "dlthub_telemetry", false).unwrap();
         assert_eq!(inline, "runtime = { a = 1 , dlthub_telemetry = false }\n");
     }

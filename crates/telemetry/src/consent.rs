@@ -91,7 +91,12 @@ pub(crate) fn decide(evidence: Vec<Evidence>) -> Consent {
 }
 
 /// Asks every source that there is.
-pub(crate) fn gather(host_word: Option<&str>, environment: &Environment, names: &Names, files: &[ConfigFile]) -> Vec<Evidence> {
+pub(crate) fn gather(
+    host_word: Option<&str>,
+    environment: &Environment,
+    names: &Names,
+    files: &[ConfigFile],
+) -> Vec<Evidence> {
     let mut evidence = Vec::new();
     if let Some(word) = host_word {
         evidence.push(Evidence { origin: Origin::Host(word.to_owned()), verdict: Verdict::Off, note: String::new() });
@@ -200,20 +205,30 @@ mod tests {
             assert!(matches!(consent.decided_by().unwrap().origin, Origin::File { line: Some(2), .. }));
         }
         let no = Environment::empty().with("RUNTIME__DLTHUB_TELEMETRY", "false");
-        assert_eq!(with(no, &[ON, ON]).decided_by().unwrap().origin, Origin::Variable("RUNTIME__DLTHUB_TELEMETRY".into()));
+        assert_eq!(
+            with(no, &[ON, ON]).decided_by().unwrap().origin,
+            Origin::Variable("RUNTIME__DLTHUB_TELEMETRY".into())
+        );
         assert_eq!(with(yes, &[ON]).decided_by().unwrap().verdict, Verdict::On);
     }
 
     #[test]
     fn do_not_track_as_people_set_it() {
-        for (value, enabled) in [("1", false), ("true", false), ("yes", false), ("0", true), ("false", true), ("", true), (" ", true)] {
+        for (value, enabled) in
+            [("1", false), ("true", false), ("yes", false), ("0", true), ("false", true), ("", true), (" ", true)]
+        {
             assert_eq!(with(Environment::empty().with("DO_NOT_TRACK", value), &[ON]).enabled, enabled, "{value:?}");
         }
     }
 
     #[test]
     fn what_is_not_understood_is_a_no() {
-        for text in ["[runtime\n", "[runtime]\ndlthub_telemetry = 1\n", "[runtime]\ndlthub_telemetry = \"ja\"\n", "[runtime]\ndlthub_telemetry = []\n"] {
+        for text in [
+            "[runtime\n",
+            "[runtime]\ndlthub_telemetry = 1\n",
+            "[runtime]\ndlthub_telemetry = \"ja\"\n",
+            "[runtime]\ndlthub_telemetry = []\n",
+        ] {
             let consent = with(Environment::empty(), &[text]);
             assert!(!consent.enabled, "{text}");
             assert!(consent.decided_by().unwrap().note.contains("counts as off"), "{text}");

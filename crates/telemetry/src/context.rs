@@ -110,9 +110,11 @@ mod tests {
         }
     }
 
+    type Variables = &'static [(&'static str, &'static str)];
+
     #[test]
     fn execution_environments() {
-        let cases: [(&[(&str, &str)], &[&str]); 24] = [
+        let cases: [(Variables, &[&str]); 24] = [
             (&[], &[]),
             (&[("KUBE_NODE_NAME", "n")], &["kubernetes"]),
             (&[("KUBE_POD_NAME", "n")], &["kubernetes"]),

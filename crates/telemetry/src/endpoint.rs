@@ -135,7 +135,21 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        for text in ["", " ", "ftp://a", "https://", "a b", "http://a:b", "http://a:0", "http://a:99999", "a..b", "http://[::1", "https://key@a", "ü.de", "://"] {
+        for text in [
+            "",
+            " ",
+            "ftp://a",
+            "https://",
+            "a b",
+            "http://a:b",
+            "http://a:0",
+            "http://a:99999",
+            "a..b",
+            "http://[::1",
+            "https://key@a",
+            "ü.de",
+            "://",
+        ] {
             assert!(Endpoint::parse(text).is_err(), "{text}");
         }
     }

@@ -30,7 +30,12 @@ pub struct Declaration {
 impl Declaration {
     #[doc(hidden)]
     #[must_use]
-    pub const fn new(category: &'static str, name: &'static str, about: &'static str, fields: &'static [Field]) -> Self {
+    pub const fn new(
+        category: &'static str,
+        name: &'static str,
+        about: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
         Self { category, name, about, fields }
     }
 
@@ -64,7 +69,12 @@ pub struct Field {
 impl Field {
     #[doc(hidden)]
     #[must_use]
-    pub const fn of<T: Value>(name: &'static str, about: &'static str, unit: &'static str, example: &'static str) -> Self {
+    pub const fn of<T: Value>(
+        name: &'static str,
+        about: &'static str,
+        unit: &'static str,
+        example: &'static str,
+    ) -> Self {
         Self { name, about, kind: T::KIND, unit, privacy: T::PRIVACY, optional: T::OPTIONAL, example }
     }
 }

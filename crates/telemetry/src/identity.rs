@@ -26,7 +26,8 @@ impl Identity {
     pub(crate) fn load(data: &Path, telemetry: &Path) -> io::Result<Self> {
         fs::create_dir_all(telemetry)?;
         let anonymous_id = once(&data.join(ID_FILE), valid_id, || hex(&crate::random::<16>()), 0o644)?;
-        let secret = once(&telemetry.join(SECRET_FILE), |text| unhex(text).is_some(), || hex(&crate::random::<32>()), 0o600)?;
+        let secret =
+            once(&telemetry.join(SECRET_FILE), |text| unhex(text).is_some(), || hex(&crate::random::<32>()), 0o600)?;
         let secret = unhex(&secret).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { anonymous_id, secret })
     }
@@ -71,7 +72,9 @@ pub(crate) fn forget(data: &Path, telemetry: &Path) -> io::Result<()> {
 }
 
 fn valid_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    !text.is_empty()
+        && text.len() <= MAX_ID
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
@@ -139,7 +142,9 @@ enum Found {
 /// A hard link, or, on a file system that has none, a rename.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => fs::rename(from, to),
+        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+            fs::rename(from, to)
+        }
         other => other,
     }
 }

@@ -67,7 +67,9 @@ impl Names {
             Some(folder) => Some(PathBuf::from(folder)),
             None if environment.is_root && cfg!(unix) => Some(PathBuf::from("/var").join(name)),
             None => match environment.get("XDG_DATA_HOME") {
-                Some(folder) if at_home.as_ref().is_none_or(|home| !home.exists()) => Some(PathBuf::from(folder).join(name)),
+                Some(folder) if at_home.as_ref().is_none_or(|home| !home.exists()) => {
+                    Some(PathBuf::from(folder).join(name))
+                }
                 _ => at_home.clone(),
             },
         };

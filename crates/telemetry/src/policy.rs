@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 /// The limits that a host runs under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,5 +54,44 @@ impl Default for Policy {
             longest_pause: Duration::from_secs(30 * 60),
             longest_retry_after: Duration::from_secs(86_400),
         }
+    }
+}
+
+impl Policy {
+    /// For the way to a detached sender: counts, bytes, milliseconds.
+    pub(crate) fn to_json(&self) -> Json {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        json!([
+            self.max_events,
+            self.max_spool_bytes,
+            self.max_event_bytes,
+            ms(self.max_age),
+            self.max_receipt_bytes,
+            ms(self.lock_wait),
+            ms(self.request_timeout),
+            ms(self.sender_life),
+            ms(self.first_pause),
+            ms(self.longest_pause),
+            ms(self.longest_retry_after),
+        ])
+    }
+
+    pub(crate) fn from_json(json: &Json) -> Option<Self> {
+        let at = |index: usize| json.get(index)?.as_u64();
+        let ms = |index| at(index).map(Duration::from_millis);
+        Some(Self {
+            max_events: usize::try_from(at(0)?).ok()?,
+            max_spool_bytes: at(1)?,
+            max_event_bytes: usize::try_from(at(2)?).ok()?,
+            max_age: ms(3)?,
+            max_receipt_bytes: at(4)?,
+            lock_wait: ms(5)?,
+            request_timeout: ms(6)?,
+            sender_life: ms(7)?,
+            first_pause: ms(8)?,
+            longest_pause: ms(9)?,
+            longest_retry_after: ms(10)?,
+            ..Self::default()
+        })
     }
 }

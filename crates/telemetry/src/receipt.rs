@@ -167,7 +167,14 @@ impl Receipts {
         ])
     }
 
-    pub(crate) fn answer(&self, at: &str, message_id: &str, outcome: Outcome, status: Option<u16>, note: &str) -> io::Result<()> {
+    pub(crate) fn answer(
+        &self,
+        at: &str,
+        message_id: &str,
+        outcome: Outcome,
+        status: Option<u16>,
+        note: &str,
+    ) -> io::Result<()> {
         self.append(&[
             ("at", at.into()),
             ("messageId", message_id.into()),

@@ -79,6 +79,11 @@ impl Places {
         Some(Self { data: data.into_iter().next()?, project, config_files })
     }
 
+    /// For a process without a home: telemetry is off there, and a folder that cannot exist stands in.
+    pub(crate) fn nowhere() -> Self {
+        Self { data: PathBuf::from("/dev/null/telemetry"), project: None, config_files: Vec::new() }
+    }
+
     pub(crate) fn global_config(&self) -> PathBuf {
         self.data.join("config.toml")
     }
@@ -95,7 +100,13 @@ impl Places {
 
 impl Settings {
     /// Reads environment and files; writes nothing.
-    pub(crate) fn read(host_word: Option<&str>, environment: &Environment, names: &Names, places: &Places, endpoint: Option<&str>) -> Self {
+    pub(crate) fn read(
+        host_word: Option<&str>,
+        environment: &Environment,
+        names: &Names,
+        places: &Places,
+        endpoint: Option<&str>,
+    ) -> Self {
         let files: Vec<_> = places.config_files.iter().filter_map(|path| ConfigFile::read(path)).collect();
         let consent = consent::decide(consent::gather(host_word, environment, names, &files));
         let mut reader = Reader { environment, names, files: &files, complaints: Vec::new() };
@@ -109,9 +120,15 @@ impl Settings {
         let hash = reader
             .one_of(Part::Hash, &[("keyed", HashMode::Keyed), ("plain", HashMode::Plain)])
             .unwrap_or(Setting { value: HashMode::Keyed, origin: Origin::Default });
-        let modes = [("detached", DeliveryMode::Detached), ("thread", DeliveryMode::Thread), ("in_place", DeliveryMode::InPlace)];
+        let modes = [
+            ("detached", DeliveryMode::Detached),
+            ("thread", DeliveryMode::Thread),
+            ("in_place", DeliveryMode::InPlace),
+        ];
         let delivery = reader.one_of(Part::Delivery, &modes);
-        let ca_file = reader.text(Part::CaFile).map(|setting| Setting { value: PathBuf::from(setting.value), origin: setting.origin });
+        let ca_file = reader
+            .text(Part::CaFile)
+            .map(|setting| Setting { value: PathBuf::from(setting.value), origin: setting.origin });
         let rotate_id = reader
             .one_of(Part::RotateId, &[("monthly", true), ("never", false)])
             .unwrap_or(Setting { value: false, origin: Origin::Default });
@@ -147,8 +164,12 @@ impl Reader<'_> {
             let origin = Origin::File { path: file.path.clone(), line: found.line };
             match found.value {
                 Scalar::Text(value) => return Some(Setting { value, origin }),
-                Scalar::Bool(value) => self.complaints.push(format!("{origin}: `{key}` is {value}, but text is expected")),
-                Scalar::Other(value) => self.complaints.push(format!("{origin}: `{key}` is {value}, but text is expected")),
+                Scalar::Bool(value) => {
+                    self.complaints.push(format!("{origin}: `{key}` is {value}, but text is expected"))
+                }
+                Scalar::Other(value) => {
+                    self.complaints.push(format!("{origin}: `{key}` is {value}, but text is expected"))
+                }
             }
         }
         None

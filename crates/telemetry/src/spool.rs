@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 
 use crate::clock;
+use crate::envelope;
 use crate::loss::{Losses, Reason};
 use crate::policy::Policy;
 
@@ -86,7 +87,9 @@ impl Spool {
             locked.append(&text, &lost_line(&losses))?;
             return Err(Rejected::Counted(Reason::TooLarge));
         }
-        if lines.events.len() >= self.policy.max_events || (text.len() + body.len()) as u64 + 1 > self.policy.max_spool_bytes {
+        if lines.events.len() >= self.policy.max_events
+            || (text.len() + body.len()) as u64 + 1 > self.policy.max_spool_bytes
+        {
             return Err(Rejected::Full);
         }
         locked.append(&text, &body)
@@ -116,22 +119,39 @@ impl Spool {
     /// Takes events out. `verdict` says for each whether it stays, has been sent, or is given up; what is given up is
     /// counted in the same step. Returns what then remains.
     pub(crate) fn shorten(&self, mut verdict: impl FnMut(usize, &Entry) -> Verdict) -> io::Result<Contents> {
+        self.rewrite(|before| {
+            let mut after = Contents { losses: before.losses, ..Contents::default() };
+            for (index, entry) in before.entries.into_iter().enumerate() {
+                match verdict(index, &entry) {
+                    Verdict::Keep => after.entries.push(entry),
+                    Verdict::Sent => {}
+                    Verdict::Lost(reason) => {
+                        after.losses.add(reason, 1);
+                        after.losses.merge(&entry.dropped);
+                    }
+                }
+            }
+            after
+        })
+    }
+
+    /// Sets the time of sending in every event whose own has gone stale.
+    pub(crate) fn restamp(&self, now_ms: u64) -> io::Result<Contents> {
+        self.rewrite(|mut contents| {
+            for entry in &mut contents.entries {
+                entry.body = envelope::freshly_stamped(&entry.body, now_ms);
+            }
+            contents
+        })
+    }
+
+    /// Replaces the file in one step, under its lock.
+    fn rewrite(&self, change: impl FnOnce(Contents) -> Contents) -> io::Result<Contents> {
         let Some(mut locked) = self.lock(false).map_err(|_| io::Error::from(io::ErrorKind::WouldBlock))? else {
             return Ok(Contents::default());
         };
         let text = locked.read()?;
-        let before = parse(&text);
-        let mut after = Contents { losses: before.losses.clone(), ..Contents::default() };
-        for (index, entry) in before.entries.iter().enumerate() {
-            match verdict(index, entry) {
-                Verdict::Keep => after.entries.push(entry.clone()),
-                Verdict::Sent => {}
-                Verdict::Lost(reason) => {
-                    after.losses.add(reason, 1);
-                    after.losses.merge(&entry.dropped);
-                }
-            }
-        }
+        let mut after = change(parse(&text));
         let mut rewritten: String = after.entries.iter().flat_map(|entry| [entry.body.as_str(), "\n"]).collect();
         if !after.losses.is_empty() {
             rewritten.push_str(&lost_line(&after.losses));
@@ -283,6 +303,7 @@ fn entry(line: &str) -> Option<Entry> {
     let message_id = parsed.get("messageId")?.as_str()?.to_owned();
     let recorded_ms = clock::uuid7_ms(&message_id)?;
     let event = parsed.get("event")?.as_str()?.to_owned();
-    let dropped = parsed.get("context")?.get("dropped").and_then(Json::as_object).map(Losses::from_json).unwrap_or_default();
-    crate::envelope::is_stampable(line).then(|| Entry { body: line.to_owned(), message_id, recorded_ms, event, dropped })
+    let dropped =
+        parsed.get("context")?.get("dropped").and_then(Json::as_object).map(Losses::from_json).unwrap_or_default();
+    envelope::is_stampable(line).then(|| Entry { body: line.to_owned(), message_id, recorded_ms, event, dropped })
 }

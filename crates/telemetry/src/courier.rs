@@ -1,0 +1,85 @@
+//! The thread that sends from within the host: for services, for libraries, and for a flush in place.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::outbox::{Destination, Outbox};
+
+/// How often a service's thread looks whether a pause is over, or other processes left something.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// Owner of the thread; it ends when this is dropped, without being waited for.
+pub(crate) struct Courier(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    work: bool,
+    busy: bool,
+    stop: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Courier {
+    /// `None` where the system gives no thread.
+    pub(crate) fn new(outbox: Outbox, destination: Destination) -> Option<Self> {
+        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("telemetry".to_owned());
+        thread.spawn(move || rounds(&theirs, &outbox, &destination)).ok()?;
+        Some(Self(shared))
+    }
+
+    /// There is something to send.
+    pub(crate) fn nudge(&self) {
+        self.0.state().work = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until everything was tried, or the budget is spent.
+    pub(crate) fn wait_until_idle(&self, budget: Duration) {
+        let state = self.0.state();
+        let idle = self.0.changed.wait_timeout_while(state, budget, |state| state.work || state.busy);
+        drop(idle);
+    }
+}
+
+impl Drop for Courier {
+    fn drop(&mut self) {
+        self.0.state().stop = true;
+        self.0.changed.notify_all();
+    }
+}
+
+fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
+    loop {
+        let state = shared.state();
+        let waited = shared.changed.wait_timeout_while(state, ROUND, |state| !state.work && !state.stop);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.stop && !state.work {
+            return;
+        }
+        state.work = false;
+        state.busy = true;
+        drop(state);
+        let drained = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            if let Some(lock) = outbox.lock(Duration::ZERO) {
+                let _ = outbox.drain(&lock, destination, Instant::now() + outbox.policy.sender_life);
+            }
+        }));
+        let mut state = shared.state();
+        state.busy = false;
+        state.stop |= drained.is_err();
+        drop(state);
+        shared.changed.notify_all();
+    }
+}

@@ -1,0 +1,77 @@
+//! The first word: said before anything is sent, once on a machine.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::endpoint::Endpoint;
+use crate::environment::Environment;
+use crate::names::Names;
+
+/// The file that remembers that the notice was shown, and whether an endpoint was known then.
+const FILE: &str = "notice";
+const SHOWN: &str = "shown\n";
+const SHOWN_WITHOUT_ENDPOINT: &str = "shown, no endpoint was set\n";
+
+/// The texts.
+#[derive(Debug, Clone)]
+pub(crate) struct Notice {
+    long: String,
+    line: String,
+    /// Whether the texts still lack the sentence on where events go.
+    names_endpoint: bool,
+}
+
+impl Notice {
+    pub(crate) fn of(host: &str, names: &Names) -> Self {
+        let variable = &names.variable;
+        Self {
+            long: format!(
+                "{host} collects anonymous usage data: which commands run, how long they take, whether they succeed.\n\
+                 No data of yours, no names, no paths. `{host} telemetry show` prints every byte before it is sent.\n\
+                 To switch it off: `{host} --disable-telemetry`, or {variable}=false, or DO_NOT_TRACK=1."
+            ),
+            line: format!(
+                "{host}: anonymous usage data is collected; {variable}=false or DO_NOT_TRACK=1 switches it off."
+            ),
+            names_endpoint: true,
+        }
+    }
+
+    pub(crate) fn custom(long: &str, line: &str) -> Self {
+        Self { long: long.to_owned(), line: line.to_owned(), names_endpoint: false }
+    }
+
+    /// Shows the notice if it is due. True if it was: this run is the first.
+    pub(crate) fn show_if_due(&self, folder: &Path, environment: &Environment, endpoint: Option<&Endpoint>) -> bool {
+        let file = folder.join(FILE);
+        let due = match fs::read_to_string(&file) {
+            // Shown when nothing could leave the machine: now that something can, it is due again.
+            Ok(text) => text == SHOWN_WITHOUT_ENDPOINT && endpoint.is_some(),
+            Err(_) => true,
+        };
+        if !due {
+            return false;
+        }
+        let _ = writeln!(std::io::stderr(), "{}", self.text(environment.stderr_is_terminal, endpoint));
+        let mark = if endpoint.is_some() { SHOWN } else { SHOWN_WITHOUT_ENDPOINT };
+        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&file, mark));
+        true
+    }
+
+    fn text(&self, terminal: bool, endpoint: Option<&Endpoint>) -> String {
+        let text = if terminal { &self.long } else { &self.line };
+        let place = match endpoint {
+            _ if !self.names_endpoint => return text.clone(),
+            Some(endpoint) => format!("It is sent to {endpoint}"),
+            None => "No endpoint is set: it stays on this machine".to_owned(),
+        };
+        let gap = if terminal { "\n" } else { " " };
+        let sending = match endpoint {
+            Some(_) if terminal => ", beginning with the next run.\n",
+            _ if terminal => ".\n",
+            _ => ".",
+        };
+        format!("{text}{gap}{place}{sending}")
+    }
+}

@@ -1,0 +1,231 @@
+//! From the spool to the tracker: who may send, in what order, and what is written down before and after.
+//!
+//! For each event: the attempt with its exact bytes goes into the receipts, then the request goes out, then the answer
+//! goes into the receipts. The spool is shortened afterwards, from what the receipts say; so a sender that dies at any
+//! point leaves either an event that was never tried, or an attempt without an answer, which is counted as interrupted
+//! and not repeated, or an answer that holds.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::clock::{Clock, timestamp};
+use crate::envelope;
+use crate::loss::{Losses, Reason};
+use crate::memory::{LastAnswer, MemoryFile};
+use crate::policy::Policy;
+use crate::receipt::{Outcome, Receipts};
+use crate::spool::{Contents, Entry, Rejected, Spool, Verdict};
+use crate::transport::{Answer, Judgement, Request, Transport, judge};
+
+/// The files of one host on one machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Outbox {
+    pub(crate) folder: PathBuf,
+    pub(crate) spool: Spool,
+    pub(crate) receipts: Receipts,
+    pub(crate) memory: MemoryFile,
+    pub(crate) policy: Policy,
+    clock: Clock,
+}
+
+/// Where to, and how.
+#[derive(Clone)]
+pub(crate) struct Destination {
+    pub(crate) url: String,
+    pub(crate) user_agent: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) transport: Arc<dyn Transport>,
+    /// Asked again before each request: an opt-out counts from the moment it is written.
+    pub(crate) allowed: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// Held by the one process that sends.
+#[derive(Debug)]
+pub(crate) struct SenderLock(File);
+
+impl SenderLock {
+    /// Says who holds it, for a process that may be ended at any time.
+    pub(crate) fn sign(&mut self) -> io::Result<()> {
+        self.0.set_len(0)?;
+        write!(self.0, "{}", std::process::id())
+    }
+}
+
+impl Drop for SenderLock {
+    fn drop(&mut self) {
+        let _ = self.0.set_len(0);
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(folder: &Path, policy: Policy, clock: Clock) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            spool: Spool::new(folder, policy.clone()),
+            receipts: Receipts::new(folder, policy.max_receipt_bytes),
+            memory: MemoryFile::new(folder),
+            policy,
+            clock,
+        }
+    }
+
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        self.folder.join("sender.lock")
+    }
+
+    /// The right to send, if nobody else has it within the time.
+    pub(crate) fn lock(&self, wait: Duration) -> Option<SenderLock> {
+        let started = Instant::now();
+        let file = OpenOptions::new().read(true).append(true).create(true).open(self.lock_path()).ok()?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Some(SenderLock(file)),
+                Err(TryLockError::WouldBlock) if started.elapsed() < wait => {
+                    std::thread::sleep(Duration::from_millis(5))
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Appends an event, making room for it where the spool is full.
+    pub(crate) fn append(&self, compose: impl Fn(&Losses) -> String) -> Result<(), Rejected> {
+        match self.spool.append(&compose) {
+            Err(Rejected::Full) => {}
+            other => return other,
+        }
+        if self.make_room() {
+            match self.spool.append(&compose) {
+                Err(Rejected::Full) => {}
+                other => return other,
+            }
+        }
+        let mut losses = Losses::default();
+        losses.add(Reason::SpoolFull, 1);
+        self.spool.append_losses(&losses)?;
+        Err(Rejected::Counted(Reason::SpoolFull))
+    }
+
+    /// Drops the oldest quarter. Not while somebody sends: what is on its way must not be counted as lost.
+    fn make_room(&self) -> bool {
+        let Some(lock) = self.lock(Duration::ZERO) else { return false };
+        let Ok(contents) = self.settle(&lock) else { return false };
+        let surplus = (contents.entries.len() + 1).saturating_sub(self.policy.max_events * 3 / 4);
+        let mut excess_bytes = contents.bytes.saturating_sub(self.policy.max_spool_bytes / 4 * 3);
+        let shortened = self.spool.shorten(|index, entry| {
+            if index < surplus || excess_bytes > 0 {
+                excess_bytes = excess_bytes.saturating_sub(entry.body.len() as u64 + 1);
+                Verdict::Lost(Reason::SpoolFull)
+            } else {
+                Verdict::Keep
+            }
+        });
+        shortened.is_ok()
+    }
+
+    /// Takes out of the spool what the receipts say is done, and what is too old. Returns what is still to be sent.
+    fn settle(&self, _: &SenderLock) -> io::Result<Contents> {
+        let mut words = self.receipts.last_words()?;
+        let waiting = self.spool.read()?;
+        for entry in &waiting.entries {
+            if words.get(&entry.message_id) == Some(&None) {
+                let at = timestamp(self.clock.now_ms());
+                let note = "the sender ended before the answer was in";
+                self.receipts.answer(&at, &entry.message_id, Outcome::Interrupted, None, note)?;
+                words.insert(entry.message_id.clone(), Some(Outcome::Interrupted));
+            }
+        }
+        self.spool.shorten(|_, entry| self.verdict(entry, &words))
+    }
+
+    fn verdict(&self, entry: &Entry, words: &HashMap<String, Option<Outcome>>) -> Verdict {
+        match words.get(&entry.message_id).copied().flatten() {
+            Some(Outcome::Sent) => Verdict::Sent,
+            Some(Outcome::Refused) => Verdict::Lost(Reason::Refused),
+            Some(Outcome::Unconfirmed) => Verdict::Lost(Reason::Unconfirmed),
+            Some(Outcome::Interrupted) => Verdict::Lost(Reason::Interrupted),
+            Some(Outcome::Kept) | None => {
+                let age = Duration::from_millis(self.clock.now_ms().saturating_sub(entry.recorded_ms));
+                if age > self.policy.max_age { Verdict::Lost(Reason::TooOld) } else { Verdict::Keep }
+            }
+        }
+    }
+
+    /// Sends what waits, one after the other, until nothing is left, the tracker does not take it, or time is up.
+    pub(crate) fn drain(&self, lock: &SenderLock, destination: &Destination, deadline: Instant) -> io::Result<()> {
+        let mut memory = self.memory.read();
+        if memory.must_wait(self.clock.now_ms(), &self.policy) {
+            return Ok(());
+        }
+        loop {
+            let contents = self.settle(lock)?;
+            if contents.entries.is_empty() {
+                return Ok(());
+            }
+            for entry in &contents.entries {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left < Duration::from_millis(20) || !(destination.allowed)() {
+                    self.settle(lock)?;
+                    return Ok(());
+                }
+                let (judgement, last) = self.send(entry, destination, left.min(self.policy.request_timeout))?;
+                memory.last = Some(last);
+                if judgement.outcome == Outcome::Kept {
+                    memory.failed(self.clock.now_ms(), judgement.pause, &self.policy);
+                    self.memory.write(&memory)?;
+                    self.settle(lock)?;
+                    return Ok(());
+                }
+                memory.succeeded();
+                memory.sent += u64::from(judgement.outcome == Outcome::Sent);
+            }
+            self.memory.write(&memory)?;
+        }
+    }
+
+    fn send(&self, entry: &Entry, destination: &Destination, timeout: Duration) -> io::Result<(Judgement, LastAnswer)> {
+        let now = self.clock.now_ms();
+        let body = envelope::freshly_stamped(&entry.body, now);
+        self.receipts.attempt(&timestamp(now), &entry.message_id, &destination.url, &body)?;
+        let (answer, judgement) = destination.post(body.as_bytes(), timeout);
+        let status = answer.map(|answer| answer.status);
+        let at = timestamp(self.clock.now_ms());
+        self.receipts.answer(&at, &entry.message_id, judgement.outcome, status, &judgement.note)?;
+        let last = LastAnswer {
+            at,
+            endpoint: destination.url.clone(),
+            status,
+            note: judgement.note.clone(),
+            acknowledged: judgement.outcome == Outcome::Sent,
+        };
+        Ok((judgement, last))
+    }
+
+    /// What waits, with a time of sending that will still hold in a moment: a sender that follows takes it as it is.
+    pub(crate) fn refresh_stamps(&self) -> io::Result<Vec<Entry>> {
+        let now = self.clock.now_ms();
+        let entries = self.spool.read()?.entries;
+        if entries.iter().all(|entry| envelope::freshly_stamped(&entry.body, now) == entry.body) {
+            return Ok(entries);
+        }
+        Ok(self.spool.restamp(now)?.entries)
+    }
+}
+
+impl Destination {
+    /// One request, and what its answer means.
+    pub(crate) fn post(&self, body: &[u8], timeout: Duration) -> (Option<Answer>, Judgement) {
+        let request = Request::new(&self.url, &self.user_agent, self.authorization.as_deref(), body, timeout);
+        match self.transport.post(&request) {
+            Ok(answer) => {
+                let judgement = judge(&answer);
+                (Some(answer), judgement)
+            }
+            Err(error) => (None, Judgement { outcome: Outcome::Kept, pause: None, note: error.to_string() }),
+        }
+    }
+}

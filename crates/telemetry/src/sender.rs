@@ -1,0 +1,192 @@
+//! The detached sender: the host's own program, started once more with a mark that its `main` looks for first.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+
+use crate::clock::Clock;
+use crate::config::ConfigFile;
+use crate::consent;
+use crate::environment::Environment;
+use crate::names::Names;
+use crate::outbox::{Destination, Outbox};
+use crate::policy::Policy;
+
+/// The first argument of a sender.
+const ARGUMENT: &str = "__send-telemetry";
+/// The variable that holds its job.
+const VARIABLE: &str = "TELEMETRY_SENDER_JOB";
+
+/// Proof that this program's `main` begins with [`run_sender_if_asked`], so that starting it again is safe.
+#[derive(Debug, Clone, Copy)]
+pub struct DetachedSender(());
+
+/// To be called first thing in `main`. In an ordinary run it does nothing. In the process that
+/// [`Telemetry::finish`](crate::Telemetry::finish) started, it sends what waits and ends the process, after ten seconds
+/// at the latest.
+#[must_use = "hand it to Builder::detached, or events will be sent by a thread"]
+pub fn run_sender_if_asked() -> DetachedSender {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT)
+        && let Some(job) = std::env::var(VARIABLE).ok().as_deref().and_then(Job::parse)
+    {
+        job.run();
+        end();
+    }
+    DetachedSender(())
+}
+
+#[expect(clippy::exit, reason = "this process is ours alone, and its main must not go on as if it were the host")]
+fn end() -> ! {
+    std::process::exit(0)
+}
+
+/// Whether this process is a sender; a host that missed the mark must not start another one.
+pub(crate) fn is_sender(environment: &Environment) -> bool {
+    environment.is_set(VARIABLE)
+}
+
+/// All that a sender has to know.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Job {
+    pub(crate) folder: PathBuf,
+    pub(crate) url: String,
+    pub(crate) user_agent: String,
+    pub(crate) authorization: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) config_files: Vec<PathBuf>,
+    pub(crate) names: Names,
+    pub(crate) policy: Policy,
+}
+
+impl Job {
+    /// Starts the program again, without waiting for it: own process group, so that Ctrl-C reaches the host alone; no
+    /// inherited streams, so that a pipe behind the host closes with it.
+    pub(crate) fn spawn(&self, _: DetachedSender) -> std::io::Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command
+            .arg(ARGUMENT)
+            .env(VARIABLE, self.to_json().to_string())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn().map(drop)
+    }
+
+    /// What the sender's process does.
+    fn run(&self) {
+        let life = self.policy.sender_life;
+        // The last word, whatever hangs: a name server, a disk, a peer.
+        let watchdog = std::thread::Builder::new().spawn(move || {
+            std::thread::sleep(life);
+            end()
+        });
+        if watchdog.is_err() {
+            return;
+        }
+        let started = Instant::now();
+        let outbox = Outbox::new(&self.folder, self.policy.clone(), Clock::system());
+        let Some(mut lock) = outbox.lock(Duration::from_secs(1)) else { return };
+        if lock.sign().is_err() {
+            return;
+        }
+        let Some(destination) = self.destination() else { return };
+        // A second is left for the answer's receipt.
+        let deadline = started + life.saturating_sub(Duration::from_secs(1));
+        let _ = outbox.drain(&lock, &destination, deadline);
+    }
+
+    #[cfg(feature = "http")]
+    fn destination(&self) -> Option<Destination> {
+        let environment = Environment::capture();
+        let transport = Arc::new(crate::http::Http::new(&environment, self.ca_file.clone()));
+        Some(self.destination_over(transport, environment))
+    }
+
+    #[cfg(not(feature = "http"))]
+    fn destination(&self) -> Option<Destination> {
+        None
+    }
+
+    /// Where to send, with a consent that is read anew each time it is asked for.
+    pub(crate) fn destination_over(
+        &self,
+        transport: Arc<dyn crate::Transport>,
+        environment: Environment,
+    ) -> Destination {
+        let (names, files) = (self.names.clone(), self.config_files.clone());
+        let allowed = move || {
+            let files: Vec<_> = files.iter().filter_map(|path| ConfigFile::read(path)).collect();
+            consent::decide(consent::gather(None, &environment, &names, &files)).enabled
+        };
+        Destination {
+            url: self.url.clone(),
+            user_agent: self.user_agent.clone(),
+            authorization: self.authorization.clone(),
+            transport,
+            allowed: Arc::new(allowed),
+        }
+    }
+
+    fn to_json(&self) -> Json {
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        json!({
+            "folder": path(&self.folder),
+            "url": self.url,
+            "user_agent": self.user_agent,
+            "authorization": self.authorization,
+            "ca_file": self.ca_file.as_ref().map(path),
+            "config_files": self.config_files.iter().map(path).collect::<Vec<_>>(),
+            "variable": self.names.variable,
+            "table": self.names.table,
+            "key": self.names.key,
+            "policy": self.policy.to_json(),
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let parsed: Json = serde_json::from_str(text).ok()?;
+        let text = |name: &str| parsed.get(name).and_then(Json::as_str).map(str::to_owned);
+        let config_files =
+            parsed.get("config_files")?.as_array()?.iter().filter_map(Json::as_str).map(PathBuf::from).collect();
+        let names =
+            Names { variable: text("variable")?, table: text("table")?, key: text("key")?, ..Names::of("host") };
+        Some(Self {
+            folder: PathBuf::from(text("folder")?),
+            url: text("url")?,
+            user_agent: text("user_agent")?,
+            authorization: text("authorization"),
+            ca_file: text("ca_file").map(PathBuf::from),
+            config_files,
+            names,
+            policy: Policy::from_json(parsed.get("policy")?)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_job_survives_the_way_to_the_child() {
+        let job = Job {
+            folder: "/data/telemetry".into(),
+            url: "https://example.org/".to_owned(),
+            user_agent: "dlt/1".to_owned(),
+            authorization: Some("Basic azo=".to_owned()),
+            ca_file: Some("/ca.pem".into()),
+            config_files: vec!["/etc/dlt/config.toml".into(), "/data/config.toml".into()],
+            names: Names { variable: "V".to_owned(), table: "t".to_owned(), key: "k".to_owned(), ..Names::of("host") },
+            policy: Policy { sender_life: Duration::from_millis(1_234), max_events: 7, ..Policy::default() },
+        };
+        assert_eq!(Job::parse(&job.to_json().to_string()), Some(job));
+        assert_eq!(Job::parse("{}"), None);
+    }
+}

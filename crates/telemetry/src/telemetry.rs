@@ -1,0 +1,221 @@
+//! The handle that a host records through.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::clock::month;
+use crate::courier::Courier;
+use crate::envelope::{self, Context};
+use crate::event::Event;
+use crate::identity::{self, Identity};
+use crate::loss::{Losses, Reason};
+use crate::settings::{DeliveryMode, HashMode};
+use crate::setup::{Builder, Setup};
+use crate::spool::Rejected;
+use crate::value::NameHash;
+
+/// Telemetry of one host, on or off. Cheap to clone; all clones are the same.
+///
+/// Switched off it is an empty shell: no file, no thread, no id, no socket.
+#[derive(Clone)]
+pub struct Telemetry {
+    active: Option<Arc<Active>>,
+}
+
+impl Telemetry {
+    /// Describes a host by its name and version, as they are to be reported.
+    #[must_use]
+    pub fn builder(name: &str, version: &str) -> Builder {
+        Builder::new(name, version)
+    }
+
+    /// Telemetry that is off, for hosts that have none.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { active: None }
+    }
+
+    pub(crate) fn start(setup: Setup) -> Self {
+        if !setup.is_on() {
+            return Self::off();
+        }
+        let started = catch_unwind(AssertUnwindSafe(|| Arc::new(Active::new(setup))));
+        Self { active: started.ok() }
+    }
+
+    /// Whether anything is recorded.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Records an event: one append to the spool. Never fails, never panics; what cannot be kept is counted.
+    pub fn record<E: Event>(&self, event: &E) {
+        if let Some(active) = &self.active {
+            let _ = catch_unwind(AssertUnwindSafe(|| active.record(event)));
+        }
+    }
+
+    /// The digest under which a name that the user chose may be reported. Empty while telemetry is off.
+    #[must_use]
+    pub fn hash(&self, name: &str) -> NameHash {
+        let hashed = self.active.as_ref().and_then(|active| catch_unwind(AssertUnwindSafe(|| active.hash(name))).ok());
+        NameHash(hashed.unwrap_or_default())
+    }
+
+    /// To be called at exit: sees to it that what was recorded leaves. Returns at once where a detached sender does
+    /// the work, else within the limits of [`Policy`](crate::Policy). May be called again after further events.
+    pub fn finish(&self) {
+        if let Some(active) = &self.active {
+            let _ = catch_unwind(AssertUnwindSafe(|| active.finish()));
+        }
+    }
+
+    /// What this process itself had to give up and could not yet write down.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.active.as_ref().map(|active| active.losses().clone()).unwrap_or_default()
+    }
+}
+
+/// Exists only while telemetry is on.
+struct Active {
+    setup: Setup,
+    context: Context,
+    mode: DeliveryMode,
+    /// The notice was shown in this run, so nothing is sent in it.
+    hold: bool,
+    identity: OnceLock<Identity>,
+    /// Counted here until the spool takes them.
+    losses: Mutex<Losses>,
+    /// Something was recorded since the last `finish`.
+    pending: AtomicBool,
+    courier: OnceLock<Courier>,
+}
+
+impl Active {
+    fn new(setup: Setup) -> Self {
+        let context = Context::new(&setup.environment, &setup.software);
+        let short_lived = context.is_ci || context.is_container;
+        let mode = setup.mode(short_lived);
+        let first = !setup.settings.debug
+            && setup.notice.show_if_due(&setup.outbox.folder, &setup.environment, setup.settings.usable_endpoint());
+        Self {
+            hold: first && !short_lived,
+            setup,
+            context,
+            mode,
+            identity: OnceLock::new(),
+            losses: Mutex::default(),
+            pending: AtomicBool::new(false),
+            courier: OnceLock::new(),
+        }
+    }
+
+    fn identity(&self) -> &Identity {
+        self.identity.get_or_init(|| {
+            let places = &self.setup.places;
+            Identity::load(&places.data, &places.telemetry()).unwrap_or_else(|_| Identity::ephemeral())
+        })
+    }
+
+    fn anonymous_id(&self) -> String {
+        let identity = self.identity();
+        if self.setup.settings.rotate_id.value {
+            identity.of_month(&month(self.setup.clock.now_ms()))
+        } else {
+            identity.anonymous_id.clone()
+        }
+    }
+
+    fn hash(&self, name: &str) -> String {
+        match self.setup.settings.hash.value {
+            HashMode::Keyed => self.identity().keyed_hash(name),
+            HashMode::Plain => identity::plain_hash(name),
+        }
+    }
+
+    fn losses(&self) -> MutexGuard<'_, Losses> {
+        self.losses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record<E: Event>(&self, event: &E) {
+        let id = self.anonymous_id();
+        let (now, random) = (self.setup.clock.now_ms(), crate::random());
+        let mut unwritten = self.losses();
+        let compose = |spooled: &Losses| {
+            let mut losses = spooled.clone();
+            losses.merge(&unwritten);
+            envelope::compose(event, &id, &self.context, &losses, now, random)
+        };
+        if self.setup.settings.debug {
+            let _ = writeln!(std::io::stderr(), "{}", compose(&Losses::default()));
+            return;
+        }
+        match self.setup.outbox.append(compose) {
+            Ok(()) => *unwritten = Losses::default(),
+            Err(Rejected::Counted(_)) => {}
+            Err(Rejected::Uncounted(reason)) => unwritten.add(reason, 1),
+            Err(Rejected::Full) => unwritten.add(Reason::SpoolFull, 1),
+        }
+        drop(unwritten);
+        self.pending.store(true, Ordering::Release);
+        if self.mode == DeliveryMode::Thread && !self.hold {
+            self.nudge();
+        }
+    }
+
+    fn finish(&self) {
+        if !self.pending.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        self.write_losses();
+        if self.hold || self.setup.outbox.spool.is_empty() {
+            return;
+        }
+        let outbox = &self.setup.outbox;
+        if outbox.memory.read().must_wait(self.setup.clock.now_ms(), &self.setup.policy) {
+            return;
+        }
+        match (self.mode, self.setup.sender) {
+            (DeliveryMode::Detached, Some(sender)) => {
+                if let Some(job) = self.setup.job() {
+                    let _ = job.spawn(sender);
+                }
+            }
+            (DeliveryMode::InPlace, _) => self.wait_for_courier(self.setup.policy.in_place_budget),
+            _ => self.wait_for_courier(self.setup.policy.thread_budget),
+        }
+    }
+
+    fn write_losses(&self) {
+        let mut unwritten = self.losses();
+        if !unwritten.is_empty() && self.setup.outbox.spool.append_losses(&unwritten).is_ok() {
+            *unwritten = Losses::default();
+        }
+    }
+
+    fn nudge(&self) -> Option<&Courier> {
+        if self.courier.get().is_none() {
+            let courier = Courier::new(self.setup.outbox.clone(), self.setup.destination()?)?;
+            let _ = self.courier.set(courier);
+        }
+        let courier = self.courier.get()?;
+        courier.nudge();
+        Some(courier)
+    }
+
+    fn wait_for_courier(&self, budget: std::time::Duration) {
+        if let Some(courier) = self.nudge() {
+            courier.wait_until_idle(budget);
+        }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let _ = catch_unwind(AssertUnwindSafe(|| self.finish()));
+    }
+}

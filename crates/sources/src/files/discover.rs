@@ -1,0 +1,233 @@
+//! From what the person gave (paths, folders, globs, `-`) to the list of files to read.
+
+use super::format::{EXTENSIONS, Format, parse_name};
+use super::open::{Place, open_file};
+use dlt_engine::{Error, ErrorKind, Result};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataFile {
+    pub(crate) place: Place,
+    pub(crate) format: Format,
+    /// Name of the table, if none is given.
+    pub(crate) stem: String,
+}
+
+/// Finds the files behind `paths`, in the order given, sorted within a folder or glob, each once.
+///
+/// # Errors
+/// If a path does not exist or cannot be opened, matches nothing, or is of no known format.
+pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<DataFile>> {
+    if paths.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "no path is given").hint("name a file, a folder, a glob or `-`"));
+    }
+    let mut files = Vec::new();
+    let mut seen = HashSet::new();
+    for path in paths {
+        if path == Path::new("-") {
+            if seen.insert(PathBuf::from("-")) {
+                let format = format.unwrap_or(Format::Json);
+                files.push(DataFile { place: Place::Stdin, format, stem: "stdin".to_owned() });
+            }
+            continue;
+        }
+        for file in expand(path, format)? {
+            if let Place::Path(path) = &file.place
+                && seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))
+            {
+                files.push(file);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Whether the path has to be read as a stream: a pipe or a device, which gives its bytes once.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn expand(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder(path, format),
+        Ok(metadata) if metadata.is_file() => {
+            // Better now than in the middle of a run.
+            open_file(path)?;
+            Ok(vec![file(path, format)?])
+        }
+        Ok(_) => {
+            let parts = parse_name(path);
+            let format = format.or(parts.format).unwrap_or(Format::Json);
+            Ok(vec![DataFile { place: Place::Path(path.to_owned()), format, stem: parts.stem }])
+        }
+        Err(cause) => match path.to_str() {
+            Some(pattern) if is_glob(pattern) => glob(pattern, format),
+            _ if cause.kind() == std::io::ErrorKind::NotFound => {
+                Err(Error::new(ErrorKind::Source, "there is no such file or folder")
+                    .at(path.to_string_lossy(), None)
+                    .hint("check the path; a relative one starts at the current folder"))
+            }
+            _ => open_file(path).and_then(|_| {
+                Err(Error::new(ErrorKind::Source, "cannot be read").at(path.to_string_lossy(), None).because(cause))
+            }),
+        },
+    }
+}
+
+fn file(path: &Path, format: Option<Format>) -> Result<DataFile> {
+    let parts = parse_name(path);
+    let Some(format) = format.or(parts.format) else {
+        return Err(Error::new(ErrorKind::Config, "the file name does not tell the format")
+            .at(path.to_string_lossy(), None)
+            .hint(format!("known are {EXTENSIONS}; another name needs the format: `--format jsonl`")));
+    };
+    Ok(DataFile { place: Place::Path(path.to_owned()), format, stem: parts.stem })
+}
+
+/// Every file in the folder and below that is of a known format (with a format given: every file), hidden ones aside.
+fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
+    let mut files = Vec::new();
+    for found in walk(path)? {
+        if format.is_some() || parse_name(&found).format.is_some() {
+            open_file(&found)?;
+            files.push(file(&found, format)?);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::Source, "the folder holds no data files")
+            .at(path.to_string_lossy(), None)
+            .hint(format!("known are {EXTENSIONS}; hidden files are left out")));
+    }
+    Ok(files)
+}
+
+fn walk(path: &Path) -> Result<Vec<PathBuf>> {
+    let hidden =
+        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
+    let mut found = Vec::new();
+    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(|e| !hidden(e)) {
+        let entry = entry.map_err(|cause| {
+            let place = cause.path().unwrap_or(path).to_string_lossy().into_owned();
+            Error::new(ErrorKind::Source, "cannot be read").at(place, None).because(cause)
+        })?;
+        if !entry.file_type().is_dir() {
+            found.push(entry.into_path());
+        }
+    }
+    Ok(found)
+}
+
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '[', '{'])
+}
+
+/// The files that match; `*` and `?` stay within a folder, `**` crosses folders. Matches must be of a known format.
+fn glob(pattern: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
+    let matcher = globset::GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|cause| Error::new(ErrorKind::Config, "the pattern is not valid").at(pattern, None).because(cause))?
+        .compile_matcher();
+    let base: PathBuf = Path::new(pattern)
+        .components()
+        .take_while(|part| part.as_os_str().to_str().is_some_and(|part| !is_glob(part)))
+        .collect();
+    // A relative pattern is matched against relative paths, which have no `./` in front.
+    let (start, strip) = if base.as_os_str().is_empty() { (Path::new("."), true) } else { (&*base, false) };
+    let mut files = Vec::new();
+    if start.is_dir() {
+        for found in walk(start)? {
+            let found = if strip { found.strip_prefix(".").map(Path::to_path_buf).unwrap_or(found) } else { found };
+            if matcher.is_match(&found) {
+                open_file(&found)?;
+                files.push(file(&found, format)?);
+            }
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::Source, "the pattern matches no file")
+            .at(pattern, None)
+            .hint("`*` stays within a folder, `**/` crosses folders; hidden files are left out"));
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "1\n").unwrap();
+        }
+        dir
+    }
+
+    fn names(dir: &Path, given: &[&str], format: Option<Format>) -> Result<Vec<String>> {
+        let paths: Vec<PathBuf> = given.iter().map(|path| dir.join(path)).collect();
+        let relative = |file: DataFile| match file.place {
+            Place::Stdin => "-".to_owned(),
+            Place::Path(path) => path.strip_prefix(dir).unwrap().to_string_lossy().into_owned(),
+        };
+        Ok(discover(&paths, format)?.into_iter().map(relative).collect())
+    }
+
+    #[test]
+    fn folders_give_what_is_known_and_not_hidden() {
+        let dir =
+            tree(&["b.jsonl", "a.csv.gz", "sub/c.parquet", ".d.jsonl", ".git/e.json", "README.md", "x.jsonl/part"]);
+        assert_eq!(names(dir.path(), &["."], None).unwrap(), ["a.csv.gz", "b.jsonl", "sub/c.parquet"]);
+        assert_eq!(names(dir.path(), &["x.jsonl"], Some(Format::Jsonl)).unwrap(), ["x.jsonl/part"]);
+        let error = names(dir.path(), &["x.jsonl"], None).unwrap_err();
+        assert!(error.to_string().ends_with("x.jsonl: the folder holds no data files"), "{error}");
+    }
+
+    #[test]
+    fn globs_stay_in_their_folder_unless_told() {
+        let dir =
+            tree(&["b.jsonl", "a.jsonl", "sub/c.jsonl", "sub/deep/d.jsonl", ".h.jsonl", "weird[1].jsonl", "n.txt"]);
+        assert_eq!(names(dir.path(), &["*.jsonl"], None).unwrap(), ["a.jsonl", "b.jsonl", "weird[1].jsonl"]);
+        assert_eq!(names(dir.path(), &["sub/**/*.jsonl"], None).unwrap(), ["sub/c.jsonl", "sub/deep/d.jsonl"]);
+        assert_eq!(names(dir.path(), &["{a,b}.jsonl"], None).unwrap(), ["a.jsonl", "b.jsonl"]);
+        // A file of that very name is no pattern.
+        assert_eq!(names(dir.path(), &["weird[1].jsonl"], None).unwrap(), ["weird[1].jsonl"]);
+        let error = names(dir.path(), &["*.parquet"], None).unwrap_err();
+        assert!(error.to_string().ends_with("the pattern matches no file"), "{error}");
+        let error = names(dir.path(), &["n*"], None).unwrap_err();
+        assert!(error.advice().unwrap().contains(".ndjson"), "{error}");
+    }
+
+    #[test]
+    fn a_file_named_twice_is_read_once() {
+        let dir = tree(&["b.jsonl", "a.jsonl"]);
+        assert_eq!(names(dir.path(), &["b.jsonl", "*.jsonl", "./b.jsonl"], None).unwrap(), ["b.jsonl", "a.jsonl"]);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let dir = tree(&["n.txt"]);
+        let error = names(dir.path(), &["absent.jsonl"], None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Source);
+        assert!(error.to_string().ends_with("absent.jsonl: there is no such file or folder"), "{error}");
+        let error = names(dir.path(), &["n.txt"], None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.advice().unwrap().contains(".parquet"));
+        assert_eq!(names(dir.path(), &["n.txt"], Some(Format::Csv)).unwrap(), ["n.txt"]);
+        assert_eq!(discover(&[], None).unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn standard_input_is_json_unless_told() {
+        let stdin = discover(&["-".into(), "-".into()], None).unwrap();
+        assert_eq!(stdin, [DataFile { place: Place::Stdin, format: Format::Json, stem: "stdin".into() }]);
+        assert_eq!(discover(&["-".into()], Some(Format::Csv)).unwrap()[0].format, Format::Csv);
+    }
+}

@@ -36,17 +36,17 @@ pub(super) fn day_number(year: i32, month: u32, day: u32) -> Option<i32> {
         && (1..=12).contains(&month)
         && day >= 1
         && (day <= 28 || day <= days_in_month(year, month));
-    exists.then(|| days_before(year, month) + day as i32 - 1)
+    exists.then(|| days_before(year.unsigned_abs(), month) + day as i32 - 1)
 }
 
 /// Days from 1970-01-01 to the first of a month. Years are counted from March, so that the leap day comes last.
 #[inline]
-fn days_before(year: i32, month: u32) -> i32 {
-    let (year, month) = if month > 2 { (year, month as i32 - 3) } else { (year - 1, month as i32 + 9) };
-    let (century, year_of_century) = (year.div_euclid(100), year.rem_euclid(100));
-    let leap_days = century.div_euclid(4) + year_of_century / 4;
+fn days_before(year: u32, month: u32) -> i32 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (century, year_of_century) = (year / 100, year % 100);
+    let leap_days = century / 4 + year_of_century / 4;
     // From the first of March of year 0 to 1970-01-01 there are 719468 days.
-    century * 36_524 + year_of_century * 365 + leap_days + (month * 153 + 2) / 5 - 719_468
+    (century * 36_524 + year_of_century * 365 + leap_days + (month * 153 + 2) / 5) as i32 - 719_468
 }
 
 /// Year, month and day of a number of days since 1970.

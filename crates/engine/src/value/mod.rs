@@ -82,10 +82,19 @@ pub fn parse_iso_timestamp(text: &str) -> Option<i64> {
     if bytes.len() < 7 || !bytes[..4].iter().all(u8::is_ascii_digit) {
         return None;
     }
-    moment::usual_form(bytes).or_else(|| match moment::parse(text) {
+    moment::usual_form(bytes).or_else(|| other_form(text))
+}
+
+fn other_form(text: &str) -> Option<i64> {
+    // Where the time begins, or at the latest where its hour ends, one of these stands.
+    let upto = text.len().min(14);
+    if !text.as_bytes()[4..upto].iter().any(|byte| matches!(byte, b'T' | b' ' | b':')) {
+        return None;
+    }
+    match moment::parse(text) {
         Some(Moment::DateTime(micros)) => Some(micros),
         _ => None,
-    })
+    }
 }
 
 /// Expresses a value in the type of a column. A column without a type takes every value as it is.

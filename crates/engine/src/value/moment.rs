@@ -65,24 +65,21 @@ impl Clock {
 /// Reads `YYYY-MM-DDThh:mm:ss` with what may follow it. `None` says only that it is not of this form.
 #[inline]
 pub(super) fn usual_form(bytes: &[u8]) -> Option<i64> {
-    let head: &[u8; 19] = bytes.first_chunk()?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b' ', h1, h2, b':', n1, n2, b':', s1, s2] = *head else {
+    let (date, rest) = bytes.split_first_chunk::<8>()?;
+    let (day_and_time, rest) = rest.split_first_chunk::<8>()?;
+    let ([b':', s1, s2], rest) = rest.split_first_chunk::<3>()? else {
         return None;
     };
-    let mut not_a_digit = false;
-    let mut digit = |byte: u8| {
-        let digit = byte.wrapping_sub(b'0');
-        not_a_digit |= digit > 9;
-        u32::from(digit)
-    };
-    let year = digit(y1) * 1000 + digit(y2) * 100 + digit(y3) * 10 + digit(y4);
-    let (month, day) = (digit(m1) * 10 + digit(m2), digit(d1) * 10 + digit(d2));
-    let (hour, minute, second) = (digit(h1) * 10 + digit(h2), digit(n1) * 10 + digit(n2), digit(s1) * 10 + digit(s2));
-    if not_a_digit {
+    let [first, second] = [pairs(date, b"0000-00-")?, pairs(day_and_time, b"00T00:00")?];
+    let (s1, s2) = (s1.wrapping_sub(b'0'), s2.wrapping_sub(b'0'));
+    if s1 > 9 || s2 > 9 {
         return None;
     }
+    let year = i32::from(first[0]) * 100 + i32::from(first[2]);
+    let (month, day) = (u32::from(first[5]), u32::from(second[0]));
+    let (hour, minute, second) = (u32::from(second[3]), u32::from(second[6]), u32::from(s1 * 10 + s2));
     let mut clock = Clock { hour, minute, second, ..Clock::default() };
-    match &bytes[19..] {
+    match rest {
         [] | [b'Z'] => {}
         rest => {
             let mut cursor = Cursor { rest };
@@ -93,7 +90,29 @@ pub(super) fn usual_form(bytes: &[u8]) -> Option<i64> {
             }
         }
     }
-    clock.on(day_number(year as i32, month, day)?)
+    clock.on(day_number(year, month, day)?)
+}
+
+/// Eight bytes at a time: checks them against a pattern, in which `0` is any digit and `T` may be a space, and puts the
+/// number that each digit makes with the one behind it in its place.
+#[inline]
+fn pairs(bytes: &[u8; 8], pattern: &[u8; 8]) -> Option<[u8; 8]> {
+    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+    // What carries a digit up to its high bit unless it is at most 9.
+    const NOT_A_DIGIT: u64 = 0x7676_7676_7676_7676;
+    let expected = u64::from_le_bytes(*pattern);
+    let separators = expected.to_le_bytes().map(|byte| if byte == b'0' { 0 } else { 0xff });
+    let space = pattern.map(|byte| if byte == b'T' { b'T' ^ b' ' } else { 0 });
+    // Digits become their value, separators 0.
+    let found = u64::from_le_bytes(*bytes) ^ expected;
+    let (separators, space) = (found & u64::from_le_bytes(separators), u64::from_le_bytes(space));
+    if separators != 0 && separators != space {
+        return None;
+    }
+    let digits = found ^ separators;
+    let are_digits = (digits.wrapping_add(NOT_A_DIGIT) | digits) & HIGH_BITS == 0;
+    // No byte becomes more than 99, so none runs over into the next.
+    are_digits.then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
 /// Reads a date, a time of day or both, in the forms above or with slashes.

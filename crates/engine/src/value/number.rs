@@ -117,7 +117,7 @@ fn without_underscores(text: &str, is_digit: fn(&u8) -> bool) -> Option<Cow<'_, 
     are_between_digits.then(|| Cow::Owned(text.replace('_', "")))
 }
 
-/// Reads a floating-point number, or an integer in hexadecimal after `0x`. `nan` and `inf` are numbers too.
+/// Reads a floating-point number, or an integer in hexadecimal after `0x`. `nan`, `inf` and `infinity` are numbers too.
 pub(super) fn double(text: &str) -> Option<f64> {
     let text = trimmed(text);
     match text.strip_prefix("0x") {
@@ -126,7 +126,8 @@ pub(super) fn double(text: &str) -> Option<f64> {
             let magnitude = hexadecimal_double(&digits);
             magnitude.is_finite().then_some(if is_negative { 0.0 - magnitude } else { magnitude })
         }
-        None => plain_double(text),
+        // Digits that spell more than there is room for are not infinite.
+        None => plain_double(text).filter(|v| !v.is_infinite() || !text.bytes().any(|byte| byte.is_ascii_digit())),
     }
 }
 

@@ -1,5 +1,252 @@
+#![allow(clippy::unwrap_used)]
+
+use super::calendar::{date_text, time_text, timestamp_text};
 use super::*;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Each line: the type of the column (or `detect`), a JSON value, and what becomes of it, `null` if it is refused.
+/// Moments, days and times are given by their text, decimals by their unscaled digits, bytes in hexadecimal.
+const VECTORS: &str = include_str!("vectors.tsv");
+
+const ALL: [DataType; 11] = [
+    DataType::Text,
+    DataType::Double,
+    DataType::Bool,
+    DataType::Timestamp,
+    DataType::Bigint,
+    DataType::Binary,
+    DataType::Json,
+    DataType::Decimal,
+    DataType::Wei,
+    DataType::Date,
+    DataType::Time,
+];
+
+fn column(data_type: DataType) -> Column {
+    Column::inferred("value", data_type)
+}
+
+fn scalar(value: &Value) -> Scalar<'_> {
+    match value {
+        Value::Bool(v) => Scalar::Bool(*v),
+        Value::Number(v) => v.as_i64().map_or_else(|| Scalar::Double(v.as_f64().unwrap()), Scalar::Int),
+        Value::String(v) => Scalar::Text(v.into()),
+        other => Scalar::Json(other.to_string().into()),
+    }
+}
+
+fn shown(value: Scalar<'_>) -> Value {
+    match value {
+        Scalar::Bool(v) => v.into(),
+        Scalar::Int(v) => v.into(),
+        Scalar::Double(v) if v.is_finite() => v.into(),
+        Scalar::Double(v) => python_float_text(v).into(),
+        Scalar::Text(v) | Scalar::Json(v) => v.into_owned().into(),
+        Scalar::Timestamp(v) => timestamp_text(v, true).into(),
+        Scalar::Date(v) => date_text(v).into(),
+        Scalar::Time(v) => time_text(v).into(),
+        Scalar::Decimal(v) => v.to_string().into(),
+        Scalar::Binary(v) => v.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
+    }
+}
+
 #[test]
-fn smoke() {
-    assert_eq!(parse_iso_timestamp("1970-01-01T00:00:01Z"), Some(1_000_000));
+fn values_become_what_the_table_says() {
+    let mut wrong = Vec::new();
+    for line in VECTORS.lines() {
+        let mut cells = line.split('\t');
+        let (to, value, expected) = (cells.next().unwrap(), cells.next().unwrap(), cells.next().unwrap());
+        let (value, expected): (Value, Value) =
+            (serde_json::from_str(value).unwrap(), serde_json::from_str(expected).unwrap());
+        let got = if to == "detect" {
+            let detected = parse_iso_timestamp(value.as_str().unwrap());
+            assert_eq!(infer(&scalar(&value)) == DataType::Timestamp, detected.is_some(), "{line}");
+            detected.map_or(Value::Null, |micros| shown(Scalar::Timestamp(micros)))
+        } else {
+            let to = ALL.into_iter().find(|data_type| data_type.name() == to).unwrap();
+            match coerce(scalar(&value), &column(to)) {
+                Ok(converted) => {
+                    let expected_type = if to == DataType::Wei { DataType::Decimal } else { to };
+                    assert_eq!(converted.own_type(), expected_type, "{line}");
+                    shown(converted)
+                }
+                Err(refused) => {
+                    assert_eq!(refused, scalar(&value), "a refused value comes back as it was: {line}");
+                    Value::Null
+                }
+            }
+        };
+        // As text, because 0.0 and -0.0 are equal as JSON, but not the same.
+        let (got, expected) = (got.to_string(), expected.to_string());
+        if got != expected {
+            wrong.push(format!("{line}, but got {got}"));
+        }
+    }
+    assert!(VECTORS.lines().count() > 900);
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_value_of_the_columns_type_stays_as_it_is() {
+    for value in [
+        Scalar::Text("2024-01-02T03:04:05Z".into()),
+        Scalar::Json("{ }".into()),
+        Scalar::Double(f64::INFINITY),
+        Scalar::Timestamp(i64::MAX),
+        Scalar::Decimal(i128::MAX),
+    ] {
+        let column = column(value.own_type());
+        assert_eq!(coerce(value.clone(), &column), Ok(value));
+    }
+}
+
+#[test]
+fn a_column_without_a_type_takes_everything() {
+    let column = Column { data_type: None, ..column(DataType::Text) };
+    assert_eq!(coerce(Scalar::Bool(true), &column), Ok(Scalar::Bool(true)));
+}
+
+#[test]
+fn only_text_with_a_date_and_a_time_shows_another_type() {
+    for (value, expected) in [
+        (Scalar::Text("2024-01-02 03:04".into()), DataType::Timestamp),
+        (Scalar::Text("2024-01-02".into()), DataType::Text),
+        (Scalar::Text("17".into()), DataType::Text),
+        (Scalar::Json("\"2024-01-02 03:04\"".into()), DataType::Json),
+        (Scalar::Int(1_700_000_000), DataType::Bigint),
+        (Scalar::Double(f64::NAN), DataType::Double),
+        (Scalar::Bool(true), DataType::Bool),
+        (Scalar::Binary(b"x".as_slice().into()), DataType::Binary),
+    ] {
+        assert_eq!(infer(&value), expected, "{value:?}");
+    }
+}
+
+#[test]
+fn values_that_json_does_not_have_convert_too() {
+    let moment = Scalar::Timestamp(1_704_164_645_000_001);
+    for (value, to, expected) in [
+        (moment.clone(), DataType::Text, Some(Scalar::Text("2024-01-02T03:04:05.000001+00:00".into()))),
+        (moment.clone(), DataType::Date, Some(Scalar::Date(19_724))),
+        (Scalar::Timestamp(-1), DataType::Date, Some(Scalar::Date(-1))),
+        (moment, DataType::Bigint, None),
+        (Scalar::Date(19_724), DataType::Text, Some(Scalar::Text("2024-01-02".into()))),
+        (Scalar::Date(-1), DataType::Timestamp, Some(Scalar::Timestamp(-86_400_000_000))),
+        (Scalar::Time(37_230_500_000), DataType::Text, Some(Scalar::Text("10:20:30.500000".into()))),
+        (Scalar::Time(0), DataType::Timestamp, None),
+        (Scalar::Binary(b"ABCD".as_slice().into()), DataType::Text, Some(Scalar::Text("QUJDRA==".into()))),
+        (Scalar::Json("[1]".into()), DataType::Text, Some(Scalar::Text("[1]".into()))),
+        (Scalar::Json("[1]".into()), DataType::Bigint, None),
+        (Scalar::Decimal(5), DataType::Text, None),
+        (Scalar::Double(f64::NAN), DataType::Text, Some(Scalar::Text("nan".into()))),
+        (Scalar::Double(f64::NEG_INFINITY), DataType::Text, Some(Scalar::Text("-inf".into()))),
+        (Scalar::Double(f64::INFINITY), DataType::Bigint, None),
+        (Scalar::Double(f64::INFINITY), DataType::Decimal, None),
+        (Scalar::Double(f64::INFINITY), DataType::Timestamp, None),
+    ] {
+        assert_eq!(coerce(value.clone(), &column(to)).ok(), expected, "{value:?} to {to}");
+    }
+}
+
+#[test]
+fn a_decimal_fits_the_digits_of_its_column() {
+    let small = column(DataType::Decimal).with("precision", 5).with("scale", 2);
+    for (value, expected) in [
+        (json!("999.994"), Some(99_999)),
+        (json!("999.995"), None),
+        (json!("-999.994"), Some(-99_999)),
+        (json!(999), Some(99_900)),
+        (json!(1000), None),
+        (json!(0.005), Some(1)),
+        (json!("0xff"), Some(25_500)),
+        (json!("1e-999999999999999999999"), None),
+        (json!("0e999"), Some(0)),
+        (json!("1e999"), None),
+        (json!("."), None),
+    ] {
+        assert_eq!(coerce(scalar(&value), &small).ok(), expected.map(Scalar::Decimal), "{value}");
+    }
+}
+
+#[test]
+fn a_moment_that_only_differs_in_form_is_the_same() {
+    let same = [
+        "2024-01-02T03:04:05Z",
+        "2024-01-02 03:04:05",
+        "2024-01-02T03:04:05.000000999",
+        "2024-01-02T05:04:05+02:00",
+        "2024-01-01T21:34:05-0530",
+        "20240102T030405",
+        "2024-002T03:04:05",
+        "2024-W01-2T03:04:05",
+        "2024/01/02 3:4:5",
+    ];
+    for text in same {
+        assert_eq!(parse_iso_timestamp(text), Some(1_704_164_645_000_000), "{text}");
+    }
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<String>(),
+        "[0-9TZW :/+.,|-]{0,32}",
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([.,][0-9]{0,10})?(Z|[+-][0-9]{2}:?[0-9]{0,2})?",
+        "[ _+-]{0,2}(0x)?[0-9a-f_]{0,45}(\\.[0-9_]{0,20})?(e[+-]?[0-9]{0,20})?[ \n]?",
+        "[A-Za-z0-9+/]{0,12}={0,3}",
+    ]
+}
+
+fn any_scalar() -> impl Strategy<Value = Scalar<'static>> {
+    prop_oneof![
+        any::<bool>().prop_map(Scalar::Bool),
+        any::<i64>().prop_map(Scalar::Int),
+        any::<f64>().prop_map(Scalar::Double),
+        any_text().prop_map(|text| Scalar::Text(text.into())),
+        any::<i64>().prop_map(Scalar::Timestamp),
+        any::<i32>().prop_map(Scalar::Date),
+        any::<i64>().prop_map(Scalar::Time),
+        any::<i128>().prop_map(Scalar::Decimal),
+        any::<Vec<u8>>().prop_map(|bytes| Scalar::Binary(bytes.into())),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn any_value_fits_or_comes_back(value in any_scalar(), precision in 0u64..300, scale in 0u64..300) {
+        for to in ALL {
+            let mut column = column(to);
+            for _ in 0..2 {
+                match coerce(value.clone(), &column) {
+                    Ok(converted) if to == DataType::Wei => prop_assert_eq!(converted.own_type(), DataType::Decimal),
+                    Ok(converted) => prop_assert_eq!(converted.own_type(), to),
+                    // A NaN is not equal to itself.
+                    Err(refused) => prop_assert_eq!(format!("{refused:?}"), format!("{value:?}")),
+                }
+                column = column.with("precision", precision).with("scale", scale);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_detected_can_be_stored(text in any_text()) {
+        let column = column(DataType::Timestamp);
+        if let Some(micros) = parse_iso_timestamp(&text) {
+            prop_assert_eq!(coerce(Scalar::Text((&text).into()), &column), Ok(Scalar::Timestamp(micros)));
+        }
+    }
+
+    #[test]
+    fn a_moment_survives_its_text(micros in -62_135_596_800_000_000i64..253_402_300_800_000_000) {
+        prop_assert_eq!(parse_iso_timestamp(&timestamp_text(micros, true)), Some(micros));
+        prop_assert_eq!(parse_iso_timestamp(&timestamp_text(micros, false)), Some(micros));
+    }
+
+    #[test]
+    fn a_number_survives_its_text(v in any::<f64>()) {
+        let text = python_float_text(v);
+        prop_assert!(text.parse::<f64>() == Ok(v) || v.is_nan(), "{}", text);
+    }
 }

@@ -34,16 +34,24 @@ pub fn version_digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     STANDARD.encode(hasher.finalize())
 }
 
-/// Id of a nested row: fixed by its parent's id, its table and its place in the list.
-pub fn nested_row_id(parent_id: &str, table: &str, list_index: u64) -> String {
-    let index = list_index.to_string();
-    STANDARD_NO_PAD.encode(shake128::<ROW_ID_BYTES>(&[
-        parent_id.as_bytes(),
-        b"_",
-        table.as_bytes(),
-        b"_",
-        index.as_bytes(),
-    ]))
+/// Appends the id of a nested row: fixed by its parent's id, its table and its place in the list.
+pub(crate) fn nested_row_id_into(parent_id: &[u8], table: &str, list_index: i64, out: &mut Vec<u8>) {
+    let mut digits = itoa::Buffer::new();
+    let index = digits.format(list_index).as_bytes();
+    let digest = shake128::<ROW_ID_BYTES>(&[parent_id, b"_", table.as_bytes(), b"_", index]);
+    let mut text = [0u8; 14];
+    // Fourteen characters hold ten bytes exactly, so this cannot fail.
+    let _ = STANDARD_NO_PAD.encode_slice(digest, &mut text);
+    out.extend_from_slice(&text);
+}
+
+/// A random row id.
+pub(crate) fn random_row_id() -> crate::Result<String> {
+    let mut bytes = [0u8; ROW_ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        crate::Error::new(crate::ErrorKind::Storage, "the system gives no random bytes").because(error)
+    })?;
+    Ok(STANDARD_NO_PAD.encode(bytes))
 }
 
 /// Id of a row that is known by its key: the digest of the key columns as compact JSON with sorted keys.

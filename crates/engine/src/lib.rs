@@ -14,14 +14,26 @@
 //! is taken up from there by the next . The engine knows nothing of command lines, HTTP or telemetry:
 //! what happens is told to an an observer.
 
+mod dataset;
 pub mod destination;
 pub mod digest;
 mod error;
+mod extract;
 pub mod naming;
+mod normalize;
+mod observe;
+mod package;
+mod pipeline;
 pub mod schema;
 pub mod source;
+mod state;
+mod trace;
 pub mod value;
 
+pub use dataset::{Dataset, TableAccess, rows_of};
 pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};
+pub use observe::{Event, NoObserver, Observer, Step};
+pub use pipeline::{Pipeline, default_schema_name, last_trace};
 pub use source::Source;
+pub use trace::{LoadInfo, StepTrace, Trace};

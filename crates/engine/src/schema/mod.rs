@@ -8,6 +8,7 @@ mod system;
 mod types;
 
 pub use stored::ENGINE_VERSION;
+pub(crate) use stored::write_sorted;
 pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_names};
 pub use types::DataType;
 

@@ -25,6 +25,11 @@ pub mod columns {
     pub const VALUE: &str = "value";
     /// Nested list of a row that stands for a list within a list.
     pub const LIST: &str = "list";
+
+    /// Whether values under this name in the data are not what is stored: the engine's take their place, or fill in.
+    pub(crate) fn is_filled_by_engine(name: &str) -> bool {
+        [ID, LOAD_ID, PARENT_ID, ROOT_ID, LIST_INDEX].contains(&name)
+    }
 }
 
 pub(super) fn is_system(table: &str) -> bool {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Digits and decimals of a `decimal` without hints.
-pub const DEFAULT_DECIMAL: (u8, i8) = (38, 9);
+const DEFAULT_DECIMAL: (u8, i8) = (38, 9);
 
 /// A data type of the dataset contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

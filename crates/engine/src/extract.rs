@@ -1,0 +1,95 @@
+//! Extract: input that cannot be read again is kept as it comes, before anything is made of it.
+//!
+//! Input that can be read again (files) is not copied: normalize reads it straight from the source.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::package::{ExtractedFile, ExtractedResource, Package};
+use crate::source::{Chunk, JsonChunk, Reader, Resource};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Writes everything that the resources give into the package. `on_progress` is told the bytes of each chunk.
+pub(crate) fn keep(resources: Vec<Resource>, package: &mut Package, on_progress: &dyn Fn(u64)) -> Result<()> {
+    let folder = package.extracted();
+    let mut number = 0;
+    for mut resource in resources {
+        let mut files = Vec::new();
+        while let Some(chunk) = resource.reader.next_chunk()? {
+            let extension = if matches!(chunk, Chunk::Json(_)) { "jsonl" } else { "parquet" };
+            let name = format!("{number:06}.{extension}");
+            number += 1;
+            let path = folder.join(&name);
+            let file = File::create(&path).map_err(|error| Error::storage("create", &path, error))?;
+            let (input, first_line) = match &chunk {
+                Chunk::Json(chunk) => {
+                    on_progress(chunk.bytes.len() as u64);
+                    (&file).write_all(&chunk.bytes).map_err(|error| Error::storage("write", &path, error))?;
+                    (chunk.input.to_string(), chunk.first_line)
+                }
+                Chunk::Arrow(batch) => {
+                    on_progress(batch.get_array_memory_size() as u64);
+                    write_batch(&file, batch, &path)?;
+                    (resource.name.clone(), 1)
+                }
+            };
+            file.sync_data().map_err(|error| Error::storage("write", &path, error))?;
+            files.push(ExtractedFile { name, input, first_line });
+        }
+        package.manifest.resources.push(ExtractedResource { name: resource.name, hints: resource.hints, files });
+    }
+    Ok(())
+}
+
+fn write_batch(file: &File, batch: &RecordBatch, path: &Path) -> Result<()> {
+    let broken = |error| Error::storage("write", path, std::io::Error::other(error));
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(broken)?;
+    writer.write(batch).map_err(broken)?;
+    writer.close().map_err(broken)?;
+    Ok(())
+}
+
+/// Reads what [`keep`] wrote.
+pub(crate) fn read(package: &Package) -> Vec<Resource> {
+    let resources = package.manifest.resources.iter();
+    resources
+        .map(|resource| {
+            let reader =
+                KeptReader { folder: package.extracted(), files: resource.files.clone().into_iter(), batches: None };
+            Resource::new(&resource.name, reader).with_hints(resource.hints.clone())
+        })
+        .collect()
+}
+
+struct KeptReader {
+    folder: PathBuf,
+    files: std::vec::IntoIter<ExtractedFile>,
+    batches: Option<ParquetRecordBatchReader>,
+}
+
+impl Reader for KeptReader {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        loop {
+            if let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
+                let batch = batch
+                    .map_err(|error| Error::new(ErrorKind::Corrupt, "an extracted file is broken").because(error))?;
+                return Ok(Some(Chunk::Arrow(batch)));
+            }
+            let Some(file) = self.files.next() else { return Ok(None) };
+            let path = self.folder.join(&file.name);
+            if file.name.ends_with(".parquet") {
+                let opened = File::open(&path).map_err(|error| Error::storage("read", &path, error))?;
+                let reader = ParquetRecordBatchReaderBuilder::try_new(opened).and_then(|builder| builder.build());
+                self.batches = Some(reader.map_err(|error| {
+                    Error::new(ErrorKind::Corrupt, format!("{} is broken", path.display())).because(error)
+                })?);
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(|error| Error::storage("read", &path, error))?;
+            return Ok(Some(Chunk::Json(JsonChunk { bytes, input: file.input.into(), first_line: file.first_line })));
+        }
+    }
+}

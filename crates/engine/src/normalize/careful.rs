@@ -1,0 +1,251 @@
+//! The careful path: one item at a time, as a tree, in the order that the contract's reference walks it.
+//!
+//! This is where schemas grow: keys that were not seen, values of another type, keys that meet in one column. It decides
+//! everything; the fast path (`fast.rs`) only repeats what was decided here.
+
+use super::json::Json;
+use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
+use crate::schema::{Column, DataType, column_names};
+use crate::value::{Scalar, coerce, infer};
+use indexmap::IndexMap;
+use std::borrow::Cow;
+
+/// A value that has no place in its column, nor in a variant beside it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct NoPlace {
+    pub(crate) table: String,
+    pub(crate) column: String,
+    pub(crate) value_type: DataType,
+    pub(crate) column_type: DataType,
+}
+
+type Outcome = Result<(), NoPlace>;
+
+/// Lists found in a row by path, each with the place it was found at.
+type Lists<'a> = IndexMap<Vec<String>, (usize, usize, &'a [Json])>;
+/// Scalars found in a row by column name, each with the place it was found at.
+type Scalars<'a> = IndexMap<String, (usize, usize, &'a Json)>;
+
+impl Layout {
+    /// Adds an item of the resource: a row, or (as a list of items) several.
+    pub(crate) fn add_item(&mut self, item: &Json) -> Outcome {
+        match item {
+            Json::Null => Ok(()),
+            Json::List(items) => items.iter().try_for_each(|item| self.add_item(item)),
+            Json::Object(fields) => {
+                let row = self.begin_row(ROOT_TABLE);
+                self.add_row(fields, ROOT_NODE, row)
+            }
+            scalar => {
+                let row = self.begin_row(ROOT_TABLE);
+                self.add_scalar_row(scalar, ROOT_NODE, row)
+            }
+        }
+    }
+
+    /// Adds a row without values and returns its number.
+    #[inline]
+    pub(crate) fn begin_row(&mut self, table: usize) -> usize {
+        let table = &mut self.tables[table];
+        table.rows += 1;
+        table.rows - 1
+    }
+
+    /// Adds a row to a nested table.
+    #[inline]
+    pub(crate) fn begin_nested_row(&mut self, table: usize, parent_row: usize, list_index: usize) -> usize {
+        let nested = &mut self.tables[table];
+        nested.parent_rows.push(parent_row as u32);
+        nested.list_index.push(list_index as i64);
+        self.begin_row(table)
+    }
+
+    fn add_row(&mut self, fields: &IndexMap<String, Json>, node: usize, row: usize) -> Outcome {
+        let (scalars, lists) = self.flatten(fields, node);
+        let table = self.nodes[node].table;
+        for (name, (at, slot, value)) in &scalars {
+            if !self.is_overwritten(table, name) {
+                self.put(table, name, value, row)?;
+            }
+            let column = self.tables[table].by_name.get(name).copied().unwrap_or(NONE);
+            self.nodes[*at].slots[*slot].target.column = column;
+        }
+        self.ensure_system_columns(table);
+        let level = self.nodes[node].level;
+        for (_, (at, slot, items)) in lists {
+            if !items.is_empty() {
+                let list = self.list_nodes(at, slot, level);
+                self.add_list(items, list, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_list(&mut self, items: &[Json], list: usize, parent_row: usize) -> Outcome {
+        let nodes = self.lists[list];
+        for (index, item) in items.iter().enumerate() {
+            let row = self.begin_nested_row(nodes.table, parent_row, index);
+            match item {
+                Json::Object(fields) => self.add_row(fields, nodes.element, row)?,
+                Json::List(items) => {
+                    let slot = self.slot(nodes.wrapper, column_names::LIST);
+                    if self.keeps_json(nodes.wrapper, slot) {
+                        self.put(nodes.table, column_names::LIST, item, row)?;
+                        self.ensure_system_columns(nodes.table);
+                        continue;
+                    }
+                    self.ensure_system_columns(nodes.table);
+                    if !items.is_empty() {
+                        let level = self.nodes[nodes.wrapper].level;
+                        let inner = self.list_nodes(nodes.wrapper, slot, level);
+                        self.add_list(items, inner, row)?;
+                    }
+                }
+                scalar => self.add_scalar_row(scalar, nodes.element, row)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn add_scalar_row(&mut self, scalar: &Json, node: usize, row: usize) -> Outcome {
+        let table = self.nodes[node].table;
+        let slot = self.slot(node, column_names::VALUE);
+        self.put(table, column_names::VALUE, scalar, row)?;
+        let column = self.tables[table].by_name.get(column_names::VALUE).copied().unwrap_or(NONE);
+        self.nodes[node].slots[slot].target.column = column;
+        self.ensure_system_columns(table);
+        Ok(())
+    }
+
+    /// Splits a row into its scalars and lists. Nested objects come after what stands beside them, the last one first:
+    /// that is the order in which columns are found.
+    fn flatten<'a>(&mut self, fields: &'a IndexMap<String, Json>, node: usize) -> (Scalars<'a>, Lists<'a>) {
+        let (mut scalars, mut lists) = (Scalars::new(), Lists::new());
+        let mut pending = vec![(node, fields)];
+        while let Some((node, fields)) = pending.pop() {
+            for (key, value) in fields {
+                let slot = self.slot(node, key);
+                let is_nested = matches!(value, Json::Object(_) | Json::List(_)) && !self.keeps_json(node, slot);
+                match value {
+                    Json::Object(fields) if is_nested => {
+                        if !fields.is_empty() {
+                            pending.push((self.object_node(node, slot), fields));
+                        }
+                    }
+                    Json::List(items) if is_nested => {
+                        let at = &self.nodes[node];
+                        let path = at.path.iter().cloned().chain([at.slots[slot].part.clone()]).collect();
+                        lists.insert(path, (node, slot, items.as_slice()));
+                    }
+                    value => {
+                        let name = self.nodes[node].slots[slot].name.clone();
+                        scalars.insert(name, (node, slot, value));
+                    }
+                }
+            }
+        }
+        (scalars, lists)
+    }
+
+    /// Whether the engine's own value takes the place of one in the data. An id in the data is kept.
+    pub(crate) fn is_overwritten(&self, table: usize, column: &str) -> bool {
+        let is_root = self.tables[table].is_root();
+        match column {
+            column_names::LOAD_ID => is_root,
+            column_names::PARENT_ID | column_names::LIST_INDEX => !is_root,
+            column_names::ROOT_ID => !is_root && self.propagates_root_id,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn ensure_system_columns(&mut self, table: usize) {
+        let propagates = self.propagates_root_id;
+        let table = &mut self.tables[table];
+        if table.is_root() {
+            table.system_column(column_names::LOAD_ID, DataType::Text);
+        } else {
+            if propagates {
+                table.system_column(column_names::ROOT_ID, DataType::Text);
+            }
+            table.system_column(column_names::PARENT_ID, DataType::Text);
+            table.system_column(column_names::LIST_INDEX, DataType::Bigint);
+        }
+        table.system_column(column_names::ID, DataType::Text);
+    }
+
+    /// Puts a value into its column, which is made if it is new; a value that does not fit goes to a variant beside it.
+    fn put(&mut self, table: usize, name: &str, value: &Json, row: usize) -> Outcome {
+        match scalar(value) {
+            Some(value) => self.put_scalar(table, name, value, row),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts a value into its column or a variant of it; both are made if they are new.
+    pub(crate) fn put_scalar(&mut self, table: usize, name: &str, value: Scalar<'_>, row: usize) -> Outcome {
+        let Err(value) = self.put_into(table, name, value, row, false) else { return Ok(()) };
+        let value_type = value.own_type();
+        let variant = self.naming.join_path([name, &format!("v_{value_type}")]);
+        let taken = self.put_into(table, &variant, value, row, true);
+        let table = &mut self.tables[table];
+        let (of, at) = (table.by_name[name], table.by_name[&variant]);
+        if taken.is_err() {
+            let column_type = table.columns[at].data_type;
+            return Err(NoPlace { table: table.name.clone(), column: variant, value_type, column_type });
+        }
+        let variants = &mut table.columns[of].variants;
+        if !variants.contains(&(value_type, at)) {
+            variants.push((value_type, at));
+        }
+        Ok(())
+    }
+
+    fn put_into<'a>(
+        &mut self,
+        table: usize,
+        name: &str,
+        value: Scalar<'a>,
+        row: usize,
+        is_variant: bool,
+    ) -> Result<(), Scalar<'a>> {
+        let table = &mut self.tables[table];
+        let at = match table.by_name.get(name) {
+            Some(&at) => at,
+            None => {
+                let is_id = name == column_names::ID;
+                let data_type = if is_id { DataType::Text } else { infer(&value) };
+                let new = if is_variant { Column::variant(name, data_type) } else { Column::inferred(name, data_type) };
+                let mut probe = new;
+                let fits = coerce(value, &probe)?;
+                // A hint may have named the column before its type was known.
+                if let Some(hints) = table.hinted.get(name) {
+                    probe.nullable = hints.nullable;
+                    probe.hints.extend(hints.hints.clone());
+                }
+                let at = table.add(probe, data_type);
+                table.columns[at].set(row, &fits);
+                return Ok(());
+            }
+        };
+        let column = &mut table.columns[at];
+        let fits = coerce(value, &column.column)?;
+        column.set(row, &fits);
+        Ok(())
+    }
+}
+
+/// `None` for null, which leaves no trace.
+fn scalar(value: &Json) -> Option<Scalar<'_>> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Bool(value) => Scalar::Bool(*value),
+        Json::Int(value) => Scalar::Int(*value),
+        Json::Double(value) => Scalar::Double(*value),
+        Json::Text(text) => Scalar::Text(Cow::Borrowed(text)),
+        nested @ (Json::List(_) | Json::Object(_)) => {
+            let mut text = String::new();
+            nested.write(&mut text);
+            Scalar::Json(Cow::Owned(text))
+        }
+    })
+}

@@ -1,0 +1,159 @@
+//! One chunk of a resource: from text or Arrow to record batches, one a table.
+
+use super::careful::NoPlace;
+use super::fast::Stop;
+use super::json::{Cursor, Malformed, What};
+use super::layout::{Layout, NONE};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Column;
+use crate::source::{Chunk, JsonChunk};
+use arrow::array::ArrayRef;
+use arrow::datatypes::Schema as ArrowSchema;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use std::sync::Arc;
+
+/// What a chunk became.
+#[derive(Debug)]
+pub(crate) struct NormalizedChunk {
+    pub(crate) tables: Vec<TableBatch>,
+    /// Whether the chunk showed something that the schema it was read with lacks.
+    pub(crate) has_news: bool,
+}
+
+/// Rows of one table.
+#[derive(Debug)]
+pub(crate) struct TableBatch {
+    pub(crate) table: String,
+    pub(crate) parent: Option<String>,
+    /// Columns that the schema lacks, in the order of discovery.
+    pub(crate) new_columns: Vec<Column>,
+    /// Only columns that have a value.
+    pub(crate) batch: RecordBatch,
+}
+
+/// Normalizes one chunk. `layout` must be fresh after a chunk that had news, or that failed.
+///
+/// # Errors
+/// [`ErrorKind::Data`] with input and line, if the chunk is not what it claims to be.
+pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
+    let mut ready = Vec::new();
+    match chunk {
+        Chunk::Json(chunk) => read_json(chunk, layout)?,
+        Chunk::Arrow(batch) => ready = super::arrow::read_batch(batch, layout)?,
+    }
+    layout.fill_ids(load_id)?;
+    let has_news = layout.has_news();
+    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news })
+}
+
+fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
+    let text = std::str::from_utf8(&chunk.bytes).map_err(|error| {
+        Error::new(ErrorKind::Data, "the text is not UTF-8")
+            .at(&*chunk.input, Some(line_of(chunk, error.valid_up_to())))
+            .hint("convert the file to UTF-8, for example with iconv")
+    })?;
+    let mut cursor = Cursor::new(text);
+    let mut marks: Vec<usize> = Vec::new();
+    let mut one_item_a_line = true;
+    while cursor.peek().is_some() {
+        let start = cursor.position();
+        marks.clear();
+        marks.extend(layout.tables.iter().map(|table| table.rows));
+        let malformed = match layout.read_item(&mut cursor) {
+            Ok(()) => None,
+            Err(Stop::Malformed(malformed)) => Some(malformed),
+            Err(Stop::Irregular) => {
+                for (at, table) in layout.tables.iter_mut().enumerate() {
+                    table.truncate(marks.get(at).copied().unwrap_or(0));
+                }
+                cursor.rewind(start);
+                match cursor.value() {
+                    Ok(item) => {
+                        layout.add_item(&item).map_err(|no_place| refuse(chunk, start, no_place))?;
+                        None
+                    }
+                    Err(malformed) => Some(malformed),
+                }
+            }
+        };
+        if let Some(malformed) = malformed {
+            return Err(broken(chunk, start, malformed, one_item_a_line));
+        }
+        one_item_a_line = one_item_a_line && !chunk.bytes[start..cursor.position()].contains(&b'\n');
+    }
+    Ok(())
+}
+
+/// Number of the line that a byte of the chunk is in.
+fn line_of(chunk: &JsonChunk, at: usize) -> u64 {
+    chunk.first_line + memchr::memchr_iter(b'\n', &chunk.bytes[..at.min(chunk.bytes.len())]).count() as u64
+}
+
+/// A value that was cut off at the end of its line is found out only in the next one. Where every item stands on a line
+/// of its own, the line to name is the one that the item began in.
+fn broken(chunk: &JsonChunk, start: usize, malformed: Malformed, one_item_a_line: bool) -> Error {
+    let line_end = memchr::memchr(b'\n', &chunk.bytes[start..]).map_or(chunk.bytes.len(), |at| start + at);
+    let is_cut = one_item_a_line && malformed.at >= line_end;
+    let (at, what) = if is_cut { (start, What::EndOfText) } else { (malformed.at, malformed.what) };
+    let at = if what == What::EndOfText { start } else { at };
+    let error = Error::new(ErrorKind::Data, what.to_string()).at(&*chunk.input, Some(line_of(chunk, at)));
+    match what {
+        What::IntegerTooBig => error.hint("write such numbers as strings; they are then kept as text"),
+        What::EndOfText => error.hint("the input ends or breaks off there; nothing of this run was loaded"),
+        _ => error.hint("correct that line; nothing of this run was loaded"),
+    }
+}
+
+fn refuse(chunk: &JsonChunk, start: usize, no_place: NoPlace) -> Error {
+    let NoPlace { table, column, value_type, column_type } = no_place;
+    Error::new(
+        ErrorKind::Data,
+        format!(
+            "a value of type {value_type} does not fit column `{column}` of table `{table}`, which is {column_type}"
+        ),
+    )
+    .at(&*chunk.input, Some(line_of(chunk, start)))
+}
+
+impl Layout {
+    /// The rows of every table that has some; the tables are empty afterwards. `ready` holds columns of the root table
+    /// that came as Arrow.
+    fn take_batches(&mut self, ready: Vec<(usize, ArrayRef)>) -> Result<Vec<TableBatch>> {
+        let names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).collect();
+        let mut batches = Vec::new();
+        let mut ready: std::collections::HashMap<usize, ArrayRef> = ready.into_iter().collect();
+        for table in self.tables.iter_mut().filter(|table| table.rows > 0) {
+            let rows = std::mem::take(&mut table.rows);
+            table.parent_rows.clear();
+            table.list_index.clear();
+            let new_columns = table.columns[table.known_columns..].iter().map(|rows| rows.column.clone()).collect();
+            let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+            for (at, column) in table.columns.iter_mut().enumerate() {
+                let array = ready.remove(&at);
+                let is_empty = array.is_none() && !column.has_values();
+                if !column.column.nullable && (is_empty || array.is_none() && column.first_null(rows).is_some()) {
+                    return Err(missing(&table.name, &column.column.name));
+                }
+                if is_empty {
+                    continue;
+                }
+                fields.extend(column.column.arrow_field().map(|field| field.with_nullable(true)));
+                arrays.push(match array {
+                    Some(array) => array,
+                    None => column.take(rows)?,
+                });
+            }
+            let options = RecordBatchOptions::new().with_row_count(Some(rows));
+            let batch = RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options)
+                .map_err(|error| Error::new(ErrorKind::Internal, "rows could not be built").because(error))?;
+            let parent = (table.parent != NONE).then(|| names[table.parent].clone());
+            batches.push(TableBatch { table: table.name.clone(), parent, new_columns, batch });
+        }
+        Ok(batches)
+    }
+}
+
+fn missing(table: &str, column: &str) -> Error {
+    Error::new(ErrorKind::Data, format!("a row of table `{table}` has no value in `{column}`, which must have one"))
+        .hint("a primary key needs a value in every row; correct the data or name another key")
+}

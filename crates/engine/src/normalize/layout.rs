@@ -1,0 +1,296 @@
+//! What a worker knows of one resource: where each key of the data leads.
+//!
+//! The data is a tree of objects. Each object position is a [`Node`]; each key that was seen in it is a [`Slot`], which says
+//! where its value goes when it is a scalar (a column), an object (another node of the same table) or a list (a node of
+//! a nested table). The careful path fills slots in; the fast path only follows them.
+
+use super::column::ColumnRows;
+use crate::error::{Error, ErrorKind, Result};
+use crate::naming::Naming;
+use crate::schema::{Column, DataType, Schema, Table, WriteDisposition, column_names};
+use std::collections::HashMap;
+
+/// Index of nothing.
+pub(crate) const NONE: usize = usize::MAX;
+const UNLIMITED_NESTING: i64 = 1000;
+
+/// A table under construction.
+#[derive(Debug)]
+pub(crate) struct TableRows {
+    pub(crate) name: String,
+    /// Index of the table that it is nested in, or [`NONE`].
+    pub(crate) parent: usize,
+    pub(crate) columns: Vec<ColumnRows>,
+    pub(crate) by_name: HashMap<String, usize>,
+    /// Columns that hints name and whose type no value showed yet.
+    pub(crate) hinted: HashMap<String, Column>,
+    /// How many of `columns` the schema had; the others were found in this chunk.
+    pub(crate) known_columns: usize,
+    pub(crate) is_new: bool,
+    pub(crate) rows: usize,
+    /// For each row of a nested table: its parent's row, and its place in the list.
+    pub(crate) parent_rows: Vec<u32>,
+    pub(crate) list_index: Vec<i64>,
+}
+
+impl TableRows {
+    fn new(name: &str, parent: usize, is_new: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            parent,
+            columns: Vec::new(),
+            by_name: HashMap::new(),
+            hinted: HashMap::new(),
+            known_columns: 0,
+            is_new,
+            rows: 0,
+            parent_rows: Vec::new(),
+            list_index: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        self.parent == NONE
+    }
+
+    pub(crate) fn add(&mut self, column: Column, data_type: DataType) -> usize {
+        let at = self.columns.len();
+        self.by_name.insert(column.name.clone(), at);
+        self.columns.push(ColumnRows::new(column, data_type));
+        at
+    }
+
+    /// Index of a column that the engine fills, which is made where it is missing.
+    pub(crate) fn system_column(&mut self, name: &str, data_type: DataType) -> usize {
+        match self.by_name.get(name) {
+            Some(&at) => at,
+            None => self.add(Column::inferred(name, data_type), data_type),
+        }
+    }
+
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        if self.rows == rows {
+            return;
+        }
+        self.rows = rows;
+        for column in &mut self.columns {
+            column.truncate(rows);
+        }
+        if !self.is_root() {
+            self.parent_rows.truncate(rows);
+            self.list_index.truncate(rows);
+        }
+    }
+}
+
+/// A place in the data where objects stand.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) table: usize,
+    /// Normalized names from the row down to this object.
+    pub(crate) path: Vec<String>,
+    /// Levels below that may still be split; 0 keeps what is nested as JSON.
+    pub(crate) level: i64,
+    pub(crate) slots: Vec<Slot>,
+    index: HashMap<String, usize>,
+}
+
+/// A key in a node.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) key: String,
+    /// Normalized key.
+    pub(crate) part: String,
+    /// Normalized path from the row: the column's name.
+    pub(crate) name: String,
+    pub(crate) target: Target,
+    /// The object in which the key was seen last, to notice one that comes twice.
+    pub(crate) seen_in: u64,
+}
+
+/// Where the values of a key go. Each is an index, or [`NONE`] where no such value was seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    pub(crate) column: usize,
+    pub(crate) object: usize,
+    pub(crate) list: usize,
+    /// Another key leads to the same column, or the engine fills it: the careful path decides.
+    pub(crate) is_shared: bool,
+}
+
+/// Nodes for the elements of a list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListNodes {
+    pub(crate) table: usize,
+    /// Elements that are objects, and (as if under the key `value`) scalars.
+    pub(crate) element: usize,
+    /// Elements that are lists, as if under the key `list`.
+    pub(crate) wrapper: usize,
+}
+
+/// Tables, nodes and slots of one resource.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) naming: Naming,
+    pub(crate) tables: Vec<TableRows>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) lists: Vec<ListNodes>,
+    table_index: HashMap<String, usize>,
+    /// Normalized names of the key columns, where rows are known by their key.
+    pub(crate) key_columns: Option<Vec<String>>,
+    pub(crate) propagates_root_id: bool,
+    pub(crate) objects_seen: u64,
+}
+
+/// The node of a root row.
+pub(crate) const ROOT_NODE: usize = 0;
+/// The root table.
+pub(crate) const ROOT_TABLE: usize = 0;
+
+impl Layout {
+    /// What `schema` says about `root` and the tables nested in it.
+    ///
+    /// # Errors
+    /// If the schema lacks the table, or a merge has no key.
+    pub(crate) fn new(schema: &Schema, root: &str, naming: Naming) -> Result<Self> {
+        let table = schema
+            .tables
+            .get(root)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, format!("the schema lacks table `{root}`")))?;
+        let is_merge = table.write_disposition == Some(WriteDisposition::Merge);
+        let key_columns: Vec<String> =
+            table.columns.values().filter(|c| c.is("primary_key")).map(|c| c.name.clone()).collect();
+        if is_merge && key_columns.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("table `{root}` is to be merged and has no primary key"),
+            )
+            .hint("name the columns that identify a row as its primary key, or use append"));
+        }
+        let level = table.max_nesting().map_or(UNLIMITED_NESTING, i64::from);
+        let mut layout = Self {
+            naming,
+            tables: Vec::new(),
+            nodes: Vec::new(),
+            lists: Vec::new(),
+            table_index: HashMap::new(),
+            key_columns: is_merge.then_some(key_columns),
+            propagates_root_id: is_merge,
+            objects_seen: 0,
+        };
+        layout.add_known(table, NONE, schema);
+        layout.add_node(ROOT_TABLE, Vec::new(), level);
+        Ok(layout)
+    }
+
+    fn add_known(&mut self, table: &Table, parent: usize, schema: &Schema) {
+        let at = self.add_table(&table.name, parent, false);
+        for column in table.columns.values() {
+            match column.data_type {
+                Some(data_type) => {
+                    self.tables[at].add(column.clone(), data_type);
+                }
+                None => {
+                    self.tables[at].hinted.insert(column.name.clone(), column.clone());
+                }
+            }
+        }
+        self.tables[at].known_columns = self.tables[at].columns.len();
+        for child in schema.tables.values().filter(|child| child.parent.as_deref() == Some(&table.name)) {
+            self.add_known(child, at, schema);
+        }
+    }
+
+    fn add_table(&mut self, name: &str, parent: usize, is_new: bool) -> usize {
+        let at = self.tables.len();
+        self.table_index.insert(name.to_owned(), at);
+        self.tables.push(TableRows::new(name, parent, is_new));
+        at
+    }
+
+    pub(crate) fn add_node(&mut self, table: usize, path: Vec<String>, level: i64) -> usize {
+        self.nodes.push(Node { table, path, level, slots: Vec::new(), index: HashMap::new() });
+        self.nodes.len() - 1
+    }
+
+    /// Index of the slot of `key` if it was seen.
+    #[inline]
+    pub(crate) fn find_slot(&self, node: usize, key: &str) -> Option<usize> {
+        self.nodes[node].index.get(key).copied()
+    }
+
+    /// The slot of `key`, made if it is new.
+    pub(crate) fn slot(&mut self, node: usize, key: &str) -> usize {
+        if let Some(at) = self.find_slot(node, key) {
+            return at;
+        }
+        let part = self.naming.normalize_key(key);
+        let of = &self.nodes[node];
+        let name = match of.path.is_empty() {
+            true => part.clone(),
+            false => self.naming.join_path(of.path.iter().map(String::as_str).chain([part.as_str()])),
+        };
+        let table = of.table;
+        let mut is_shared = column_names::is_filled_by_engine(&name);
+        for other in self.nodes.iter_mut().filter(|other| other.table == table) {
+            for slot in other.slots.iter_mut().filter(|slot| slot.name == name) {
+                slot.target.is_shared = true;
+                is_shared = true;
+            }
+        }
+        let column = self.tables[table].by_name.get(&name).copied().unwrap_or(NONE);
+        let node = &mut self.nodes[node];
+        node.index.insert(key.to_owned(), node.slots.len());
+        let target = Target { column, object: NONE, list: NONE, is_shared };
+        node.slots.push(Slot { key: key.to_owned(), part, name, target, seen_in: 0 });
+        node.slots.len() - 1
+    }
+
+    /// Whether nested values under this slot stay JSON.
+    pub(crate) fn keeps_json(&self, node: usize, slot: usize) -> bool {
+        let node = &self.nodes[node];
+        let column = self.tables[node.table].by_name.get(&node.slots[slot].name);
+        node.level <= 0 || column.is_some_and(|&at| self.tables[node.table].columns[at].data_type == DataType::Json)
+    }
+
+    /// The node of the object under this slot, made if it is new.
+    pub(crate) fn object_node(&mut self, node: usize, slot: usize) -> usize {
+        let known = self.nodes[node].slots[slot].target.object;
+        if known != NONE {
+            return known;
+        }
+        let of = &self.nodes[node];
+        let mut path = of.path.clone();
+        path.push(of.slots[slot].part.clone());
+        let made = self.add_node(of.table, path, of.level - 1);
+        self.nodes[node].slots[slot].target.object = made;
+        made
+    }
+
+    /// The nodes for the list under this slot, made if they are new; `row_level` is the level of the row it stands in.
+    pub(crate) fn list_nodes(&mut self, node: usize, slot: usize, row_level: i64) -> usize {
+        let known = self.nodes[node].slots[slot].target.list;
+        if known != NONE {
+            return known;
+        }
+        let of = &self.nodes[node];
+        let parent = of.table;
+        let parts = [self.tables[parent].name.as_str()].into_iter();
+        let path = of.path.iter().map(String::as_str).chain([of.slots[slot].part.as_str()]);
+        let name = self.naming.join_path(parts.chain(path));
+        let table = match self.table_index.get(&name) {
+            Some(&table) => table,
+            None => self.add_table(&name, parent, true),
+        };
+        let element = self.add_node(table, Vec::new(), row_level - 1);
+        let wrapper = self.add_node(table, Vec::new(), row_level - 2);
+        self.lists.push(ListNodes { table, element, wrapper });
+        self.nodes[node].slots[slot].target.list = self.lists.len() - 1;
+        self.lists.len() - 1
+    }
+
+    /// Whether this chunk showed a table or a column that the schema lacks.
+    pub(crate) fn has_news(&self) -> bool {
+        self.tables.iter().any(|table| (table.is_new && table.rows > 0) || table.known_columns < table.columns.len())
+    }
+}

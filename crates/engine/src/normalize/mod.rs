@@ -1,0 +1,289 @@
+//! Normalize: chunks in, job files out, on all cores, with the result of a single one.
+//!
+//! A coordinator hands chunks to workers, each with the schema as it is known by then, and takes the results back *in the
+//! order of the chunks*. A chunk that found nothing new is taken as it is. One that found a new column or table is taken
+//! only if no chunk before it changed the schema in the meantime; else it is normalized again with the schema of its turn.
+//! So types are decided by the first value in the input, whatever the timing, and almost nothing is done twice, because
+//! schemas settle within the first chunk, which goes alone.
+//!
+//! Memory is bounded by the number of chunks under way and by the rows that wait to fill a job file.
+
+mod arrow;
+mod careful;
+mod chunk;
+mod column;
+mod fast;
+mod files;
+mod ids;
+mod json;
+mod layout;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::naming::Naming;
+use crate::package::JobFile;
+use crate::schema::{Schema, Table};
+use crate::source::{Chunk, Reader};
+use chunk::NormalizedChunk;
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use files::{PendingRows, RowGroup};
+use layout::Layout;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Chunks that the reader may be ahead.
+const CHUNKS_AHEAD: usize = 2;
+/// Nested data is walked by recursion: a thousand levels have to fit.
+const WORKER_STACK_BYTES: usize = 16 << 20;
+
+/// What normalizing needs to know beside the data.
+pub(crate) struct Settings<'a> {
+    pub(crate) load_id: &'a str,
+    pub(crate) naming: Naming,
+    pub(crate) workers: usize,
+    /// Folder of the job files.
+    pub(crate) folder: PathBuf,
+    /// Called after each chunk with its rows of the root table and its bytes.
+    pub(crate) on_progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+enum Job {
+    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Arc<str> },
+    Write(RowGroup),
+}
+
+enum Done {
+    Normalized { number: u64, chunk: Chunk, version: u64, result: Result<NormalizedChunk> },
+    Written(Result<JobFile>),
+}
+
+/// Normalizes resources one after the other into one set of job files.
+pub(crate) struct Normalizer<'a> {
+    settings: &'a Settings<'a>,
+    schema: Arc<Schema>,
+    /// Grows with every change of `schema`, across resources.
+    version: u64,
+    pending: PendingRows,
+    files: Vec<JobFile>,
+}
+
+impl<'a> Normalizer<'a> {
+    pub(crate) fn new(settings: &'a Settings<'a>, schema: Schema) -> Self {
+        let pending = PendingRows::new(settings.folder.clone());
+        Self { settings, schema: Arc::new(schema), version: 0, pending, files: Vec::new() }
+    }
+
+    /// Normalizes everything that `reader` gives into the root table `root` and its nested tables.
+    ///
+    /// # Errors
+    /// The first error in the order of the input; what was written is then of no use.
+    pub(crate) fn normalize(&mut self, root: &str, reader: &mut dyn Reader) -> Result<()> {
+        let root: Arc<str> = root.into();
+        std::thread::scope(|scope| {
+            let (chunk_tx, chunk_rx) = bounded(CHUNKS_AHEAD);
+            let (job_tx, job_rx) = unbounded();
+            let (done_tx, done_rx) = unbounded();
+            spawn(scope, "dlt-extract", move || read_all(reader, &chunk_tx))?;
+            for _ in 0..self.settings.workers {
+                let (jobs, done) = (job_rx.clone(), done_tx.clone());
+                let (load_id, naming) = (self.settings.load_id, self.settings.naming);
+                spawn(scope, "dlt-normalize", move || work(&jobs, &done, load_id, naming))?;
+            }
+            drop((job_rx, done_tx));
+            self.coordinate(&root, &chunk_rx, &job_tx, &done_rx)
+        })
+    }
+
+    fn coordinate(
+        &mut self,
+        root: &Arc<str>,
+        chunks: &Receiver<Result<Chunk>>,
+        jobs: &Sender<Job>,
+        done: &Receiver<Done>,
+    ) -> Result<()> {
+        let at_most = self.settings.workers + 1;
+        let (mut next_number, mut next_in_turn) = (0_u64, 0_u64);
+        let mut finished: BTreeMap<u64, (Chunk, u64, Result<NormalizedChunk>)> = BTreeMap::new();
+        let mut writing = 0_usize;
+        let mut input_error: Option<Error> = None;
+        let mut input_ended = false;
+        loop {
+            let under_way = (next_number - next_in_turn) as usize;
+            // The first chunk goes alone: it settles the schema for the others.
+            let has_room = if next_in_turn == 0 { under_way == 0 } else { under_way < at_most };
+            let may_read = !input_ended && has_room && writing < at_most;
+            if !may_read && under_way == 0 && writing == 0 {
+                break;
+            }
+            let event = if may_read {
+                select! {
+                    recv(chunks) -> chunk => match chunk {
+                        Ok(Ok(chunk)) => {
+                            let _ = jobs.send(self.normalize_job(next_number, chunk, root));
+                            next_number += 1;
+                            None
+                        }
+                        Ok(Err(error)) => {
+                            input_error = Some(error);
+                            input_ended = true;
+                            None
+                        }
+                        Err(_) => {
+                            input_ended = true;
+                            None
+                        }
+                    },
+                    recv(done) -> event => Some(event),
+                }
+            } else {
+                Some(done.recv())
+            };
+            match event {
+                None => {}
+                Some(Err(_)) => return Err(Error::new(ErrorKind::Internal, "a worker stopped early")),
+                Some(Ok(Done::Written(file))) => {
+                    writing -= 1;
+                    self.files.push(file?);
+                }
+                Some(Ok(Done::Normalized { number, chunk, version, result })) => {
+                    finished.insert(number, (chunk, version, result));
+                }
+            }
+            while let Some((chunk, version, result)) = finished.remove(&next_in_turn) {
+                // A chunk that failed or found news with an older schema gets its say with the one of its turn.
+                let is_stale = version != self.version;
+                if is_stale && result.as_ref().map_or(true, |normalized| normalized.has_news) {
+                    let _ = jobs.send(self.normalize_job(next_in_turn, chunk, root));
+                    break;
+                }
+                next_in_turn += 1;
+                let bytes = chunk_bytes(&chunk);
+                let rows = self.take(root, result?)?;
+                (self.settings.on_progress)(rows, bytes);
+            }
+            for group in self.pending.full_groups() {
+                let _ = jobs.send(Job::Write(group));
+                writing += 1;
+            }
+        }
+        match input_error {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Arc<str>) -> Job {
+        Job::Normalize { number, chunk, schema: self.schema.clone(), version: self.version, root: root.clone() }
+    }
+
+    /// Takes a chunk in its turn; returns its rows of the root table.
+    fn take(&mut self, root: &str, normalized: NormalizedChunk) -> Result<u64> {
+        let mut root_rows = 0;
+        if normalized.has_news {
+            self.version += 1;
+        }
+        for found in normalized.tables {
+            if !found.new_columns.is_empty() || !self.schema.tables.contains_key(&found.table) {
+                let schema = Arc::make_mut(&mut self.schema);
+                let parent = found.parent.as_deref().unwrap_or_default();
+                let table =
+                    schema.tables.entry(found.table.clone()).or_insert_with(|| Table::nested(&found.table, parent));
+                for column in found.new_columns {
+                    // A column that was only hinted moves to where its type was found.
+                    table.columns.shift_remove(&column.name);
+                    table.add(column);
+                }
+            }
+            if found.table == root {
+                root_rows = found.batch.num_rows() as u64;
+            }
+            self.pending.push(found.table, found.batch);
+        }
+        Ok(root_rows)
+    }
+
+    /// Writes what is left and returns the schema and all job files.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub(crate) fn finish(mut self) -> Result<(Schema, Vec<JobFile>)> {
+        let groups = self.pending.all_groups();
+        std::thread::scope(|scope| {
+            let (group_tx, group_rx) = unbounded::<RowGroup>();
+            let (file_tx, file_rx) = unbounded();
+            for _ in 0..self.settings.workers.min(groups.len()) {
+                let (groups, files) = (group_rx.clone(), file_tx.clone());
+                spawn(scope, "dlt-write", move || groups.iter().for_each(|group| drop(files.send(group.write()))))?;
+            }
+            drop((group_rx, file_tx));
+            for group in groups {
+                let _ = group_tx.send(group);
+            }
+            drop(group_tx);
+            for file in file_rx {
+                self.files.push(file?);
+            }
+            Ok(())
+        })?;
+        let mut schema = Arc::unwrap_or_clone(self.schema);
+        for file in &self.files {
+            if let Some(table) = schema.tables.get_mut(&file.table) {
+                table.mark_seen();
+            }
+        }
+        self.files.sort_by(|a, b| (&a.table, &a.name).cmp(&(&b.table, &b.name)));
+        Ok((schema, self.files))
+    }
+}
+
+fn spawn<'scope, F>(scope: &'scope std::thread::Scope<'scope, '_>, name: &str, body: F) -> Result<()>
+where
+    F: FnOnce() + Send + 'scope,
+{
+    let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(WORKER_STACK_BYTES);
+    match builder.spawn_scoped(scope, body) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::new(ErrorKind::Storage, "the system gives no further thread").because(error)),
+    }
+}
+
+fn read_all(reader: &mut dyn Reader, chunks: &Sender<Result<Chunk>>) {
+    while let Some(chunk) = reader.next_chunk().transpose() {
+        let failed = chunk.is_err();
+        // The receiver is gone when the run has failed elsewhere.
+        if chunks.send(chunk).is_err() || failed {
+            return;
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>, done: &Sender<Done>, load_id: &str, naming: Naming) {
+    let mut kept: Option<(Arc<str>, u64, Layout)> = None;
+    for job in jobs {
+        let outcome = match job {
+            Job::Write(group) => Done::Written(group.write()),
+            Job::Normalize { number, chunk, schema, version, root } => {
+                let fresh = |_| Layout::new(&schema, &root, naming).map(|layout| (root.clone(), version, layout));
+                let layout = kept.take().filter(|kept| kept.0 == root && kept.1 == version).ok_or(()).or_else(fresh);
+                let result = layout.and_then(|(root, version, mut layout)| {
+                    let result = chunk::normalize(&chunk, &mut layout, load_id)?;
+                    if !result.has_news {
+                        kept = Some((root, version, layout));
+                    }
+                    Ok(result)
+                });
+                Done::Normalized { number, chunk, version, result }
+            }
+        };
+        if done.send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+fn chunk_bytes(chunk: &Chunk) -> u64 {
+    match chunk {
+        Chunk::Json(chunk) => chunk.bytes.len() as u64,
+        Chunk::Arrow(batch) => batch.get_array_memory_size() as u64,
+    }
+}

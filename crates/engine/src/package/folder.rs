@@ -1,0 +1,104 @@
+//! The working folder of a pipeline.
+
+use super::Package;
+use crate::error::{Error, ErrorKind, Result};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The folder `<data dir>/pipelines/<pipeline>`.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// Held while a run is under way; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct RunLock {
+    _file: File,
+}
+
+impl Folder {
+    pub(crate) fn new(data_dir: &Path, pipeline: &str) -> Self {
+        Self { path: data_dir.join("pipelines").join(pipeline) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder and takes the lock.
+    pub(crate) fn lock(&self) -> Result<RunLock> {
+        let packages = self.packages();
+        fs::create_dir_all(&packages).map_err(|error| Error::storage("create", &packages, error))?;
+        let path = self.path.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|error| Error::storage("open", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => {
+                let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+                Err(Error::new(ErrorKind::Busy, format!("another run of pipeline `{name}` is under way"))
+                    .hint("wait until it has ended, or give this one another name with --pipeline"))
+            }
+            Err(fs::TryLockError::Error(error)) => Err(Error::storage("lock", &path, error)),
+        }
+    }
+
+    pub(crate) fn packages(&self) -> PathBuf {
+        self.path.join("packages")
+    }
+
+    /// Packages of runs that did not end, oldest first. What was left of one that was being made or removed is swept out.
+    pub(crate) fn open_packages(&self) -> Result<Vec<Package>> {
+        let folder = self.packages();
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::storage("read", &folder, error)),
+        };
+        let mut packages = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| Error::storage("read", &folder, error))?.path();
+            match Package::open(path.clone())? {
+                Some(package) => packages.push(package),
+                None => fs::remove_dir_all(&path).map_err(|error| Error::storage("remove", &path, error))?,
+            }
+        }
+        packages.sort_by(|a, b| a.manifest.load_id.cmp(&b.manifest.load_id));
+        Ok(packages)
+    }
+
+    /// Replaces a file of the folder as a whole.
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<()> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| Error::storage("create", parent, error))?;
+        }
+        replace(&path, content.as_bytes())
+    }
+
+    /// Reads a file of the folder; `None` if it is not there.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<String>> {
+        let path = self.path.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::storage("read", &path, error)),
+        }
+    }
+}
+
+/// Writes beside the file, syncs, renames: the file is the old one or the new one, never something between.
+pub(super) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let beside = path.with_extension("tmp");
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_data()
+    });
+    written.and_then(|()| fs::rename(&beside, path)).map_err(|error| Error::storage("write", path, error))
+}

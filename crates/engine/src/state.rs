@@ -1,0 +1,153 @@
+//! A pipeline's state: what it remembers between runs, stored with the data that it speaks of.
+//!
+//! The stored form is version 4 of the dataset contract: JSON, compressed with zlib, in base64.
+
+use crate::destination::StateRecord;
+use crate::digest::version_digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::write_sorted;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use serde_json::{Map, Value, json};
+use std::io::{Read as _, Write as _};
+
+const ENGINE_VERSION: u64 = 4;
+/// Keys that say something about the record, not about the pipeline.
+const RECORD_KEYS: [&str; 4] = ["_state_version", "_state_engine_version", "_version_hash", "_local"];
+
+/// The state of a pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PipelineState(Map<String, Value>);
+
+impl PipelineState {
+    /// A state before the first run.
+    pub(crate) fn new(pipeline: &str) -> Self {
+        let mut fields = Map::new();
+        fields.insert("_state_version".into(), 0.into());
+        fields.insert("_state_engine_version".into(), ENGINE_VERSION.into());
+        fields.insert("pipeline_name".into(), pipeline.into());
+        Self(fields)
+    }
+
+    /// Reads the `state` column: compressed, or plain JSON as some writers leave it.
+    pub(crate) fn from_stored(stored: &str) -> Result<Self> {
+        let corrupt = || Error::new(ErrorKind::Corrupt, "the stored state of the pipeline cannot be read");
+        let text = match STANDARD.decode(stored) {
+            Ok(bytes) => {
+                let mut text = String::new();
+                ZlibDecoder::new(bytes.as_slice()).read_to_string(&mut text).map_err(|e| corrupt().because(e))?;
+                text
+            }
+            Err(_) => stored.to_owned(),
+        };
+        match serde_json::from_str(&text).map_err(|error| corrupt().because(error))? {
+            Value::Object(fields) => Ok(Self(fields)),
+            _ => Err(corrupt()),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+
+    /// What a source remembers.
+    pub(crate) fn source(&self, schema: &str) -> Map<String, Value> {
+        let found = self.0.get("sources").and_then(|sources| sources.get(schema)).and_then(Value::as_object);
+        found.cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set_source(&mut self, schema: &str, state: Map<String, Value>) {
+        if state.is_empty() && self.source(schema).is_empty() {
+            return;
+        }
+        let sources = self.0.entry("sources").or_insert_with(|| json!({}));
+        if let Value::Object(sources) = sources {
+            sources.insert(schema.to_owned(), Value::Object(state));
+        }
+    }
+
+    /// Notes where the pipeline loads and with which schema.
+    pub(crate) fn set_target(&mut self, dataset: &str, schema: &str, destination: &str, name: Option<&str>) {
+        let fields = &mut self.0;
+        fields.insert("dataset_name".into(), dataset.into());
+        let names = fields.entry("schema_names").or_insert_with(|| json!([]));
+        if let Value::Array(names) = names
+            && !names.iter().any(|name| name == schema)
+        {
+            names.push(schema.into());
+        }
+        fields.entry("default_schema_name").or_insert_with(|| schema.into());
+        fields.insert("destination_type".into(), destination.into());
+        fields.insert("destination_name".into(), name.map_or(Value::Null, Into::into));
+    }
+
+    /// The record to store with the next load, or `None` if nothing changed since the last one.
+    pub(crate) fn next_record(
+        &mut self,
+        pipeline: &str,
+        row_id: String,
+        now_micros: i64,
+    ) -> Result<Option<StateRecord>> {
+        let content: Map<String, Value> = self
+            .0
+            .iter()
+            .filter(|(key, _)| !RECORD_KEYS.contains(&key.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let mut text = String::new();
+        write_sorted(&Value::Object(content), &mut text);
+        let hash = version_digest([text.as_bytes()]);
+        if self.0.get("_version_hash").and_then(Value::as_str) == Some(&hash) {
+            return Ok(None);
+        }
+        let version = self.0.get("_state_version").and_then(Value::as_u64).unwrap_or(0) + 1;
+        self.0.insert("_state_version".into(), version.into());
+        self.0.insert("_version_hash".into(), hash.clone().into());
+        let compress = || -> std::io::Result<String> {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(self.to_json().as_bytes())?;
+            Ok(STANDARD.encode(encoder.finish()?))
+        };
+        let state = compress()
+            .map_err(|error| Error::new(ErrorKind::Internal, "the state cannot be compressed").because(error))?;
+        Ok(Some(StateRecord {
+            version,
+            engine_version: ENGINE_VERSION,
+            pipeline_name: pipeline.to_owned(),
+            state,
+            created_at_micros: now_micros,
+            version_hash: hash,
+            row_id,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_state_written_by_another_reader_of_the_contract_is_understood() {
+        let stored = "eNpdjk0LgkAQhv/LnKUPsAKhg1FQHToUERSxTO6Ui9smzShK9N/brEC6Pu/nAxQLCqmS7mxuDqJ+8EPkLsa1lDAAjYJMohxeCSLQEAAnKV2xIQzRATi95XD0VjpjYUW1dJ9o1AByk5N9l38xVfBOsBiH4seU1HkzYKXTwtzRRZLp05/5U+IKa/33712VIqe+IV715ovBsJqEppglm/1yull3yzqj7bJXryQOq50u9yYe4XYMzxdZ7V+i";
+        let mut state = PipelineState::from_stored(stored).unwrap();
+        assert!(state.to_json().contains(r#""default_schema_name":"shop""#));
+        assert_eq!(state.next_record("ex", String::new(), 0).unwrap(), None, "its own digest is the one it carries");
+    }
+
+    #[test]
+    fn a_change_makes_a_record_that_reads_back() {
+        let mut state = PipelineState::new("p");
+        state.set_target("d", "s", "dlt.destinations.duckdb", None);
+        let first = state.next_record("p", "id".into(), 7).unwrap().unwrap();
+        assert_eq!(first.version, 1);
+        assert_eq!(state.next_record("p", "id".into(), 8).unwrap(), None);
+        assert_eq!(PipelineState::from_stored(&first.state).unwrap(), state);
+        state.set_source("s", json!({"cursor": 5}).as_object().unwrap().clone());
+        assert_eq!(state.next_record("p", "id".into(), 9).unwrap().unwrap().version, 2);
+        assert_eq!(state.source("s")["cursor"], 5);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod bench;
 mod binary;
+mod demo;
 mod duckdb;
 mod machine;
 mod process;
@@ -28,6 +29,8 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   lint               formatting, tidy, clippy
   test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
+  demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry
+                     of dlt and of Python dlt arrive at a tracker of our own
   bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]
                      the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
   tidy               which crate may depend on which, and what no file may contain
@@ -61,6 +64,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["build", "--bundled"] | ["dist"] => binary::build_bundled(&workspace).map(|_| ()),
         ["lint"] => tiers::run(&workspace, &["lint"]),
         ["test", tiers @ ..] => tiers::run(&workspace, tiers),
+        ["demo"] => demo::run(&workspace),
         ["bench", words @ ..] => bench::run(&workspace, words),
         ["tidy"] => tidy::run(&workspace),
         other => bail!("no such chore: {}\n\n{HELP}", other.join(" ")),

@@ -1,0 +1,150 @@
+//! One open database a file and process.
+//!
+//! DuckDB guards a file with an advisory lock, which holds between processes but not inside one: two databases opened on
+//! the same file by one process would destroy it, and closing any descriptor of it would drop the lock. So all
+//! connections of this process to a file share one database, which the last of them closes.
+
+use crate::failure::explain;
+use dlt_engine::destination::Access;
+use dlt_engine::{Error, ErrorKind, Result};
+use duckdb::{AccessMode, Config, Connection};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How a database is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Bytes that DuckDB may use before it spills to disk.
+    pub(crate) memory_limit: u64,
+    /// Threads of one query; `None`: one a core.
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Default)]
+struct Slot {
+    connections: usize,
+    database: Option<(Connection, Access)>,
+}
+
+type SharedSlot = Arc<Mutex<Slot>>;
+
+static OPEN: Mutex<BTreeMap<PathBuf, SharedSlot>> = Mutex::new(BTreeMap::new());
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing is left half-changed when a holder panics.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection to a database that may have others in this process.
+pub(crate) struct Lease {
+    connection: Option<Connection>,
+    slot: SharedSlot,
+}
+
+impl Lease {
+    /// Opens `file`, or joins those who have it open.
+    pub(crate) fn take(file: &Path, access: Access, settings: Settings) -> Result<Self> {
+        let slot = Arc::clone(lock(&OPEN).entry(identity(file)).or_default());
+        let connection = {
+            let mut slot = lock(&slot);
+            let connection = match &slot.database {
+                Some((_, Access::Read)) if access == Access::Write => {
+                    return Err(Error::new(
+                        ErrorKind::DestinationBusy,
+                        format!("cannot open {} for writing: this process is reading it", file.display()),
+                    )
+                    .hint("close what reads it first"));
+                }
+                Some((database, _)) => connect(file, database)?,
+                None => {
+                    let database = open(file, access, settings)?;
+                    let connection = connect(file, &database)?;
+                    slot.database = Some((database, access));
+                    connection
+                }
+            };
+            slot.connections += 1;
+            connection
+        };
+        Ok(Self { connection: Some(connection), slot })
+    }
+
+    pub(crate) fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the database is closed"))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.connection = None;
+        let mut slot = lock(&self.slot);
+        slot.connections = slot.connections.saturating_sub(1);
+        if slot.connections == 0 {
+            // Closing writes the log into the database file. It happens under the slot's lock: who opens the file
+            // meanwhile waits for it.
+            slot.database = None;
+        }
+    }
+}
+
+/// The same for all paths that lead to one file.
+fn identity(file: &Path) -> PathBuf {
+    let whole = || file.canonicalize().ok();
+    let folder = || Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?));
+    whole().or_else(folder).unwrap_or_else(|| file.to_owned())
+}
+
+fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
+    check_place(file, access)?;
+    let doing = format!("open {}", file.display());
+    let configure = || -> duckdb::Result<Config> {
+        let config = Config::default()
+            .access_mode(match access {
+                Access::Read => AccessMode::ReadOnly,
+                Access::Write => AccessMode::ReadWrite,
+            })?
+            // JSON, Parquet and time zones are part of the library; anything else would come over the network.
+            .enable_autoload_extension(false)?
+            .max_memory(&format!("{}B", settings.memory_limit))?;
+        match settings.threads {
+            Some(threads) => config.threads(i64::try_from(threads).unwrap_or(i64::MAX)),
+            None => Ok(config),
+        }
+    };
+    configure().and_then(|config| Connection::open_with_flags(file, config)).map_err(|error| explain(&doing, &error))
+}
+
+fn connect(file: &Path, database: &Connection) -> Result<Connection> {
+    let connect = || {
+        let connection = database.try_clone()?;
+        // A library without time zones has no such setting, and then UTC is all that it knows.
+        let zones = "SELECT count(*) FROM duckdb_settings() WHERE name = 'TimeZone'";
+        if connection.query_row(zones, [], |row| row.get::<_, i64>(0))? > 0 {
+            connection.execute_batch("SET TimeZone = 'UTC'")?;
+        }
+        Ok(connection)
+    };
+    connect().map_err(|error| explain(&format!("open {}", file.display()), &error))
+}
+
+/// Failures that can be told better before DuckDB is asked.
+fn check_place(file: &Path, access: Access) -> Result<()> {
+    let shown = file.display();
+    if file.is_dir() {
+        return Err(Error::new(ErrorKind::Destination, format!("cannot open {shown}: it is a folder"))
+            .hint("name a file in it, such as shop.duckdb"));
+    }
+    if access == Access::Read && !file.exists() {
+        return Err(Error::new(ErrorKind::Destination, format!("there is no database {shown}"))
+            .hint("load something into it first, or check the path"));
+    }
+    match file.parent() {
+        Some(folder) if !folder.is_dir() => {
+            let folder = folder.display();
+            Err(Error::new(ErrorKind::Destination, format!("cannot open {shown}: there is no folder {folder}"))
+                .hint(format!("make it: mkdir -p '{folder}'")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,254 @@
+//! One load: a transaction of DuckDB.
+
+use crate::client::{Place, quote};
+use crate::ddl;
+use crate::failure::{explain, may_be_a_value};
+use dlt_engine::destination::{InsertMode, LoadRecord, StateRecord, Transaction};
+use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE, column_names};
+use dlt_engine::{Error, ErrorKind, Result};
+use duckdb::{Connection, params};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Position of a row in the job files. No column of a dataset is called so: names there do not begin with two `_`.
+const POSITION: &str = "\"__position\"";
+
+pub(crate) struct Load<'a> {
+    connection: &'a Connection,
+    place: &'a Place,
+    open: bool,
+}
+
+impl<'a> Load<'a> {
+    pub(crate) fn begin(connection: &'a Connection, place: &'a Place) -> Result<Self> {
+        connection.execute_batch("BEGIN TRANSACTION").map_err(|error| explain("begin the load", &error))?;
+        Ok(Self { connection, place, open: true })
+    }
+
+    fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
+        let rows = self.connection.execute(sql, []).map_err(|error| explain(doing, &error))?;
+        Ok(rows as u64)
+    }
+
+    fn insert_all(&self, table: &Table, files: &str) -> duckdb::Result<u64> {
+        let sql = format!("INSERT INTO {} BY NAME SELECT * FROM {files}", self.place.table(&table.name));
+        Ok(self.connection.execute(&sql, [])? as u64)
+    }
+
+    /// Rows with ids that are not in the table. Ids that come more than once in the files are rare, and finding the first
+    /// row of each takes memory, so those few go separately.
+    fn insert_new(&self, table: &Table, files: &str) -> duckdb::Result<u64> {
+        let name = self.place.table(&table.name);
+        let id = quote(column_names::ID);
+        let repeated = format!("(SELECT {id} FROM {files} GROUP BY {id} HAVING count(*) > 1)");
+        let repeats: i64 =
+            self.connection.query_row(&format!("SELECT count(*) FROM {repeated}"), [], |row| row.get(0))?;
+        let absent = format!("NOT EXISTS (SELECT 1 FROM {name} AS t WHERE t.{id} = f.{id})");
+        let insert = |select: String| -> duckdb::Result<u64> {
+            Ok(self.connection.execute(&format!("INSERT INTO {name} BY NAME {select}"), [])? as u64)
+        };
+        if repeats == 0 {
+            return insert(format!("SELECT * FROM {files} AS f WHERE {absent}"));
+        }
+        let firsts = insert(format!(
+            "SELECT * EXCLUDE ({POSITION}) FROM (SELECT *, row_number() OVER () AS {POSITION} FROM {files}) AS f \
+             WHERE {absent} AND {id} IN {repeated} \
+             QUALIFY row_number() OVER (PARTITION BY {id} ORDER BY {POSITION}) = 1"
+        ))?;
+        let singles = insert(format!("SELECT * FROM {files} AS f WHERE {absent} AND {id} NOT IN {repeated}"))?;
+        Ok(firsts + singles)
+    }
+
+    /// Says which column refused its values, if that is why an insert failed. The load's own transaction is lost by
+    /// then, so another connection looks.
+    fn refused(&self, table: &Table, files: &str) -> Option<Error> {
+        let connection = self.connection.try_clone().ok()?;
+        let mut statement = connection.prepare(&format!("SELECT * FROM {files} LIMIT 0")).ok()?;
+        drop(statement.stream_arrow([]).ok()?);
+        let schema = statement.schema();
+        for column in table.columns.values() {
+            let Some(wanted) = ddl::sql_type(column) else { continue };
+            if schema.column_with_name(&column.name).is_none() {
+                continue;
+            }
+            let name = quote(&column.name);
+            let count = format!(
+                "SELECT count(*) FROM {files} WHERE {name} IS NOT NULL AND TRY_CAST({name} AS {wanted}) IS NULL"
+            );
+            let rows: i64 = connection.query_row(&count, [], |row| row.get(0)).ok()?;
+            if rows > 0 {
+                return Some(
+                    Error::new(
+                        ErrorKind::Destination,
+                        format!(
+                            "column `{}` of table `{}` is {wanted} and cannot hold the values of {rows} row{}",
+                            column.name,
+                            table.name,
+                            if rows == 1 { "" } else { "s" }
+                        ),
+                    )
+                    .hint("give the column a wider type, or load into another table"),
+                );
+            }
+        }
+        None
+    }
+
+    fn write_load(&self, record: &LoadRecord<'_>) -> Result<()> {
+        let sql = format!(
+            "INSERT INTO {} (load_id, schema_name, status, inserted_at, schema_version_hash) \
+             VALUES (?, ?, 0, {}, ?)",
+            self.place.table(LOADS_TABLE),
+            instant("?")
+        );
+        let schema = record.schema;
+        self.connection
+            .execute(&sql, params![record.load_id, schema.name, now_micros(), schema.version_hash])
+            .map_err(|error| explain("write the load record", &error))?;
+        Ok(())
+    }
+
+    fn write_version(&self, schema: &Schema) -> Result<()> {
+        let table = self.place.table(VERSION_TABLE);
+        let sql = format!(
+            "INSERT INTO {table} (version, engine_version, inserted_at, schema_name, version_hash, schema) \
+             SELECT ?, ?, {}, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE version_hash = ?)",
+            instant("?")
+        );
+        let hash = &schema.version_hash;
+        self.connection
+            .execute(
+                &sql,
+                params![
+                    schema.version,
+                    schema.engine_version,
+                    now_micros(),
+                    schema.name,
+                    hash,
+                    schema.to_stored(),
+                    hash
+                ],
+            )
+            .map_err(|error| explain("write the schema", &error))?;
+        Ok(())
+    }
+
+    fn write_state(&self, load_id: &str, state: &StateRecord) -> Result<()> {
+        ddl::ensure_state_table(self.connection, self.place)?;
+        let sql = format!(
+            "INSERT INTO {} (version, engine_version, pipeline_name, state, created_at, version_hash, \
+             _dlt_load_id, _dlt_id) VALUES (?, ?, ?, ?, {}, ?, ?, ?)",
+            self.place.table(STATE_TABLE),
+            instant("?")
+        );
+        self.connection
+            .execute(
+                &sql,
+                params![
+                    state.version,
+                    state.engine_version,
+                    state.pipeline_name,
+                    state.state,
+                    state.created_at_micros,
+                    state.version_hash,
+                    load_id,
+                    state.row_id
+                ],
+            )
+            .map_err(|error| explain("write the state", &error))?;
+        Ok(())
+    }
+}
+
+impl Transaction for Load<'_> {
+    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()> {
+        ddl::evolve(self.connection, self.place, schema)?;
+        for table in truncate.iter().filter(|table| table.complete_columns().next().is_some()) {
+            let sql = format!("DELETE FROM {}", self.place.table(&table.name));
+            self.execute(&format!("empty table `{}`", table.name), &sql)?;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode) -> Result<u64> {
+        if files.is_empty() {
+            return Ok(0);
+        }
+        let files = parquet(files)?;
+        let inserted = match mode {
+            InsertMode::All => self.insert_all(table, &files),
+            InsertMode::NewKeys => self.insert_new(table, &files),
+        };
+        inserted.map_err(|error| {
+            let value = if may_be_a_value(&error) { self.refused(table, &files) } else { None };
+            value.unwrap_or_else(|| explain(&format!("add rows to table `{}`", table.name), &error))
+        })
+    }
+
+    fn commit(mut self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
+        self.write_load(record)?;
+        self.write_version(record.schema)?;
+        if let Some(state) = record.state {
+            self.write_state(record.load_id, state)?;
+        }
+        self.connection.execute_batch("COMMIT").map_err(|error| explain("commit the load", &error))?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // Fails where the failure before it ended the transaction, and then nothing is left to undo.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+/// Microseconds as an instant, without help from time zones.
+fn instant(micros: &str) -> String {
+    format!("make_timestamp({micros}::BIGINT)::TIMESTAMPTZ")
+}
+
+fn now_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// SQL that reads all `files`.
+fn parquet(files: &[PathBuf]) -> Result<String> {
+    let files: Vec<String> = files.iter().map(|file| literal(file)).collect::<Result<_>>()?;
+    Ok(format!("read_parquet([{}], union_by_name = true)", files.join(", ")))
+}
+
+/// A path as DuckDB reads it: `*`, `?` and `[` stand for themselves only in brackets.
+fn literal(file: &Path) -> Result<String> {
+    let Some(path) = file.to_str() else {
+        return Err(Error::new(ErrorKind::Storage, format!("the path {} is not UTF-8", file.display()))
+            .hint("set DLT_DATA_DIR to a folder with a plain name"));
+    };
+    let mut text = String::with_capacity(path.len() + 2);
+    text.push('\'');
+    for character in path.chars() {
+        match character {
+            '\'' => text.push_str("''"),
+            '*' | '?' | '[' => text.extend(['[', character, ']']),
+            other => text.push(other),
+        }
+    }
+    text.push('\'');
+    Ok(text)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stand_for_themselves() {
+        assert_eq!(literal(Path::new("/a b/it's")).unwrap(), "'/a b/it''s'");
+        assert_eq!(literal(Path::new("/x*[y]?")).unwrap(), "'/x[*][[]y][?]'");
+    }
+}

@@ -1,0 +1,115 @@
+//! Which file a user means.
+
+use dlt_engine::{Error, ErrorKind, Result};
+use std::path::{Path, PathBuf};
+
+/// The database file that `spec` names: `duckdb` (then `default_file`), `duckdb:FILE`, a connection string
+/// (`duckdb:///relative`, `duckdb:////absolute`) or a plain path. Relative to the current folder.
+pub(crate) fn file_of(spec: &str, default_file: &Path) -> Result<PathBuf> {
+    let file = match spec.strip_prefix("duckdb") {
+        Some("" | ":") => return absolute(default_file),
+        Some(rest) if rest.starts_with("://") => in_connection_string(spec, &rest[3..])?,
+        Some(rest) if rest.starts_with(':') => &rest[1..],
+        _ => spec,
+    };
+    if file.starts_with("md:") || file.starts_with("motherduck:") {
+        return Err(refused(spec, "MotherDuck is another destination", "name a file: duckdb:shop.duckdb"));
+    }
+    if let Some((scheme, _)) = file.split_once("://") {
+        return Err(refused(spec, &format!("`{scheme}` is no DuckDB file"), "name a file: duckdb:shop.duckdb"));
+    }
+    absolute(Path::new(file))
+}
+
+fn in_connection_string<'a>(spec: &str, rest: &'a str) -> Result<&'a str> {
+    let Some(path) = rest.strip_prefix('/') else {
+        return Err(refused(
+            spec,
+            "a connection string has three slashes before the path",
+            "write duckdb:///shop.duckdb (in the current folder) or duckdb:////data/shop.duckdb (anywhere)",
+        ));
+    };
+    if path.contains('?') {
+        return Err(refused(
+            spec,
+            "settings in a connection string are not supported",
+            "leave out what follows the `?`",
+        ));
+    }
+    if path.is_empty() {
+        return Err(refused(spec, "it names no file", "write duckdb:///shop.duckdb"));
+    }
+    Ok(path)
+}
+
+/// `file` as an absolute path.
+pub(crate) fn absolute(file: &Path) -> Result<PathBuf> {
+    match file.to_str() {
+        Some(":memory:") => Err(refused(
+            ":memory:",
+            "data in memory would be gone with the process that loads it",
+            "name a file: duckdb:shop.duckdb",
+        )),
+        Some(":pipeline:") => Err(refused(
+            ":pipeline:",
+            "a pipeline's working folder holds no databases",
+            "name a file: duckdb:shop.duckdb",
+        )),
+        Some("") => Err(refused("", "it names no file", "name a file: duckdb:shop.duckdb")),
+        _ => std::path::absolute(file).map_err(|cause| {
+            Error::new(ErrorKind::Config, format!("the path {} cannot be resolved", file.display())).because(cause)
+        }),
+    }
+}
+
+fn refused(spec: &str, why: &str, hint: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("`{spec}` cannot be a DuckDB destination: {why}")).hint(hint)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_names_the_file_that_it_means() {
+        let here = std::env::current_dir().unwrap();
+        let default = Path::new("quick.duckdb");
+        for (spec, file) in [
+            ("duckdb", here.join("quick.duckdb")),
+            ("duckdb:", here.join("quick.duckdb")),
+            ("duckdb:shop.duckdb", here.join("shop.duckdb")),
+            ("duckdb:/data/shop.duckdb", "/data/shop.duckdb".into()),
+            ("duckdb:///shop.duckdb", here.join("shop.duckdb")),
+            ("duckdb:///data/shop.duckdb", here.join("data/shop.duckdb")),
+            ("duckdb:////data/shop.duckdb", "/data/shop.duckdb".into()),
+            ("shop.db", here.join("shop.db")),
+            ("./duckdb", here.join("duckdb")),
+            ("duckdb.db", here.join("duckdb.db")),
+            ("/data/it's.duckdb", "/data/it's.duckdb".into()),
+        ] {
+            assert_eq!(file_of(spec, default).unwrap(), file, "{spec}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_with_a_reason() {
+        for (spec, reason) in [
+            (":memory:", "gone with the process"),
+            ("duckdb::memory:", "gone with the process"),
+            ("duckdb:///:memory:", "gone with the process"),
+            (":pipeline:", "working folder"),
+            ("", "names no file"),
+            ("duckdb:///", "names no file"),
+            ("duckdb://shop.duckdb", "three slashes"),
+            ("duckdb:///a.duckdb?read_only=true", "settings"),
+            ("duckdb:md:shop", "MotherDuck"),
+            ("postgres://host/db", "`postgres`"),
+        ] {
+            let error = file_of(spec, Path::new("q.duckdb")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{spec}");
+            assert!(error.to_string().contains(reason), "{spec}: {error}");
+            assert!(error.advice().is_some(), "{spec}");
+        }
+    }
+}

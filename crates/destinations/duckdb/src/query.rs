@@ -1,0 +1,94 @@
+//! Queries of the user.
+
+use crate::client::Place;
+use crate::failure::explain;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use dlt_engine::destination::Access;
+use dlt_engine::{Error, ErrorKind, Result};
+use duckdb::Connection;
+
+const DOING: &str = "run the query";
+
+/// Tables of the dataset, oldest first.
+pub(crate) fn tables(connection: &Connection, place: &Place) -> Result<Vec<String>> {
+    require_dataset(connection, place)?;
+    let sql = "SELECT table_name FROM duckdb_tables() \
+         WHERE database_name = ? AND lower(schema_name) = lower(?) ORDER BY table_oid";
+    let list = || -> duckdb::Result<Vec<String>> {
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([place.database(), place.dataset()], |row| row.get(0))?;
+        rows.collect()
+    };
+    list().map_err(|error| explain("list the tables", &error))
+}
+
+/// Runs `sql`; a reader's cannot change anything.
+pub(crate) fn run(
+    connection: &Connection,
+    place: &Place,
+    access: Access,
+    sql: &str,
+    on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
+) -> Result<()> {
+    require_dataset(connection, place)?;
+    let batch = |sql: &str| connection.execute_batch(sql).map_err(|error| explain(DOING, &error));
+    batch(&format!("USE {}", place.schema()))?;
+    match access {
+        Access::Write => stream(connection, sql, on_batch),
+        Access::Read => {
+            // The database may be open for writing in another thread, so it is not enough that a reader opens the file
+            // read-only.
+            batch("BEGIN TRANSACTION READ ONLY")?;
+            let result = stream(connection, sql, on_batch);
+            // Fails where the query ended the transaction itself, and then there is nothing to end.
+            let _ = connection.execute_batch("ROLLBACK");
+            result
+        }
+    }
+}
+
+fn stream(
+    connection: &Connection,
+    sql: &str,
+    on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let failed = |error: duckdb::Error| explain(DOING, &error);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    // The iterator that this returns panics when a later piece fails; the statement's own step tells.
+    drop(statement.stream_arrow([]).map_err(failed)?);
+    let schema = statement.schema();
+    let mut pieces = 0_u64;
+    while let Some(piece) = statement.step().map_err(failed)? {
+        pieces += 1;
+        let piece = RecordBatch::try_new(schema.clone(), piece.columns().to_vec())
+            .map_err(|error| Error::new(ErrorKind::Destination, "cannot read the result").because(error))?;
+        on_batch(&schema, piece)?;
+    }
+    if pieces == 0 {
+        on_batch(&schema, RecordBatch::new_empty(schema.clone()))?;
+    }
+    Ok(())
+}
+
+fn require_dataset(connection: &Connection, place: &Place) -> Result<()> {
+    let sql = "SELECT count(*) FROM duckdb_schemas() WHERE database_name = ? AND lower(schema_name) = lower(?)";
+    let count: i64 = connection
+        .query_row(sql, [place.database(), place.dataset()], |row| row.get(0))
+        .map_err(|error| explain("look up the dataset", &error))?;
+    if count > 0 {
+        return Ok(());
+    }
+    let names = datasets(connection, place).unwrap_or_default();
+    let error = Error::new(ErrorKind::Destination, format!("there is no dataset `{}`", place.dataset()));
+    Err(match names.as_slice() {
+        [] => error.hint("the database holds no dataset yet: load something first"),
+        names => error.hint(format!("the database holds {}", names.join(", "))),
+    })
+}
+
+fn datasets(connection: &Connection, place: &Place) -> duckdb::Result<Vec<String>> {
+    let sql = "SELECT DISTINCT schema_name FROM duckdb_tables() WHERE database_name = ? ORDER BY schema_name LIMIT 20";
+    let mut statement = connection.prepare(sql)?;
+    statement.query_map([place.database()], |row| row.get::<_, String>(0))?.collect()
+}

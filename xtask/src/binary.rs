@@ -27,8 +27,6 @@ pub(crate) fn build_bundled(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.plain_cargo();
     cargo.env_remove("DUCKDB_LIB_DIR").env_remove("LD_LIBRARY_PATH");
     cargo.args(["build", "--release", "--locked", "--package", "dlt-cli", "--bin", "dlt", "--features", "bundled"]);
-    // Cargo's own `[env]` table would name the prebuilt library's folder again.
-    cargo.args(["--config", r#"env.DUCKDB_LIB_DIR="""#]);
     cargo.arg("--target-dir").arg(&target);
     process::run(&mut cargo)?;
     let place = workspace.path("target/dist");

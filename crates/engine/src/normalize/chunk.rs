@@ -92,8 +92,13 @@ fn line_of(chunk: &JsonChunk, at: usize) -> u64 {
 /// A value that was cut off at the end of its line is found out only in the next one. Where every item stands on a line
 /// of its own, the line to name is the one that the item began in.
 fn broken(chunk: &JsonChunk, start: usize, malformed: Malformed, one_item_a_line: bool) -> Error {
-    let line_end = memchr::memchr(b'\n', &chunk.bytes[start..]).map_or(chunk.bytes.len(), |at| start + at);
-    let is_cut = one_item_a_line && malformed.at >= line_end;
+    let bytes = &chunk.bytes;
+    let line_end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+    let is_in_next_item = malformed.at > line_end && {
+        let line_start = memchr::memrchr(b'\n', &bytes[..malformed.at]).map_or(0, |at| at + 1);
+        bytes[line_start..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&bytes[start])
+    };
+    let is_cut = one_item_a_line && (malformed.at == line_end || is_in_next_item);
     let (at, what) = if is_cut { (start, What::EndOfText) } else { (malformed.at, malformed.what) };
     let at = if what == What::EndOfText { start } else { at };
     let error = Error::new(ErrorKind::Data, what.to_string()).at(&*chunk.input, Some(line_of(chunk, at)));
@@ -118,7 +123,7 @@ fn refuse(chunk: &JsonChunk, start: usize, no_place: NoPlace) -> Error {
 impl Layout {
     /// The rows of every table that has some; the tables are empty afterwards. `ready` holds columns of the root table
     /// that came as Arrow.
-    fn take_batches(&mut self, ready: Vec<(usize, ArrayRef)>) -> Result<Vec<TableBatch>> {
+    pub(crate) fn take_batches(&mut self, ready: Vec<(usize, ArrayRef)>) -> Result<Vec<TableBatch>> {
         let names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).collect();
         let mut batches = Vec::new();
         let mut ready: std::collections::HashMap<usize, ArrayRef> = ready.into_iter().collect();

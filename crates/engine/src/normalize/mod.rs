@@ -17,6 +17,8 @@ mod files;
 mod ids;
 mod json;
 mod layout;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;

@@ -1,0 +1,201 @@
+//! The data folder: what lies where, who uses it, and how to ask the one who does.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The paths in a data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir(PathBuf);
+
+impl DataDir {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The tables.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("tracker.duckdb")
+    }
+
+    /// The segments of the journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+
+    /// Where the engine keeps its load packages.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.0.join("work")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    fn server_file(&self) -> PathBuf {
+        self.0.join("server.json")
+    }
+
+    /// Whether a tracker was ever started here.
+    pub(crate) fn exists(&self) -> bool {
+        self.lock_file().exists()
+    }
+
+    /// Makes the folder.
+    pub(crate) fn create(&self) -> Result<(), Error> {
+        std::fs::create_dir_all(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
+    }
+
+    /// Takes the folder for this process; `None` if another has it. The system releases it when this process ends,
+    /// however it ends.
+    pub(crate) fn lock(&self) -> Result<Option<Lock>, Error> {
+        let path = self.lock_file();
+        let failed = |source| Error::folder("lock", &path, source);
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Says where the server listens. Only the owner may read it: it holds the key to the report.
+    pub(crate) fn announce(&self, server: &ServerFile) -> Result<(), Error> {
+        let (path, temporary) = (self.server_file(), self.0.join("server.json.tmp"));
+        let text = serde_json::to_string_pretty(server).unwrap_or_default();
+        let written = (|| {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            file.write_all(text.as_bytes())?;
+            std::fs::rename(&temporary, &path)
+        })();
+        written.map_err(|source| Error::folder("write", path, source))
+    }
+
+    /// Takes back what [`DataDir::announce`] said, or what a killed server left.
+    pub(crate) fn withdraw(&self) {
+        // It is only a hint: who finds a stale one notices that nobody holds the lock.
+        let _ = std::fs::remove_file(self.server_file());
+    }
+
+    /// What the running server said about itself.
+    pub(crate) fn server(&self) -> Option<ServerFile> {
+        serde_json::from_str(&std::fs::read_to_string(self.server_file()).ok()?).ok()
+    }
+
+    /// Asks the running server for a document, waiting for it to come up where it is just starting.
+    pub(crate) fn ask(&self, path: &str, patience: Duration) -> Result<Answer, Error> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(server) = self.server() {
+                match server.get(path, patience) {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) if Instant::now() > deadline => {
+                        return Err(Error::NoAnswer {
+                            address: server.address.to_string(),
+                            pid: server.pid,
+                            reason: error.to_string(),
+                        });
+                    }
+                    Err(_) => {}
+                }
+            } else if Instant::now() > deadline {
+                return Err(Error::InUse { folder: self.0.clone(), pid: None });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// The data folder is ours while this lives.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// What a running server says about itself in `server.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ServerFile {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Its process.
+    pub(crate) pid: u32,
+    /// What `report.json` and `check.json` ask for as `Authorization: Bearer`.
+    pub(crate) key: String,
+}
+
+/// An answer of the server.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl ServerFile {
+    /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
+    fn get(&self, path: &str, timeout: Duration) -> io::Result<Answer> {
+        let ip = match self.address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        let address = SocketAddr::new(ip, self.address.port());
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            self.key
+        )?;
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response)?;
+        parse(&response).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP"))
+    }
+}
+
+fn parse(response: &[u8]) -> Option<Answer> {
+    let end = memchr::memmem::find(response, b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&response[..end]).ok()?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    Some(Answer { status, body: response[end + 4..].to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_user_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::new(folder.path());
+        assert!(!dir.exists());
+        let lock = dir.lock().unwrap();
+        assert!(lock.is_some() && dir.exists());
+        assert!(dir.lock().unwrap().is_none());
+        drop(lock);
+        assert!(dir.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn answers_are_taken_apart() {
+        let answer = parse(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (503, &b"{}"[..]));
+        assert!(parse(b"SSH-2.0").is_none());
+    }
+}

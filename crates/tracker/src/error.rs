@@ -1,0 +1,78 @@
+//! What can go wrong with a tracker, for the person who runs it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// An error of the tracker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The data folder can't be used.
+    #[error("can't {doing} {}: {source}", .path.display())]
+    Folder {
+        /// What was tried, as a verb.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another tracker runs on the folder.
+    #[error("another process uses the data folder {}{}; stop it first, or give this tracker a folder of its own",
+        .folder.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    InUse {
+        /// The data folder.
+        folder: PathBuf,
+        /// Who it is, if that is known.
+        pid: Option<u32>,
+    },
+    /// There is no data.
+    #[error("there is no tracker data in {}: check the path, or start a tracker there first", .folder.display())]
+    NoData {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The process can't be set up: threads, signals.
+    #[error("can't start the tracker: {0}")]
+    Start(#[source] io::Error),
+    /// The tables can't be read or written.
+    #[error("the tables in {}: {source}{}", .database.display(), source.advice().map(|advice| format!("; {advice}")).unwrap_or_default())]
+    Tables {
+        /// The database file.
+        database: PathBuf,
+        /// What the engine says.
+        source: dlt_engine::Error,
+    },
+    /// The journal is empty or gone while the database can't be read, so that nobody knows where it ended.
+    #[error("the journal in {} is gone and the database can't be read, so nobody knows which events it held: {source}", .folder.display())]
+    JournalGone {
+        /// The journal's folder.
+        folder: PathBuf,
+        /// Why the database can't be read.
+        source: Box<Error>,
+    },
+    /// The running tracker does not answer.
+    #[error("the tracker at {address} (process {pid}) does not answer: {reason}")]
+    NoAnswer {
+        /// Where it listens.
+        address: String,
+        /// Its process id.
+        pid: u32,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn folder(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::Folder { doing, path: path.into(), source }
+    }
+}

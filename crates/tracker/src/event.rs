@@ -1,0 +1,412 @@
+//! One event: what is stored of it, or why it is put aside.
+//!
+//! The row that goes into the journal is the row that will be in the table: it is decided here, once, before the
+//! sender is answered. Nothing that is not named here is stored.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::journal::{Kind, NewRecord};
+use crate::message_id;
+use crate::outcome::Reason;
+use crate::scrub;
+
+/// Longest id of a message or of a person's installation, in characters.
+const MAX_ID_CHARS: usize = 100;
+/// Longest name of an event, in characters.
+const MAX_NAME_CHARS: usize = 200;
+/// Most of a quarantined event that is kept, in bytes.
+const MAX_QUARANTINED_BYTES: usize = 4096;
+
+/// What is known about a request that its events don't say themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    /// When it came.
+    pub(crate) received_at: Timestamp,
+    /// What the path says about its events (`identify`, `page` …); `None` where each says so itself.
+    pub(crate) call: Option<Call>,
+    /// The batch's context, for events that have none of their own.
+    pub(crate) context: Option<Value>,
+    /// The batch's `sentAt`.
+    pub(crate) sent_at: Option<Value>,
+    /// Longest event, in bytes of JSON.
+    pub(crate) max_event_bytes: usize,
+}
+
+/// The calls of the tracking protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Track,
+    Identify,
+    Page,
+    Screen,
+    Group,
+    Alias,
+}
+
+impl Call {
+    /// By the name or the one letter that paths and the `type` of an event have.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "track" | "t" => Self::Track,
+            "identify" | "i" => Self::Identify,
+            "page" | "p" => Self::Page,
+            "screen" | "s" => Self::Screen,
+            "group" | "g" => Self::Group,
+            "alias" | "a" => Self::Alias,
+            _ => return None,
+        })
+    }
+
+    /// The name of the event where the call itself is the event.
+    fn event(self) -> Option<&'static str> {
+        match self {
+            Self::Track => None,
+            Self::Identify => Some("identify"),
+            Self::Page => Some("page"),
+            Self::Screen => Some("screen"),
+            Self::Group => Some("group"),
+            Self::Alias => Some("alias"),
+        }
+    }
+}
+
+/// The members of an event that are looked at; all others are passed over.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Incoming {
+    #[serde(default)]
+    message_id: Value,
+    #[serde(default)]
+    anonymous_id: Value,
+    #[serde(default)]
+    event: Value,
+    #[serde(default)]
+    name: Value,
+    #[serde(default, rename = "type")]
+    call: Value,
+    #[serde(default)]
+    properties: Value,
+    #[serde(default)]
+    context: Value,
+    #[serde(default)]
+    timestamp: Value,
+    #[serde(default)]
+    original_timestamp: Value,
+    #[serde(default)]
+    sent_at: Value,
+}
+
+/// A row of the table of events. The journal adds `journal_seq` when it is loaded.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct EventRow {
+    message_id: String,
+    event: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_category: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous_id: Option<String>,
+    timestamp: String,
+    received_at: String,
+    #[serde(flatten)]
+    context: ContextColumns,
+    #[serde(flatten)]
+    known: KnownColumns,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties_dropped: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct ContextColumns {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    os_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    python_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_run: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exec_info: Option<String>,
+}
+
+/// Properties that have a column of their own.
+#[derive(Debug, Default, Serialize)]
+struct KnownColumns {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elapsed: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline_name_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dataset_name_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_schema_name_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requested_schema_name_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+}
+
+/// A row of the quarantine.
+#[derive(Debug, Serialize)]
+struct QuarantineRow<'a> {
+    message_id: String,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    received_at: String,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+/// What was decided about an event.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// The record for the journal.
+    pub(crate) record: NewRecord,
+    /// Why it is put aside; `None` for a good one.
+    pub(crate) reason: Option<Reason>,
+}
+
+/// Decides about one event, given as JSON text.
+pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
+    if text.len() > arrival.max_event_bytes {
+        return quarantine(text, Reason::TooLarge, arrival);
+    }
+    if !text.starts_with('{') {
+        return quarantine(text, Reason::NotAnObject, arrival);
+    }
+    let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
+        return quarantine(text, Reason::Unreadable, arrival);
+    };
+    match row(incoming, arrival) {
+        Ok(row) => match serde_json::to_vec(&row) {
+            Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
+            Err(_) => quarantine(text, Reason::Unreadable, arrival),
+        },
+        Err(reason) => quarantine(text, reason, arrival),
+    }
+}
+
+fn row(incoming: Incoming, arrival: &Arrival) -> Result<EventRow, Reason> {
+    let message_id = match incoming.message_id {
+        Value::Null => message_id::new(arrival.received_at),
+        Value::String(id) if id.is_empty() => message_id::new(arrival.received_at),
+        Value::String(id) if id.chars().count() <= MAX_ID_CHARS => id,
+        _ => return Err(Reason::BadMessageId),
+    };
+    let anonymous_id = match incoming.anonymous_id {
+        Value::Null => None,
+        Value::String(id) if id.is_empty() => None,
+        Value::String(id) if id.chars().count() <= MAX_ID_CHARS => Some(id),
+        _ => return Err(Reason::BadAnonymousId),
+    };
+    let call = arrival.call.or_else(|| incoming.call.as_str().and_then(Call::named)).unwrap_or(Call::Track);
+    let event = match (incoming.event, call.event()) {
+        (_, Some(name)) => name.to_owned(),
+        (Value::String(name), None) if !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS => name,
+        (Value::Null, None) => return Err(Reason::NoEventName),
+        (_, None) => return Err(Reason::BadEventName),
+    };
+    let mut properties = match incoming.properties {
+        Value::Null => Map::new(),
+        Value::Object(properties) => properties,
+        _ => return Err(Reason::PropertiesNotAnObject),
+    };
+    let context = match (&incoming.context, &arrival.context) {
+        (Value::Object(own), batch) => context_columns(Some(own), batch.as_ref().and_then(Value::as_object)),
+        (Value::Null, batch) => context_columns(None, batch.as_ref().and_then(Value::as_object)),
+        _ => return Err(Reason::ContextNotAnObject),
+    };
+    let sent_at = if incoming.sent_at.is_null() { arrival.sent_at.as_ref() } else { Some(&incoming.sent_at) };
+    let original =
+        if incoming.original_timestamp.is_null() { &incoming.timestamp } else { &incoming.original_timestamp };
+    let timestamp = corrected(arrival.received_at, moment(Some(original)), moment(sent_at));
+
+    let event_category = take_text(&mut properties, "event_category");
+    let event_name = take_text(&mut properties, "event_name").or_else(|| match call {
+        Call::Page | Call::Screen => incoming.name.as_str().map(str::to_owned),
+        _ => None,
+    });
+    let known = known_columns(&mut properties);
+    let (properties, properties_dropped) = rest(properties);
+    Ok(EventRow {
+        message_id,
+        event,
+        event_category,
+        event_name,
+        anonymous_id,
+        timestamp: written(timestamp),
+        received_at: written(arrival.received_at),
+        context,
+        known,
+        properties,
+        properties_dropped,
+    })
+}
+
+/// Removes a property that is a text; another type stays where it is, with the other properties.
+fn take_text(properties: &mut Map<String, Value>, name: &str) -> Option<String> {
+    if !properties.get(name)?.is_string() {
+        return None;
+    }
+    match properties.shift_remove(name)? {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn known_columns(properties: &mut Map<String, Value>) -> KnownColumns {
+    let success = properties.get("success").and_then(Value::as_bool);
+    if success.is_some() {
+        properties.shift_remove("success");
+    }
+    let elapsed = properties.get("elapsed").and_then(Value::as_f64);
+    if elapsed.is_some() {
+        properties.shift_remove("elapsed");
+    }
+    KnownColumns {
+        success,
+        elapsed,
+        destination_name: take_text(properties, "destination_name"),
+        destination_type: take_text(properties, "destination_type"),
+        destination_fingerprint: take_text(properties, "destination_fingerprint"),
+        pipeline_name_hash: take_text(properties, "pipeline_name_hash"),
+        dataset_name_hash: take_text(properties, "dataset_name_hash"),
+        default_schema_name_hash: take_text(properties, "default_schema_name_hash"),
+        requested_schema_name_hash: take_text(properties, "requested_schema_name_hash"),
+        transaction_id: take_text(properties, "transaction_id"),
+    }
+}
+
+/// The other properties: scalars as JSON, and the names of those that are not kept.
+fn rest(properties: Map<String, Value>) -> (Option<String>, Option<String>) {
+    let (mut kept, mut dropped) = (Map::new(), Vec::new());
+    for (name, value) in properties {
+        if value.is_null() {
+            continue;
+        }
+        if value.is_object() || value.is_array() || scrub::is_forbidden(&name, &value) {
+            dropped.push(name);
+        } else {
+            kept.insert(name, value);
+        }
+    }
+    dropped.sort_unstable();
+    let kept = if kept.is_empty() { None } else { Some(Value::Object(kept).to_string()) };
+    (kept, if dropped.is_empty() { None } else { Some(dropped.join(",")) })
+}
+
+fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, Value>>) -> ContextColumns {
+    let member = |name: &str| own.and_then(|own| own.get(name)).or_else(|| batch.and_then(|batch| batch.get(name)));
+    let text = |name: &str, inner: &str| member(name).and_then(|value| value.get(inner)).and_then(Value::as_str);
+    let coarse = |version: &str| Some(scrub::coarse_version(version)).filter(|version| !version.is_empty());
+    ContextColumns {
+        library_name: text("library", "name").map(str::to_owned),
+        library_version: text("library", "version").map(str::to_owned),
+        os_name: text("os", "name").map(str::to_owned),
+        os_version: text("os", "version").and_then(coarse),
+        python_version: member("python").and_then(Value::as_str).and_then(coarse),
+        runtime_name: text("runtime", "name").map(str::to_owned),
+        runtime_version: text("runtime", "version").and_then(coarse),
+        cpu: member("cpu").and_then(Value::as_i64),
+        ci_run: member("ci_run").and_then(Value::as_bool),
+        exec_info: member("exec_info").and_then(Value::as_array).map(|names| {
+            let mut names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            names.join(",")
+        }),
+    }
+}
+
+fn moment(value: Option<&Value>) -> Option<Timestamp> {
+    value.and_then(Value::as_str).and_then(|text| text.parse().ok())
+}
+
+/// When it happened, by our clock: the sender's clock is trusted for the time between event and sending only.
+///
+/// Never later than now; without a time of its own an event happened when it came.
+fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Option<Timestamp>) -> Timestamp {
+    let Some(original) = original else { return received_at };
+    let happened = match sent_at {
+        Some(sent_at) => {
+            let waited: SignedDuration = sent_at.duration_since(original).max(SignedDuration::ZERO);
+            received_at.checked_sub(waited).unwrap_or(original)
+        }
+        None => original,
+    };
+    happened.min(received_at)
+}
+
+/// As it is written into rows: microseconds, UTC.
+pub(crate) fn written(moment: Timestamp) -> String {
+    format!("{moment:.6}")
+}
+
+fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
+    let parsed = serde_json::from_str::<Value>(text).ok();
+    let event = parsed.as_ref().and_then(|event| event.get("event")).and_then(Value::as_str).map(clipped_name);
+    let payload = parsed.map(|event| {
+        let mut payload = scrub::for_quarantine(event).to_string();
+        if payload.len() > MAX_QUARANTINED_BYTES {
+            payload.truncate(payload.floor_char_boundary(MAX_QUARANTINED_BYTES));
+        }
+        payload
+    });
+    let row = QuarantineRow {
+        message_id: message_id::new(arrival.received_at),
+        reason: reason.code(),
+        event: event.as_deref(),
+        received_at: written(arrival.received_at),
+        bytes: text.len(),
+        payload,
+    };
+    // A struct of texts and numbers always serialises; an empty row would still be counted.
+    let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
+    Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(reason) }
+}
+
+fn clipped_name(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+/// The quarantine's row for an event whose record in the journal can't be read any more.
+pub(crate) fn corrupt_row(sequence: u64, found_at: Timestamp) -> Vec<u8> {
+    let row = QuarantineRow {
+        message_id: format!("corrupt-{sequence}"),
+        reason: Reason::CorruptRecord.code(),
+        event: None,
+        received_at: written(found_at),
+        bytes: 0,
+        payload: None,
+    };
+    serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec())
+}
+
+#[cfg(test)]
+mod tests;

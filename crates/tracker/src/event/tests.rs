@@ -1,0 +1,189 @@
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn arrival() -> Arrival {
+    Arrival {
+        received_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        call: None,
+        context: None,
+        sent_at: None,
+        max_event_bytes: 32 * 1024,
+    }
+}
+
+fn stored(event: &Value) -> Value {
+    let judged = judge(&event.to_string(), &arrival());
+    assert_eq!(judged.reason, None, "{event}");
+    serde_json::from_slice(&judged.record.payload).unwrap()
+}
+
+fn refused(event: &str) -> (Reason, Value) {
+    let judged = judge(event, &arrival());
+    assert_eq!(judged.record.kind, Kind::Quarantine);
+    let row: Value = serde_json::from_slice(&judged.record.payload).unwrap();
+    let reason = judged.reason.unwrap();
+    assert_eq!(row["reason"], reason.code());
+    (reason, row)
+}
+
+#[test]
+fn a_pipeline_event_fills_its_columns() {
+    let row = stored(&json!({
+        "anonymousId": "570816b273a41d16caacc26a797204d9",
+        "messageId": "m1",
+        "context": {
+            "ci_run": false, "cpu": 3, "exec_info": ["docker", "airflow", "docker"],
+            "library": {"name": "dlt", "version": "0.2.0a26"},
+            "os": {"name": "Darwin", "version": "21.6.0"}, "python": "3.10.10",
+            "ip": "10.0.0.1", "userAgent": "curl",
+        },
+        "event": "pipeline_load",
+        "properties": {
+            "destination_name": "duckdb", "destination_fingerprint": "", "pipeline_name_hash": "OpVShb3cX7qQAmOZSbV8",
+            "elapsed": 2, "event_category": "pipeline", "event_name": "load", "success": true,
+            "transaction_id": "39c3", "host": "dlt", "ip": "10.0.0.1", "nothing": null,
+            "extract_data": [{"name": "secret"}],
+        },
+    }));
+    assert_eq!(
+        row,
+        json!({
+            "message_id": "m1", "event": "pipeline_load", "event_category": "pipeline", "event_name": "load",
+            "anonymous_id": "570816b273a41d16caacc26a797204d9",
+            "timestamp": "2026-03-01T12:00:00.000000Z", "received_at": "2026-03-01T12:00:00.000000Z",
+            "library_name": "dlt", "library_version": "0.2.0a26", "os_name": "Darwin", "os_version": "21.6",
+            "python_version": "3.10", "cpu": 3, "ci_run": false, "exec_info": "airflow,docker",
+            "success": true, "elapsed": 2.0, "destination_name": "duckdb", "destination_fingerprint": "",
+            "pipeline_name_hash": "OpVShb3cX7qQAmOZSbV8", "transaction_id": "39c3",
+            "properties": "{\"host\":\"dlt\"}", "properties_dropped": "extract_data,ip",
+        })
+    );
+}
+
+#[test]
+fn a_property_of_an_unexpected_type_is_kept_with_the_others() {
+    let row = stored(&json!({"event": "e", "properties": {"success": "yes", "elapsed": true, "transaction_id": 7}}));
+    assert_eq!(row["properties"], r#"{"success":"yes","elapsed":true,"transaction_id":7}"#);
+    assert_eq!(row.get("success"), None);
+}
+
+#[test]
+fn an_event_without_an_id_gets_one() {
+    for id in [Value::Null, json!("")] {
+        let row = stored(&json!({"event": "e", "messageId": id, "anonymousId": null}));
+        assert_eq!(row["message_id"].as_str().unwrap().len(), 36);
+        assert_eq!(row.get("anonymous_id"), None);
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (event, reason) in [
+        ("7".to_owned(), Reason::NotAnObject),
+        (r#"{"properties":{}}"#.to_owned(), Reason::NoEventName),
+        (r#"{"event":""}"#.to_owned(), Reason::BadEventName),
+        (r#"{"event":7}"#.to_owned(), Reason::BadEventName),
+        (json!({"event": "e".repeat(201)}).to_string(), Reason::BadEventName),
+        (json!({"event": "e", "messageId": "m".repeat(101)}).to_string(), Reason::BadMessageId),
+        (r#"{"event":"e","anonymousId":{}}"#.to_owned(), Reason::BadAnonymousId),
+        (r#"{"event":"e","properties":[]}"#.to_owned(), Reason::PropertiesNotAnObject),
+        (r#"{"event":"e","context":"x"}"#.to_owned(), Reason::ContextNotAnObject),
+        (r#"{"event":"\ud800"}"#.to_owned(), Reason::Unreadable),
+        (r#"{"event":"a","event":"b"}"#.to_owned(), Reason::Unreadable),
+        (format!(r#"{{"event":{}{}}}"#, "[".repeat(300), "]".repeat(300)), Reason::Unreadable),
+        (json!({"event": "e", "properties": {"long": "x".repeat(40_000)}}).to_string(), Reason::TooLarge),
+    ] {
+        assert_eq!(refused(&event).0, reason, "{event:.80}");
+    }
+}
+
+#[test]
+fn the_quarantine_keeps_a_clean_and_short_copy() {
+    let (_, row) = refused(
+        &json!({"event": "big", "userId": "ada", "properties": {"ip": "1.2.3.4", "é": "é".repeat(20_000)}}).to_string(),
+    );
+    let payload = row["payload"].as_str().unwrap();
+    assert!(payload.len() <= MAX_QUARANTINED_BYTES && payload.len() > 4000);
+    assert!(!payload.contains("ada") && !payload.contains("1.2.3.4"));
+    assert_eq!((&row["event"], &row["bytes"]), (&json!("big"), &json!(40_068)));
+}
+
+#[test]
+fn times_are_corrected_by_the_senders_clock_and_never_in_the_future() {
+    let cases = [
+        // The sender's clock is a day ahead; the event waited ten seconds.
+        (Some("2026-03-02T12:00:00Z"), Some("2026-03-02T12:00:10Z"), "2026-03-01T11:59:50Z"),
+        (Some("2026-03-01T11:00:00+00:00"), None, "2026-03-01T11:00:00Z"),
+        (Some("2030-01-01T00:00:00Z"), None, "2026-03-01T12:00:00Z"),
+        // Sent before it happened: a clock that was set back.
+        (Some("2026-03-02T12:00:00Z"), Some("2026-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
+        (Some("yesterday"), Some("2026-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
+        (None, Some("2020-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
+    ];
+    for (original, sent, expected) in cases {
+        let received: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let parse = |text: Option<&str>| moment(text.map(|text| json!(text)).as_ref());
+        let expected: Timestamp = expected.parse().unwrap();
+        assert_eq!(corrected(received, parse(original), parse(sent)), expected, "{original:?} {sent:?}");
+    }
+}
+
+#[test]
+fn a_batch_lends_its_context_and_time() {
+    let arrival = Arrival {
+        context: Some(json!({"library": {"name": "batch"}, "cpu": 4})),
+        sent_at: Some(json!("2026-03-01T12:00:00Z")),
+        ..arrival()
+    };
+    let text = r#"{"event":"e","timestamp":"2026-03-01T11:00:00Z","context":{"library":{"name":"own"}}}"#;
+    let row: Value = serde_json::from_slice(&judge(text, &arrival).record.payload).unwrap();
+    assert_eq!((&row["library_name"], &row["cpu"]), (&json!("own"), &json!(4)));
+    assert_eq!(row["timestamp"], "2026-03-01T11:00:00.000000Z");
+}
+
+#[test]
+fn calls_other_than_track_are_their_own_event() {
+    let page = Arrival { call: Some(Call::Page), ..arrival() };
+    let row: Value = serde_json::from_slice(&judge(r#"{"name":"Docs","userId":"ada"}"#, &page).record.payload).unwrap();
+    assert_eq!((&row["event"], &row["event_name"]), (&json!("page"), &json!("Docs")));
+    assert!(!row.to_string().contains("ada"));
+    let row = stored(&json!({"type": "identify", "traits": {"email": "a@b"}}));
+    assert_eq!(row["event"], "identify");
+    assert!(!row.to_string().contains("a@b"));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((".{0,8}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_object_ends_in_one_row(
+        event in any_json(), properties in any_json(), context in any_json(), id in any_json(), when in any_json(),
+    ) {
+        let text = json!({"event": event, "properties": properties, "context": context, "messageId": id,
+            "timestamp": when, "sentAt": when, "anonymousId": id}).to_string();
+        let judged = judge(&text, &arrival());
+        let row: Value = serde_json::from_slice(&judged.record.payload).unwrap();
+        prop_assert!(row["message_id"].as_str().is_some_and(|id| !id.is_empty()));
+        prop_assert_eq!(judged.reason.is_some(), judged.record.kind == Kind::Quarantine);
+        prop_assert!(row.as_object().unwrap().values().all(|value| !value.is_object() && !value.is_array()));
+    }
+}

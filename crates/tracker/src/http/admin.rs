@@ -1,0 +1,78 @@
+//! The paths for those who run the tracker.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::{App, answer};
+use crate::error::Error;
+use crate::loader::Question;
+
+/// `GET /healthz`: whether events are taken.
+pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
+    match app.journal.failure() {
+        None => answer::document(StatusCode::OK, json!({"status": "ok"}).to_string()),
+        Some(_) => {
+            let text = json!({"status": "failing", "reason": "the journal can't be written"}).to_string();
+            answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
+
+/// `GET /metrics`: counts only, nothing of an event.
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
+    let page = app.metrics.page(&app.ledger(), &app.journal, &app.loader_state);
+    let mut response = Response::new(Body::from(page));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// `GET /report.json`, for `dlt tracker report`.
+pub(crate) async fn report(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
+    ask(&app, &headers, Question::Report).await
+}
+
+/// `GET /check.json`, for `dlt tracker check`.
+pub(crate) async fn check(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
+    ask(&app, &headers, Question::Check).await
+}
+
+async fn ask<T: Serialize>(
+    app: &App,
+    headers: &HeaderMap,
+    question: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Question,
+) -> Response<Body> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !given.and_then(|given| given.strip_prefix("Bearer ")).is_some_and(|key| same(key, &app.key)) {
+        let text = json!({"code": "unauthorized", "message": "the key is in server.json in the data folder"});
+        return answer::document(StatusCode::UNAUTHORIZED, text.to_string());
+    }
+    let (sender, answer) = oneshot::channel();
+    if !app.loader.ask(question(sender)) {
+        let text = json!({"code": "overloaded", "message": "too many ask for reports: ask again later"});
+        return answer::document(StatusCode::TOO_MANY_REQUESTS, text.to_string());
+    }
+    let failed = |message: String| {
+        let text = json!({"code": "unavailable", "message": message}).to_string();
+        answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
+    };
+    match answer.await {
+        Ok(Ok(found)) => match serde_json::to_string(&found) {
+            Ok(text) => answer::document(StatusCode::OK, text),
+            Err(error) => failed(error.to_string()),
+        },
+        Ok(Err(error)) => failed(error.to_string()),
+        Err(_) => failed("the tracker is stopping".to_owned()),
+    }
+}
+
+/// Compares keys in a time that does not tell where they differ.
+fn same(given: &str, key: &str) -> bool {
+    given.len() == key.len() && given.bytes().zip(key.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+}

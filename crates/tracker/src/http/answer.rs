@@ -1,0 +1,111 @@
+//! What senders are told. One place decides about status, code and when to come again.
+//!
+//! Clients of the tracking protocol differ in what they take for final: 400 with a code and a message is what all of
+//! them drop at once, and 429 is what they send again. So there is no 413, 415 or 401 here.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::decode::Refusal;
+use crate::journal::AppendError;
+
+/// Why events were not taken.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// For good.
+    Refused(Refusal),
+    /// The path is none of ours.
+    UnknownPath,
+    /// The body did not come in time, or the connection broke.
+    Incomplete,
+    /// Too much is under way.
+    Overloaded,
+    /// The journal did not take them.
+    Journal(AppendError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// Success on the paths of the protocol.
+pub(crate) fn success() -> Response<Body> {
+    let mut response = Response::new(Body::from(r#"{"success":true}"#));
+    json_type(&mut response);
+    open_to_browsers(&mut response);
+    response
+}
+
+/// Success on the bare path.
+pub(crate) fn no_content() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    open_to_browsers(&mut response);
+    response
+}
+
+/// A page in JSON.
+pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    json_type(&mut response);
+    response
+}
+
+/// No success. What is said outside names no file and no address of ours.
+pub(crate) fn failure(failure: &Failure) -> Response<Body> {
+    let (status, code, message, retry_after) = match failure {
+        Failure::Refused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
+        Failure::UnknownPath => {
+            let message = "there is no such path: send events to /v1/track, /v1/batch or /".to_owned();
+            (StatusCode::BAD_REQUEST, "unknown_path", message, None)
+        }
+        Failure::Incomplete => {
+            (StatusCode::REQUEST_TIMEOUT, "incomplete", "the body did not arrive in time".to_owned(), None)
+        }
+        Failure::Overloaded | Failure::Journal(AppendError::Busy) => {
+            let message = "too many events are under way: send them again later".to_owned();
+            (StatusCode::TOO_MANY_REQUESTS, "overloaded", message, Some(1))
+        }
+        Failure::Journal(AppendError::Full { .. }) => {
+            let message = "too many events wait to be loaded: send them again later".to_owned();
+            (StatusCode::TOO_MANY_REQUESTS, "overloaded", message, Some(30))
+        }
+        Failure::Journal(AppendError::Disk { .. }) => {
+            let message = "the events can't be kept now: send them again later".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(5))
+        }
+        Failure::Journal(AppendError::Closed) => {
+            let message = "the tracker is stopping: send them again later".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(1))
+        }
+    };
+    let mut response = document(status, json!({"code": code, "message": message}).to_string());
+    open_to_browsers(&mut response);
+    if let Some(seconds) = retry_after {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        let reset = Timestamp::now().as_second().saturating_add(i64::from(seconds));
+        headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
+    }
+    response
+}
+
+fn json_type(response: &mut Response<Body>) {
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+}
+
+/// Pages of any origin may send events and read the answer; nothing here depends on cookies.
+pub(crate) fn open_to_browsers(response: &mut Response<Body>) {
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+}

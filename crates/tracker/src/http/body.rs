@@ -1,0 +1,50 @@
+//! Reading a body with bounds on memory and time.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use http_body_util::BodyExt;
+
+use super::answer::Failure;
+use crate::decode::Refusal;
+
+/// A body that is too long is read on and thrown away up to this length, so that its sender gets to see the answer:
+/// closing at once would reset the connection, and clients take that for a reason to try again.
+const DISCARDED_BYTES: usize = 4 << 20;
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(timeout, collect(body, limit)).await {
+        Ok(read) => read,
+        Err(_) => Err(Failure::Incomplete),
+    }
+}
+
+async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
+    let mut length = 0usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return Err(Failure::Incomplete) };
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length > limit {
+            whole = Vec::new();
+            if length > DISCARDED_BYTES {
+                break;
+            }
+        } else if first.is_empty() {
+            // Nearly all bodies come in one piece, and are not copied.
+            first = data;
+        } else {
+            if whole.is_empty() {
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    if length > limit {
+        return Err(Refusal::TooLarge { limit }.into());
+    }
+    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
+}

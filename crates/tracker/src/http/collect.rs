@@ -1,0 +1,151 @@
+//! The paths that take events.
+//!
+//! Nothing of a request but its body goes any further: no address, no header. A key (HTTP Basic, or `writeKey` in the
+//! body) is accepted and forgotten.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use jiff::Timestamp;
+use tokio::sync::SemaphorePermit;
+
+use super::answer::{self, Failure};
+use super::{App, body};
+use crate::decode::{self, Delivery};
+use crate::event::{self, Arrival, Call};
+use crate::metrics::Metrics;
+
+/// How the events of a request are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One event, by this call.
+    Single(Call),
+    /// A batch.
+    Batch,
+    /// One event that says itself what it is, or a batch.
+    Any,
+}
+
+/// `POST /`
+pub(crate) async fn root(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    match take(&app, request, Form::Any).await {
+        Ok(()) => answer::no_content(),
+        Err(failure) => answer::failure(&failure),
+    }
+}
+
+/// `POST /v1/track` and its like, also by one letter and without the version.
+pub(crate) async fn call(State(app): State<Arc<App>>, Path(name): Path<String>, request: Request) -> Response<Body> {
+    let form = match name.as_str() {
+        "batch" | "import" | "b" => Form::Batch,
+        other => match Call::named(other) {
+            Some(call) => Form::Single(call),
+            None => return unknown_path().await,
+        },
+    };
+    match take(&app, request, form).await {
+        Ok(()) => answer::success(),
+        Err(failure) => answer::failure(&failure),
+    }
+}
+
+/// Any other path.
+pub(crate) async fn unknown_path() -> Response<Body> {
+    answer::failure(&Failure::UnknownPath)
+}
+
+/// What a browser asks before it sends events from a page of another origin.
+pub(crate) async fn preflight() -> Response<Body> {
+    let mut response = answer::no_content();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-encoding, content-type"),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
+}
+
+/// Takes the events of a request; returns when they are durable.
+async fn take(app: &App, request: Request, form: Form) -> Result<(), Failure> {
+    let taken = take_uncounted(app, request, form).await;
+    let metrics = &app.metrics;
+    Metrics::count(match &taken {
+        Ok(()) => &metrics.accepted,
+        Err(failure) => match answer::failure(failure).status().as_u16() {
+            429 => &metrics.overloaded,
+            503 => &metrics.failed,
+            _ => &metrics.refused,
+        },
+    });
+    taken
+}
+
+async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
+    let (parts, body) = request.into_parts();
+    let encoding = parts.headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let _memory = reserve(app, &parts.headers, encoding.is_some())?;
+    drop(parts);
+    let body = body::read(body, app.limits.request_bytes, app.body_timeout).await?;
+    let received_at = Timestamp::now();
+    let records = {
+        let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
+        let (delivery, call) = unwrap(&body, form, app)?;
+        let arrival = Arrival {
+            received_at,
+            call,
+            context: delivery.context,
+            sent_at: delivery.sent_at,
+            max_event_bytes: app.limits.event_bytes,
+        };
+        let mut records = Vec::with_capacity(delivery.events.len());
+        for event in delivery.events {
+            let judged = event::judge(event.get(), &arrival);
+            if let Some(reason) = judged.reason {
+                app.metrics.count_put_aside(reason);
+            }
+            records.push(judged.record);
+        }
+        records
+    };
+    drop(body);
+    if records.is_empty() {
+        return Ok(());
+    }
+    let durable = app.journal.append(records)?;
+    match durable.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.into()),
+        // The writer is gone.
+        Err(_) => Err(crate::journal::AppendError::Closed.into()),
+    }
+}
+
+fn unwrap<'a>(body: &'a [u8], form: Form, app: &App) -> Result<(Delivery<'a>, Option<Call>), Failure> {
+    Ok(match form {
+        Form::Single(call) => (decode::single(body)?, Some(call)),
+        Form::Batch => (decode::batch(body, &app.limits)?, None),
+        Form::Any => match memchr::memmem::find(body, b"\"batch\"").map(|_| decode::batch(body, &app.limits)) {
+            Some(Err(decode::Refusal::NoBatch)) | None => (decode::single(body)?, None),
+            Some(batch) => (batch?, None),
+        },
+    })
+}
+
+/// Reserves the memory that a request may take: its body, what it inflates to, and the rows made of it.
+fn reserve<'a>(app: &'a App, headers: &HeaderMap, is_encoded: bool) -> Result<SemaphorePermit<'a>, Failure> {
+    let limit = app.limits.request_bytes;
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse::<usize>().ok());
+    let bytes = match announced {
+        Some(length) if !is_encoded => length.min(limit).saturating_mul(3),
+        _ => limit.saturating_mul(3),
+    };
+    let kibibytes = u32::try_from(bytes / 1024 + 4).unwrap_or(u32::MAX);
+    app.memory.try_acquire_many(kibibytes).map_err(|_| Failure::Overloaded)
+}

@@ -1,0 +1,62 @@
+//! The tracker's HTTP side: paths, and what all requests share.
+
+mod admin;
+mod answer;
+mod body;
+mod collect;
+mod connection;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::decode::Limits;
+use crate::journal::Journal;
+use crate::ledger::Ledger;
+use crate::loader::{LoaderState, LoaderThread};
+use crate::metrics::Metrics;
+
+pub(crate) use connection::{Bounds, serve};
+
+/// What every request may use.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) loader: LoaderThread,
+    pub(crate) loader_state: Arc<LoaderState>,
+    pub(crate) metrics: Metrics,
+    pub(crate) limits: Limits,
+    /// Memory that requests under way may take, in KiB.
+    pub(crate) memory: Semaphore,
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
+    /// What `report.json` and `check.json` ask for.
+    pub(crate) key: String,
+}
+
+impl App {
+    /// The ledger at this moment.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.loader_state.ledger(&self.journal)
+    }
+}
+
+/// All paths.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", post(collect::root).options(collect::preflight))
+        .route("/healthz", get(admin::health))
+        .route("/metrics", get(admin::metrics))
+        .route("/report.json", get(admin::report))
+        .route("/check.json", get(admin::check))
+        .route("/{call}", post(collect::call).options(collect::preflight))
+        .route("/v1/{call}", post(collect::call).options(collect::preflight))
+        .fallback(collect::unknown_path)
+        // Bodies are read by `body`, which has a limit of its own.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}

@@ -1,0 +1,340 @@
+//! The journal: where an event is made durable before it is acknowledged.
+//!
+//! An event is appended, synced to the disk together with the others that arrived meanwhile (group commit), and only
+//! then is its sender answered. The loader reads the journal from where the tables end, and trims what is loaded.
+//!
+//! # Layout
+//!
+//! `DATA/journal/` holds segments, `<number, 20 digits>.seg`, numbered upwards. A segment is written full of zeros and
+//! synced *before* it is used: overwriting blocks that exist costs a fraction of a sync that also makes the file
+//! longer. All integers are little-endian.
+//!
+//! ```text
+//! segment   header (64 bytes), then records, then zeros
+//! header    0  magic "DLTJRNL\n"     8  version u32 (1)      12  header length u32 (64)
+//!          16  segment number u64   24  sequence number of the first record u64
+//!          32  zeros                60  CRC-32 of bytes 0..60
+//! record    0  magic "DLTr"          4  payload length u32    8  sequence number u64
+//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine)   21  zeros
+//!          24  payload: one JSON object, the row to be stored; padded with zeros to a multiple of 8 bytes
+//! ```
+//!
+//! A record's checksum covers the segment's number, length, sequence number, kind and payload.
+//!
+//! # Sequence numbers
+//!
+//! Every event gets the next one, from 1, without gaps, for the life of the data folder. They are the ledger's ground:
+//! what was accepted is the newest number, and each number must be found in exactly one table or still in the journal.
+//!
+//! # What is durable when
+//!
+//! A group of records is one write and one sync; the next group is begun after that. So in a crash only the last
+//! group can be torn, and nobody was told that it was kept. When a write or a sync fails, its senders are told so, the
+//! segment is never written again, and the next one begins with the same sequence number: what the failed group may
+//! have left behind in the old segment is beyond that segment's end and is never read.
+//!
+//! # Recovery
+//!
+//! On opening, the newest segment is read to its last sound record; then a new segment is begun. Old segments are
+//! never written again. An unsound record *between* sound ones, or before the first number of the next segment, is
+//! damage to what had been acknowledged: reading goes on with the next sound record, and the missing numbers are
+//! handed to the loader, which puts them into the quarantine as `corrupt_record`. Nothing is to be deleted by hand.
+//! After a loss of power a torn last group can look the same; its events were never acknowledged, but that can't be
+//! known, so they are counted rather than forgotten. What is missing behind the last sound record of the newest
+//! segment is a torn write and is not counted.
+//!
+//! # Limits
+//!
+//! A payload has at most 16 MiB. The size of a segment is a setting (16 MiB); one that must take a larger group is
+//! made larger. One process writes a journal at a time; the data folder's lock sees to that. Not supported: reading
+//! segments of another version, and moving segments between folders.
+
+mod filesystem;
+mod reader;
+mod record;
+mod segment;
+mod writer;
+
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
+mod model;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use filesystem::Filesystem;
+pub(crate) use filesystem::OsFilesystem;
+pub(crate) use reader::{Batch, Reader};
+pub(crate) use record::{Kind, NewRecord};
+use segment::Segment;
+
+/// Settings of a journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JournalOptions {
+    /// Size of a segment in bytes.
+    pub(crate) segment_bytes: u64,
+    /// Records that wait for the writer, in bytes; more is refused as overload.
+    pub(crate) max_waiting_bytes: usize,
+    /// The most that is written and synced at once, in bytes.
+    pub(crate) max_group_bytes: usize,
+    /// Size of all segments in bytes; more is refused until the loader has caught up.
+    pub(crate) max_bytes: u64,
+    /// How long nothing is tried after a segment could not be made.
+    pub(crate) retry_after_failure: Duration,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 16 << 20,
+            max_waiting_bytes: 32 << 20,
+            max_group_bytes: 1 << 20,
+            max_bytes: 8 << 30,
+            retry_after_failure: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Why an event was not taken. The sender must not be told that it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AppendError {
+    /// Too much is waiting for the disk.
+    #[error("too many events are waiting for the disk")]
+    Busy,
+    /// The loader is behind and the journal has reached its limit.
+    #[error("the journal has reached its limit of {limit} bytes because its events could not be loaded yet")]
+    Full {
+        /// The limit.
+        limit: u64,
+    },
+    /// The disk refused.
+    #[error("the journal in {folder} can't be written: {reason}")]
+    Disk {
+        /// The journal's folder.
+        folder: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The journal is being closed.
+    #[error("the tracker is stopping")]
+    Closed,
+}
+
+/// How far the journal is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// The newest durable sequence number; 0 when nothing was ever accepted.
+    pub(crate) sequence: u64,
+    /// The segment being written.
+    segment: u64,
+    /// Where its next record goes.
+    offset: u64,
+}
+
+/// An open journal: one writer thread, any number of senders.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    filesystem: Arc<dyn Filesystem>,
+    dir: PathBuf,
+    options: JournalOptions,
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    durable: Durable,
+    /// Segments before the one being written, oldest first, and the one being written.
+    segments: Vec<Segment>,
+    /// The last failure of the disk, until a write succeeds again.
+    failure: Option<AppendError>,
+    /// Groups written since opening.
+    groups: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    bytes: usize,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Job {
+    records: Vec<NewRecord>,
+    bytes: usize,
+    done: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Journal {
+    /// Opens the journal in a folder, or begins one, and recovers what a crash left.
+    ///
+    /// `loaded` is the newest sequence number that the tables hold: a journal that was removed by hand does not begin
+    /// again below it.
+    ///
+    /// # Errors
+    ///
+    /// When the folder can't be read, or the first segment can't be written.
+    pub(crate) fn open(
+        filesystem: Arc<dyn Filesystem>,
+        dir: &Path,
+        options: JournalOptions,
+        loaded: u64,
+    ) -> io::Result<Self> {
+        filesystem.create_dir(dir)?;
+        let segments = segment::list(&*filesystem, dir)?.readable;
+        let mut newest = loaded;
+        if let Some(last) = segments.last() {
+            let bytes = filesystem.read(&segment::path(dir, last.number), 0, last.bytes)?;
+            let (next, _) = segment::scan(&bytes, 0, last.number, last.first_sequence, None, |_| true);
+            newest = newest.max(next - 1);
+        }
+        let next_number = segment::numbers(&*filesystem, dir)?.into_iter().max().unwrap_or(0) + 1;
+        let mut writer = writer::Writer::new(Arc::clone(&filesystem), dir.to_owned(), options, next_number);
+        writer.begin_segment(newest + 1, 0)?;
+
+        let shared = Arc::new(Shared {
+            filesystem,
+            dir: dir.to_owned(),
+            options,
+            queue: Mutex::default(),
+            wake: Condvar::new(),
+            state: Mutex::new(State {
+                durable: Durable { sequence: newest, segment: next_number, offset: segment::HEADER_BYTES as u64 },
+                segments,
+                failure: None,
+                groups: 0,
+            }),
+        });
+        if let Some(segment) = writer.current() {
+            locked(&shared.state).segments.push(segment);
+        }
+        let thread = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("tracker-journal".to_owned())
+            .spawn(move || writer::run(&thread, writer))?;
+        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Appends records; the answer comes when they are durable, and holds the sequence number of the first.
+    ///
+    /// The records of one call are written together.
+    ///
+    /// # Errors
+    ///
+    /// At once when the journal is overloaded, full or closing; through the receiver when the disk refuses.
+    pub(crate) fn append(
+        &self,
+        records: Vec<NewRecord>,
+    ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
+        let bytes = records.iter().map(NewRecord::encoded_bytes).sum();
+        if self.bytes() > self.shared.options.max_bytes {
+            return Err(AppendError::Full { limit: self.shared.options.max_bytes });
+        }
+        let (done, answer) = oneshot::channel();
+        let mut queue = locked(&self.shared.queue);
+        if queue.closed {
+            return Err(AppendError::Closed);
+        }
+        if queue.bytes > 0 && queue.bytes + bytes > self.shared.options.max_waiting_bytes {
+            return Err(AppendError::Busy);
+        }
+        queue.bytes += bytes;
+        queue.jobs.push_back(Job { records, bytes, done });
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok(answer)
+    }
+
+    /// How far the journal is durable now.
+    pub(crate) fn durable(&self) -> Durable {
+        locked(&self.shared.state).durable
+    }
+
+    /// The last failure of the disk, if nothing has succeeded since.
+    pub(crate) fn failure(&self) -> Option<AppendError> {
+        locked(&self.shared.state).failure.clone()
+    }
+
+    /// Size of all segments in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        locked(&self.shared.state).segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Groups synced since opening.
+    pub(crate) fn groups(&self) -> u64 {
+        locked(&self.shared.state).groups
+    }
+
+    /// A reader of what comes after a sequence number.
+    pub(crate) fn reader(&self, after: u64) -> Reader {
+        Reader::new(Arc::clone(&self.shared.filesystem), self.shared.dir.clone(), after)
+    }
+
+    /// Removes the segments whose records are all loaded.
+    ///
+    /// # Errors
+    ///
+    /// When a file can't be removed; it is tried again the next time.
+    pub(crate) fn trim(&self, loaded: u64) -> io::Result<()> {
+        let mut removed = false;
+        loop {
+            let oldest = {
+                let state = locked(&self.shared.state);
+                match state.segments.as_slice() {
+                    // The newest segment stays: it carries the next sequence number.
+                    [oldest, next, ..] if next.first_sequence <= loaded.saturating_add(1) => *oldest,
+                    _ => break,
+                }
+            };
+            self.shared.filesystem.remove(&segment::path(&self.shared.dir, oldest.number))?;
+            removed = true;
+            locked(&self.shared.state).segments.retain(|segment| segment.number != oldest.number);
+        }
+        if removed { self.shared.filesystem.sync_dir(&self.shared.dir) } else { Ok(()) }
+    }
+
+    /// Takes nothing more, writes what waits, and ends the writer.
+    pub(crate) fn close(&self) {
+        locked(&self.shared.queue).closed = true;
+        self.shared.wake.notify_one();
+        if let Some(writer) = locked(&self.writer).take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the journal's writer ended with a panic");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Whether a folder holds a journal that knows its newest sequence number.
+pub(crate) fn is_begun(filesystem: &dyn Filesystem, dir: &Path) -> io::Result<bool> {
+    filesystem.create_dir(dir)?;
+    Ok(!segment::list(filesystem, dir)?.readable.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The ledger: every accepted event is in exactly one place.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where all events are that were ever accepted by a data folder.
+///
+/// `accepted = loaded + quarantined + deduplicated + deleted + in_journal`; what that does not explain is
+/// [`Ledger::unaccounted`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Ledger {
+    /// Events whose senders were told that they are kept.
+    pub accepted: u64,
+    /// Rows in the table `events`.
+    pub loaded: u64,
+    /// Rows in the table `quarantine`.
+    pub quarantined: u64,
+    /// Events that came again with a message id that was there already.
+    pub deduplicated: u64,
+    /// Events removed on request. The tracker can't remove events yet, so this is 0.
+    pub deleted: u64,
+    /// Events that are durable and wait for the loader.
+    pub in_journal: u64,
+}
+
+impl Ledger {
+    /// Accepted events that are nowhere (positive) or more than once (negative). 0 in a sound data folder.
+    pub fn unaccounted(&self) -> i128 {
+        let places = [self.loaded, self.quarantined, self.deduplicated, self.deleted, self.in_journal];
+        i128::from(self.accepted) - places.into_iter().map(i128::from).sum::<i128>()
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "accepted {} = loaded {} + quarantined {} + deduplicated {} + deleted {} + in journal {}",
+            self.accepted, self.loaded, self.quarantined, self.deduplicated, self.deleted, self.in_journal
+        )?;
+        match self.unaccounted() {
+            0 => Ok(()),
+            missing => write!(f, "  UNACCOUNTED {missing}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_double_is_told() {
+        let sound = Ledger { accepted: 10, loaded: 5, quarantined: 1, deduplicated: 1, deleted: 0, in_journal: 3 };
+        assert_eq!(sound.unaccounted(), 0);
+        assert_eq!(
+            sound.to_string(),
+            "accepted 10 = loaded 5 + quarantined 1 + deduplicated 1 + deleted 0 + in journal 3"
+        );
+        let lost = Ledger { loaded: 3, ..sound };
+        assert_eq!(lost.unaccounted(), 2);
+        assert!(lost.to_string().ends_with("UNACCOUNTED 2"));
+        assert_eq!(Ledger { loaded: 6, ..sound }.unaccounted(), -1);
+    }
+}

@@ -1,0 +1,319 @@
+//! From the journal into the tables, by the engine.
+//!
+//! One thread owns the database. It opens the file only while it loads or answers a question, so that others can query
+//! it in between; while somebody else holds the file, events wait in the journal. A segment of the journal is removed
+//! only after each of its events was found in a table.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use dlt_engine::destination::Access;
+use dlt_engine::{Destination, ErrorKind, Pipeline};
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use crate::check::{self, Check};
+use crate::error::Error;
+use crate::journal::{Journal, Kind};
+use crate::ledger::Ledger;
+use crate::report::{self, Report};
+use crate::source::JournalSource;
+use crate::tables::{self, Counts, DATASET, EVENTS, PIPELINE, QUARANTINE, Tables};
+
+/// Payload bytes that one load takes at most.
+const LOAD_BYTES: usize = 32 << 20;
+/// The longest pause after failures.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// Loads; owns the tables.
+pub(crate) struct Loader {
+    database: PathBuf,
+    destination: Arc<dyn Destination>,
+    pipeline: Pipeline,
+    journal: Arc<Journal>,
+    /// Up to here every event was found in a table.
+    verified: u64,
+    state: Arc<LoaderState>,
+}
+
+/// What others may know about the loader.
+#[derive(Debug, Default)]
+pub(crate) struct LoaderState {
+    counts: Mutex<Counts>,
+    /// Loads that were committed.
+    pub(crate) loads: AtomicU64,
+    /// Attempts that failed for another reason than a busy database.
+    pub(crate) failures: AtomicU64,
+    /// Attempts that met a database held by another process.
+    pub(crate) busy: AtomicU64,
+}
+
+impl LoaderState {
+    /// What the tables held after the last load.
+    pub(crate) fn counts(&self) -> Counts {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, counts: Counts) {
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// The ledger at this moment.
+    pub(crate) fn ledger(&self, journal: &Journal) -> Ledger {
+        // The counts first: what is loaded was accepted before.
+        let counts = self.counts();
+        ledger(counts, journal.durable().sequence)
+    }
+}
+
+/// The ledger by what the tables hold and the newest sequence number of the journal.
+pub(crate) fn ledger(counts: Counts, newest: u64) -> Ledger {
+    let accepted = newest.max(counts.position);
+    Ledger {
+        accepted,
+        loaded: counts.loaded,
+        quarantined: counts.quarantined,
+        deduplicated: counts.deduplicated,
+        deleted: 0,
+        in_journal: accepted - counts.position,
+    }
+}
+
+#[derive(Deserialize)]
+struct MessageId {
+    message_id: String,
+}
+
+impl Loader {
+    pub(crate) fn new(
+        database: PathBuf,
+        work: PathBuf,
+        journal: Arc<Journal>,
+        state: Arc<LoaderState>,
+    ) -> Result<Self, Error> {
+        let made = || {
+            let destination = tables::destination(&database)?;
+            let pipeline = Pipeline::new(PIPELINE, Arc::clone(&destination), work)?.dataset_name(DATASET).workers(1);
+            Ok((destination, pipeline))
+        };
+        let (destination, pipeline) = match made() {
+            Ok(made) => made,
+            Err(source) => return Err(Error::Tables { database, source }),
+        };
+        Ok(Self { database, destination, pipeline, journal, verified: 0, state })
+    }
+
+    fn error(&self, source: dlt_engine::Error) -> Error {
+        Error::Tables { database: self.database.clone(), source }
+    }
+
+    /// Loads everything that is durable now.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        let until = self.journal.durable().sequence;
+        // Held open meanwhile, so that the file is opened once and nobody comes in between.
+        let mut tables = Tables::open(&*self.destination, Access::Write).map_err(|source| self.error(source))?;
+        let loaded = self.load(&mut tables, until);
+        let counts = tables.counts().map_err(|source| self.error(source))?;
+        self.state.set(counts);
+        loaded?;
+        self.verify(&mut tables, counts.position)?;
+        drop(tables);
+        if let Err(error) = self.journal.trim(self.verified) {
+            tracing::warn!(%error, "a loaded segment of the journal can't be removed; it is tried again");
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, tables: &mut Tables, until: u64) -> Result<(), Error> {
+        loop {
+            let position = tables.counts().map_err(|source| self.error(source))?.position;
+            if position >= until {
+                return Ok(());
+            }
+            let mut reader = self.journal.reader(position);
+            let batch = reader.read(until, LOAD_BYTES).map_err(|source| {
+                Error::folder("read the journal of", self.database.with_file_name("journal"), source)
+            })?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            for missing in &batch.missing {
+                tracing::error!(first = missing.start(), last = missing.end(), "damaged events in the journal");
+            }
+            let first = batch.entries.first().map(|entry| entry.sequence);
+            let first = batch.missing.iter().map(|range| *range.start()).chain(first).min().unwrap_or(position + 1);
+            let source = JournalSource::new(first, &batch, Timestamp::now());
+            self.pipeline.run(source).map_err(|source| self.error(source))?;
+            self.state.loads.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Finds every event up to `position` in a table, before the journal may forget it.
+    fn verify(&mut self, tables: &mut Tables, position: u64) -> Result<(), Error> {
+        while self.verified < position {
+            let mut reader = self.journal.reader(self.verified);
+            let failed = |source| Error::folder("read the journal of", self.database.with_file_name("journal"), source);
+            let batch = reader.read(position, LOAD_BYTES).map_err(failed)?;
+            if batch.is_empty() {
+                self.verified = position;
+                break;
+            }
+            let first = self.verified + 1;
+            let mut present = vec![];
+            for table in [EVENTS, QUARANTINE] {
+                let found = tables.sequences(table, first, batch.last).map_err(|source| self.error(source))?;
+                present.extend(found);
+            }
+            present.sort_unstable();
+            let absent = batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err());
+            let mut came_again = Vec::new();
+            for entry in absent {
+                match serde_json::from_slice::<MessageId>(&entry.payload) {
+                    Ok(MessageId { message_id }) if entry.kind == Kind::Event => came_again.push(message_id),
+                    _ => return Err(self.not_found(entry.sequence)),
+                }
+            }
+            came_again.sort_unstable();
+            came_again.dedup();
+            let known = tables.known_messages(&came_again).map_err(|source| self.error(source))?;
+            if known != came_again.len() as u64 {
+                return Err(self.not_found(first));
+            }
+            self.verified = batch.last;
+        }
+        Ok(())
+    }
+
+    /// An event was loaded, by the engine's account, and is not there: the journal keeps it.
+    fn not_found(&self, sequence: u64) -> Error {
+        let message = format!("an event from number {sequence} on was loaded and is not in the tables");
+        self.error(dlt_engine::Error::new(ErrorKind::Corrupt, message).hint("its journal segment is kept"))
+    }
+
+    /// Reads the report; what can be loaded is loaded before.
+    pub(crate) fn report(&mut self) -> Result<Report, Error> {
+        self.ready_to_read()?;
+        let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
+        let counts = tables.counts().map_err(|source| self.error(source))?;
+        let ledger = ledger(counts, self.journal.durable().sequence);
+        report::query(&mut tables, ledger).map_err(|source| self.error(source))
+    }
+
+    /// Recounts everything; what can be loaded is loaded before.
+    pub(crate) fn check(&mut self) -> Result<Check, Error> {
+        self.ready_to_read()?;
+        let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
+        check::recount(&mut tables, &self.journal).map_err(|error| match error {
+            check::Failure::Tables(source) => self.error(source),
+            check::Failure::Journal(source) => {
+                Error::folder("read the journal of", self.database.with_file_name("journal"), source)
+            }
+        })
+    }
+
+    fn ready_to_read(&mut self) -> Result<(), Error> {
+        match self.catch_up() {
+            // Others are reading the file: then it can be read, and what waits shows as being in the journal.
+            Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
+                self.state.busy.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// A question to the loader's thread.
+pub(crate) enum Question {
+    /// Load, then report.
+    Report(oneshot::Sender<Result<Report, Error>>),
+    /// Load, then recount.
+    Check(oneshot::Sender<Result<Check, Error>>),
+    /// Load one last time, and end.
+    Stop,
+}
+
+/// The loader's thread.
+#[derive(Debug)]
+pub(crate) struct LoaderThread {
+    questions: mpsc::SyncSender<Question>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl LoaderThread {
+    pub(crate) fn start(loader: Loader, interval: Duration) -> std::io::Result<Self> {
+        let (questions, inbox) = mpsc::sync_channel(16);
+        let thread = std::thread::Builder::new()
+            .name("tracker-loader".to_owned())
+            .spawn(move || run(loader, &inbox, interval))?;
+        Ok(Self { questions, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks; false if too many ask already, or the loader has ended.
+    pub(crate) fn ask(&self, question: Question) -> bool {
+        self.questions.try_send(question).is_ok()
+    }
+
+    /// Has everything loaded and waits for the end.
+    pub(crate) fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // When the thread is gone already there is nothing to tell it.
+            let _ = self.questions.send(Question::Stop);
+            if thread.join().is_err() {
+                tracing::error!("the loader ended with a panic");
+            }
+        }
+    }
+}
+
+fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
+    let mut pause = Duration::ZERO;
+    let mut settled = false;
+    loop {
+        match inbox.recv_timeout(pause) {
+            Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
+            Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
+            Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+                attempt(&mut loader);
+                return;
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        let position = loader.state.counts().position;
+        let behind = loader.journal.durable().sequence > position || loader.verified < position;
+        let started = Instant::now();
+        pause = if settled && !behind {
+            interval
+        } else if attempt(&mut loader) {
+            settled = true;
+            // Others get at least as much time with the file as a load takes.
+            interval.max(started.elapsed())
+        } else {
+            (pause * 2).clamp(interval, MAX_PAUSE)
+        };
+    }
+}
+
+/// Loads; says whether it went well.
+fn attempt(loader: &mut Loader) -> bool {
+    match loader.catch_up() {
+        Ok(()) => true,
+        Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
+            let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);
+            if before == 0 {
+                tracing::warn!(error = %source, "another process holds the database; events wait in the journal");
+            }
+            false
+        }
+        Err(error) => {
+            loader.state.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%error, "events could not be loaded; they wait in the journal");
+            false
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Counters of one process, and the page that Prometheus reads.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::journal::Journal;
+use crate::ledger::Ledger;
+use crate::loader::LoaderState;
+use crate::outcome::Reason;
+
+/// What happened to requests since the process started.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    /// Answered with success.
+    pub(crate) accepted: AtomicU64,
+    /// Refused for good.
+    pub(crate) refused: AtomicU64,
+    /// Refused because too much was under way.
+    pub(crate) overloaded: AtomicU64,
+    /// Not taken because the disk refused or the tracker stops.
+    pub(crate) failed: AtomicU64,
+    /// Events by why they were put aside, in the order of [`Reason::ALL`].
+    put_aside: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Metrics {
+    /// Counts one.
+    pub(crate) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an event that was put aside.
+    pub(crate) fn count_put_aside(&self, reason: Reason) {
+        if let Some(at) = Reason::ALL.iter().position(|known| *known == reason) {
+            Self::count(&self.put_aside[at]);
+        }
+    }
+
+    /// The page.
+    pub(crate) fn page(&self, ledger: &Ledger, journal: &Journal, loader: &LoaderState) -> String {
+        let mut page = String::with_capacity(4096);
+        let events = [
+            ("accepted", ledger.accepted),
+            ("loaded", ledger.loaded),
+            ("quarantined", ledger.quarantined),
+            ("deduplicated", ledger.deduplicated),
+            ("deleted", ledger.deleted),
+            ("in_journal", ledger.in_journal),
+        ];
+        for (name, value) in events {
+            let help = "Events of this data folder, of all time: accepted is the sum of the others.";
+            metric(&mut page, &format!("dlt_tracker_ledger_{name}"), "gauge", help, &[("", value)]);
+        }
+        let unaccounted = i64::try_from(ledger.unaccounted()).unwrap_or(i64::MAX);
+        let help = "Accepted events that are nowhere (positive) or doubled (negative). Anything but 0 is an alarm.";
+        header(&mut page, "dlt_tracker_ledger_unaccounted", "gauge", help);
+        // Writing to a string can't fail.
+        let _ = writeln!(page, "dlt_tracker_ledger_unaccounted {unaccounted}");
+
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let requests = [
+            ("{outcome=\"accepted\"}", read(&self.accepted)),
+            ("{outcome=\"refused\"}", read(&self.refused)),
+            ("{outcome=\"overloaded\"}", read(&self.overloaded)),
+            ("{outcome=\"failed\"}", read(&self.failed)),
+        ];
+        metric(&mut page, "dlt_tracker_requests_total", "counter", "Requests with events, by outcome.", &requests);
+        let labels: Vec<String> =
+            Reason::ALL.iter().map(|reason| format!("{{reason=\"{}\"}}", reason.code())).collect();
+        let put_aside: Vec<(&str, u64)> =
+            labels.iter().zip(&self.put_aside).map(|(label, counter)| (label.as_str(), read(counter))).collect();
+        metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Events put aside, by reason.", &put_aside);
+
+        let gauge = [("", journal.bytes())];
+        metric(&mut page, "dlt_tracker_journal_bytes", "gauge", "Size of the journal's segments.", &gauge);
+        let groups = [("", journal.groups())];
+        metric(
+            &mut page,
+            "dlt_tracker_journal_syncs_total",
+            "counter",
+            "Groups of events synced to the disk.",
+            &groups,
+        );
+        let loads = [
+            ("{outcome=\"committed\"}", read(&loader.loads)),
+            ("{outcome=\"failed\"}", read(&loader.failures)),
+            ("{outcome=\"busy\"}", read(&loader.busy)),
+        ];
+        let help = "Loads into the tables; busy: another process held the database.";
+        metric(&mut page, "dlt_tracker_loads_total", "counter", help, &loads);
+        page
+    }
+}
+
+fn header(page: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn metric(page: &mut String, name: &str, kind: &str, help: &str, samples: &[(&str, u64)]) {
+    header(page, name, kind, help);
+    for (labels, value) in samples {
+        let _ = writeln!(page, "{name}{labels} {value}");
+    }
+}

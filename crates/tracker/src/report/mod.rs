@@ -1,0 +1,88 @@
+//! What the maintainers want to know, as numbers.
+
+mod query;
+mod render;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::Ledger;
+
+pub(crate) use query::query;
+
+/// What the tracker holds.
+///
+/// Shares are between 0 and 1; durations are seconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Events by name, the most frequent first.
+    pub events: Vec<EventSummary>,
+    /// Libraries that sent them, by name and version, the most frequent first.
+    pub versions: Vec<VersionSummary>,
+    /// Operating systems, the most frequent first.
+    pub platforms: Vec<Share>,
+    /// Destinations by name, the most frequent first; events without one are left out.
+    pub destinations: Vec<Share>,
+    /// Events of all names.
+    pub total: u64,
+    /// Different anonymous ids, of all time.
+    pub active_ids: u64,
+    /// Different anonymous ids in the last 1, 7 and 30 days.
+    pub active_by_window: [u64; 3],
+    /// Share of events that came from continuous integration. Events that do not say are not counted.
+    pub ci_share: Option<f64>,
+    /// Share of events that came from a container. Events that do not say are not counted.
+    pub container_share: Option<f64>,
+    /// When the first event happened, ISO 8601.
+    pub first_event: Option<String>,
+    /// When the last event happened, ISO 8601.
+    pub last_event: Option<String>,
+    /// Why events were put aside, the most frequent first.
+    pub quarantine: Vec<Share>,
+    /// Where all accepted events are.
+    pub ledger: Ledger,
+}
+
+/// One event's name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EventSummary {
+    /// Its name.
+    pub event: String,
+    /// How many there are.
+    pub count: u64,
+    /// Different anonymous ids that sent it.
+    pub active_ids: u64,
+    /// Share of those that succeeded, among those that say.
+    pub success_share: Option<f64>,
+    /// Median duration in seconds, among those that say.
+    pub p50_seconds: Option<f64>,
+    /// 95th percentile of the duration in seconds.
+    pub p95_seconds: Option<f64>,
+}
+
+/// One version of a library.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VersionSummary {
+    /// The library.
+    pub library: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Events that it sent.
+    pub count: u64,
+    /// Different anonymous ids that use it.
+    pub active_ids: u64,
+}
+
+/// A value and how often it occurs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Share {
+    /// The value; `None` where events do not say.
+    pub value: Option<String>,
+    /// Events.
+    pub count: u64,
+    /// Share of all events.
+    pub share: f64,
+}

@@ -1,0 +1,95 @@
+//! The report's questions to the tables.
+
+use dlt_engine::Error;
+use dlt_engine::destination::Row;
+use serde_json::Value;
+
+use super::{EventSummary, Report, Share, VersionSummary};
+use crate::ledger::Ledger;
+use crate::tables::{EVENTS, QUARANTINE, Tables, number};
+
+/// Most lines of one list.
+const MAX_LINES: u32 = 100;
+
+/// Asks everything.
+pub(crate) fn query(tables: &mut Tables, ledger: Ledger) -> Result<Report, Error> {
+    if !tables.exist()? {
+        return Ok(Report { ledger, ..Report::default() });
+    }
+    let whole = tables.row(&format!(
+        "SELECT count(*) AS total, count(DISTINCT anonymous_id) AS active, \
+                count(DISTINCT anonymous_id) FILTER (timestamp > now() - INTERVAL 1 DAY) AS active_1, \
+                count(DISTINCT anonymous_id) FILTER (timestamp > now() - INTERVAL 7 DAY) AS active_7, \
+                count(DISTINCT anonymous_id) FILTER (timestamp > now() - INTERVAL 30 DAY) AS active_30, \
+                avg(ci_run::INTEGER) AS ci, \
+                avg(regexp_matches(exec_info, '(^|,)(docker|kubernetes)(,|$)')::INTEGER) AS container, \
+                strftime(min(timestamp), '%Y-%m-%dT%H:%M:%SZ') AS first, \
+                strftime(max(timestamp), '%Y-%m-%dT%H:%M:%SZ') AS last \
+         FROM {EVENTS}"
+    ))?;
+    let events = tables.rows(&format!(
+        "SELECT event, count(*) AS count, count(DISTINCT anonymous_id) AS active, avg(success::INTEGER) AS success, \
+                quantile_cont(elapsed, 0.5) AS p50, quantile_cont(elapsed, 0.95) AS p95 \
+         FROM {EVENTS} GROUP BY event ORDER BY count DESC, event LIMIT {MAX_LINES}"
+    ))?;
+    let versions = tables.rows(&format!(
+        "SELECT library_name, library_version, count(*) AS count, count(DISTINCT anonymous_id) AS active \
+         FROM {EVENTS} GROUP BY ALL ORDER BY count DESC, library_name, library_version LIMIT {MAX_LINES}"
+    ))?;
+    Ok(Report {
+        events: events.iter().map(event).collect(),
+        versions: versions.iter().map(version).collect(),
+        platforms: shares(tables, "os_name", EVENTS, "true")?,
+        destinations: shares(tables, "destination_name", EVENTS, "destination_name IS NOT NULL")?,
+        total: number(&whole, "total"),
+        active_ids: number(&whole, "active"),
+        active_by_window: ["active_1", "active_7", "active_30"].map(|name| number(&whole, name)),
+        ci_share: real(&whole, "ci"),
+        container_share: real(&whole, "container"),
+        first_event: text(&whole, "first"),
+        last_event: text(&whole, "last"),
+        quarantine: shares(tables, "reason", QUARANTINE, "true")?,
+        ledger,
+    })
+}
+
+fn shares(tables: &mut Tables, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
+    let rows = tables.rows(&format!(
+        "SELECT {column} AS value, count(*) AS count, count(*) / sum(count(*)) OVER () AS share \
+         FROM {table} WHERE {condition} GROUP BY ALL ORDER BY count DESC, value LIMIT {MAX_LINES}"
+    ))?;
+    let share = |row: &Row| Share {
+        value: text(row, "value"),
+        count: number(row, "count"),
+        share: real(row, "share").unwrap_or_default(),
+    };
+    Ok(rows.iter().map(share).collect())
+}
+
+fn event(row: &Row) -> EventSummary {
+    EventSummary {
+        event: text(row, "event").unwrap_or_default(),
+        count: number(row, "count"),
+        active_ids: number(row, "active"),
+        success_share: real(row, "success"),
+        p50_seconds: real(row, "p50"),
+        p95_seconds: real(row, "p95"),
+    }
+}
+
+fn version(row: &Row) -> VersionSummary {
+    VersionSummary {
+        library: text(row, "library_name"),
+        version: text(row, "library_version"),
+        count: number(row, "count"),
+        active_ids: number(row, "active"),
+    }
+}
+
+fn text(row: &Row, name: &str) -> Option<String> {
+    row.get(name).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn real(row: &Row, name: &str) -> Option<f64> {
+    row.get(name).and_then(Value::as_f64)
+}

@@ -1,0 +1,121 @@
+//! The report for a terminal.
+
+use std::fmt;
+
+use super::{Report, Share};
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.first_event, &self.last_event) {
+            (Some(first), Some(last)) => writeln!(f, "{} events from {first} to {last}", self.total)?,
+            _ => writeln!(f, "No events yet")?,
+        }
+        let [day, week, month] = self.active_by_window;
+        writeln!(f, "Active ids: {day} in a day, {week} in 7 days, {month} in 30 days, {} in all", self.active_ids)?;
+        writeln!(f, "From CI: {}   from containers: {}", percent(self.ci_share), percent(self.container_share))?;
+
+        let rows = self.events.iter().map(|event| {
+            vec![
+                shown(&event.event),
+                event.count.to_string(),
+                event.active_ids.to_string(),
+                percent(event.success_share),
+                seconds(event.p50_seconds),
+                seconds(event.p95_seconds),
+            ]
+        });
+        table(f, &["EVENT", "COUNT", "IDS", "SUCCESS", "P50", "P95"], rows.collect())?;
+
+        let rows = self.versions.iter().map(|version| {
+            let library = version.library.as_deref().unwrap_or("(none)");
+            vec![
+                shown(&format!("{library} {}", version.version.as_deref().unwrap_or_default())),
+                version.count.to_string(),
+                version.active_ids.to_string(),
+            ]
+        });
+        table(f, &["LIBRARY", "COUNT", "IDS"], rows.collect())?;
+        table(f, &["PLATFORM", "COUNT", "SHARE"], lines(&self.platforms))?;
+        table(f, &["DESTINATION", "COUNT", "SHARE"], lines(&self.destinations))?;
+        table(f, &["QUARANTINED BECAUSE", "COUNT", "SHARE"], lines(&self.quarantine))?;
+        writeln!(f, "\nLedger: {}", self.ledger)
+    }
+}
+
+fn lines(shares: &[Share]) -> Vec<Vec<String>> {
+    let line = |share: &Share| {
+        let value = shown(share.value.as_deref().unwrap_or("(none)"));
+        vec![value, share.count.to_string(), percent(Some(share.share))]
+    };
+    shares.iter().map(line).collect()
+}
+
+/// What came from outside never controls the terminal.
+fn shown(text: &str) -> String {
+    text.trim_end().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).take(60).collect()
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}
+
+fn seconds(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3} s"))
+}
+
+/// A table with its first column to the left and the others to the right; nothing where there are no rows.
+fn table(f: &mut fmt::Formatter<'_>, heads: &[&str], rows: Vec<Vec<String>>) -> fmt::Result {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().chain([&heads]).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    writeln!(f)?;
+    for row in [&heads].into_iter().chain(&rows) {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            if column == 0 {
+                write!(f, "{cell:<width$}")?;
+            } else {
+                write!(f, "  {cell:>width$}")?;
+            }
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::EventSummary;
+    use super::*;
+
+    #[test]
+    fn a_report_reads_well_and_is_safe_for_a_terminal() {
+        let event = EventSummary {
+            event: "bad\u{1b}[2Jname".to_owned(),
+            count: 1200,
+            active_ids: 3,
+            success_share: Some(0.975),
+            p50_seconds: Some(1.5),
+            p95_seconds: None,
+        };
+        let report = Report { events: vec![event], total: 1200, ..Report::default() };
+        let text = report.to_string();
+        assert!(!text.contains('\u{1b}'));
+        assert!(
+            text.contains(
+                "EVENT         COUNT  IDS  SUCCESS      P50  P95\nbad\u{FFFD}[2Jname   1200    3   97.5 %  1.500 s    -"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(
+                "Ledger: accepted 0 = loaded 0 + quarantined 0 + deduplicated 0 + deleted 0 + in journal 0\n"
+            )
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! A tracker's life: from the data folder's lock to the last load.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::check::Check;
+use crate::data_dir::{Answer, DataDir, Lock, ServerFile};
+use crate::decode::Limits;
+use crate::error::Error;
+use crate::http::{self, App, Bounds};
+use crate::journal::{self, Journal, JournalOptions, OsFilesystem};
+use crate::ledger::Ledger;
+use crate::loader::{Loader, LoaderState, LoaderThread};
+use crate::metrics::Metrics;
+use crate::report::Report;
+use crate::tables::{self, Tables};
+use dlt_engine::destination::Access;
+
+/// How long a report or a check of a running tracker may take.
+const ASK_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How a tracker runs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ServeOptions {
+    /// Address to listen on, `host:port`; port 0 takes a free one.
+    pub listen: String,
+    /// The data folder; made where it is missing.
+    pub data_dir: PathBuf,
+    /// Limits on requests. Default: 500 KB a request, 32 KB an event, 2,500 events a batch.
+    pub limits: Limits,
+    /// How often what arrived is loaded into the tables. Default: 1 s.
+    pub load_interval: Duration,
+    /// Memory that requests under way may take together, in bytes; more is answered with 429. Default: 128 MiB.
+    pub memory_bytes: usize,
+    /// Connections at a time; more are answered with 429. Default: 4,096.
+    pub connections: usize,
+    /// Size of the journal; where the loader is further behind than this, events are answered with 429. Default: 8 GiB.
+    pub journal_bytes: u64,
+    /// Size of one segment of the journal. Default: 16 MiB.
+    pub segment_bytes: u64,
+    /// Threads that serve requests. Default: one a core.
+    pub threads: usize,
+    /// How long a body may take to arrive. Default: 10 s.
+    pub body_timeout: Duration,
+    /// How long a connection may take to send the head of its next request. Default: 75 s.
+    pub idle_timeout: Duration,
+    /// How long requests under way may take when the tracker stops. Default: 5 s.
+    pub drain: Duration,
+}
+
+impl ServeOptions {
+    /// The defaults for an address and a data folder.
+    pub fn new(listen: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
+        let journal = JournalOptions::default();
+        Self {
+            listen: listen.into(),
+            data_dir: data_dir.into(),
+            limits: Limits::default(),
+            load_interval: Duration::from_secs(1),
+            memory_bytes: 128 << 20,
+            connections: 4096,
+            journal_bytes: journal.max_bytes,
+            segment_bytes: journal.segment_bytes,
+            threads: std::thread::available_parallelism().map_or(2, usize::from),
+            body_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A tracker that is ready: events are taken.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Ready {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its data folder.
+    pub data_dir: PathBuf,
+    /// The database with the tables.
+    pub database: PathBuf,
+    /// The ledger as it was found.
+    pub ledger: Ledger,
+    /// Ends it from another thread, as SIGTERM does.
+    pub stop: StopHandle,
+}
+
+/// Ends a running tracker.
+#[derive(Debug, Clone)]
+pub struct StopHandle(Arc<watch::Sender<bool>>);
+
+impl StopHandle {
+    /// Asks it to end: requests under way are finished, what arrived is loaded.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// What a tracker did between start and end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Requests that were answered with success.
+    pub requests: u64,
+    /// The ledger at the end.
+    pub ledger: Ledger,
+}
+
+/// Runs a tracker until SIGINT, SIGTERM or [`StopHandle::stop`].
+///
+/// `on_ready` is called once, when events are taken. The call blocks; it brings its own threads.
+///
+/// # Errors
+///
+/// When the folder can't be used or is in use, or the address can't be listened on. Once it is ready, nothing that
+/// happens to disk or database ends it: senders are told to come again, and loading is tried again.
+pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Summary, Error> {
+    let dir = DataDir::new(&options.data_dir);
+    dir.create()?;
+    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
+    let lock = dir.lock()?.ok_or_else(in_use)?;
+    dir.withdraw();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads.max(1))
+        .thread_name("tracker-http")
+        .enable_all()
+        .build()
+        .map_err(Error::Start)?;
+    // The address is taken before anything is written, so that a port in use leaves no trace.
+    let listener = runtime
+        .block_on(TcpListener::bind(&options.listen))
+        .map_err(|source| Error::Listen { address: options.listen.clone(), source })?;
+    let address = listener.local_addr().map_err(Error::Start)?;
+    let signals = runtime.block_on(async { Signals::install() }).map_err(Error::Start)?;
+
+    let journal_options = JournalOptions {
+        segment_bytes: options.segment_bytes,
+        max_bytes: options.journal_bytes,
+        ..JournalOptions::default()
+    };
+    let parts = Parts::open(&dir, journal_options)?;
+    let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
+    let app = Arc::new(App {
+        journal: parts.journal,
+        loader,
+        loader_state: parts.state,
+        metrics: Metrics::default(),
+        limits: options.limits,
+        memory: Semaphore::new((options.memory_bytes / 1024).min(Semaphore::MAX_PERMITS)),
+        body_timeout: options.body_timeout,
+        key: key().map_err(Error::Start)?,
+    });
+    dir.announce(&ServerFile { address, pid: std::process::id(), key: app.key.clone() })?;
+
+    let (stop, mut stopped) = watch::channel(false);
+    on_ready(&Ready {
+        address,
+        data_dir: dir.path().to_owned(),
+        database: dir.database(),
+        ledger: app.ledger(),
+        stop: StopHandle(Arc::new(stop)),
+    });
+    let bounds = Bounds { connections: options.connections, head_timeout: options.idle_timeout, drain: options.drain };
+    let until = async move {
+        tokio::select! {
+            () = signals.received() => {}
+            // When the handle is dropped nobody stops it that way any more.
+            () = async { if stopped.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {}
+        }
+    };
+    runtime.block_on(http::serve(listener, http::router(Arc::clone(&app)), bounds, until));
+    app.journal.close();
+    app.loader.stop();
+    dir.withdraw();
+    let summary = Summary { requests: app.metrics.accepted.load(Ordering::Relaxed), ledger: app.ledger() };
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(lock);
+    Ok(summary)
+}
+
+/// Reads the report of a data folder, whether a tracker runs on it or not. What is in the journal is loaded first.
+///
+/// # Errors
+///
+/// When there is no data, or the tables can't be read.
+pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
+    let dir = DataDir::new(data_dir.as_ref());
+    match existing(&dir)? {
+        Some(lock) => stopped(&dir, lock, Loader::report),
+        None => answered(&dir, dir.ask("/report.json", ASK_PATIENCE)?),
+    }
+}
+
+/// Recounts a data folder from tables and journal, whether a tracker runs on it or not. What is in the journal is
+/// loaded first.
+///
+/// # Errors
+///
+/// When there is no data, or the tables can't be read. A ledger that does not add up is no error: see
+/// [`Check::is_sound`].
+pub fn check(data_dir: impl AsRef<Path>) -> Result<Check, Error> {
+    let dir = DataDir::new(data_dir.as_ref());
+    match existing(&dir)? {
+        Some(lock) => stopped(&dir, lock, Loader::check),
+        None => answered(&dir, dir.ask("/check.json", ASK_PATIENCE)?),
+    }
+}
+
+/// Takes a folder where a tracker once ran; `None` where one runs now.
+fn existing(dir: &DataDir) -> Result<Option<Lock>, Error> {
+    if !dir.exists() {
+        return Err(Error::NoData { folder: dir.path().to_owned() });
+    }
+    dir.lock()
+}
+
+fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Result<T, Error>) -> Result<T, Error> {
+    // It takes no events, so its new segment need not have room for any.
+    let mut parts = Parts::open(dir, JournalOptions { segment_bytes: 4096, ..JournalOptions::default() })?;
+    let found = work(&mut parts.loader);
+    parts.journal.close();
+    drop(lock);
+    found
+}
+
+fn answered<T: serde::de::DeserializeOwned>(dir: &DataDir, answer: Answer) -> Result<T, Error> {
+    let (address, pid) =
+        dir.server().map_or_else(|| ("?".to_owned(), 0), |server| (server.address.to_string(), server.pid));
+    let no_answer = |reason: String| Error::NoAnswer { address, pid, reason };
+    if answer.status == 200 {
+        return serde_json::from_slice(&answer.body).map_err(|error| no_answer(error.to_string()));
+    }
+    let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
+    let message = told.as_ref().and_then(|told| told.get("message")).and_then(serde_json::Value::as_str);
+    Err(no_answer(message.map_or_else(|| format!("status {}", answer.status), str::to_owned)))
+}
+
+/// What works on a data folder.
+struct Parts {
+    journal: Arc<Journal>,
+    loader: Loader,
+    state: Arc<LoaderState>,
+}
+
+impl Parts {
+    fn open(dir: &DataDir, options: JournalOptions) -> Result<Self, Error> {
+        let filesystem = Arc::new(OsFilesystem);
+        let folder = dir.journal();
+        let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
+        let loaded = match position(dir) {
+            Ok(position) => position,
+            // The journal knows by itself where it ends; without it there would be no telling.
+            Err(_) if journal::is_begun(&*filesystem, &folder).map_err(failed)? => 0,
+            Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
+        };
+        let journal = Arc::new(Journal::open(filesystem, &folder, options, loaded).map_err(failed)?);
+        let state = Arc::new(LoaderState::default());
+        let loader = Loader::new(dir.database(), dir.work(), Arc::clone(&journal), Arc::clone(&state))?;
+        Ok(Self { journal, loader, state })
+    }
+}
+
+/// The newest sequence number in the tables.
+fn position(dir: &DataDir) -> Result<u64, Error> {
+    let database = dir.database();
+    if !database.exists() {
+        return Ok(0);
+    }
+    let read = |access| {
+        let destination = tables::destination(&database)?;
+        Tables::open(&*destination, access)?.counts()
+    };
+    // After a crash only a writer can take up what the database had not put in place.
+    let counts = read(Access::Write).or_else(|_| read(Access::Read));
+    counts.map(|counts| counts.position).map_err(|source| Error::Tables { database: database.clone(), source })
+}
+
+/// SIGINT and SIGTERM.
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn install() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn key() -> io::Result<String> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,9 @@
+//! The tracker as a whole: over HTTP, through the journal, into DuckDB.
+
+#![allow(clippy::unwrap_used)]
+
+mod contract;
+mod crash;
+mod load;
+mod server;
+mod tracker;

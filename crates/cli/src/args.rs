@@ -1,6 +1,5 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::Styles;
@@ -17,7 +16,7 @@ const STYLES: Styles = Styles::styled()
 ///
 /// The shortest way in: dlt ingest events.jsonl --to duckdb:shop.duckdb --dataset raw
 #[derive(Debug, Parser)]
-#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -61,7 +60,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tracker(Tracker),
     /// Print a completion script for a shell
-    #[command(long_about = "Print a completion script for a shell.\n\nFor example, for bash: dlt completions bash > ~/.local/share/bash-completion/completions/dlt")]
+    #[command(
+        long_about = "Print a completion script for a shell.\n\nFor example, for bash: dlt completions bash > ~/.local/share/bash-completion/completions/dlt"
+    )]
     Completions(Completions),
 }
 
@@ -176,7 +177,7 @@ pub(crate) struct Telemetry {
 /// What `dlt telemetry` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TelemetryOperation {
-    /// Print the bytes of the events that wait to be sent, or of an example; sends nothing
+    /// Print the events that wait to be sent, byte for byte; sends nothing
     Show {
         /// Name of an event, as `dlt telemetry contract` lists them
         event: Option<String>,
@@ -200,7 +201,7 @@ pub(crate) enum Tracker {
     Serve {
         /// Address to listen on; port 0 takes a free one
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
+        listen: String,
         /// Folder that keeps everything
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
@@ -249,9 +250,11 @@ pub(crate) enum Format {
     Jsonl,
     /// One JSON value, or a list of them
     Json,
-    /// Comma-separated values with a header
+    /// Text with a header line; the delimiter is found out
     Csv,
-    /// Parquet
+    /// Text with a header line, delimited by tabs
+    Tsv,
+    /// Apache Parquet
     Parquet,
 }
 

@@ -1,1 +1,54 @@
-//! To be written.
+//! Load data from Rust: files, APIs and your own rows, nested or flat, into a database that you can query.
+//!
+//! ```
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(folder.path())?;
+//! #[derive(serde::Serialize)]
+//! struct User {
+//!     id: u32,
+//!     name: &'static str,
+//! }
+//!
+//! let pipeline = dlt::pipeline("quick_start").destination(dlt::duckdb()).dataset("mydata");
+//! let info = pipeline.run(dlt::rows("users", [User { id: 1, name: "Alice" }, User { id: 2, name: "Bob" }]))?;
+//! println!("{info}");
+//! for row in pipeline.dataset()?.table("users")?.rows()? {
+//!     println!("{}", row["name"]);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - A source: [`rows`] of anything that serialises, [`files`] (JSON, JSON Lines, CSV, Parquet), or your own
+//!   [`Source`].
+//! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
+//! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
+//!   new columns. It is all or nothing, and one that was killed is taken up by the next.
+//! - [`declaration::Declaration`] reads the same from a TOML file, as the command `dlt run` does.
+//!
+//! Anonymous telemetry is recorded as the project's documentation describes it, and never without an endpoint that
+//! somebody set; [`Builder::telemetry`] takes another handle, or [`telemetry::Telemetry::off`].
+
+pub mod declaration;
+mod destinations;
+mod known;
+mod nearest;
+mod pipeline;
+mod recording;
+mod source;
+
+#[doc(inline)]
+pub use dlt_telemetry as telemetry;
+
+pub use declaration::SOURCES;
+pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, duckdb, duckdb_at};
+pub use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
+pub use dlt_engine::source::{Resource, SourceState, TableHints};
+pub use dlt_engine::{
+    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Observer, Result, Source, Step, StepTrace,
+    TableAccess, Trace, rows_of,
+};
+pub use dlt_sources::{Files, Format, files};
+pub use known::{KnownPipeline, known_pipeline, known_pipelines};
+pub use nearest::nearest;
+pub use pipeline::{Builder, Pipeline, pipeline};
+pub use source::{AnySource, IntoSource, Rows, rows};

@@ -1,0 +1,91 @@
+//! `dlt ingest`: a load in one line.
+
+use std::fs;
+use std::path::Path;
+
+use dlt::TableHints;
+use dlt::telemetry::Telemetry;
+
+use super::load::load;
+use crate::args::{Format, Ingest, WriteDisposition};
+use crate::exit::{Failure, Outcome};
+use crate::settings::Settings;
+
+pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
+    let destination = dlt::DestinationName::parse(&arguments.to)?;
+    if arguments.write_disposition == WriteDisposition::Merge && arguments.primary_key.is_empty() {
+        return Err(
+            Failure::usage("merge has to know which columns identify a row").hint("add, for example: --primary-key id")
+        );
+    }
+    let hints = TableHints {
+        disposition: arguments.write_disposition.into(),
+        primary_key: arguments.primary_key.clone(),
+        ..TableHints::default()
+    };
+    let mut source = dlt::files(&arguments.paths).with_hints(hints);
+    if let Some(table) = &arguments.table {
+        source = source.table(table);
+    }
+    if let Some(format) = arguments.format {
+        source = source.format(format.into());
+    }
+    let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
+    let mut builder = dlt::pipeline(name).destination(destination);
+    if let Some(workers) = arguments.workers {
+        builder = builder.workers(workers.get());
+    }
+    load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
+}
+
+/// A dataset's name with what cannot stand in the name of a pipeline replaced.
+fn name_of(dataset: &str) -> String {
+    let name = dataset.trim_start_matches('.');
+    name.chars().map(|letter| if letter.is_alphanumeric() || "_-.".contains(letter) { letter } else { '_' }).collect()
+}
+
+/// Bytes that will be read, if that can be told beforehand: plain text files, named one by one.
+fn total_bytes(paths: &[String]) -> Option<u64> {
+    paths
+        .iter()
+        .map(|path| {
+            let is_plain = ["jsonl", "ndjson", "json", "csv", "tsv"].iter().any(|ending| path.ends_with(ending));
+            let found = fs::metadata(Path::new(path)).ok()?;
+            (is_plain && found.is_file()).then_some(found.len())
+        })
+        .sum()
+}
+
+impl From<WriteDisposition> for dlt::WriteDisposition {
+    fn from(word: WriteDisposition) -> Self {
+        match word {
+            WriteDisposition::Append => Self::Append,
+            WriteDisposition::Replace => Self::Replace,
+            WriteDisposition::Merge => Self::Merge,
+        }
+    }
+}
+
+impl From<Format> for dlt::Format {
+    fn from(word: Format) -> Self {
+        match word {
+            Format::Jsonl => Self::Jsonl,
+            Format::Json => Self::Json,
+            Format::Csv => Self::Csv,
+            Format::Tsv => Self::Tsv,
+            Format::Parquet => Self::Parquet,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipeline_is_named_after_the_dataset() {
+        for (dataset, name) in [("raw", "raw"), ("my data", "my_data"), ("a/b", "a_b"), (".hidden", "hidden")] {
+            assert_eq!(name_of(dataset), name);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `dlt init`: begins a project.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::args::Init;
+use crate::exit::{Failure, Outcome};
+use crate::grid::{Cell, Grid};
+use crate::printer::{BOLD, DIM, GOOD, Printer};
+use crate::settings::Settings;
+use crate::templates::{CONFIG_HEADER, IGNORED, SECRETS_HEADER, TEMPLATES, Template};
+
+pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
+    let printer = settings.printer;
+    if arguments.list_sources {
+        return list(printer, dlt::SOURCES, "Begin with one of them: dlt init SOURCE duckdb");
+    }
+    if arguments.list_destinations {
+        return list(printer, dlt::DESTINATIONS, "Begin with one of them: dlt init SOURCE DESTINATION");
+    }
+    let source = arguments.source.as_deref().unwrap_or_default();
+    let destination = arguments.destination.as_deref().unwrap_or_default();
+    let template = template_of(source)?;
+    check_destination(destination)?;
+
+    let folder = &settings.folder;
+    let pipeline_file = format!("{source}_pipeline.toml");
+    let text = template.pipeline.replace("{destination}", destination);
+    report(printer, write_new(&folder.join(&pipeline_file), &text)?, &pipeline_file, "what is loaded, and where to")?;
+    let config = with_section(&folder.join(".dlt/config.toml"), CONFIG_HEADER, template.config)?;
+    report(printer, config, ".dlt/config.toml", "settings; to be committed")?;
+    let secrets = with_section(&folder.join(".dlt/secrets.toml"), SECRETS_HEADER, template.secrets)?;
+    report(printer, secrets, ".dlt/secrets.toml", "passwords and tokens; stays out of git")?;
+    let ignored = with_lines(&folder.join(".gitignore"), IGNORED)?;
+    report(printer, ignored, ".gitignore", "keeps secrets and databases out of git")?;
+
+    let dataset = dataset_in(template);
+    printer.report(&format!(
+        "\n{BOLD}Next{BOLD:#}\n  look through {pipeline_file}\n  dlt run                {DIM}loads the data{DIM:#}\n  dlt dataset {dataset:<10} {DIM}shows what was loaded{DIM:#}"
+    ))
+}
+
+fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
+    let mut grid = Grid::new(["name", "what it is"]);
+    for known in known {
+        grid.push(vec![Cell::Text(known.name.to_owned()), Cell::Text(known.about.to_owned())]);
+    }
+    printer.data(&grid.draw(None))?;
+    printer.note(&format!("\n{next}"));
+    Ok(())
+}
+
+fn template_of(source: &str) -> Outcome<&'static Template> {
+    TEMPLATES.iter().find(|template| template.source == source).ok_or_else(|| {
+        let known: Vec<_> = TEMPLATES.iter().map(|template| template.source).collect();
+        Failure::usage(format!("unknown source `{source}`")).hint(match dlt::nearest(source, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "dlt init --list-sources shows what there is".to_owned(),
+        })
+    })
+}
+
+fn check_destination(destination: &str) -> Outcome {
+    if dlt::DESTINATIONS.iter().any(|known| known.name == destination) {
+        return Ok(());
+    }
+    // Something like `duckdb:shop.duckdb` is a destination with a place; the place belongs in the file.
+    let place = dlt::DestinationName::parse(destination)?;
+    Err(Failure::usage(format!("`{destination}` names a place; `dlt init` takes the kind alone"))
+        .hint(format!("write `{}`, then set its path in the pipeline file", place.kind())))
+}
+
+fn dataset_in(template: &Template) -> &'static str {
+    let line = template.pipeline.lines().find_map(|line| line.strip_prefix("dataset = \""));
+    line.and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
+
+/// What happened to a file.
+enum Change {
+    Created,
+    Extended,
+    Kept,
+}
+
+fn report(printer: Printer, change: Change, file: &str, about: &str) -> Outcome {
+    let (style, word) = match change {
+        Change::Created => (GOOD, "created "),
+        Change::Extended => (GOOD, "extended"),
+        Change::Kept => (DIM, "kept    "),
+    };
+    printer.report(&format!("{style}{word}{style:#}  {file:<26} {DIM}{about}{DIM:#}"))
+}
+
+/// Writes a file that must not exist yet; one that does is kept.
+fn write_new(path: &Path, text: &str) -> Outcome<Change> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| cannot("make folder", folder, &error))?;
+    }
+    match fs::OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => {
+            file.write_all(text.as_bytes()).map_err(|error| cannot("write", path, &error))?;
+            Ok(Change::Created)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(Change::Kept),
+        Err(error) => Err(cannot("write", path, &error)),
+    }
+}
+
+/// Makes a file of settings, or adds the section to one that lacks it.
+fn with_section(path: &Path, header: &str, section: &str) -> Outcome<Change> {
+    let new = if section.is_empty() { header.to_owned() } else { format!("{header}\n{section}") };
+    if let Change::Created = write_new(path, &new)? {
+        return Ok(Change::Created);
+    }
+    let text = fs::read_to_string(path).map_err(|error| cannot("read", path, &error))?;
+    let document = toml_edit::Document::parse(text.as_str()).map_err(|error| {
+        let message = error.message().replace('\n', "; ");
+        Failure::usage(format!("{} is not valid TOML: {message}", path.display()))
+            .hint("repair the file, then try again")
+    })?;
+    let heading = section.lines().next().unwrap_or_default();
+    let (outer, inner) = heading.trim_matches(['[', ']']).split_once('.').unwrap_or_default();
+    let is_there = document.get(outer).and_then(|outer| outer.get(inner)).is_some() || text.contains(heading);
+    if is_there {
+        return Ok(Change::Kept);
+    }
+    append(path, &text, &format!("\n{section}"))
+}
+
+/// Adds the lines that a file lacks.
+fn with_lines(path: &Path, lines: &[&str]) -> Outcome<Change> {
+    let all = lines.join("\n") + "\n";
+    if let Change::Created = write_new(path, &all)? {
+        return Ok(Change::Created);
+    }
+    let text = fs::read_to_string(path).map_err(|error| cannot("read", path, &error))?;
+    let missing: Vec<_> = lines.iter().filter(|line| !text.lines().any(|own| own.trim() == **line)).copied().collect();
+    if missing.is_empty() {
+        return Ok(Change::Kept);
+    }
+    append(path, &text, &(missing.join("\n") + "\n"))
+}
+
+fn append(path: &Path, text: &str, more: &str) -> Outcome<Change> {
+    let separator = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let mut file = fs::OpenOptions::new().append(true).open(path).map_err(|error| cannot("write", path, &error))?;
+    file.write_all(format!("{separator}{more}").as_bytes()).map_err(|error| cannot("write", path, &error))?;
+    Ok(Change::Extended)
+}
+
+fn cannot(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::work(format!("cannot {doing} {}", path.display())).because(error)
+}

@@ -1,0 +1,31 @@
+//! What `dlt ingest` and `dlt run` share: a run that is watched, and its result.
+
+use std::sync::Arc;
+
+use dlt::telemetry::Telemetry;
+use dlt::{Builder, IntoSource};
+
+use crate::exit::Outcome;
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// Runs the pipeline and prints what was loaded. `total_bytes` is the size of the input, where that is known.
+pub(crate) fn load(
+    builder: Builder,
+    dataset: &str,
+    source: impl IntoSource,
+    total_bytes: Option<u64>,
+    settings: &Settings,
+    telemetry: &Telemetry,
+) -> Outcome {
+    let printer = settings.printer;
+    let pipeline = builder
+        .data_dir(settings.surroundings.data_folder())
+        .telemetry(telemetry.clone())
+        .observer(Arc::new(Progress::new(printer, total_bytes)))
+        .dataset(dataset);
+    let mut printed = Ok(());
+    // Told before the run counts as delivered: a kill in between does not leave a load that nobody heard of.
+    pipeline.run_then(source, |info| printed = printer.report(&info.to_string()))?;
+    printed
+}

@@ -1,0 +1,11 @@
+//! The commands, one a module. Each takes its arguments and the settings, and prints by the printer alone.
+
+pub(crate) mod completions;
+pub(crate) mod dataset;
+pub(crate) mod ingest;
+pub(crate) mod init;
+mod load;
+pub(crate) mod pipeline;
+pub(crate) mod run;
+pub(crate) mod telemetry;
+pub(crate) mod tracker;

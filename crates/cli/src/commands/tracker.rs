@@ -1,0 +1,72 @@
+//! `dlt tracker`: receives telemetry of programs that you maintain, and reports on it.
+
+use std::error::Error as _;
+
+use dlt_tracker::{Error, ServeOptions};
+
+use crate::args::{ReportFormat, Tracker};
+use crate::exit::{Failure, Outcome};
+use crate::grid::count;
+use crate::printer::{BOLD, DIM};
+use crate::settings::Settings;
+
+pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
+    let printer = settings.printer;
+    match arguments {
+        Tracker::Serve { listen, data } => {
+            let mut told = Ok(());
+            let summary = dlt_tracker::serve(ServeOptions::new(listen, data), |ready| {
+                let database = ready.database.display();
+                // Always printed: with port 0 it is the only way to learn the address.
+                told = printer.data(&format!(
+                    "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; stop with Ctrl-C){DIM:#}\n",
+                    ready.address
+                ));
+            })
+            .map_err(failure)?;
+            told?;
+            printer.report(&format!("Stopped after {} requests. {}", count(summary.requests), summary.ledger))
+        }
+        Tracker::Report { data, format } => {
+            let report = dlt_tracker::report(data).map_err(failure)?;
+            match format {
+                ReportFormat::Text => printer.data(&with_line_end(report.to_string())),
+                ReportFormat::Json => {
+                    let text = serde_json::to_string_pretty(&report)
+                        .map_err(|error| Failure::work("the report cannot be written as JSON").because(&error))?;
+                    printer.data(&with_line_end(text))
+                }
+            }
+        }
+        Tracker::Check { data } => {
+            let check = dlt_tracker::check(data).map_err(failure)?;
+            printer.data(&with_line_end(check.to_string()))?;
+            if check.is_sound() {
+                return Ok(());
+            }
+            Err(Failure::work("the tracker's data does not add up"))
+        }
+    }
+}
+
+fn with_line_end(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+fn failure(error: Error) -> Failure {
+    let failure = match &error {
+        Error::NoData { .. } => Failure::usage(error.to_string()),
+        Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Failure::work(error.to_string())
+                .hint("another program listens there; take another port, or 0 for a free one")
+        }
+        _ => Failure::work(error.to_string()),
+    };
+    match error.source() {
+        Some(cause) => failure.because(cause),
+        None => failure,
+    }
+}

@@ -1,0 +1,99 @@
+//! What telemetry learns of a command: its name, how long it took, how it ended, and words of the program's own.
+
+use std::time::Duration;
+
+use dlt::telemetry::events::{
+    CommandCompletions, CommandDataset, CommandIngest, CommandInit, CommandListDestinations, CommandListSources,
+    CommandPipeline, CommandRun, CommandTelemetry, CommandTelemetrySwitch, CommandTracker, CommandTrackerReport,
+    CommandTrackerServe,
+};
+use dlt::telemetry::{Telemetry, Word};
+
+use crate::args::{Command, Format, Init, Operation, Output, Tracker};
+use crate::commands::run::Declared;
+
+/// Records that a command ended. `declared` is what a pipeline file said, as far as it was understood.
+pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declared, took: Duration, success: bool) {
+    let elapsed = took.into();
+    match command {
+        Command::Init(Init { list_sources: true, .. }) => telemetry.record(&CommandListSources { elapsed, success }),
+        Command::Init(Init { list_destinations: true, .. }) => {
+            telemetry.record(&CommandListDestinations { elapsed, success });
+        }
+        Command::Init(init) => telemetry.record(&CommandInit {
+            destination_name: init.destination.as_deref().and_then(|name| known(dlt::DESTINATIONS, name)),
+            pipeline_name: init.source.as_deref().and_then(|name| known(dlt::SOURCES, name)),
+            elapsed,
+            success,
+        }),
+        Command::Run(_) => telemetry.record(&CommandRun {
+            source_name: declared.source.map(Word::new),
+            destination_name: declared.destination.map(Word::new),
+            elapsed,
+            success,
+        }),
+        Command::Ingest(ingest) => telemetry.record(&CommandIngest {
+            format: ingest.format.map(|format| Word::new(format.name())),
+            destination_name: known(dlt::DESTINATIONS, ingest.to.split(':').next().unwrap_or_default()),
+            file_count: None,
+            elapsed,
+            success,
+        }),
+        Command::Pipeline(pipeline) => {
+            let operation = match (&pipeline.name, pipeline.operation) {
+                (None, _) => "list",
+                (Some(_), Operation::Info) => "info",
+                (Some(_), Operation::Trace) => "trace",
+            };
+            telemetry.record(&CommandPipeline { operation: Word::new(operation), elapsed, success });
+        }
+        Command::Dataset(dataset) => {
+            let format = match dataset.format {
+                Output::Table => "table",
+                Output::Csv => "csv",
+                Output::Json => "json",
+            };
+            let (format, sql) = (Some(Word::new(format)), dataset.sql.is_some());
+            telemetry.record(&CommandDataset { format, sql, elapsed, success });
+        }
+        Command::Telemetry(_) => telemetry.record(&CommandTelemetry { elapsed, success }),
+        Command::Tracker(Tracker::Serve { .. }) => telemetry.record(&CommandTrackerServe { elapsed, success }),
+        Command::Tracker(Tracker::Report { .. }) => telemetry.record(&CommandTrackerReport { elapsed, success }),
+        Command::Tracker(Tracker::Check { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("check"), elapsed, success });
+        }
+        Command::Completions(completions) => {
+            use clap_complete::Shell;
+            let shell = match completions.shell {
+                Shell::Bash => "bash",
+                Shell::Elvish => "elvish",
+                Shell::Fish => "fish",
+                Shell::PowerShell => "powershell",
+                Shell::Zsh => "zsh",
+                _ => "other",
+            };
+            telemetry.record(&CommandCompletions { shell: Word::new(shell), elapsed, success });
+        }
+    }
+}
+
+/// Records that telemetry was to be switched on. Switching it off records nothing.
+pub(crate) fn record_switch(telemetry: &Telemetry, took: Duration, success: bool) {
+    telemetry.record(&CommandTelemetrySwitch { enabled: true, elapsed: took.into(), success });
+}
+
+fn known(list: &[dlt::Known], name: &str) -> Option<Word> {
+    list.iter().find(|known| known.name == name).map(|known| Word::new(known.name))
+}
+
+impl Format {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Parquet => "parquet",
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What `--help` says, and what is said of a wrong command line.
+
+use crate::assert_seen;
+use crate::sandbox::Sandbox;
+
+#[test]
+fn every_command_explains_itself() {
+    let sandbox = Sandbox::new();
+    for command in [
+        "",
+        "ingest",
+        "init",
+        "run",
+        "pipeline",
+        "dataset",
+        "telemetry",
+        "telemetry show",
+        "tracker",
+        "tracker serve",
+        "tracker report",
+        "tracker check",
+        "completions",
+    ] {
+        let seen = sandbox.run(&format!("{command} --help")).ok();
+        assert_eq!(seen.stderr, "");
+        crate::sandbox::settings().bind(|| {
+            insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), seen.text());
+        });
+    }
+}
+
+#[test]
+fn the_version() {
+    let seen = Sandbox::new().run("--version").ok();
+    assert_eq!(seen.stdout, format!("dlt {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn nothing_asked_for() {
+    assert_seen!("nothing_asked_for", Sandbox::new().run(""));
+}
+
+#[test]
+fn wrong_command_lines() {
+    let sandbox = Sandbox::new();
+    assert_seen!("unknown_command", sandbox.run("ingets events.jsonl"));
+    assert_seen!("unknown_option", sandbox.run("ingest events.jsonl --too duckdb --dataset raw"));
+    assert_seen!("missing_option", sandbox.run("ingest events.jsonl"));
+    assert_seen!(
+        "unknown_word",
+        sandbox.run("ingest events.jsonl --to duckdb --dataset raw --write-disposition apend")
+    );
+    assert_seen!("both_switches", sandbox.run("--disable-telemetry --enable-telemetry"));
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let seen = sandbox.run(&format!("completions {shell}")).ok();
+        assert!(seen.stdout.contains("ingest") && seen.stdout.contains("disable-telemetry"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    use std::process::Stdio;
+    let sandbox = Sandbox::new();
+    let mut child = sandbox.command("completions zsh").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

@@ -1,0 +1,55 @@
+//! `dlt init`: what it writes, and what it leaves alone.
+
+use crate::assert_seen;
+use crate::sandbox::{Sandbox, exists};
+
+#[test]
+fn lists() {
+    let sandbox = Sandbox::new();
+    assert_seen!("list_sources", sandbox.run("init --list-sources"));
+    assert_seen!("list_destinations", sandbox.run("init --list-destinations"));
+}
+
+#[test]
+fn a_new_project() {
+    let sandbox = Sandbox::new();
+    assert_seen!("a_new_project", sandbox.run("init filesystem duckdb"));
+    for file in ["filesystem_pipeline.toml", ".dlt/config.toml", ".dlt/secrets.toml", ".gitignore"] {
+        crate::sandbox::settings().bind(|| {
+            insta::assert_snapshot!(format!("written_{}", file.replace(['/', '.'], "_")), sandbox.read(file));
+        });
+    }
+}
+
+#[test]
+fn existing_files_are_kept() {
+    let sandbox = Sandbox::new();
+    sandbox.write("filesystem_pipeline.toml", "# mine\n");
+    sandbox.write(".dlt/config.toml", "[runtime]\nlog_level = \"INFO\" # mine\n");
+    sandbox.write(".gitignore", "target\n*.duckdb");
+    assert_seen!("existing_files_are_kept", sandbox.run("init filesystem duckdb"));
+    assert_eq!(sandbox.read("filesystem_pipeline.toml"), "# mine\n");
+    assert_eq!(sandbox.read(".dlt/config.toml"), "[runtime]\nlog_level = \"INFO\" # mine\n");
+    assert_eq!(sandbox.read(".gitignore"), "target\n*.duckdb\n.dlt/secrets.toml\n*.secrets.toml\n*.duckdb.wal\n");
+    let before = sandbox.read(".gitignore");
+    sandbox.run("init filesystem duckdb").ok();
+    assert_eq!(sandbox.read(".gitignore"), before);
+}
+
+#[test]
+fn wrong_names() {
+    let sandbox = Sandbox::new();
+    assert_seen!("wrong_source", sandbox.run("init filesystm duckdb"));
+    assert_seen!("unknown_source", sandbox.run("init salesforce duckdb"));
+    assert_seen!("wrong_destination", sandbox.run("init filesystem duckbd"));
+    assert_seen!("destination_with_a_place", sandbox.run("init filesystem duckdb:shop.duckdb"));
+    assert!(!exists(sandbox.project().join(".dlt")));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    let sandbox = Sandbox::new();
+    sandbox.write(".dlt", "a file where a folder has to be");
+    let seen = sandbox.run("init filesystem duckdb");
+    assert_seen!("a_folder_that_cannot_be_written", seen);
+}

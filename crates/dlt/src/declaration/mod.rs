@@ -1,0 +1,232 @@
+//! A pipeline as one TOML file, `chess_pipeline.toml`.
+//!
+//! ```toml
+//! [pipeline]
+//! name = "shop"
+//! dataset = "raw"
+//!
+//! [destination]
+//! type = "duckdb"
+//!
+//! [source]
+//! type = "filesystem"
+//! paths = ["data/*.jsonl"]
+//! ```
+//!
+//! What `[source]` and `[destination]` leave open is looked up around the file: see [`Surroundings`]. Unknown keys are
+//! errors that name file, line and the nearest right word. Relative paths are meant from the file's folder.
+
+mod section;
+mod sources;
+mod surroundings;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use dlt_engine::{Error, ErrorKind, Result};
+
+use crate::destinations::{DESTINATIONS, DestinationName};
+use crate::pipeline::Builder;
+use crate::source::AnySource;
+use section::{Located, Section};
+use sources::SourceDeclaration;
+use tree::{Table, Value};
+
+pub(crate) use section::word_hint;
+pub use sources::SOURCES;
+pub use surroundings::Surroundings;
+pub use tree::Origin;
+
+/// How the names of pipeline files end.
+pub const FILE_ENDING: &str = "_pipeline.toml";
+
+/// A pipeline file, understood.
+#[derive(Debug)]
+pub struct Declaration {
+    name: String,
+    dataset: String,
+    workers: Option<usize>,
+    destination: DestinationName,
+    source: SourceDeclaration,
+    looked_up: Vec<(String, Origin)>,
+}
+
+impl Declaration {
+    /// Reads a pipeline file and what it leaves open.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the file is not there, is not TOML, has a key that is not known or lacks one, or if a
+    /// value is not what it must be; the error names file and line.
+    pub fn read(file: &Path, surroundings: &Surroundings) -> Result<Self> {
+        let mut top = Section::new("", Origin::File { path: file.into(), line: 1 }, tree::read(file)?);
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let mut looked_up = Vec::new();
+
+        let Some(mut pipeline) = top.section("pipeline")? else {
+            return Err(top.missing("pipeline", "[pipeline] with name = \"shop\""));
+        };
+        let name = pipeline.required_text("name", "name = \"shop\"")?.value;
+        let dataset = pipeline.text("dataset")?.map_or_else(|| format!("{name}_dataset"), |found| found.value);
+        let workers = pipeline.count("workers")?.map(|found| usize::try_from(found.value).unwrap_or(usize::MAX));
+        pipeline.finish()?;
+
+        let destination = read_destination(&mut top, folder, surroundings, &mut looked_up)?.relative_to(folder, &name);
+        let source = read_source(&mut top, folder, surroundings, &mut looked_up)?;
+        top.finish()?;
+        Ok(Self { name, dataset, workers, destination, source, looked_up })
+    }
+
+    /// The one pipeline file of a folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if there is none, or more than one.
+    pub fn find(folder: &Path) -> Result<PathBuf> {
+        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(shown).map_err(|cause| {
+            Error::new(ErrorKind::Config, format!("cannot read folder {}", shown.display())).because(cause)
+        })?;
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(FILE_ENDING))
+            .collect();
+        files.sort();
+        match files.as_slice() {
+            [one] => Ok(tree::relative_to(folder, one)),
+            [] => Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {}", shown.display()))
+                .hint("begin with one: dlt init filesystem duckdb")),
+            several => Err(Error::new(
+                ErrorKind::Config,
+                format!("there are {} pipeline files in {}", several.len(), shown.display()),
+            )
+            .hint(format!("say which: dlt run {}", several.join("  or  dlt run ")))),
+        }
+    }
+
+    /// Name of the pipeline.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Name of the dataset.
+    pub fn dataset(&self) -> &str {
+        &self.dataset
+    }
+
+    /// The pipeline that the file declares, to be completed by [`Builder::dataset`] with [`Declaration::dataset`].
+    pub fn pipeline(&self) -> Builder {
+        let builder = crate::pipeline(&self.name).destination(self.destination.clone());
+        match self.workers {
+            Some(workers) => builder.workers(workers),
+            None => builder,
+        }
+    }
+
+    /// The source that the file declares; a new one for every run.
+    ///
+    /// # Errors
+    /// If the source cannot be made of what the file says.
+    pub fn source(&self) -> Result<AnySource> {
+        self.source.open()
+    }
+
+    /// The kind of source, if it is one of [`SOURCES`].
+    pub fn source_kind(&self) -> &'static str {
+        self.source.kind()
+    }
+
+    /// Where it loads.
+    pub fn destination(&self) -> &DestinationName {
+        &self.destination
+    }
+
+    /// The settings that came from outside of the file, and where each was found.
+    pub fn looked_up(&self) -> &[(String, Origin)] {
+        &self.looked_up
+    }
+}
+
+/// `destination = "duckdb:shop.duckdb"`, or a table with `type` and `path`.
+fn read_destination(
+    top: &mut Section,
+    folder: &Path,
+    surroundings: &Surroundings,
+    looked_up: &mut Vec<(String, Origin)>,
+) -> Result<DestinationName> {
+    let Some(entry) = top.take("destination") else {
+        return Err(top.missing("destination", "[destination] with type = \"duckdb\""));
+    };
+    let mut table = match entry.node.value {
+        Value::Text(text) if text.contains(':') => {
+            return DestinationName::parse(&text).map_err(|error| relocated(&error, &entry.node.origin));
+        }
+        Value::Text(text) => {
+            let mut table = Table::default();
+            table.set(&["type".to_owned()], tree::Node { origin: entry.node.origin.clone(), value: Value::Text(text) });
+            table
+        }
+        Value::Table(table) => table,
+        _ => return Err(entry.node.origin.error("`destination` must be text or a table")),
+    };
+    let kind = kind_of(&table);
+    if let Some(kind) = &kind {
+        add_looked_up(&mut table, surroundings.settings(folder, "destination", kind)?, "destination", looked_up);
+    }
+    let mut section = Section::new("destination", entry.key_origin, table);
+    let kind = section.required_text("type", "type = \"duckdb\"")?;
+    let names: Vec<_> = DESTINATIONS.iter().map(|known| known.name).collect();
+    if !names.contains(&kind.value.as_str()) {
+        return Err(section::unknown_word(&kind.origin, "destination", &kind.value, &names));
+    }
+    let path = section.text("path")?.map(|found| PathBuf::from(found.value));
+    section.finish()?;
+    Ok(path.map_or_else(crate::duckdb, crate::duckdb_at))
+}
+
+fn read_source(
+    top: &mut Section,
+    folder: &Path,
+    surroundings: &Surroundings,
+    looked_up: &mut Vec<(String, Origin)>,
+) -> Result<SourceDeclaration> {
+    let Some(entry) = top.take("source") else {
+        return Err(top.missing("source", "[source] with type = \"filesystem\" and paths = [\"data/*.jsonl\"]"));
+    };
+    let Value::Table(mut table) = entry.node.value else {
+        return Err(entry.node.origin.error(format!("`source` must be a table, and is {}", entry.node.kind())));
+    };
+    if let Some(kind) = kind_of(&table) {
+        add_looked_up(&mut table, surroundings.settings(folder, "sources", &kind)?, "source", looked_up);
+    }
+    let mut section = Section::new("source", entry.key_origin, table);
+    let kind = section.required_text("type", "type = \"filesystem\"")?;
+    SourceDeclaration::read(&kind, section, folder)
+}
+
+fn kind_of(table: &Table) -> Option<String> {
+    match &table.get("type")?.value {
+        Value::Text(kind) => Some(kind.clone()),
+        _ => None,
+    }
+}
+
+/// Adds what the file leaves open, and notes it.
+fn add_looked_up(table: &mut Table, found: Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
+    for entry in &found.entries {
+        if table.get(&entry.key).is_none() {
+            looked_up.push((format!("{name}.{}", entry.key), entry.node.origin.clone()));
+        }
+    }
+    table.fill_from(found);
+}
+
+/// The same complaint, with the place in the file.
+fn relocated(error: &Error, origin: &Origin) -> Error {
+    let located = origin.error(error.to_string());
+    match error.advice() {
+        Some(hint) => located.hint(hint),
+        None => located,
+    }
+}
+
+/// A word with its place, for sources that check it themselves.
+type Word = Located<String>;

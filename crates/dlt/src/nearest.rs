@@ -1,0 +1,55 @@
+//! The word that somebody probably meant.
+
+/// The candidate that is nearest to `word`, if one is near enough to be what was meant.
+///
+/// ```
+/// assert_eq!(dlt::nearest("duckbd", ["duckdb", "postgres"]), Some("duckdb"));
+/// assert_eq!(dlt::nearest("mysql", ["duckdb", "postgres"]), None);
+/// ```
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = folded(word);
+    let bound = (word.chars().count() / 3).clamp(1, 3);
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&word, &folded(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= bound)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Case and the kind of dash are not what a typo is about.
+fn folded(word: &str) -> String {
+    word.trim().to_lowercase().replace(['-', ' ', '.'], "_")
+}
+
+fn distance(left: &str, right: &str) -> usize {
+    // `primary` for `primary_key`, `paths` for `path`: a beginning counts as one slip.
+    let shorter = left.chars().count().min(right.chars().count());
+    if shorter >= 3 && (left.starts_with(right) || right.starts_with(left)) {
+        return 1;
+    }
+    strsim::damerau_levenshtein(left, right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn typos_and_what_is_no_typo() {
+        let keys = ["name", "dataset", "path", "write_disposition", "primary_key", "table"];
+        for (typed, meant) in [
+            ("datset", Some("dataset")),
+            ("write-disposition", Some("write_disposition")),
+            ("WriteDisposition", Some("write_disposition")),
+            ("primary", Some("primary_key")),
+            ("paths", Some("path")),
+            ("nmae", Some("name")),
+            ("zebra", None),
+            ("", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(typed, keys), meant, "{typed}");
+        }
+    }
+}

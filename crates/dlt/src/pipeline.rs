@@ -1,0 +1,233 @@
+//! The pipeline as a program uses it: the engine's, with destinations by name and telemetry tied in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use dlt_engine::{Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Trace, default_schema_name};
+use dlt_telemetry::Telemetry;
+
+use crate::declaration::Surroundings;
+use crate::destinations::{IntoDestination, duckdb};
+use crate::known::{KnownPipeline, known_pipeline};
+use crate::recording::{Recorder, of_this_process, record_access};
+use crate::source::IntoSource;
+
+/// Begins a pipeline. Its name is that of its working folder and, for plain rows, of its schema.
+pub fn pipeline(name: impl Into<String>) -> Builder {
+    let name = name.into();
+    let builder = Builder {
+        destination: Destined::Not(Arc::new(Error::new(ErrorKind::Config, "the pipeline has no destination"))),
+        name,
+        data_dir: None,
+        workers: None,
+        observer: None,
+        telemetry: None,
+    };
+    builder.destination(duckdb())
+}
+
+/// A destination, or why there is none. Builders do not fail; the first use of what they build does.
+#[derive(Clone)]
+enum Destined {
+    For(Arc<dyn Destination>),
+    Not(Arc<Error>),
+}
+
+/// A pipeline that lacks its dataset.
+#[derive(Clone)]
+pub struct Builder {
+    name: String,
+    destination: Destined,
+    data_dir: Option<PathBuf>,
+    workers: Option<usize>,
+    observer: Option<Arc<dyn Observer>>,
+    telemetry: Option<Telemetry>,
+}
+
+impl Builder {
+    /// Where to load. Default: [`crate::duckdb`].
+    #[must_use]
+    pub fn destination(mut self, destination: impl IntoDestination) -> Self {
+        self.destination = match destination.into_destination(&self.name) {
+            Ok(destination) => Destined::For(destination),
+            Err(error) => Destined::Not(Arc::new(error)),
+        };
+        self
+    }
+
+    /// The folder of working folders. Default: `DLT_DATA_DIR`; else for root `/var/dlt`; else `~/.dlt`.
+    #[must_use]
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(folder.into());
+        self
+    }
+
+    /// Threads that normalize. Default: one for each core.
+    #[must_use]
+    pub fn workers(mut self, count: usize) -> Self {
+        self.workers = Some(count);
+        self
+    }
+
+    /// Is told how a run goes on.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// What records anonymous usage. Default: one handle for the process, which follows the user's settings.
+    #[must_use]
+    pub fn telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.telemetry = Some(telemetry);
+        self
+    }
+
+    /// Names the dataset: a schema of the database that holds the pipeline's tables.
+    #[must_use]
+    pub fn dataset(self, name: impl Into<String>) -> Pipeline {
+        Pipeline { dataset: name.into(), builder: self, is_access_recorded: false.into(), is_used: false.into() }
+    }
+
+    /// With a dataset named after the pipeline: `<name>_dataset`.
+    #[must_use]
+    pub fn build(self) -> Pipeline {
+        let dataset = format!("{}_dataset", self.name);
+        self.dataset(dataset)
+    }
+}
+
+/// Loads data into one dataset, and reads it back.
+pub struct Pipeline {
+    builder: Builder,
+    dataset: String,
+    is_access_recorded: AtomicBool,
+    /// Whether telemetry may have something of this pipeline.
+    is_used: AtomicBool,
+}
+
+impl Pipeline {
+    /// Extracts, normalizes and loads. A run that was killed is taken up by the next.
+    ///
+    /// # Errors
+    /// Whatever went wrong; the dataset then holds nothing of this run.
+    pub fn run(&self, source: impl IntoSource) -> Result<LoadInfo> {
+        self.run_then(source, |_| {})
+    }
+
+    /// As [`Pipeline::run`]; `deliver` is called when everything is loaded. After a run that was killed before
+    /// `deliver` had returned, the same call reports that run instead of loading the data a second time.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`].
+    pub fn run_then(&self, source: impl IntoSource, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
+        let builder = &self.builder;
+        let telemetry = self.telemetry();
+        let own = builder.observer.clone();
+        let observer: Option<Arc<dyn Observer>> = if telemetry.is_on() {
+            let destination = self.destination()?;
+            Some(Arc::new(Recorder::new(telemetry.clone(), destination, &builder.name, &self.dataset, own)))
+        } else {
+            own
+        };
+        let mut engine = self.engine()?;
+        if let Some(observer) = observer {
+            engine = engine.observer(observer);
+        }
+        let info = engine.run_then(source.into_source(&default_schema_name(&builder.name)), deliver);
+        self.is_used.store(true, Ordering::Relaxed);
+        info
+    }
+
+    /// Opens the dataset for reading.
+    ///
+    /// # Errors
+    /// If the destination cannot be opened or has no such dataset.
+    pub fn dataset(&self) -> Result<Dataset> {
+        let dataset = self.engine()?.dataset();
+        self.is_used.store(true, Ordering::Relaxed);
+        let telemetry = self.telemetry();
+        if telemetry.is_on() && !self.is_access_recorded.swap(true, Ordering::Relaxed) {
+            let schema = self.default_schema();
+            record_access(&telemetry, &*self.destination()?, &self.dataset, &schema, dataset.is_ok());
+        }
+        dataset
+    }
+
+    /// Name.
+    pub fn name(&self) -> &str {
+        &self.builder.name
+    }
+
+    /// Name of the dataset, as it was given.
+    pub fn dataset_name(&self) -> &str {
+        &self.dataset
+    }
+
+    /// The destination.
+    ///
+    /// # Errors
+    /// If what was given to [`Builder::destination`] names none.
+    pub fn destination(&self) -> Result<Arc<dyn Destination>> {
+        match &self.builder.destination {
+            Destined::For(destination) => Ok(Arc::clone(destination)),
+            Destined::Not(error) => {
+                let copy = Error::new(error.kind(), error.to_string());
+                Err(match error.advice() {
+                    Some(hint) => copy.hint(hint),
+                    None => copy,
+                })
+            }
+        }
+    }
+
+    /// What the working folder remembers of the pipeline; `None` before its first run.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn info(&self) -> Result<Option<KnownPipeline>> {
+        known_pipeline(&self.data_dir(), &self.builder.name)
+    }
+
+    /// The trace of the last run; `None` if there was none.
+    ///
+    /// # Errors
+    /// If the working folder cannot be read.
+    pub fn trace(&self) -> Result<Option<Trace>> {
+        dlt_engine::last_trace(&self.data_dir(), &self.builder.name)
+    }
+
+    fn engine(&self) -> Result<dlt_engine::Pipeline> {
+        let builder = &self.builder;
+        let engine = dlt_engine::Pipeline::new(&builder.name, self.destination()?, self.data_dir())?;
+        let mut engine = engine.dataset_name(&self.dataset);
+        if let Some(workers) = builder.workers {
+            engine = engine.workers(workers);
+        }
+        Ok(engine)
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.builder.data_dir.clone().unwrap_or_else(|| Surroundings::capture().data_folder().to_owned())
+    }
+
+    fn telemetry(&self) -> Telemetry {
+        self.builder.telemetry.clone().unwrap_or_else(of_this_process)
+    }
+
+    fn default_schema(&self) -> String {
+        let known = self.info().ok().flatten();
+        known.map_or_else(|| default_schema_name(&self.builder.name), |known| known.schema)
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        // The process's own handle is never dropped; what this pipeline recorded is to leave now, within its bound. A
+        // handle that was given is its owner's to finish.
+        if self.builder.telemetry.is_none() && self.is_used.load(Ordering::Relaxed) {
+            of_this_process().finish();
+        }
+    }
+}

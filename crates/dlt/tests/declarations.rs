@@ -1,0 +1,148 @@
+//! Pipeline files: what they may say, and what is said of wrong ones.
+
+use std::path::Path;
+
+use dlt::declaration::{Declaration, Surroundings};
+
+fn around(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
+    let data = folder.join("data").to_string_lossy().into_owned();
+    let all = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Surroundings::new(all.chain([("DLT_DATA_DIR".to_owned(), data)]))
+}
+
+/// What is said of a file with this content: the message from the line number on, and the hint.
+fn complaint(text: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, text).unwrap();
+    let error = Declaration::read(&file, &around(folder.path(), &[])).unwrap_err();
+    assert_eq!(error.kind(), dlt::ErrorKind::Config);
+    let message = error.to_string().replace(&*file.to_string_lossy(), "shop_pipeline.toml");
+    (message, error.advice().unwrap_or_default().to_owned())
+}
+
+const GOOD: &str = "[pipeline]\nname = \"shop\"\n\n[destination]\ntype = \"duckdb\"\n\n[source]\ntype = \"filesystem\"\npaths = [\"data/*\"]\n";
+
+#[test]
+fn wrong_files_name_the_line_and_the_right_word() {
+    for (text, message, hint) in [
+        (
+            GOOD.replace("name =", "nmae ="),
+            "shop_pipeline.toml:1: `pipeline.name` is missing",
+            "add, for example: name = \"shop\"",
+        ),
+        (
+            GOOD.replace("paths", "path"),
+            "shop_pipeline.toml:7: `source.paths` is missing",
+            "add, for example: paths = [\"data/*.jsonl\"]",
+        ),
+        (
+            format!("{GOOD}writ_disposition = \"append\"\n"),
+            "shop_pipeline.toml:10: unknown key in [source]: `writ_disposition`",
+            "did you mean `write_disposition`?",
+        ),
+        (
+            format!("{GOOD}write_disposition = \"apend\"\n"),
+            "shop_pipeline.toml:10: unknown value of `source.write_disposition`: `apend`",
+            "did you mean `append`?",
+        ),
+        (
+            format!("{GOOD}write_disposition = \"merge\"\n"),
+            "shop_pipeline.toml:7: `source.primary_key` is missing",
+            "add, for example: primary_key = \"id\" (merge has to know what identifies a row)",
+        ),
+        (
+            format!("{GOOD}format = \"xlsx\"\n"),
+            "shop_pipeline.toml:10: unknown value of `source.format`: `xlsx`",
+            "known are `jsonl`, `json`, `csv`, `tsv`, `parquet`",
+        ),
+        (
+            format!("{GOOD}max_nesting = -1\n"),
+            "shop_pipeline.toml:10: `source.max_nesting` must be a whole number of at least 0, and is a number",
+            "",
+        ),
+        (format!("{GOOD}table = 5\n"), "shop_pipeline.toml:10: `source.table` must be text, and is a number", ""),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckbd\""),
+            "shop_pipeline.toml:5: unknown destination: `duckbd`",
+            "did you mean `duckdb`?",
+        ),
+        (
+            GOOD.replace("\"filesystem\"", "\"filesytem\""),
+            "shop_pipeline.toml:8: unknown source: `filesytem`",
+            "did you mean `filesystem`?",
+        ),
+        (
+            GOOD.replace("[destination]", "[destinatoin]"),
+            "shop_pipeline.toml:1: `destination` is missing",
+            "add, for example: [destination] with type = \"duckdb\"",
+        ),
+        (
+            format!("{GOOD}[extra]\na = 1\n"),
+            "shop_pipeline.toml:10: unknown key: `extra`",
+            "known are `pipeline`, `destination`, `source`",
+        ),
+        (
+            format!("destination = \"duckdb::memory:\"\n{}", GOOD.replace("[destination]\ntype = \"duckdb\"\n", "")),
+            "shop_pipeline.toml:1: `duckdb::memory:` cannot be a DuckDB destination: data in memory would be gone with the process that loads it",
+            "name a file: duckdb:shop.duckdb",
+        ),
+        ("[pipeline\n".to_owned(), "shop_pipeline.toml:1: this is not valid TOML: ", ""),
+        (
+            String::new(),
+            "shop_pipeline.toml:1: `pipeline` is missing",
+            "add, for example: [pipeline] with name = \"shop\"",
+        ),
+    ] {
+        let (said, advice) = complaint(&text);
+        assert!(said.starts_with(message), "{said}\nfor\n{text}");
+        assert_eq!(advice, hint, "{said}");
+    }
+}
+
+#[test]
+fn short_forms_and_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, "destination = \"duckdb:x/shop.db\"\n[pipeline]\nname = \"shop\"\n[source]\ntype = \"filesystem\"\npaths = \"a.jsonl\"\n").unwrap();
+    let declared = Declaration::read(&file, &around(folder.path(), &[])).unwrap();
+    assert_eq!((declared.name(), declared.dataset(), declared.source_kind()), ("shop", "shop_dataset", "filesystem"));
+    let expected = format!("duckdb:{}", folder.path().join("x/shop.db").display());
+    assert_eq!(declared.destination().to_string(), expected);
+}
+
+#[test]
+fn what_the_file_leaves_open_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, GOOD).unwrap();
+    std::fs::create_dir(folder.path().join(".dlt")).unwrap();
+    std::fs::write(
+        folder.path().join(".dlt/config.toml"),
+        "[sources.filesystem]\ntable = \"t\"\n[destination.duckdb]\npath = \"other.db\"\n",
+    )
+    .unwrap();
+    let around = around(
+        folder.path(),
+        &[("SOURCES__FILESYSTEM__PRIMARY_KEY", "id,day"), ("SOURCES__FILESYSTEM__MAX_NESTING", "2")],
+    );
+    let declared = Declaration::read(&file, &around).unwrap();
+    assert!(declared.destination().to_string().ends_with("other.db"));
+    let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(looked_up, ["destination.path", "source.max_nesting", "source.primary_key", "source.table"]);
+
+    std::fs::write(folder.path().join(".dlt/config.toml"), "\n[sources.filesystem]\ntabel = \"t\"\n").unwrap();
+    let error = Declaration::read(&file, &around).unwrap_err();
+    assert!(error.to_string().ends_with(".dlt/config.toml:3: unknown key in [source]: `tabel`"), "{error}");
+}
+
+#[test]
+fn the_one_file_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let find = || Declaration::find(folder.path());
+    assert_eq!(find().unwrap_err().advice(), Some("begin with one: dlt init filesystem duckdb"));
+    std::fs::write(folder.path().join("a_pipeline.toml"), "").unwrap();
+    assert_eq!(find().unwrap(), folder.path().join("a_pipeline.toml"));
+    std::fs::write(folder.path().join("b_pipeline.toml"), "").unwrap();
+    assert_eq!(find().unwrap_err().advice(), Some("say which: dlt run a_pipeline.toml  or  dlt run b_pipeline.toml"));
+}

@@ -1,0 +1,4 @@
+//! The library as a program uses it: pipelines, pipeline files, telemetry.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod declarations;

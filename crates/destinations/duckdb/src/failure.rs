@@ -50,6 +50,9 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
         return destination("the file was written by a newer version of DuckDB")
             .hint("use a newer dlt for this file, or name another file");
     }
+    if lower.contains("corrupt database file") || lower.contains("could not read enough bytes") {
+        return destination("the file is damaged").hint("restore it from a copy, or name another file");
+    }
     if lower.contains("database has been invalidated") {
         return destination("an earlier failure closed the database").hint("run the same command again");
     }
@@ -147,6 +150,7 @@ mod tests {
             ("IO Error: Cannot open file \"/x\": Permission denied", "writable"),
             ("IO Error: The file \"/x\" exists, but it is not a valid DuckDB database file!", "another file"),
             ("IO Error: Trying to read a database file with version number 99, but …", "newer dlt"),
+            ("IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2", "a copy"),
             ("Out of Memory Error: failed to pin block", "memory limit"),
         ] {
             assert!(explained(text).advice().is_some_and(|advice| advice.contains(hint)), "{text}");

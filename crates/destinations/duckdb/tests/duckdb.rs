@@ -1,0 +1,268 @@
+//! What is DuckDB's own: the layout of the contract, one file for many connections, other processes.
+
+use crate::compliance::{self, Fresh, rows};
+use crate::jobs::{self, user_file, users, values};
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use dlt_destination_duckdb::DuckDb;
+use dlt_engine::ErrorKind;
+use dlt_engine::destination::{Access, Connection, Destination, InsertMode, LoadRecord};
+use dlt_engine::schema::{Column, DataType, Schema};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tempfile::TempDir;
+
+#[test]
+fn it_does_what_every_destination_must() {
+    compliance::check(|| {
+        let folder = TempDir::new().unwrap();
+        let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+        Fresh { destination: Box::new(destination), _keep: Box::new(folder) }
+    });
+}
+
+#[test]
+fn a_dataset_may_be_called_like_the_file() {
+    compliance::check(|| {
+        let folder = TempDir::new().unwrap();
+        let destination = DuckDb::at(folder.path().join("shop_data.duckdb")).unwrap();
+        Fresh { destination: Box::new(destination), _keep: Box::new(folder) }
+    });
+}
+
+/// One committed load of `users` with `ids`.
+pub(crate) fn load_users(destination: &DuckDb, load_id: &str, file: PathBuf) {
+    let schema = users();
+    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+    load(&mut *connection, load_id, &schema, file);
+}
+
+fn load(connection: &mut dyn Connection, load_id: &str, schema: &Schema, file: PathBuf) {
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(schema, &[]).unwrap();
+    transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap();
+    transaction.commit(&LoadRecord { load_id, schema, state: None }).unwrap();
+}
+
+#[test]
+fn the_contracts_tables_have_the_contracts_columns() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let mut columns = |table: &str| {
+        let sql = format!(
+            "SELECT column_name, data_type, CASE WHEN is_nullable THEN '' ELSE 'NOT NULL' END \
+             FROM duckdb_columns() WHERE schema_name = 'shop_data' AND table_name = '{table}' ORDER BY column_index"
+        );
+        rows(&mut *connection, &sql)
+    };
+    assert_eq!(
+        columns("_dlt_loads"),
+        [
+            "load_id|VARCHAR|NOT NULL",
+            "schema_name|VARCHAR|",
+            "status|BIGINT|NOT NULL",
+            "inserted_at|TIMESTAMP WITH TIME ZONE|NOT NULL",
+            "schema_version_hash|VARCHAR|",
+        ]
+    );
+    assert_eq!(
+        columns("_dlt_version"),
+        [
+            "version|BIGINT|NOT NULL",
+            "engine_version|BIGINT|NOT NULL",
+            "inserted_at|TIMESTAMP WITH TIME ZONE|NOT NULL",
+            "schema_name|VARCHAR|NOT NULL",
+            "version_hash|VARCHAR|NOT NULL",
+            "schema|VARCHAR|NOT NULL",
+        ]
+    );
+    assert_eq!(
+        columns("_dlt_pipeline_state"),
+        [
+            "version|BIGINT|NOT NULL",
+            "engine_version|BIGINT|NOT NULL",
+            "pipeline_name|VARCHAR|NOT NULL",
+            "state|VARCHAR|NOT NULL",
+            "created_at|TIMESTAMP WITH TIME ZONE|NOT NULL",
+            "version_hash|VARCHAR|",
+            "_dlt_load_id|VARCHAR|NOT NULL",
+            "_dlt_id|VARCHAR|NOT NULL",
+        ]
+    );
+    assert_eq!(
+        columns("users"),
+        ["id|BIGINT|", "name|VARCHAR|", "_dlt_load_id|VARCHAR|NOT NULL", "_dlt_id|VARCHAR|NOT NULL"]
+    );
+}
+
+#[test]
+fn load_times_are_now_and_utc() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let sql = "SELECT abs(epoch(now()) - epoch(inserted_at)) < 600, \
+               inserted_at::VARCHAR LIKE '%+00' FROM _dlt_loads UNION ALL \
+               SELECT abs(epoch(now()) - epoch(inserted_at)) < 600, true FROM _dlt_version";
+    assert_eq!(rows(&mut *connection, sql), ["true|true", "true|true"]);
+}
+
+#[test]
+fn one_process_may_load_and_read_at_once() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("shop.duckdb");
+    let destination = DuckDb::at(&file).unwrap();
+    let schema = users();
+    let mut writer = destination.connect("shop_data", Access::Write).unwrap();
+    load(&mut *writer, "1.0", &schema, user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    // The same file by another path.
+    let detour = folder.path().join("sub");
+    std::fs::create_dir(&detour).unwrap();
+    let same = DuckDb::at(detour.join("../shop.duckdb")).unwrap();
+    let mut reader = same.connect("shop_data", Access::Read).unwrap();
+    assert_eq!(rows(&mut *reader, "SELECT id FROM users"), ["1"]);
+    let mut transaction = writer.begin().unwrap();
+    transaction.evolve(&schema, &[]).unwrap();
+    let more = user_file(&folder.path().join("2.parquet"), &[2], "Bob");
+    transaction.insert(&schema.tables["users"], &[more], InsertMode::All).unwrap();
+    assert_eq!(rows(&mut *reader, "SELECT id FROM users"), ["1"], "a reader sees no half of a load");
+    transaction.commit(&LoadRecord { load_id: "2.0", schema: &schema, state: None }).unwrap();
+    assert_eq!(rows(&mut *reader, "SELECT id FROM users ORDER BY id"), ["1", "2"]);
+    let refused = reader.query("DELETE FROM users", &mut |_, _| Ok(()));
+    assert!(refused.is_err(), "a reader changed a database that a writer has open");
+    drop(writer);
+    // The database stays open for writing as long as the reader holds it.
+    let mut writer = destination.connect("shop_data", Access::Write).unwrap();
+    assert!(writer.is_loaded("2.0").unwrap());
+    drop((reader, writer));
+    let reader = destination.connect("shop_data", Access::Read).unwrap();
+    let error = destination.connect("shop_data", Access::Write).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::DestinationBusy);
+    drop(reader);
+    destination.connect("shop_data", Access::Write).unwrap();
+}
+
+#[test]
+fn a_load_leaves_no_settings_behind() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    let schema = users();
+    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+    load(&mut *connection, "1.0", &schema, user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let sql = "SELECT value FROM duckdb_settings() WHERE name = 'preserve_insertion_order'";
+    assert_eq!(rows(&mut *connection, sql), ["true"]);
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema, &[]).unwrap();
+    assert!(transaction.insert(&schema.tables["users"], &["/none.parquet".into()], InsertMode::All).is_err());
+    drop(transaction);
+    assert_eq!(rows(&mut *connection, sql), ["true"]);
+}
+
+#[test]
+fn many_threads_share_one_file() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    load_users(&destination, "0.5", user_file(&folder.path().join("0.parquet"), &[0], "x"));
+    std::thread::scope(|scope| {
+        for thread in 0..4_i64 {
+            let (destination, folder) = (&destination, folder.path());
+            scope.spawn(move || {
+                for round in 0..5_i64 {
+                    let id = 1 + thread * 5 + round;
+                    let file = user_file(&folder.join(format!("{id}.parquet")), &[id], "x");
+                    load_users(destination, &format!("{id}.0"), file);
+                }
+            });
+        }
+    });
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    assert_eq!(rows(&mut *connection, "SELECT count(DISTINCT id), count(*) FROM users"), ["21|21"]);
+}
+
+#[test]
+fn a_value_that_a_column_cannot_hold_is_told_by_column() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    let refused = |column: Column, array: ArrayRef, expected: &str| {
+        let mut schema = users();
+        let table = &mut schema.tables["users"];
+        let mut file = vec![values(&column, array)];
+        for id in ["_dlt_id", "_dlt_load_id"] {
+            file.push(values(&table.columns[id], Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef));
+        }
+        table.add(column);
+        schema.bump_version();
+        let file = jobs::write(&folder.path().join("bad.parquet"), file);
+        let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+        let mut transaction = connection.begin().unwrap();
+        transaction.evolve(&schema, &[]).unwrap();
+        let error = transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination);
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(!text.contains("4711"), "{text}");
+    };
+    refused(
+        Column::inferred("age", DataType::Bigint).with("precision", 8),
+        Arc::new(Int64Array::from(vec![4711, 1])),
+        "column `age` of table `users` is TINYINT and cannot hold the values of 1 row",
+    );
+    refused(
+        Column::inferred("doc", DataType::Json),
+        Arc::new(StringArray::from(vec!["{4711", "oops 4711"])),
+        "column `doc` of table `users` is JSON and cannot hold the values of 2 rows",
+    );
+    refused(
+        Column { nullable: false, ..Column::inferred("key", DataType::Bigint) },
+        Arc::new(Int64Array::from(vec![Some(4711), None])),
+        "column users.key must have a value",
+    );
+}
+
+#[test]
+fn a_large_result_comes_piece_by_piece() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap().memory_limit(64 << 20);
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let (mut rows, mut largest) = (0, 0);
+    // 8 GB, were it held at once.
+    connection
+        .query("SELECT range AS id, repeat('x', 4000) AS text FROM range(2000000)", &mut |_, batch| {
+            rows += batch.num_rows();
+            largest = largest.max(batch.num_rows());
+            match rows > 20_000 {
+                true => Err(dlt_engine::Error::new(ErrorKind::Data, "enough")),
+                false => Ok(()),
+            }
+        })
+        .unwrap_err();
+    assert!(largest <= 4096, "a piece of {largest} rows");
+}
+
+#[test]
+fn no_extension_is_fetched() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let sql = "SELECT name, value FROM duckdb_settings() WHERE name LIKE 'auto%known_extensions' ORDER BY name";
+    assert_eq!(rows(&mut *connection, sql), ["autoinstall_known_extensions|false", "autoload_known_extensions|false"]);
+    let far = "SELECT * FROM read_parquet('https://127.0.0.1:9/x.parquet')";
+    let error = connection.query(far, &mut |_, _| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("httpfs"), "{error}");
+    let zoned = "SELECT date_trunc('day', TIMESTAMPTZ '2024-01-02 03:04:05+02')::VARCHAR, json_extract('{\"a\":1}', 'a')::VARCHAR";
+    assert_eq!(rows(&mut *connection, zoned), ["2024-01-02 00:00:00+00|1"], "what is built in works");
+}
+
+#[test]
+fn it_says_where_it_is() {
+    let destination = DuckDb::at("/data/shop.duckdb").unwrap();
+    assert_eq!(destination.location(), "duckdb:////data/shop.duckdb");
+    assert_eq!(DuckDb::from_spec(&destination.location(), Path::new("x")).unwrap().file(), destination.file());
+    assert_eq!((destination.type_name(), destination.name()), ("duckdb", "duckdb"));
+    assert_eq!(destination.stored_type(), "dlt.destinations.duckdb");
+    assert_eq!(destination.fingerprint(), "");
+    assert_eq!(destination.named("warehouse").name(), "warehouse");
+}

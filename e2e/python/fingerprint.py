@@ -1,0 +1,74 @@
+"""What a DuckDB dataset holds, in a few numbers: equal for equal content, whatever the ids and the order of rows.
+
+Reads {name: {"database", "dataset"}} as JSON from standard input and prints {name: fingerprint}.
+"""
+
+import json
+import sys
+
+import duckdb
+
+IDS = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id")
+
+
+def quote(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def fingerprint(database, dataset):
+    connection = duckdb.connect(database, read_only=True)
+    connection.execute(f"SET TimeZone = 'UTC'; SET schema = {quote(dataset)}")
+
+    def one(sql):
+        return [str(value) for value in connection.execute(sql).fetchone()]
+
+    tables = {}
+    for table, column, data_type in connection.execute(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns"
+        f" WHERE table_schema = '{dataset}' ORDER BY ALL"
+    ).fetchall():
+        tables.setdefault(table, {})[column] = data_type
+    schema = json.loads(connection.execute("SELECT schema FROM _dlt_version ORDER BY inserted_at DESC").fetchone()[0])
+
+    def hashed(table):
+        """SQL of a table's ids, each with the hash of its row and of all rows above it."""
+        columns = [f"t.{quote(column)}::VARCHAR" for column in tables[table] if column not in IDS]
+        parent = schema["tables"][table].get("parent")
+        if parent is None:
+            return f"SELECT t._dlt_id AS id, hash({', '.join(columns)}) AS h FROM {quote(table)} t"
+        return (
+            f"SELECT t._dlt_id AS id, hash(p.h, {', '.join(columns)}) AS h"
+            f" FROM {quote(table)} t LEFT JOIN ({hashed(parent)}) p ON p.id = t._dlt_parent_id"
+        )
+
+    content = {}
+    for table in tables:
+        if table.startswith("_dlt_"):
+            continue
+        rows, ids, total = one(f"SELECT count(*), count(DISTINCT id), sum(h) FROM ({hashed(table)})")
+        content[table] = {"rows": rows, "distinct_ids": ids, "hash": total}
+        parent = schema["tables"][table].get("parent")
+        if parent is not None:
+            content[table]["orphans"] = one(
+                f"SELECT count(*) FROM {quote(table)} WHERE _dlt_parent_id NOT IN (SELECT _dlt_id FROM {quote(parent)})"
+            )[0]
+        else:
+            # Rows of each load that is on record, oldest first; then rows of loads that are not.
+            content[table]["by_load"] = [
+                str(row[0])
+                for row in connection.execute(
+                    f"SELECT count(t._dlt_id) FROM _dlt_loads l LEFT JOIN {quote(table)} t"
+                    " ON t._dlt_load_id = l.load_id GROUP BY l.load_id ORDER BY l.load_id"
+                ).fetchall()
+            ]
+            content[table]["of_unknown_loads"] = one(
+                f"SELECT count(*) FROM {quote(table)} WHERE _dlt_load_id NOT IN (SELECT load_id FROM _dlt_loads)"
+            )[0]
+    system = {
+        table: one(f"SELECT count(*) FROM {table}")[0] for table in ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state")
+    }
+    return {"tables": tables, "content": content, "system": system}
+
+
+request = json.loads(sys.stdin.buffer.read())
+print(json.dumps({name: fingerprint(it["database"], it["dataset"]) for name, it in request.items()}))

@@ -1,0 +1,98 @@
+//! The named cases: text files in `cases/`, one theme each. Their first lines explain the form.
+
+/// What one case loads, run after run, into one table.
+#[derive(Debug, Clone)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) table: String,
+    pub(crate) dataset: String,
+    pub(crate) runs: Vec<Run>,
+}
+
+/// One load.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// `append` or `replace`.
+    pub(crate) disposition: String,
+    /// The JSONL file.
+    pub(crate) text: String,
+}
+
+impl Case {
+    /// A case of one appending run.
+    pub(crate) fn of_one_run(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            table: "items".into(),
+            dataset: "data".into(),
+            runs: vec![Run { disposition: "append".into(), text: text.into() }],
+        }
+    }
+
+    /// Whether it is one of `documents`.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.name.starts_with("small_") || self.name.starts_with("large_")
+    }
+
+    /// The name of the pipeline, and so of the schema, that loads it.
+    pub(crate) fn pipeline(&self) -> String {
+        format!("case_{}", self.name)
+    }
+}
+
+/// Parses a file of cases.
+///
+/// # Panics
+/// When the file does not have the form.
+pub(crate) fn parse(text: &str) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for line in text.split('\n') {
+        if line.starts_with('#') {
+            continue;
+        }
+        if let Some(heading) = line.strip_prefix("== ") {
+            let (name, setting) = heading.split_once(' ').unwrap_or((heading, ""));
+            let mut case = Case::of_one_run(name, "");
+            match setting.split_once('=') {
+                Some(("table", value)) => case.table = value.into(),
+                Some(("dataset", value)) => case.dataset = value.into(),
+                None if setting.is_empty() => {}
+                _ => panic!("{name}: unknown setting {setting:?}"),
+            }
+            cases.push(case);
+            continue;
+        }
+        let Some(case) = cases.last_mut() else {
+            assert!(line.is_empty(), "a line before the first case: {line:?}");
+            continue;
+        };
+        if let Some(disposition) = line.strip_prefix("-- ") {
+            assert!(matches!(disposition, "append" | "replace"), "{}: {line:?}", case.name);
+            // A case may begin with its first run's disposition.
+            if case.runs.last().is_some_and(|run| run.text.trim().is_empty()) {
+                case.runs.pop();
+            }
+            case.runs.push(Run { disposition: disposition.into(), text: String::new() });
+        } else if let Some(run) = case.runs.last_mut() {
+            run.text.push_str(line);
+            run.text.push('\n');
+        }
+    }
+    // Empty lines before the next heading belong to the layout of the file.
+    for run in cases.iter_mut().flat_map(|case| &mut case.runs) {
+        while run.text.ends_with("\n\n") {
+            run.text.pop();
+        }
+    }
+    cases
+}
+
+#[test]
+fn cases_are_read_as_they_are_written() {
+    let text = "# why\n== one table=T\n{\"a\":1}\n\n  {}\n\n== two\n-- replace\n1\n-- append\n2\n";
+    let cases = parse(text);
+    assert_eq!((cases[0].name.as_str(), cases[0].table.as_str()), ("one", "T"));
+    assert_eq!(cases[0].runs[0].text, "{\"a\":1}\n\n  {}\n");
+    let runs: Vec<_> = cases[1].runs.iter().map(|it| (it.disposition.as_str(), it.text.as_str())).collect();
+    assert_eq!(runs, [("replace", "1\n"), ("append", "2\n")]);
+}

@@ -1,0 +1,148 @@
+//! A dataset begun by Python dlt is continued by us, and by Python dlt again; and the other way round.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use dlt_testkit::Sandbox;
+use serde_json::Value;
+
+use crate::cases::Case;
+use crate::judge::{Request, differences};
+
+/// Three loads: the second evolves the schema, the third changes nothing of it.
+const LOADS: [&str; 3] = [
+    "{\"id\":1,\"name\":\"A\",\"v\":1,\"tags\":[\"x\"]}\n{\"id\":2,\"name\":\"B\",\"v\":2}\n",
+    "{\"id\":3,\"v\":\"text\",\"at\":\"2024-01-02T03:04:05Z\",\"orders\":[{\"sku\":\"s\",\"parts\":[1,2]}],\"address\":{\"city\":\"C\"}}\n",
+    "{\"id\":4,\"name\":\"D\",\"v\":4,\"tags\":[\"y\",\"z\"],\"orders\":[{\"sku\":\"t\"}]}\n",
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tool {
+    Python,
+    Ours,
+}
+
+/// Where a tool keeps what it knows of the pipeline.
+#[derive(Clone, Copy)]
+enum Memory {
+    /// One folder for both tools and all runs.
+    Shared,
+    /// Each tool has its own, and finds it again as it left it.
+    Own,
+    /// Each run begins with an empty one, as on another machine.
+    Fresh,
+}
+
+#[test]
+fn begun_by_python_continued_by_us_and_by_python_again() {
+    compare_with_python_alone([Tool::Python, Tool::Ours, Tool::Python]);
+}
+
+#[test]
+fn begun_by_us_continued_by_python_and_by_us_again() {
+    compare_with_python_alone([Tool::Ours, Tool::Python, Tool::Ours]);
+}
+
+#[test]
+fn begun_by_us_and_continued_by_python_for_good() {
+    compare_with_python_alone([Tool::Ours, Tool::Python, Tool::Python]);
+}
+
+#[test]
+fn begun_by_python_and_continued_by_us_for_good() {
+    compare_with_python_alone([Tool::Python, Tool::Ours, Tool::Ours]);
+}
+
+fn compare_with_python_alone(tools: [Tool; 3]) {
+    let sandbox = Sandbox::new().unwrap();
+    let alone = run_all(&sandbox, "alone", [Tool::Python; 3], Memory::Shared).unwrap();
+    let mixed: Vec<_> = [("own", Memory::Own), ("fresh", Memory::Fresh), ("shared", Memory::Shared)]
+        .into_iter()
+        .map(|(name, memory)| (name, run_all(&sandbox, name, tools, memory).unwrap()))
+        .collect();
+
+    let mut request = Request::default();
+    request.describe("alone", "shop", &alone);
+    for (name, database) in &mixed {
+        request.describe(name, "shop", database);
+    }
+    let verdict = request.ask(&sandbox).unwrap();
+    let expected = &verdict.descriptions["alone"];
+    assert_eq!(expected["problems"], serde_json::json!([]));
+    assert_eq!(expected["loads"].as_array().map(Vec::len), Some(3));
+    for (name, _) in mixed {
+        let different: Vec<_> = differences(&verdict.descriptions[name], expected)
+            .into_iter()
+            // How often a schema changed on its way follows from batches, not from data.
+            .filter(|it| it.place != "/version")
+            .map(|it| it.to_string())
+            .collect();
+        assert!(
+            different.is_empty(),
+            "{tools:?}, memory {name}, is not as Python dlt alone:\n{}",
+            different.join("\n")
+        );
+    }
+}
+
+/// Loads all three into one DuckDB file, each by its tool; the file.
+fn run_all(sandbox: &Sandbox, name: &str, tools: [Tool; 3], memory: Memory) -> Result<PathBuf> {
+    let database = sandbox.path(format!("{name}.duckdb"));
+    for (number, (tool, text)) in tools.into_iter().zip(LOADS).enumerate() {
+        let data_dir = sandbox.path(match memory {
+            Memory::Shared => format!("{name}-memory"),
+            Memory::Own => format!("{name}-memory-of-{tool:?}"),
+            Memory::Fresh => format!("{name}-memory-{number}"),
+        });
+        match tool {
+            Tool::Python => load_with_python(sandbox, &data_dir, &database, text)?,
+            Tool::Ours => load_with_ours(sandbox, &data_dir, &database, text)?,
+        }
+    }
+    Ok(database)
+}
+
+fn load_with_python(sandbox: &Sandbox, data_dir: &Path, database: &Path, text: &str) -> Result<()> {
+    let mut case = Case::of_one_run("shop", text);
+    case.dataset = "shop".into();
+    let mut request = Request::default();
+    let verdict = request.load(&case, database)?.ask_with_memory(sandbox, data_dir)?;
+    let error: &Option<String> = &verdict.errors["shop"];
+    anyhow::ensure!(error.is_none(), "Python dlt could not continue: {error:?}");
+    Ok(())
+}
+
+fn load_with_ours(sandbox: &Sandbox, data_dir: &Path, database: &Path, text: &str) -> Result<()> {
+    let file = sandbox.write("ours.jsonl", text)?;
+    let run = sandbox.dlt(["ingest"])?.arg(file).env("DLT_DATA_DIR", data_dir);
+    let run = run.args(["--to", &format!("duckdb:{}", database.display()), "--dataset", "shop"]);
+    run.args(["--table", "items", "--pipeline", "case_shop"]).succeed()?;
+    Ok(())
+}
+
+/// Python dlt reads our stored state as its own: it keeps what it finds there.
+#[test]
+fn python_finds_our_schema_and_state() {
+    let sandbox = Sandbox::new().unwrap();
+    let database = sandbox.path("ours.duckdb");
+    load_with_ours(&sandbox, &sandbox.data_dir(), &database, LOADS[0]).unwrap();
+    let script = r#"
+import json, sys, dlt
+pipeline = dlt.pipeline("case_shop", destination=dlt.destinations.duckdb(sys.argv[1]), dataset_name="shop")
+pipeline.sync_destination()
+dataset = pipeline.dataset()
+print(json.dumps({
+    "first_run": pipeline.first_run, "schema": pipeline.default_schema_name, "schemas": list(pipeline.schemas),
+    "tables": sorted(pipeline.default_schema.data_table_names()), "rows": dataset["items"].arrow().num_rows,
+    "row_counts": dict(dataset.row_counts().fetchall()),
+}))
+"#;
+    let run = dlt_testkit::PythonDlt::shared().unwrap().script(&sandbox, script).arg(&database);
+    let output = run.env("DLT_DATA_DIR", sandbox.path("empty")).succeed().unwrap();
+    let found: Value = serde_json::from_str(&output.stdout).unwrap();
+    let expected = serde_json::json!({
+        "first_run": false, "schema": "case_shop", "schemas": ["case_shop"], "tables": ["items", "items__tags"],
+        "rows": 2, "row_counts": {"items": 2, "items__tags": 1},
+    });
+    assert_eq!(differences(&found, &expected), []);
+}

@@ -1,0 +1,125 @@
+//! The judge: Python dlt loads, and one and the same script describes its datasets and ours.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use dlt_testkit::{PythonDlt, Sandbox};
+use serde_json::{Map, Value, json};
+
+use crate::cases::Case;
+
+const SCRIPT: &str = include_str!("../python/judge.py");
+
+/// What Python is asked to do: loads first, then descriptions.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    load: Vec<Value>,
+    describe: Vec<Value>,
+}
+
+/// What Python answered.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// By name of the load: the error that ended it, if one did.
+    pub(crate) errors: BTreeMap<String, Option<String>>,
+    /// By name: the dataset in a comparable form.
+    pub(crate) descriptions: Map<String, Value>,
+}
+
+impl Request {
+    /// Loads a case into the DuckDB file; the runs' files are written beside it.
+    pub(crate) fn load(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
+        let mut runs = Vec::new();
+        for (number, run) in case.runs.iter().enumerate() {
+            let file = database.with_extension(format!("{number}.python.jsonl"));
+            std::fs::write(&file, &run.text)?;
+            runs.push(json!({"file": file, "disposition": run.disposition}));
+        }
+        self.load.push(json!({
+            "name": case.name, "database": database, "dataset": case.dataset, "table": case.table,
+            "pipeline": case.pipeline(), "runs": runs,
+        }));
+        Ok(self)
+    }
+
+    /// Describes a dataset of a DuckDB file under a name of its own.
+    pub(crate) fn describe(&mut self, name: &str, dataset: &str, database: &Path) -> &mut Self {
+        self.describe.push(json!({"name": name, "database": database, "dataset": dataset}));
+        self
+    }
+
+    /// Asks; one Python process does it all.
+    pub(crate) fn ask(&self, sandbox: &Sandbox) -> Result<Verdict> {
+        self.ask_with_memory(sandbox, &sandbox.data_dir())
+    }
+
+    /// Asks a Python dlt that keeps its pipelines in `data_dir`.
+    pub(crate) fn ask_with_memory(&self, sandbox: &Sandbox, data_dir: &Path) -> Result<Verdict> {
+        let request = json!({"load": self.load, "describe": self.describe});
+        let output = PythonDlt::shared()?
+            .script(sandbox, SCRIPT)
+            // What a refused case logs is in its error too.
+            .env("RUNTIME__LOG_LEVEL", "CRITICAL")
+            .env("DLT_DATA_DIR", data_dir)
+            .stdin(serde_json::to_vec(&request)?)
+            .limit(Duration::from_secs(900))
+            .succeed()?;
+        let last = output.stdout.lines().last().context("the judge said nothing")?;
+        let mut answer: Value = serde_json::from_str(last).with_context(|| format!("not an answer\n{output}"))?;
+        let errors = serde_json::from_value(answer["load"].take())?;
+        let descriptions = serde_json::from_value(answer["describe"].take())?;
+        Ok(Verdict { errors, descriptions })
+    }
+}
+
+/// A place where two descriptions differ.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Difference {
+    /// Keys and positions from the top, joined by `/`.
+    pub(crate) place: String,
+    pub(crate) ours: Option<Value>,
+    pub(crate) python: Option<Value>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let show = |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), Value::to_string);
+        write!(f, "{}\n      ours:   {}\n      python: {}", self.place, show(&self.ours), show(&self.python))
+    }
+}
+
+/// Every place where the two differ. Lists of the same length are compared item by item, others as a whole.
+pub(crate) fn differences(ours: &Value, python: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare(String::new(), Some(ours), Some(python), &mut found);
+    found
+}
+
+fn compare(place: String, ours: Option<&Value>, python: Option<&Value>, found: &mut Vec<Difference>) {
+    match (ours, python) {
+        (Some(Value::Object(a)), Some(Value::Object(b))) => {
+            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                compare(format!("{place}/{}", key.trim_start_matches('/')), a.get(key), b.get(key), found);
+            }
+        }
+        (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
+            for (position, (a, b)) in a.iter().zip(b).enumerate() {
+                compare(format!("{place}/{position}"), Some(a), Some(b), found);
+            }
+        }
+        (a, b) if a == b => {}
+        (a, b) => found.push(Difference { place, ours: a.cloned(), python: b.cloned() }),
+    }
+}
+
+#[test]
+fn every_difference_is_found_and_placed() {
+    let ours = json!({"a": [1, {"b": 2}], "c": [1], "d": null, "e": 1});
+    let python = json!({"a": [1, {"b": 3}], "c": [1, 2], "e": 1, "f": {}});
+    let places: Vec<_> = differences(&ours, &python).into_iter().map(|it| it.place).collect();
+    assert_eq!(places, ["/a/1/b", "/c", "/d", "/f"]);
+    assert_eq!(differences(&ours, &ours), []);
+}

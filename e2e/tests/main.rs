@@ -1,0 +1,15 @@
+//! Whole-program tests: the built `dlt` with real counterparts.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod cases;
+mod continuation;
+mod differential;
+mod documents;
+mod judge;
+mod killed_pipeline;
+mod killed_tracker;
+mod known_differences;
+mod messages;
+mod silence;
+mod tracker_report;

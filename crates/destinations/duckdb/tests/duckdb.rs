@@ -241,6 +241,33 @@ fn a_large_result_comes_piece_by_piece() {
     assert!(largest <= 4096, "a piece of {largest} rows");
 }
 
+/// DuckDB lists one column of each type that it has. Whatever a table of the user holds, a query of it must come to an
+/// end: with batches, or with an error that says what to do.
+#[test]
+fn every_type_of_duckdb_can_be_queried_or_is_refused_in_words() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let names = rows(&mut *connection, "SELECT column_name FROM (DESCRIBE SELECT * FROM test_all_types())");
+    assert!(names.len() > 40, "{names:?}");
+    let mut refused = Vec::new();
+    for name in &names {
+        let sql = format!("SELECT {} FROM test_all_types()", connection.quote(name));
+        let mut seen = 0;
+        let result = connection.query(&sql, &mut |schema, batch| {
+            assert_eq!(schema.field(0).name(), name);
+            seen += batch.num_rows();
+            Ok(())
+        });
+        match result {
+            Ok(()) => assert_eq!(seen, 3, "{name}"),
+            Err(error) => refused.push(format!("{name}: {error}; {}", error.advice().unwrap_or("no advice"))),
+        }
+    }
+    assert_eq!(refused, Vec::<String>::new());
+}
+
 #[test]
 fn no_extension_is_fetched() {
     let folder = TempDir::new().unwrap();

@@ -94,28 +94,37 @@ impl DataDir {
         serde_json::from_str(&std::fs::read_to_string(self.server_file()).ok()?).ok()
     }
 
-    /// Asks the running server for a document, waiting for it to come up where it is just starting.
-    pub(crate) fn ask(&self, path: &str, patience: Duration) -> Result<Answer, Error> {
-        let deadline = Instant::now() + patience;
+    /// Takes the folder, or asks the server that has it for a document. Waits a while for a server that is just
+    /// starting, and for another process that is just reading.
+    pub(crate) fn reach(&self, path: &str) -> Result<Reached, Error> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(server) = self.server() {
-                match server.get(path, patience) {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) if Instant::now() > deadline => {
-                        return Err(Error::NoAnswer {
-                            address: server.address.to_string(),
-                            pid: server.pid,
-                            reason: error.to_string(),
-                        });
-                    }
-                    Err(_) => {}
-                }
-            } else if Instant::now() > deadline {
-                return Err(Error::InUse { folder: self.0.clone(), pid: None });
+            if let Some(lock) = self.lock()? {
+                return Ok(Reached::Free(lock));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            let is_late = Instant::now() > deadline;
+            match self.server().map(|server| (server.get(path), server)) {
+                Some((Ok(answer), server)) => return Ok(Reached::Answered(answer, server)),
+                Some((Err(error), server)) if is_late => return Err(server.no_answer(error.to_string())),
+                None if is_late => return Err(Error::InUse { folder: self.0.clone(), pid: None }),
+                _ => std::thread::sleep(Duration::from_millis(50)),
+            }
         }
     }
+}
+
+/// How long a server may take to come up, or a reader to be done.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer may take: a report first loads what is in the journal.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How a data folder was reached.
+#[derive(Debug)]
+pub(crate) enum Reached {
+    /// No tracker runs on it, and none can while the lock is held.
+    Free(Lock),
+    /// The tracker that runs on it answered.
+    Answered(Answer, ServerFile),
 }
 
 /// The data folder is ours while this lives.
@@ -145,8 +154,13 @@ pub(crate) struct Answer {
 }
 
 impl ServerFile {
+    /// The error when it does not answer as it should.
+    pub(crate) fn no_answer(&self, reason: String) -> Error {
+        Error::NoAnswer { address: self.address.to_string(), pid: self.pid, reason }
+    }
+
     /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
-    fn get(&self, path: &str, timeout: Duration) -> io::Result<Answer> {
+    fn get(&self, path: &str) -> io::Result<Answer> {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -154,8 +168,8 @@ impl ServerFile {
         };
         let address = SocketAddr::new(ip, self.address.port());
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
+        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The data folder can't be used.
-    #[error("can't {doing} {}: {source}", .path.display())]
+    #[error("can't {doing} {}", .path.display())]
     Folder {
         /// What was tried, as a verb.
         doing: &'static str,
@@ -33,7 +33,7 @@ pub enum Error {
         folder: PathBuf,
     },
     /// The address can't be listened on.
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address}")]
     Listen {
         /// The address as it was given.
         address: String,
@@ -41,18 +41,18 @@ pub enum Error {
         source: io::Error,
     },
     /// The process can't be set up: threads, signals.
-    #[error("can't start the tracker: {0}")]
+    #[error("can't start the tracker")]
     Start(#[source] io::Error),
     /// The tables can't be read or written.
-    #[error("the tables in {}: {source}{}", .database.display(), source.advice().map(|advice| format!("; {advice}")).unwrap_or_default())]
+    #[error("can't use the tables in {}", .database.display())]
     Tables {
         /// The database file.
         database: PathBuf,
         /// What the engine says.
-        source: dlt_engine::Error,
+        source: Box<dlt_engine::Error>,
     },
     /// The journal is empty or gone while the database can't be read, so that nobody knows where it ended.
-    #[error("the journal in {} is gone and the database can't be read, so nobody knows which events it held: {source}", .folder.display())]
+    #[error("the journal in {} is gone and the database can't be read, so nobody knows which events it held", .folder.display())]
     JournalGone {
         /// The journal's folder.
         folder: PathBuf,
@@ -60,7 +60,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// The running tracker does not answer.
-    #[error("the tracker at {address} (process {pid}) does not answer: {reason}")]
+    #[error("the tracker at {address} (process {pid}) gave no answer: {reason}")]
     NoAnswer {
         /// Where it listens.
         address: String,
@@ -72,7 +72,23 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn tables(database: impl Into<PathBuf>, source: dlt_engine::Error) -> Self {
+        Self::Tables { database: database.into(), source: Box::new(source) }
+    }
+
     pub(crate) fn folder(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Folder { doing, path: path.into(), source }
     }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn in_full(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

@@ -17,12 +17,12 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 use crate::check::{self, Check};
-use crate::error::Error;
-use crate::journal::{Journal, Kind};
+use crate::error::{Error, in_full};
+use crate::journal::{Batch, Journal, Kind};
 use crate::ledger::Ledger;
 use crate::report::{self, Report};
 use crate::source::JournalSource;
-use crate::tables::{self, Counts, DATASET, EVENTS, PIPELINE, QUARANTINE, Tables};
+use crate::tables::{self, Counts, DATASET, PIPELINE, Tables};
 
 /// Payload bytes that one load takes at most.
 const LOAD_BYTES: usize = 32 << 20;
@@ -102,13 +102,13 @@ impl Loader {
         };
         let (destination, pipeline) = match made() {
             Ok(made) => made,
-            Err(source) => return Err(Error::Tables { database, source }),
+            Err(source) => return Err(Error::tables(database, source)),
         };
         Ok(Self { database, destination, pipeline, journal, verified: 0, state })
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
-        Error::Tables { database: self.database.clone(), source }
+        Error::tables(&self.database, source)
     }
 
     /// Loads everything that is durable now.
@@ -163,29 +163,31 @@ impl Loader {
                 break;
             }
             let first = self.verified + 1;
-            let mut present = vec![];
-            for table in [EVENTS, QUARANTINE] {
-                let found = tables.sequences(table, first, batch.last).map_err(|source| self.error(source))?;
-                present.extend(found);
-            }
-            present.sort_unstable();
-            let absent = batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err());
-            let mut came_again = Vec::new();
-            for entry in absent {
-                match serde_json::from_slice::<MessageId>(&entry.payload) {
-                    Ok(MessageId { message_id }) if entry.kind == Kind::Event => came_again.push(message_id),
-                    _ => return Err(self.not_found(entry.sequence)),
-                }
-            }
-            came_again.sort_unstable();
-            came_again.dedup();
-            let known = tables.known_messages(&came_again).map_err(|source| self.error(source))?;
-            if known != came_again.len() as u64 {
-                return Err(self.not_found(first));
+            let taken = batch.entries.len() as u64
+                + batch.missing.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
+            let rows = tables.rows_between(first, batch.last).map_err(|source| self.error(source))?;
+            if rows != taken {
+                self.find(tables, &batch, first)?;
             }
             self.verified = batch.last;
         }
         Ok(())
+    }
+
+    /// Finds each event of a batch by its number, or, where it came again, by its message.
+    fn find(&self, tables: &mut Tables, batch: &Batch, first: u64) -> Result<(), Error> {
+        let present = tables.sequences(first, batch.last).map_err(|source| self.error(source))?;
+        let mut came_again = Vec::new();
+        for entry in batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err()) {
+            match serde_json::from_slice::<MessageId>(&entry.payload) {
+                Ok(MessageId { message_id }) if entry.kind == Kind::Event => came_again.push(message_id),
+                _ => return Err(self.not_found(entry.sequence)),
+            }
+        }
+        came_again.sort_unstable();
+        came_again.dedup();
+        let known = tables.known_messages(&came_again).map_err(|source| self.error(source))?;
+        if known == came_again.len() as u64 { Ok(()) } else { Err(self.not_found(first)) }
     }
 
     /// An event was loaded, by the engine's account, and is not there: the journal keeps it.
@@ -312,7 +314,7 @@ fn attempt(loader: &mut Loader) -> bool {
         }
         Err(error) => {
             loader.state.failures.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(%error, "events could not be loaded; they wait in the journal");
+            tracing::error!(error = in_full(&error), "events could not be loaded; they wait in the journal");
             false
         }
     }

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::check::Check;
-use crate::data_dir::{Answer, DataDir, Lock, ServerFile};
+use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
 use crate::error::Error;
 use crate::http::{self, App, Bounds};
@@ -22,9 +22,6 @@ use crate::metrics::Metrics;
 use crate::report::Report;
 use crate::tables::{self, Tables};
 use dlt_engine::destination::Access;
-
-/// How long a report or a check of a running tracker may take.
-const ASK_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a tracker runs.
 #[derive(Debug, Clone)]
@@ -192,11 +189,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
 ///
 /// When there is no data, or the tables can't be read.
 pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
-    let dir = DataDir::new(data_dir.as_ref());
-    match existing(&dir)? {
-        Some(lock) => stopped(&dir, lock, Loader::report),
-        None => answered(&dir, dir.ask("/report.json", ASK_PATIENCE)?),
-    }
+    read(data_dir.as_ref(), "/report.json", Loader::report)
 }
 
 /// Recounts a data folder from tables and journal, whether a tracker runs on it or not. What is in the journal is
@@ -207,19 +200,23 @@ pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
 /// When there is no data, or the tables can't be read. A ledger that does not add up is no error: see
 /// [`Check::is_sound`].
 pub fn check(data_dir: impl AsRef<Path>) -> Result<Check, Error> {
-    let dir = DataDir::new(data_dir.as_ref());
-    match existing(&dir)? {
-        Some(lock) => stopped(&dir, lock, Loader::check),
-        None => answered(&dir, dir.ask("/check.json", ASK_PATIENCE)?),
-    }
+    read(data_dir.as_ref(), "/check.json", Loader::check)
 }
 
-/// Takes a folder where a tracker once ran; `None` where one runs now.
-fn existing(dir: &DataDir) -> Result<Option<Lock>, Error> {
+/// Asks the tracker that runs on a folder, or does its work where none runs.
+fn read<T: serde::de::DeserializeOwned>(
+    data_dir: &Path,
+    path: &str,
+    work: impl FnOnce(&mut Loader) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let dir = DataDir::new(data_dir);
     if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
-    dir.lock()
+    match dir.reach(path)? {
+        Reached::Free(lock) => stopped(&dir, lock, work),
+        Reached::Answered(answer, server) => answered(&answer, &server),
+    }
 }
 
 fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Result<T, Error>) -> Result<T, Error> {
@@ -231,16 +228,13 @@ fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Resul
     found
 }
 
-fn answered<T: serde::de::DeserializeOwned>(dir: &DataDir, answer: Answer) -> Result<T, Error> {
-    let (address, pid) =
-        dir.server().map_or_else(|| ("?".to_owned(), 0), |server| (server.address.to_string(), server.pid));
-    let no_answer = |reason: String| Error::NoAnswer { address, pid, reason };
+fn answered<T: serde::de::DeserializeOwned>(answer: &Answer, server: &ServerFile) -> Result<T, Error> {
     if answer.status == 200 {
-        return serde_json::from_slice(&answer.body).map_err(|error| no_answer(error.to_string()));
+        return serde_json::from_slice(&answer.body).map_err(|error| server.no_answer(error.to_string()));
     }
     let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
     let message = told.as_ref().and_then(|told| told.get("message")).and_then(serde_json::Value::as_str);
-    Err(no_answer(message.map_or_else(|| format!("status {}", answer.status), str::to_owned)))
+    Err(server.no_answer(message.map_or_else(|| format!("status {}", answer.status), str::to_owned)))
 }
 
 /// What works on a data folder.
@@ -280,7 +274,7 @@ fn position(dir: &DataDir) -> Result<u64, Error> {
     };
     // After a crash only a writer can take up what the database had not put in place.
     let counts = read(Access::Write).or_else(|_| read(Access::Read));
-    counts.map(|counts| counts.position).map_err(|source| Error::Tables { database: database.clone(), source })
+    counts.map(|counts| counts.position).map_err(|source| Error::tables(&database, source))
 }
 
 /// SIGINT and SIGTERM.

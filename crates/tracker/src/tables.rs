@@ -159,9 +159,17 @@ impl Tables {
         Ok(self.rows(sql)?.into_iter().next().unwrap_or_default())
     }
 
-    /// The sequence numbers in a range that have a row in a table.
-    pub(crate) fn sequences(&mut self, table: &str, first: u64, last: u64) -> Result<Vec<u64>, Error> {
-        let sql = format!("SELECT journal_seq FROM {table} WHERE journal_seq BETWEEN {first} AND {last}");
+    /// How many rows, of events and quarantine together, have a sequence number in a range.
+    pub(crate) fn rows_between(&mut self, first: u64, last: u64) -> Result<u64, Error> {
+        let count = |table| format!("(SELECT count(*) FROM {table} WHERE journal_seq BETWEEN {first} AND {last})");
+        let row = self.row(&format!("SELECT {} + {} AS found", count(EVENTS), count(QUARANTINE)))?;
+        Ok(number(&row, "found"))
+    }
+
+    /// The sequence numbers in a range that have a row, in order.
+    pub(crate) fn sequences(&mut self, first: u64, last: u64) -> Result<Vec<u64>, Error> {
+        let select = |table| format!("SELECT journal_seq FROM {table} WHERE journal_seq BETWEEN {first} AND {last}");
+        let sql = format!("{} UNION ALL {} ORDER BY journal_seq", select(EVENTS), select(QUARANTINE));
         Ok(self.rows(&sql)?.iter().map(|row| number(row, "journal_seq")).collect())
     }
 

@@ -88,7 +88,8 @@ fn every_request_ends_as_the_contract_says() {
     }
     tracker.stop();
     for (expected, table) in expected.iter().zip(["events", "quarantine"]) {
-        let rows = sql(dir.path(), &format!("SELECT * FROM {table} ORDER BY journal_seq"));
+        let times = if table == "events" { "timestamp, received_at" } else { "received_at" };
+        let rows = sql(dir.path(), &format!("SELECT * EXCLUDE ({times}) FROM {table} ORDER BY journal_seq"));
         assert_eq!(rows.len(), expected.len());
         for (row, (place, expected)) in rows.iter().zip(expected) {
             compare(place, row, expected);

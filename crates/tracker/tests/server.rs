@@ -220,3 +220,16 @@ fn what_stands_in_the_way_is_named() {
     let no_folder = dlt_tracker::serve(options(&file), |_| panic!("a file")).unwrap_err().to_string();
     assert!(no_folder.contains("can't make the folder"), "{no_folder}");
 }
+
+#[test]
+fn several_may_read_a_stopped_trackers_folder_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    tracker.client().post("/v1/track", br#"{"event":"e"}"#);
+    tracker.stop();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(report(dir.path()).unwrap().total, 1));
+        }
+    });
+}

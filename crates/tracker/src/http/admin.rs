@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{App, answer};
-use crate::error::Error;
+use crate::error::{Error, in_full};
 use crate::loader::Question;
 
 /// `GET /healthz`: whether events are taken.
@@ -67,7 +67,7 @@ async fn ask<T: Serialize>(
             Ok(text) => answer::document(StatusCode::OK, text),
             Err(error) => failed(error.to_string()),
         },
-        Ok(Err(error)) => failed(error.to_string()),
+        Ok(Err(error)) => failed(in_full(&error)),
         Err(_) => failed("the tracker is stopping".to_owned()),
     }
 }

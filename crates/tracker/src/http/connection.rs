@@ -25,7 +25,7 @@ pub(crate) struct Bounds {
 
 /// The answer to a connection too many, whatever it wants.
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
-    content-length: 71\r\nconnection: close\r\n\r\n\
+    content-length: 72\r\nconnection: close\r\n\r\n\
     {\"code\":\"overloaded\",\"message\":\"too many connections: come again later\"}";
 
 /// Serves until `stop` is done, then lets requests under way finish.

@@ -13,7 +13,7 @@ use super::segment::{self, HEADER_BYTES, Header, Segment};
 use super::{AppendError, Durable, Job, JournalOptions, Shared, locked, record};
 
 /// Zeros are written in pieces of this size.
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// The segment being written, and the next one in preparation.
 pub(super) struct Writer {

@@ -108,7 +108,7 @@ mod tests {
         assert!(!text.contains('\u{1b}'));
         assert!(
             text.contains(
-                "EVENT         COUNT  IDS  SUCCESS      P50  P95\nbad\u{FFFD}[2Jname   1200    3   97.5 %  1.500 s    -"
+                "EVENT        COUNT  IDS  SUCCESS      P50  P95\nbad\u{FFFD}[2Jname   1200    3   97.5 %  1.500 s    -"
             ),
             "{text}"
         );

@@ -1,4 +1,8 @@
 //! The sources as the engine uses them.
 #![allow(clippy::unwrap_used)]
 
+mod csv;
+mod files;
+mod parquet;
+mod read;
 mod rows;

@@ -1,10 +1,12 @@
 //! Files as a source: which tables they make, and who reads which format.
 
+mod csv;
 mod discover;
 mod format;
 mod items;
 mod lines;
 mod open;
+mod parquet;
 mod scan;
 mod table;
 
@@ -13,8 +15,9 @@ pub use format::{Format, UnknownFormat};
 use discover::{DataFile, discover, is_stream};
 use dlt_engine::Result;
 use dlt_engine::naming::Naming;
-use dlt_engine::schema::WriteDisposition;
+use dlt_engine::schema::{Column, WriteDisposition};
 use dlt_engine::source::{Resource, Source, SourceState, TableHints};
+use open::Place;
 use std::path::{Path, PathBuf};
 use table::TableReader;
 
@@ -135,11 +138,30 @@ impl Source for Files {
 
     fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
         let files = discover(&self.paths, self.format)?;
-        let resource = |(name, files)| {
-            Resource::new(name, TableReader::new(files, self.chunk_bytes)).with_hints(self.hints.clone())
-        };
-        Ok(by_table(files, self.table.as_deref()).into_iter().map(resource).collect())
+        let mut resources = Vec::new();
+        for (name, files) in by_table(files, self.table.as_deref()) {
+            let mut hints = self.hints.clone();
+            add_known_columns(&files, &mut hints.columns)?;
+            resources.push(Resource::new(name, TableReader::new(files, self.chunk_bytes)).with_hints(hints));
+        }
+        Ok(resources)
     }
+}
+
+/// Adds the columns whose types are known from the files; a column that is known otherwise stays as it is.
+fn add_known_columns(files: &[DataFile], columns: &mut Vec<Column>) -> Result<()> {
+    for file in files {
+        if let (Format::Parquet, Place::Path(path)) = (file.format, &file.place)
+            && !is_stream(path)
+        {
+            for column in parquet::known_columns(path)? {
+                if columns.iter().all(|known| known.name != column.name) {
+                    columns.push(column);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The files of each table, tables in order of their first file. Names that differ only in spelling make one table.

@@ -118,6 +118,11 @@ impl Input {
             .hint("fetch or pack the file again")
     }
 
+    /// An input of a file that is open and holds plain bytes.
+    pub(crate) fn of_file(name: Arc<str>, file: File) -> Self {
+        Self { name, stream: Box::new(file), packing: Packing::None }
+    }
+
     /// An input of these bytes.
     #[cfg(test)]
     pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {

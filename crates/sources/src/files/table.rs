@@ -1,35 +1,67 @@
 //! The files of one table, one after the other.
 
-use super::discover::DataFile;
+use super::csv::{CsvFile, CsvReader, Types, infer_types};
+use super::discover::{DataFile, is_stream};
 use super::format::Format;
 use super::items::ItemReader;
 use super::lines::LineReader;
-use super::open::Input;
+use super::open::{Input, Place};
+use super::parquet::ParquetReader;
 use dlt_engine::source::{Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
-use std::vec::IntoIter;
+use std::collections::VecDeque;
 
 pub(crate) struct TableReader {
-    files: IntoIter<DataFile>,
+    files: VecDeque<DataFile>,
     chunk_bytes: usize,
+    /// The delimited text files among `files`, in the same order, once their types are known.
+    csv: Option<(VecDeque<CsvFile>, Types)>,
     current: Option<Box<dyn Reader>>,
 }
 
 impl TableReader {
     pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize) -> Self {
-        Self { files: files.into_iter(), chunk_bytes, current: None }
+        Self { files: files.into(), chunk_bytes, csv: None, current: None }
     }
 
-    fn open(&self, file: &DataFile) -> Result<Box<dyn Reader>> {
-        let input = Input::open(&file.place)?;
-        Ok(match file.format {
-            Format::Jsonl => Box::new(LineReader::new(input, self.chunk_bytes)),
-            Format::Json => Box::new(ItemReader::new(input, self.chunk_bytes)),
-            Format::Csv | Format::Tsv | Format::Parquet => {
-                return Err(Error::new(ErrorKind::Config, format!("{} is not read by this version", file.format))
-                    .at(&*file.place.display(), None));
+    fn open(&mut self, file: &DataFile) -> Result<Option<Box<dyn Reader>>> {
+        Ok(Some(match file.format {
+            Format::Jsonl => Box::new(LineReader::new(Input::open(&file.place)?, self.chunk_bytes)),
+            Format::Json => Box::new(ItemReader::new(Input::open(&file.place)?, self.chunk_bytes)),
+            Format::Csv | Format::Tsv => return self.open_csv(file),
+            Format::Parquet => match &file.place {
+                Place::Path(path) if !is_stream(path) => match ParquetReader::open(path)? {
+                    Some(reader) => Box::new(reader),
+                    None => return Ok(None),
+                },
+                place => {
+                    return Err(Error::new(ErrorKind::Config, "Parquet cannot be read from a stream")
+                        .at(&*place.display(), None)
+                        .hint("its directory is at its end: save it to a file first"));
+                }
+            },
+        }))
+    }
+
+    /// Opens the next delimited text; before the first one, all of them are read once for the types of the columns.
+    fn open_csv(&mut self, file: &DataFile) -> Result<Option<Box<dyn Reader>>> {
+        let (files, types) = match &mut self.csv {
+            Some(known) => known,
+            unknown => {
+                let mut files = VecDeque::new();
+                for file in std::iter::once(file).chain(&self.files) {
+                    if matches!(file.format, Format::Csv | Format::Tsv) {
+                        files.push_back(CsvFile::new(file.place.clone(), file.format)?);
+                    }
+                }
+                let types = infer_types(files.iter())?;
+                unknown.insert((files, types))
             }
-        })
+        };
+        match files.pop_front() {
+            Some(file) => Ok(Some(Box::new(CsvReader::new(&file, types)?))),
+            None => Ok(None),
+        }
     }
 }
 
@@ -42,8 +74,8 @@ impl Reader for TableReader {
                 }
                 self.current = None;
             }
-            let Some(file) = self.files.next() else { return Ok(None) };
-            self.current = Some(self.open(&file)?);
+            let Some(file) = self.files.pop_front() else { return Ok(None) };
+            self.current = self.open(&file)?;
         }
     }
 }

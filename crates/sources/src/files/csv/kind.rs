@@ -1,0 +1,172 @@
+//! Which type all values of a CSV column have.
+//!
+//! A type is only chosen if every value of the column can be kept in it unchanged; else the column is text.
+
+use dlt_engine::value::parse_iso_timestamp;
+
+/// Type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bigint,
+    Double,
+    Bool,
+    Timestamp,
+    Text,
+}
+
+/// The types that fit every value seen so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidates {
+    seen: bool,
+    bigint: bool,
+    double: bool,
+    bool: bool,
+    timestamp: bool,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self { seen: false, bigint: true, double: true, bool: true, timestamp: true }
+    }
+}
+
+impl Candidates {
+    /// Looks at one value that is not empty.
+    pub(crate) fn see(&mut self, value: &str) {
+        self.seen = true;
+        if self.bigint {
+            self.bigint = parse_bigint(value).is_some();
+        }
+        // An integer is a double as well, if it is small enough.
+        if self.double {
+            self.double = parse_double(value).is_some();
+        }
+        if self.bool {
+            self.bool = parse_bool(value).is_some();
+        }
+        if self.timestamp {
+            self.timestamp = parse_iso_timestamp(value).is_some();
+        }
+    }
+
+    /// The type to use; `None` if no value was seen.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        if !self.seen {
+            return None;
+        }
+        Some(match self {
+            Self { bigint: true, .. } => Kind::Bigint,
+            Self { double: true, .. } => Kind::Double,
+            Self { bool: true, .. } => Kind::Bool,
+            Self { timestamp: true, .. } => Kind::Timestamp,
+            _ => Kind::Text,
+        })
+    }
+}
+
+/// An integer as it would be printed: no plus sign, no leading zeros, no `-0`.
+pub(crate) fn parse_bigint(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_canonical = match digits.as_bytes() {
+        [b'0'] => digits.len() == text.len(),
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if is_canonical { text.parse().ok() } else { None }
+}
+
+/// Integers beyond this cannot all be told apart as doubles.
+const EXACT_INTEGERS: u64 = 1 << 53;
+/// A double has 17 digits at most: a number with more was no double before it was printed.
+const DOUBLE_DIGITS: usize = 17;
+
+/// A decimal number that a double keeps.
+pub(crate) fn parse_double(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
+        Some(at) => (&unsigned[..at], Some(&unsigned[at + 1..])),
+        None => (unsigned, None),
+    };
+    let (whole, fraction) = match mantissa.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = whole == "0" || (all_digits(whole) && !whole.starts_with('0'));
+    let is_number = match fraction {
+        Some(fraction) => (is_whole || whole.is_empty()) && all_digits(fraction),
+        None => is_whole,
+    };
+    let is_exponent = exponent.is_none_or(|exponent| all_digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)));
+    if !is_number || !is_exponent {
+        return None;
+    }
+    if fraction.is_none() && exponent.is_none() {
+        // An integer would lose this sign, a double keeps it.
+        if text == "-0" {
+            return Some(-0.0);
+        }
+        let integer: i64 = text.parse().ok()?;
+        return (integer.unsigned_abs() <= EXACT_INTEGERS).then_some(integer as f64);
+    }
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    if digits > DOUBLE_DIGITS {
+        return None;
+    }
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// `true` or `false`, in capitals or not.
+pub(crate) fn parse_bool(text: &str) -> Option<bool> {
+    if text.eq_ignore_ascii_case("true") {
+        Some(true)
+    } else if text.eq_ignore_ascii_case("false") {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(values: &[&str], kind: Option<Kind>) {
+        let mut candidates = Candidates::default();
+        values.iter().for_each(|value| candidates.see(value));
+        assert_eq!(candidates.kind(), kind, "{values:?}");
+    }
+
+    #[test]
+    fn a_type_must_fit_every_value() {
+        check(&[], None);
+        check(&["1", "-5", "0", "9223372036854775807", "-9223372036854775808"], Some(Kind::Bigint));
+        check(&["9223372036854775808"], Some(Kind::Text));
+        check(&["1", "007"], Some(Kind::Text));
+        check(&["+1"], Some(Kind::Text));
+        check(&[" 1"], Some(Kind::Text));
+        check(&["1", "2.5", ".5", "-1e-5", "1E+3"], Some(Kind::Double));
+        check(&["-0"], Some(Kind::Double));
+        check(&["9007199254740993", "0.5"], Some(Kind::Text));
+        check(&["-9223372036854775808", "0.5"], Some(Kind::Text));
+        check(&["9007199254740992", "0.5"], Some(Kind::Double));
+        check(&["0.10000000000000001"], Some(Kind::Double));
+        check(&["3.14159265358979323846"], Some(Kind::Text));
+        check(&["1e999"], Some(Kind::Text));
+        check(&["NaN"], Some(Kind::Text));
+        check(&["inf"], Some(Kind::Text));
+        check(&["01.5"], Some(Kind::Text));
+        check(&["1."], Some(Kind::Text));
+        check(&["1.2.3"], Some(Kind::Text));
+        check(&["1e"], Some(Kind::Text));
+        check(&["."], Some(Kind::Text));
+        check(&["-"], Some(Kind::Text));
+        check(&["true", "False", "TRUE"], Some(Kind::Bool));
+        check(&["true", "1"], Some(Kind::Text));
+        check(&["yes"], Some(Kind::Text));
+        check(&["2024-01-02T03:04:05Z", "2024-01-02 03:04:05.123+02:00"], Some(Kind::Timestamp));
+        check(&["2024-01-02"], Some(Kind::Text));
+        check(&["2024-01-02T03:04:05Z", "soon"], Some(Kind::Text));
+        check(&["x"], Some(Kind::Text));
+    }
+}

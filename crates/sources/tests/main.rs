@@ -5,4 +5,6 @@ mod csv;
 mod files;
 mod parquet;
 mod read;
+mod rest;
 mod rows;
+mod server;

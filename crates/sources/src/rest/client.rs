@@ -1,0 +1,253 @@
+//! Requests: who asks, how often it is asked again, and which answers are failures.
+
+use super::config::{AuthConfig, ClientConfig, KeyLocation};
+use super::url::{is_absolute, join, origin, public, with_query};
+use dlt_engine::{Error, ErrorKind, Result};
+use std::time::Duration;
+
+/// A response may be this long: it is in memory as a whole.
+const MAX_BODY_BYTES: u64 = 1 << 30;
+/// Requests that are made for one page, failures counted.
+const ATTEMPTS: u32 = 5;
+/// Longest wait between two attempts, whatever a server asks for.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Redirects that are followed.
+const MAX_REDIRECTS: u32 = 10;
+
+/// How patient a client is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Wait before the second attempt; doubled before each further one.
+    pub(crate) backoff: Duration,
+    /// For connecting, and for a response to begin; the body may take ten times as long.
+    pub(crate) timeout: Duration,
+}
+
+/// Makes requests to one API.
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    base_url: String,
+    headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+    patience: Patience,
+}
+
+/// What to ask for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Request {
+    pub(crate) url: String,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Request {
+    /// Sets a parameter, or replaces it where it stands.
+    pub(crate) fn set(&mut self, name: &str, value: impl ToString) {
+        match self.params.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value.to_string(),
+            None => self.params.push((name.to_owned(), value.to_string())),
+        }
+    }
+}
+
+/// An answer.
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// Value of the header `Link`, if there is one.
+    pub(crate) link: Option<String>,
+    pub(crate) body: Vec<u8>,
+    /// Where it came from, redirects followed.
+    pub(crate) url: String,
+}
+
+impl Client {
+    pub(crate) fn new(config: &ClientConfig, patience: Patience) -> Result<Self> {
+        if !is_absolute(&config.base_url) {
+            return Err(Error::new(ErrorKind::Config, "client.base_url must begin with http:// or https://"));
+        }
+        let mut headers: Vec<_> =
+            config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
+        let mut query = Vec::new();
+        match &config.auth {
+            None => {}
+            Some(AuthConfig::Bearer { token }) => {
+                headers.push(("Authorization".to_owned(), format!("Bearer {}", token.reveal())));
+            }
+            Some(AuthConfig::ApiKey { name, api_key, location: KeyLocation::Header }) => {
+                headers.push((name.clone(), api_key.reveal().to_owned()));
+            }
+            Some(AuthConfig::ApiKey { name, api_key, location: KeyLocation::Query }) => {
+                query.push((name.clone(), api_key.reveal().to_owned()));
+            }
+            Some(AuthConfig::HttpBasic { username, password }) => {
+                let pair = format!("{username}:{}", password.reveal());
+                headers.push(("Authorization".to_owned(), format!("Basic {}", base64(pair.as_bytes()))));
+            }
+        }
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(patience.timeout))
+            .timeout_recv_response(Some(patience.timeout))
+            .timeout_recv_body(Some(patience.timeout * 10))
+            .user_agent(concat!("dlt/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Self { agent, base_url: config.base_url.clone(), headers, query, patience })
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Asks until there is an answer that is no passing failure.
+    ///
+    /// # Errors
+    /// If no attempt got through. An answer of 400 and above that will not change is given back as it is.
+    pub(crate) fn get(&self, request: &Request) -> Result<Response> {
+        let mut wait = self.patience.backoff;
+        for attempt in 1.. {
+            let (failure, asked) = match self.follow(request) {
+                Ok((response, _)) if !is_passing(response.status) => return Ok(response),
+                Ok((response, asked)) => (Error::new(ErrorKind::Source, failed(&response, attempt)), asked),
+                Err(cause) => (unreachable(&public(&request.url), attempt, cause)?, None),
+            };
+            if attempt == ATTEMPTS {
+                return Err(failure.hint("the API is busy or out of order: run the same command again later"));
+            }
+            std::thread::sleep(asked.unwrap_or(wait).min(MAX_WAIT));
+            wait = (wait * 2).min(MAX_WAIT);
+        }
+        Err(Error::new(ErrorKind::Internal, "no attempt was made"))
+    }
+
+    /// One attempt, with the redirects that it leads to; beside the answer how long the server asks to wait.
+    fn follow(&self, request: &Request) -> Result<(Response, Option<Duration>), ureq::Error> {
+        let mut url = with_query(&request.url, &request.params);
+        for _ in 0..=MAX_REDIRECTS {
+            let is_ours = origin(&url).eq_ignore_ascii_case(origin(&self.base_url));
+            // Credentials are for the API alone: a link or redirect to elsewhere goes without.
+            let asked = if is_ours { with_query(&url, &self.missing_query(&url)) } else { url.clone() };
+            let mut call = self.agent.get(&asked);
+            let own = request.headers.iter();
+            let common = self.headers.iter().filter(|(name, _)| !has_header(&request.headers, name));
+            for (name, value) in common.chain(own).filter(|_| is_ours) {
+                call = call.header(name, value);
+            }
+            let response = call.call()?;
+            let status = response.status().as_u16();
+            let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+            if matches!(status, 301 | 302 | 303 | 307 | 308)
+                && let Some(location) = header("location")
+            {
+                url = join(&url, &location);
+                continue;
+            }
+            let link = header("link");
+            let wait = header("retry-after").and_then(|text| retry_after(&text));
+            let body = response.into_body().into_with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
+            return Ok((Response { status, link, body, url }, wait));
+        }
+        Err(ureq::Error::TooManyRedirects)
+    }
+
+    /// The query parameters of the credentials that a link does not carry already.
+    fn missing_query(&self, url: &str) -> Vec<(String, String)> {
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+        self.query.iter().filter(|(name, _)| !has(name)).cloned().collect()
+    }
+}
+
+fn has_header(headers: &[(String, String)], name: &str) -> bool {
+    headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether asking again may help.
+fn is_passing(status: u16) -> bool {
+    status == 429 || status >= 500
+}
+
+fn failed(response: &Response, attempts: u32) -> String {
+    let times = if attempts == 1 { String::new() } else { format!(", {attempts} times") };
+    format!("{} answered with status {}{times}", public(&response.url), response.status)
+}
+
+/// The error of an answer that says no for good.
+pub(crate) fn refused(response: &Response) -> Error {
+    let error = Error::new(ErrorKind::Source, failed(response, 1));
+    match response.status {
+        401 | 403 => error.hint("check the credentials in `client.auth`, and what they allow"),
+        404 | 410 => {
+            error.hint("check `base_url` and the path; where a missing thing is no error, say so in `response_actions`")
+        }
+        _ => error.hint("check the path and the parameters"),
+    }
+}
+
+/// The failure of an attempt without an answer; at once an error, if another attempt cannot help.
+fn unreachable(url: &str, attempts: u32, cause: ureq::Error) -> Result<Error> {
+    use ureq::Error as E;
+    let lasting = match &cause {
+        E::Http(_) | E::BadUri(_) => Some("the URL or a header is not valid"),
+        E::InvalidProxyUrl => Some("the proxy in the environment is not valid"),
+        E::TooManyRedirects => Some("the API redirects in a circle"),
+        E::BodyExceedsLimit(_) => Some("the response is longer than 1 GiB"),
+        E::Tls(_) | E::Rustls(_) => Some("the server's certificate is not trusted"),
+        _ => None,
+    };
+    let times = if attempts == 1 { String::new() } else { format!(" after {attempts} attempts") };
+    match lasting {
+        // The cause of a bad URL would show the query, and with it a key.
+        Some(why @ "the URL or a header is not valid") => {
+            Err(Error::new(ErrorKind::Config, format!("{url} cannot be asked: {why}")))
+        }
+        Some(why) => Err(Error::new(ErrorKind::Source, format!("{url} cannot be read: {why}")).because(cause)),
+        None => Ok(Error::new(ErrorKind::Source, format!("{url} gave no answer{times}")).because(cause)),
+    }
+}
+
+/// The time that a server asks to wait: seconds, or a moment.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+    Some(Duration::try_from(moment.duration_since(jiff::Timestamp::now())).unwrap_or_default())
+}
+
+/// Standard base64, for the one header that needs it.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for position in 0..4 {
+            let digit = ALPHABET[(bits >> (18 - 6 * position) & 63) as usize];
+            text.push(if position <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn base64_is_padded() {
+        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pä", "dXNlcjpww6Q=")]
+        {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn servers_say_how_long_to_wait() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(retry_after("Wed, 21 Oct 2099 07:28:00 GMT").unwrap() > Duration::from_secs(1_000_000));
+        assert_eq!(retry_after("soon"), None);
+    }
+}

@@ -1,0 +1,382 @@
+//! The declaration of a REST API: what a person writes, checked key by key.
+
+use dlt_engine::schema::WriteDisposition;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// A REST API: how to reach it, and what to take from it.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct RestConfig {
+    /// What all requests have in common.
+    pub client: ClientConfig,
+    /// What resources have unless they say otherwise.
+    #[serde(default)]
+    pub resource_defaults: ResourceDefaults,
+    /// The resources; each becomes a table.
+    pub resources: Vec<Short<ResourceConfig>>,
+}
+
+/// How to reach the API.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// What the paths of the resources are appended to.
+    pub base_url: String,
+    /// Sent with every request to the origin of `base_url`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// Sent with every request to the origin of `base_url`.
+    #[serde(default)]
+    pub auth: Option<AuthConfig>,
+    /// How pages follow one another, where the endpoint does not say. Default: found from the first response.
+    #[serde(default)]
+    pub paginator: Option<Short<PaginatorConfig>>,
+}
+
+/// How a person or program is known to the API.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum AuthConfig {
+    /// `Authorization: Bearer …`.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// A key in a header or in the query.
+    ApiKey {
+        /// Name of the header or query parameter; default `Authorization`.
+        #[serde(default = "authorization")]
+        name: String,
+        /// The key.
+        api_key: Secret,
+        /// Where it goes; default `header`.
+        #[serde(default)]
+        location: KeyLocation,
+    },
+    /// User and password.
+    HttpBasic {
+        /// The user.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+}
+
+/// Where an API key goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum KeyLocation {
+    /// Into a header.
+    #[default]
+    Header,
+    /// Into the query of the URL.
+    #[serde(alias = "param")]
+    Query,
+}
+
+/// What resources have unless they say otherwise; `endpoint.params` and `endpoint.headers` are merged key by key.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResourceDefaults {
+    /// See [`ResourceConfig::endpoint`].
+    pub endpoint: Short<EndpointConfig>,
+    /// See [`ResourceConfig::write_disposition`].
+    pub write_disposition: Option<WriteDisposition>,
+    /// See [`ResourceConfig::primary_key`].
+    pub primary_key: Option<Names>,
+    /// See [`ResourceConfig::include_from_parent`].
+    pub include_from_parent: Option<Vec<String>>,
+    /// See [`ResourceConfig::max_table_nesting`].
+    pub max_table_nesting: Option<u32>,
+}
+
+/// Something to take from the API. In short, a text: name and path in one.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResourceConfig {
+    /// Name, by which others refer to it. Required.
+    pub name: String,
+    /// Name of the table; default: the name.
+    pub table_name: Option<String>,
+    /// Where it is; the path defaults to the name.
+    pub endpoint: Short<EndpointConfig>,
+    /// Rows that are written here instead of requested, for others to refer to.
+    pub items: Option<Vec<serde_json::Value>>,
+    /// Fields of the parent's item that are copied into each item, as `_<parent>_<field>`.
+    pub include_from_parent: Option<Vec<String>>,
+    /// Whether it is loaded; one that is not can still be a parent. Default: yes.
+    pub selected: Option<bool>,
+    /// What happens to rows that the table holds already. Default: rows are added.
+    pub write_disposition: Option<WriteDisposition>,
+    /// The fields that identify an item.
+    pub primary_key: Option<Names>,
+    /// Levels of nesting that are split into columns and tables. Default: all.
+    pub max_table_nesting: Option<u32>,
+}
+
+/// Where a resource is. In short, a text: the path.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct EndpointConfig {
+    /// Appended to the base URL, or a URL of its own. `{resources.<parent>.<field>}` stands for a field of an item of
+    /// another resource, `{<param>}` for one of `params`, `{{` and `}}` for braces.
+    pub path: Option<String>,
+    /// Query parameters; texts may hold placeholders.
+    pub params: BTreeMap<String, toml::Value>,
+    /// Headers; may hold placeholders.
+    pub headers: BTreeMap<String, Secret>,
+    /// How pages follow one another.
+    pub paginator: Option<Short<PaginatorConfig>>,
+    /// Path of the items in a response, such as `data.items`. Default: found from the first response.
+    pub data_selector: Option<String>,
+    /// What to make of certain answers.
+    pub response_actions: Option<Vec<ResponseAction>>,
+}
+
+/// What to make of an answer.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ResponseAction {
+    /// The answer's status.
+    pub status_code: u16,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What to do with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// It holds no items, and that is no error.
+    Ignore,
+}
+
+/// How pages follow one another. In short, a text: the type.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PaginatorConfig {
+    /// Found from the first response.
+    Auto {},
+    /// There is one page.
+    SinglePage {},
+    /// The response holds the URL of the next page.
+    JsonLink {
+        /// Where; default `next`.
+        #[serde(default = "next")]
+        next_url_path: String,
+    },
+    /// The header `Link` holds the URL of the next page.
+    HeaderLink {
+        /// Its relation; default `next`.
+        #[serde(default = "next")]
+        links_next_key: String,
+    },
+    /// The response holds a mark, which is sent to get the next page.
+    Cursor {
+        /// Where the mark is; default `cursors.next`.
+        #[serde(default = "cursors_next")]
+        cursor_path: String,
+        /// Parameter to send it in; default `cursor`.
+        #[serde(default = "cursor")]
+        cursor_param: String,
+        /// Whether a page without items is the last; default no.
+        #[serde(default)]
+        stop_after_empty_page: bool,
+        /// Where the response says whether there is more.
+        #[serde(default)]
+        has_more_path: Option<String>,
+    },
+    /// Pages begin at a number of items.
+    Offset {
+        /// Items a page.
+        limit: u64,
+        /// First item; default 0.
+        #[serde(default)]
+        offset: u64,
+        /// Parameter; default `offset`.
+        #[serde(default = "offset")]
+        offset_param: String,
+        /// Parameter; default `limit`.
+        #[serde(default = "limit")]
+        limit_param: String,
+        /// Where the response tells the number of all items; default `total`, empty if it does not.
+        #[serde(default = "total")]
+        total_path: String,
+        /// No page begins at or after this.
+        #[serde(default)]
+        maximum_offset: Option<u64>,
+        /// Whether a page without items is the last; default yes.
+        #[serde(default = "yes")]
+        stop_after_empty_page: bool,
+        /// Where the response says whether there is more.
+        #[serde(default)]
+        has_more_path: Option<String>,
+    },
+    /// Pages are numbered.
+    PageNumber {
+        /// Number of the first page in the API's counting; default 0.
+        #[serde(default)]
+        base_page: u64,
+        /// Page to begin with; default: the first.
+        #[serde(default)]
+        page: Option<u64>,
+        /// Parameter; default `page`.
+        #[serde(default = "page")]
+        page_param: String,
+        /// Where the response tells the number of all pages; default `total`, empty if it does not.
+        #[serde(default = "total")]
+        total_path: String,
+        /// The last page.
+        #[serde(default)]
+        maximum_page: Option<u64>,
+        /// Whether a page without items is the last; default yes.
+        #[serde(default = "yes")]
+        stop_after_empty_page: bool,
+        /// Where the response says whether there is more.
+        #[serde(default)]
+        has_more_path: Option<String>,
+    },
+}
+
+macro_rules! default_names {
+    ($($function:ident = $name:literal),*) => {
+        $(fn $function() -> String { $name.to_owned() })*
+    };
+}
+default_names!(
+    authorization = "Authorization",
+    next = "next",
+    cursors_next = "cursors.next",
+    cursor = "cursor",
+    offset = "offset",
+    limit = "limit",
+    total = "total",
+    page = "page"
+);
+
+fn yes() -> bool {
+    true
+}
+
+/// A text that no message and no debug output shows.
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("REDACTED")
+    }
+}
+
+/// One name or a list of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a list of names")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Names, E> {
+                Ok(Names(vec![name.to_owned()]))
+            }
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut names: A) -> Result<Names, A::Error> {
+                let mut all = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    all.push(name);
+                }
+                Ok(Names(all))
+            }
+        }
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+/// Something that a text can stand for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Short<T>(pub T);
+
+/// What a text stands for.
+pub trait FromShort: Sized {
+    /// Words for an error: what is expected.
+    const EXPECTED: &'static str;
+
+    /// The meaning of `text`.
+    ///
+    /// # Errors
+    /// Why it has none.
+    fn from_short(text: &str) -> Result<Self, String>;
+}
+
+impl FromShort for ResourceConfig {
+    const EXPECTED: &'static str = "a path or a table with the resource's settings";
+
+    fn from_short(text: &str) -> Result<Self, String> {
+        Ok(Self { name: text.to_owned(), ..Self::default() })
+    }
+}
+
+impl FromShort for EndpointConfig {
+    const EXPECTED: &'static str = "a path or a table with the endpoint's settings";
+
+    fn from_short(text: &str) -> Result<Self, String> {
+        Ok(Self { path: Some(text.to_owned()), ..Self::default() })
+    }
+}
+
+impl FromShort for PaginatorConfig {
+    const EXPECTED: &'static str = "a type of paginator or a table with its settings";
+
+    fn from_short(text: &str) -> Result<Self, String> {
+        let settings = std::iter::once(("type", text));
+        Self::deserialize(de::value::MapDeserializer::<_, de::value::Error>::new(settings)).map_err(|e| e.to_string())
+    }
+}
+
+impl<'de, T: Deserialize<'de> + FromShort> Deserialize<'de> for Short<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ShortVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + FromShort> Visitor<'de> for ShortVisitor<T> {
+            type Value = T;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(T::EXPECTED)
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+                T::from_short(text).map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, settings: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(settings))
+            }
+        }
+        deserializer.deserialize_any(ShortVisitor(PhantomData)).map(Short)
+    }
+}

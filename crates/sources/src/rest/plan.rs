@@ -1,0 +1,192 @@
+//! What a declaration means: defaults applied, placeholders read, every resource after its parent.
+
+use super::config::{
+    Action, EndpointConfig, PaginatorConfig, ResourceConfig, ResourceDefaults, RestConfig, Secret, Short,
+};
+use super::json::JsonPath;
+use super::template::{ParentFields, Template};
+use dlt_engine::source::TableHints;
+use dlt_engine::{Error, ErrorKind, Result};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// A resource, ready to be read.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) is_selected: bool,
+    pub(crate) hints: TableHints,
+    pub(crate) origin: Origin,
+}
+
+/// Where the items of a resource come from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// They are in the declaration.
+    Given(Vec<Box<RawValue>>),
+    /// They are asked for.
+    Endpoint(Box<Endpoint>),
+}
+
+/// What to ask for.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) path: Template,
+    pub(crate) params: Vec<(String, Template)>,
+    pub(crate) headers: Vec<(String, Template)>,
+    pub(crate) paginator: PaginatorConfig,
+    /// `None`: found from the first response.
+    pub(crate) selector: Option<JsonPath>,
+    pub(crate) ignored: Vec<u16>,
+    pub(crate) parent: ParentFields,
+    /// Names that fields of the parent get in each item, with their indexes.
+    pub(crate) included: Vec<(String, usize)>,
+}
+
+impl Plan {
+    /// The resource whose items this one depends on.
+    pub(crate) fn parent(&self) -> Option<&ParentFields> {
+        match &self.origin {
+            Origin::Endpoint(endpoint) if endpoint.parent.parent.is_some() => Some(&endpoint.parent),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a declaration.
+///
+/// # Errors
+/// If it contradicts itself; the message names the resource.
+pub(crate) fn plan(config: &RestConfig) -> Result<Vec<Plan>> {
+    let mut plans: Vec<Plan> = Vec::new();
+    for resource in &config.resources {
+        let resource = &resource.0;
+        if resource.name.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "a resource has no `name`"));
+        }
+        if plans.iter().any(|known| known.name == resource.name) {
+            return Err(Error::new(ErrorKind::Config, format!("two resources are named `{}`", resource.name)));
+        }
+        let plan = read(resource, &config.resource_defaults, config.client.paginator.as_ref())
+            .map_err(|what| Error::new(ErrorKind::Config, format!("resource `{}`: {what}", resource.name)))?;
+        plans.push(plan);
+    }
+    if !plans.iter().any(|plan| plan.is_selected) {
+        return Err(Error::new(ErrorKind::Config, "no resource is selected").hint("add one under `[[resources]]`"));
+    }
+    sort(plans)
+}
+
+/// Parents before children.
+fn sort(mut rest: Vec<Plan>) -> Result<Vec<Plan>> {
+    let mut sorted: Vec<Plan> = Vec::new();
+    while !rest.is_empty() {
+        let is_ready = |plan: &Plan| match plan.parent().and_then(|fields| fields.parent.as_ref()) {
+            Some(parent) => sorted.iter().any(|known| known.name == *parent),
+            None => true,
+        };
+        let Some(next) = rest.iter().position(is_ready) else {
+            let plan = &rest[0];
+            let parent = plan.parent().and_then(|fields| fields.parent.as_deref()).unwrap_or_default();
+            let what = if rest.iter().any(|known| known.name == parent) {
+                format!("resource `{}` depends on itself by way of `{parent}`", plan.name)
+            } else {
+                format!("resource `{}` refers to `{parent}`, which is no resource here", plan.name)
+            };
+            return Err(Error::new(ErrorKind::Config, what));
+        };
+        sorted.push(rest.remove(next));
+    }
+    Ok(sorted)
+}
+
+fn read(
+    resource: &ResourceConfig,
+    defaults: &ResourceDefaults,
+    client_paginator: Option<&Short<PaginatorConfig>>,
+) -> Result<Plan, String> {
+    let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
+    let hints = TableHints {
+        table: resource.table_name.clone(),
+        disposition: resource.write_disposition.or(defaults.write_disposition).unwrap_or_default(),
+        primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
+        max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
+        columns: Vec::new(),
+    };
+    let origin = match &resource.items {
+        Some(items) => {
+            let items: Result<Vec<_>, _> = items.iter().map(serde_json::value::to_raw_value).collect();
+            Origin::Given(items.map_err(|cause| cause.to_string())?)
+        }
+        None => Origin::Endpoint(Box::new(endpoint(resource, defaults, client_paginator)?)),
+    };
+    Ok(Plan { name: resource.name.clone(), is_selected: resource.selected.unwrap_or(true), hints, origin })
+}
+
+fn endpoint(
+    resource: &ResourceConfig,
+    defaults: &ResourceDefaults,
+    client_paginator: Option<&Short<PaginatorConfig>>,
+) -> Result<Endpoint, String> {
+    let own: &EndpointConfig = &resource.endpoint.0;
+    let common: &EndpointConfig = &defaults.endpoint.0;
+    let mut values = BTreeMap::new();
+    for (name, value) in common.params.iter().chain(&own.params) {
+        values.insert(name.clone(), param_text(name, value)?);
+    }
+    let mut parent = ParentFields::default();
+    let mut used = Vec::new();
+    let path = own.path.as_deref().or(common.path.as_deref()).unwrap_or(&resource.name);
+    let path = Template::parse(path, &values, &mut used, &mut parent)?;
+    let mut params = Vec::new();
+    for (name, value) in values.iter().filter(|(name, _)| !used.contains(name)) {
+        let none = BTreeMap::new();
+        params.push((name.clone(), Template::parse(value, &none, &mut Vec::new(), &mut parent)?));
+    }
+    let headers: BTreeMap<&String, &Secret> = common.headers.iter().chain(&own.headers).collect();
+    let mut header_templates = Vec::new();
+    for (name, value) in headers {
+        let template = Template::parse(value.reveal(), &BTreeMap::new(), &mut Vec::new(), &mut parent);
+        // The value may be a secret: the message does without it.
+        let template = template.map_err(|_| format!("the placeholders in the header `{name}` cannot be read"))?;
+        header_templates.push((name.clone(), template));
+    }
+    parent.required = parent.fields.len();
+    let mut included = Vec::new();
+    for field in resource.include_from_parent.as_ref().or(defaults.include_from_parent.as_ref()).into_iter().flatten() {
+        let Some(name) = parent.parent.clone() else {
+            return Err("`include_from_parent` needs a parent: a placeholder such as `{resources.users.id}`".to_owned());
+        };
+        included.push((format!("_{name}_{}", field.replace('.', "_")), parent.add(field)?));
+    }
+    let is_single = path.ends_in_field() && own.data_selector.is_none() && own.paginator.is_none();
+    let selector = own.data_selector.as_deref().or(common.data_selector.as_deref());
+    let selector = match selector {
+        _ if is_single => JsonPath::parse("$"),
+        Some(text) => Some(JsonPath::parse(text).ok_or_else(|| format!("`data_selector = \"{text}\"` is no path"))?),
+        None => None,
+    };
+    let paginator = own.paginator.as_ref().or(common.paginator.as_ref()).or(client_paginator);
+    let paginator = match paginator {
+        _ if is_single => PaginatorConfig::SinglePage {},
+        Some(Short(paginator)) => paginator.clone(),
+        None => PaginatorConfig::Auto {},
+    };
+    let actions = own.response_actions.as_ref().or(common.response_actions.as_ref());
+    let ignored = actions.into_iter().flatten().filter(|action| action.action == Action::Ignore);
+    let ignored = ignored.map(|action| action.status_code).collect();
+    Ok(Endpoint { path, params, headers: header_templates, paginator, selector, ignored, parent, included })
+}
+
+fn param_text(name: &str, value: &toml::Value) -> Result<String, String> {
+    match value {
+        toml::Value::String(text) => Ok(text.clone()),
+        toml::Value::Integer(number) => Ok(number.to_string()),
+        toml::Value::Float(number) => Ok(number.to_string()),
+        toml::Value::Boolean(word) => Ok(word.to_string()),
+        toml::Value::Datetime(moment) => Ok(moment.to_string()),
+        toml::Value::Array(_) | toml::Value::Table(_) => {
+            Err(format!("the parameter `{name}` must be a text, a number or a boolean"))
+        }
+    }
+}

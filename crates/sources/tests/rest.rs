@@ -1,0 +1,403 @@
+//! REST APIs, against a server on this machine that behaves like them.
+
+use crate::read::{Table, read};
+use crate::server::{Answer, Asked, Server};
+use dlt_engine::source::SourceState;
+use dlt_engine::{Error, ErrorKind, Result, Source};
+use std::time::Duration;
+
+/// Reads a declaration, `BASE` in which stands for the server.
+fn load(server: &Server, config: &str) -> Result<Vec<Table>> {
+    let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
+    read(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)).timeout(Duration::from_secs(10)))
+}
+
+fn client(settings: &str, endpoint: &str) -> String {
+    format!(
+        "client = {{ base_url = \"BASE/v1\"{settings} }}\n[[resources]]\nname = \"things\"\nendpoint = {endpoint}\n"
+    )
+}
+
+fn all(server: &Server, config: &str) -> Vec<String> {
+    load(server, config).unwrap().remove(0).texts()
+}
+
+/// Ten numbers, of which a page holds three.
+fn numbers(from: usize) -> String {
+    let items: Vec<String> = (from..10.min(from + 3)).map(|n| format!("{{\"n\":{n}}}")).collect();
+    format!("[{}]", items.join(","))
+}
+
+fn ten() -> Vec<String> {
+    (0..10).map(|n| format!("{{\"n\":{n}}}")).collect()
+}
+
+#[test]
+fn pages_by_offset() {
+    let answer = |asked: &Asked, _| {
+        assert_eq!(asked.number("limit"), Some(3));
+        Answer::json(format!("{{\"data\":{},\"meta\":{{\"count\":\"10\"}}}}", numbers(asked.number("offset").unwrap())))
+    };
+    let server = Server::start(answer);
+    let config = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"meta.count\" } }");
+    assert_eq!(all(&server, &config), ten());
+    assert_eq!(server.targets().len(), 4);
+    let to_empty = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"\" } }");
+    assert_eq!(all(&server, &to_empty), ten());
+    let limited = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"\", maximum_offset = 6 } }");
+    assert_eq!(all(&server, &limited).len(), 6);
+    let error = load(&server, &client("", "{ paginator = { type = \"offset\", limit = 3 } }")).unwrap_err();
+    assert!(error.to_string().contains("no number at `total`"), "{error}");
+}
+
+#[test]
+fn pages_by_number() {
+    let server = Server::start(|asked, _| {
+        let page = asked.number("p").unwrap();
+        Answer::json(format!("{{\"total\":4,\"more\":{},\"data\":{}}}", page < 3, numbers(3 * (page - 1))))
+    });
+    let config = client("", "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\" } }");
+    assert_eq!(all(&server, &config), ten());
+    assert_eq!(server.targets().len(), 4);
+    let more = client(
+        "",
+        "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\", total_path = \"\", has_more_path = \"more\" } }",
+    );
+    assert_eq!(all(&server, &more).len(), 9);
+    let last =
+        client("", "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\", maximum_page = 2 } }");
+    assert_eq!(all(&server, &last).len(), 6);
+}
+
+#[test]
+fn pages_by_cursor() {
+    let server = Server::start(|asked, _| {
+        let from = asked.number("after").unwrap_or(0);
+        assert_eq!(asked.param("size"), Some("3"));
+        let next = if from < 9 { format!("\"{}\"", from + 3) } else { "null".to_owned() };
+        Answer::json(format!("{{\"results\":{},\"cursors\":{{\"next\":{next}}}}}", numbers(from)))
+    });
+    let config = client("", "{ params = { size = 3 }, paginator = { type = \"cursor\", cursor_param = \"after\" } }");
+    assert_eq!(all(&server, &config), ten());
+}
+
+#[test]
+fn pages_by_links() {
+    let server = Server::start(|asked, _| {
+        let from = asked.number("from").unwrap_or(0);
+        let next = (from < 9).then(|| format!("?from={}", from + 3));
+        if asked.target.starts_with("/v1/header") {
+            let answer = Answer::json(numbers(from));
+            return match next {
+                Some(next) => answer.with("Link", format!("<{next}>; rel=\"next\"")),
+                None => answer,
+            };
+        }
+        let next = next.map_or("null".to_owned(), |next| format!("\"/v1/body{next}\""));
+        Answer::json(format!("{{\"items\":{},\"paging\":{{\"next\":{next}}}}}", numbers(from)))
+    });
+    let given = client(
+        "",
+        "{ path = \"body\", params = { x = 1 }, paginator = { type = \"json_link\", next_url_path = \"paging.next\" } }",
+    );
+    assert_eq!(all(&server, &given), ten());
+    // A link is a whole request: parameters are not added to it.
+    assert_eq!(server.targets(), ["/v1/body?x=1", "/v1/body?from=3", "/v1/body?from=6", "/v1/body?from=9"]);
+    for endpoint in ["\"body\"", "\"header\"", "{ path = \"header\", paginator = \"header_link\" }"] {
+        assert_eq!(all(&server, &client("", endpoint)), ten(), "{endpoint}");
+    }
+    assert_eq!(all(&server, &client(", paginator = \"single_page\"", "\"body\"")).len(), 3);
+}
+
+#[test]
+fn pages_are_found_from_the_first_response() {
+    let server = Server::start(|asked, _| match asked.target.split('?').next().unwrap() {
+        "/v1/pages" => {
+            let page = asked.number("page").unwrap_or(1);
+            Answer::json(format!("{{\"page\":{page},\"total_pages\":4,\"rows\":{}}}", numbers(3 * (page - 1))))
+        }
+        "/v1/mark" => {
+            let from = asked.number("cursor").unwrap_or(0);
+            let next = if from < 9 { (from + 3).to_string() } else { "null".to_owned() };
+            Answer::json(format!("{{\"next\":{next},\"rows\":{}}}", numbers(from)))
+        }
+        _ => Answer::json("{\"alone\":1.10}"),
+    });
+    assert_eq!(all(&server, &client("", "\"pages\"")), ten());
+    assert_eq!(server.targets().len(), 4);
+    assert_eq!(all(&server, &client("", "\"mark\"")), ten());
+    assert_eq!(all(&server, &client("", "\"one\"")).len(), 1);
+}
+
+#[test]
+fn a_page_that_names_itself_is_no_endless_loop() {
+    let server = Server::start(|_, _| Answer::json("{\"next\":\"same\",\"items\":[1]}"));
+    let error = load(&server, &client("", "\"x\"")).unwrap_err();
+    assert!(error.to_string().contains("names the same page"), "{error}");
+    assert_eq!(server.targets().len(), 2);
+}
+
+#[test]
+fn children_are_asked_for_by_parent() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        "/v1/users?role=a%20b" => Answer::json(
+            "{\"users\":[{\"id\":1,\"name\":\"x y\",\"n\":null},{\"id\":22222222222222222222,\"name\":\"z\"}]}",
+        ),
+        "/v1/users/1/posts" => Answer::json("[{\"p\":1.0},{}]"),
+        "/v1/users/22222222222222222222/posts" => Answer::json("[ {\"p\":2} ]"),
+        "/v1/search?q=x%20y" => Answer::json("[{\"s\":1}]"),
+        "/v1/search?q=z" => Answer::status(404),
+        target => panic!("{target}"),
+    });
+    let config = "client = { base_url = \"BASE/v1/\" }
+        [[resources]]
+        name = \"posts\"
+        endpoint = \"users/{resources.users.id}/posts\"
+        include_from_parent = [\"id\", \"name\", \"n\"]
+        [[resources]]
+        name = \"users\"
+        endpoint = { params = { role = \"a b\" } }
+        primary_key = \"id\"
+        write_disposition = \"replace\"
+        [[resources]]
+        name = \"hits\"
+        table_name = \"found\"
+        [resources.endpoint]
+        path = \"search\"
+        params = { q = \"{resources.users.name}\" }
+        response_actions = [{ status_code = 404, action = \"ignore\" }]
+    ";
+    let tables = load(&server, config).unwrap();
+    let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+    assert_eq!(names, ["users", "posts", "hits"]);
+    assert_eq!(
+        tables[1].raw,
+        [
+            r#"{"p":1.0,"_users_id":1,"_users_name":"x y","_users_n":null}"#,
+            r#"{"_users_id":1,"_users_name":"x y","_users_n":null}"#,
+            r#"{"p":2,"_users_id":22222222222222222222,"_users_name":"z","_users_n":null}"#,
+        ]
+    );
+    assert_eq!(tables[2].texts(), [r#"{"s":1}"#]);
+    // The parent was read once.
+    assert_eq!(server.targets().iter().filter(|target| target.starts_with("/v1/users?")).count(), 1);
+
+    let mut source = dlt_sources::rest(toml::from_str(&config.replace("BASE", &server.url)).unwrap());
+    let resources = source.resources(&SourceState::default()).unwrap();
+    assert_eq!(resources[0].hints.primary_key, ["id"]);
+    assert_eq!(resources[0].hints.disposition, dlt_engine::schema::WriteDisposition::Replace);
+    assert_eq!(resources[2].hints.table.as_deref(), Some("found"));
+}
+
+#[test]
+fn parents_need_not_be_loaded() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        "/groups/a" => Answer::json("{\"id\":\"a\",\"users\":[{\"id\":1},{\"id\":2}]}"),
+        "/groups/b" => Answer::json("{\"users\":[{\"id\":3}]}"),
+        target => Answer::json(format!("{{\"of\":\"{target}\"}}")),
+    });
+    let config = "client = { base_url = \"BASE\" }
+        [[resources]]
+        name = \"groups\"
+        selected = false
+        items = [\"a\", \"b\"]
+        [[resources]]
+        name = \"users\"
+        selected = false
+        endpoint = { path = \"groups/{resources.groups.value}\", data_selector = \"users\" }
+        [[resources]]
+        name = \"things\"
+        endpoint = \"users/{resources.users.id}\"
+    ";
+    let tables = load(&server, config).unwrap();
+    assert_eq!(tables.len(), 1);
+    assert_eq!(tables[0].texts(), [r#"{"of":"/users/1"}"#, r#"{"of":"/users/2"}"#, r#"{"of":"/users/3"}"#]);
+}
+
+#[test]
+fn failures_that_pass_are_asked_again() {
+    let server = Server::start(|_, before| match before {
+        0 => Answer::status(429).with("Retry-After", "0"),
+        1 => Answer::status(503),
+        2 => Answer::status(500),
+        _ => Answer::json("[1]"),
+    });
+    assert_eq!(all(&server, &client("", "\"x\"")), ["1"]);
+    let server = Server::start(|_, _| Answer::status(502));
+    let error = load(&server, &client("", "\"x\"")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Source);
+    assert!(error.to_string().ends_with("/v1/x answered with status 502, 5 times"), "{error}");
+    assert_eq!(server.targets().len(), 5);
+    let server = Server::start(|_, _| Answer::status(404));
+    let error = load(&server, &client("", "\"x\"")).unwrap_err();
+    assert!(error.advice().unwrap().contains("response_actions"));
+    assert_eq!(server.targets().len(), 1);
+}
+
+#[test]
+fn a_server_can_ask_for_a_pause() {
+    let server = Server::start(|_, before| match before {
+        0 => Answer::status(429).with("Retry-After", "1"),
+        _ => Answer::json("[1]"),
+    });
+    let begun = std::time::Instant::now();
+    assert_eq!(all(&server, &client("", "\"x\"")), ["1"]);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+}
+
+#[test]
+fn no_connection_is_an_error_after_some_attempts() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = format!("client = {{ base_url = \"http://{free}\" }}\nresources = [\"x\"]");
+    let source = dlt_sources::rest(toml::from_str(&config).unwrap());
+    let error = read(&mut source.backoff(Duration::from_millis(1))).unwrap_err();
+    assert!(error.to_string().contains("gave no answer after 5 attempts"), "{error}");
+}
+
+#[test]
+fn credentials_go_to_the_api_alone() {
+    let elsewhere = Server::start(|_, _| Answer::json("[2]"));
+    let link = format!("<{}/x>; rel=\"next\"", elsewhere.url);
+    let server = Server::start(move |_, _| Answer::json("[1]").with("Link", link.clone()));
+    let auths = [
+        ("{ type = \"bearer\", token = \"s3cret\" }", Some("Bearer s3cret"), None),
+        ("{ type = \"http_basic\", username = \"u\", password = \"s3cret\" }", Some("Basic dTpzM2NyZXQ="), None),
+        ("{ type = \"api_key\", api_key = \"s3cret\" }", Some("s3cret"), None),
+        ("{ type = \"api_key\", api_key = \"s3cret\", name = \"key\", location = \"query\" }", None, Some("s3cret")),
+    ];
+    for (auth, header, param) in auths {
+        let config = client(&format!(", auth = {auth}, headers = {{ X-Mine = \"yes\" }}"), "\"x\"");
+        assert_eq!(all(&server, &config), ["1", "2"]);
+        let asked = server.asked().pop().unwrap();
+        assert_eq!((asked.header("authorization"), asked.param("key")), (header, param));
+        assert_eq!(asked.header("x-mine"), Some("yes"));
+        let other = elsewhere.asked().pop().unwrap();
+        assert_eq!((other.header("authorization"), other.param("key"), other.header("x-mine")), (None, None, None));
+    }
+}
+
+#[test]
+fn no_secret_is_in_a_message() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        target if target.starts_with("/v1/text") => Answer::json("<html>"),
+        _ => Answer::status(403),
+    });
+    let auth = ", auth = { type = \"api_key\", api_key = \"s3cret\", name = \"key\", location = \"query\" }";
+    for path in ["x", "text"] {
+        let config = client(auth, &format!("{{ path = \"{path}\", params = {{ token = \"s3cret\" }} }}"));
+        let config: dlt_sources::RestConfig = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
+        assert!(!format!("{:?}", config.client).contains("s3cret"));
+        let mut source = dlt_sources::rest(config);
+        assert!(!source.identity().contains("s3cret"));
+        let error = read(&mut source).unwrap_err();
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(error) = cause {
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+            cause = error.source();
+        }
+    }
+}
+
+#[test]
+fn redirects_are_followed() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        "/v1/old" => Answer::status(301).with("Location", "/v2/new?page=1"),
+        "/v2/new?page=1" => Answer::json("[1]"),
+        "/v1/circle" => Answer::status(302).with("Location", "circle"),
+        target => panic!("{target}"),
+    });
+    assert_eq!(all(&server, &client("", "\"old\"")), ["1"]);
+    let error = load(&server, &client("", "\"circle\"")).unwrap_err();
+    assert!(error.to_string().contains("in a circle"), "{error}");
+}
+
+#[test]
+fn nothing_is_nothing() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        "/v1/empty" => Answer::json("[]"),
+        "/v1/blank" => Answer::json(""),
+        _ => Answer { status: 204, headers: Vec::new(), body: String::new() },
+    });
+    for path in ["empty", "blank", "none"] {
+        assert!(all(&server, &client("", &format!("\"{path}\""))).is_empty());
+    }
+}
+
+fn config_error(config: &str) -> Error {
+    dlt_sources::rest(toml::from_str(config).unwrap()).resources(&SourceState::default()).err().unwrap()
+}
+
+#[test]
+fn declarations_that_contradict_themselves_are_refused() {
+    let base = "client = { base_url = \"http://127.0.0.1:1\" }\n";
+    let cases = [
+        ("resources = []", "no resource is selected"),
+        ("resources = [\"a\", \"a\"]", "two resources are named `a`"),
+        (
+            "resources = [{ name = \"a\", endpoint = \"x/{resources.b.id}\" }]",
+            "refers to `b`, which is no resource here",
+        ),
+        ("resources = [{ name = \"a\", endpoint = \"x/{resources.a.id}\" }]", "depends on itself"),
+        ("resources = [{ name = \"a\", include_from_parent = [\"x\"] }]", "needs a parent"),
+        ("resources = [{ name = \"a\", endpoint = { params = { x = [1] } } }]", "must be a text"),
+        ("resources = [{ name = \"a\", endpoint = { data_selector = \"a..b\" } }]", "is no path"),
+    ];
+    for (resources, message) in cases {
+        let error = config_error(&format!("{base}{resources}"));
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(message), "{error}");
+    }
+    let error = config_error("client = { base_url = \"api.example.com\" }\nresources = [\"a\"]");
+    assert!(error.to_string().contains("http://"), "{error}");
+    for config in [
+        "client = { base_url = \"http://h\", bas = 1 }\nresources = []",
+        "client = { base_url = \"http://h\" }\nresources = [{ name = \"a\", endpoin = \"x\" }]",
+        "client = { base_url = \"http://h\" }\nresources = [{ name = \"a\", endpoint = { pth = \"x\" } }]",
+        "client = { base_url = \"http://h\", paginator = { type = \"offset\", limit = 1, x = 1 } }\nresources = []",
+        "client = { base_url = \"http://h\", paginator = \"ofset\" }\nresources = []",
+        "client = { base_url = \"http://h\", auth = { type = \"bearer\", tken = \"x\" } }\nresources = []",
+    ] {
+        let error = toml::from_str::<dlt_sources::RestConfig>(config).unwrap_err();
+        assert!(error.to_string().contains("unknown"), "{error}");
+    }
+}
+
+#[test]
+fn the_ready_made_sources_read_what_their_apis_answer() {
+    let server = Server::start(|asked, _| {
+        let path = asked.target.split('?').next().unwrap();
+        match path.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+            ["player", user] => Answer::json(format!("{{\"player_id\":1,\"username\":\"{user}\"}}")),
+            ["player", user, "games", "archives"] => {
+                Answer::json(format!("{{\"archives\":[\"https://api.example.com/player/{user}/games/2022/11\"]}}"))
+            }
+            ["player", "rpragchess", "games", "2022", "11"] => Answer::status(404),
+            ["player", _, "games", "2022", "11"] => {
+                Answer::json("{\"games\":[{\"uuid\":\"a\",\"white\":{\"rating\":2800}},{\"uuid\":\"b\"}]}")
+            }
+            ["repos", "rust-lang", "cargo", _] => {
+                assert_eq!(asked.number("per_page"), Some(100));
+                let answer = Answer::json("[{\"id\":1}]");
+                if asked.param("page").is_some() {
+                    return answer;
+                }
+                answer.with("Link", format!("<{path}?per_page=100&page=2>; rel=\"next\""))
+            }
+            _ => panic!("{path}"),
+        }
+    });
+    let expected = [
+        ("chess", vec![("players_profiles", 4), ("players_archives", 4), ("players_games", 6)]),
+        ("github", vec![("issues", 2), ("repo_events", 2)]),
+    ];
+    for (name, expected) in expected {
+        let config = dlt_sources::ready_made(name).unwrap().config_toml;
+        let mut lines: Vec<&str> = config.lines().collect();
+        let base = format!("base_url = \"{}\"", server.url);
+        let at = lines.iter().position(|line| line.starts_with("base_url")).unwrap();
+        lines[at] = &base;
+        let tables = load(&server, &lines.join("\n")).unwrap();
+        let found: Vec<_> = tables.iter().map(|table| (table.name.as_str(), table.items.len())).collect();
+        assert_eq!(found, expected);
+    }
+}

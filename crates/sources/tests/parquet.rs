@@ -72,8 +72,8 @@ fn types_that_json_does_not_show_are_told() {
     let mut source = files([dir.path()]);
     let columns = &source.resources(&SourceState::default()).unwrap()[0].hints.columns;
     let known: Vec<_> = columns.iter().map(|c| format!("{} {}", c.name, c.data_type.unwrap())).collect();
-    assert_eq!(known, ["price decimal", "day date", "bytes binary"]);
-    assert_eq!(columns[0].decimal(), (38, 2));
+    assert_eq!(known, ["id bigint", "price decimal", "day date", "bytes binary"]);
+    assert_eq!(columns[1].decimal(), (38, 2));
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn file(path: &Path, format: Option<Format>) -> Result<DataFile> {
 /// Every file in the folder and below that is of a known format (with a format given: every file), hidden ones aside.
 fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
     let mut files = Vec::new();
-    for found in walk(path)? {
+    for found in walk(path, usize::MAX)? {
         if format.is_some() || parse_name(&found).format.is_some() {
             open_file(&found)?;
             files.push(file(&found, format)?);
@@ -104,11 +104,13 @@ fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
     Ok(files)
 }
 
-fn walk(path: &Path) -> Result<Vec<PathBuf>> {
+/// Files at most `depth` levels below, sorted, hidden ones aside.
+fn walk(path: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     let hidden =
         |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
     let mut found = Vec::new();
-    for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(|e| !hidden(e)) {
+    let tree = WalkDir::new(path).max_depth(depth).follow_links(true).sort_by_file_name();
+    for entry in tree.into_iter().filter_entry(|entry| !hidden(entry)) {
         let entry = entry.map_err(|cause| {
             let place = cause.path().unwrap_or(path).to_string_lossy().into_owned();
             Error::new(ErrorKind::Source, "cannot be read").at(place, None).because(cause)
@@ -135,11 +137,14 @@ fn glob(pattern: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
         .components()
         .take_while(|part| part.as_os_str().to_str().is_some_and(|part| !is_glob(part)))
         .collect();
+    // Folders that cannot match need not be looked into, nor be readable.
+    let levels = Path::new(pattern).components().count() - base.components().count();
+    let depth = if pattern.contains("**") { usize::MAX } else { levels };
     // A relative pattern is matched against relative paths, which have no `./` in front.
     let (start, strip) = if base.as_os_str().is_empty() { (Path::new("."), true) } else { (&*base, false) };
     let mut files = Vec::new();
     if start.is_dir() {
-        for found in walk(start)? {
+        for found in walk(start, depth)? {
             let found = if strip { found.strip_prefix(".").map(Path::to_path_buf).unwrap_or(found) } else { found };
             if matcher.is_match(&found) {
                 open_file(&found)?;
@@ -199,6 +204,8 @@ mod tests {
         assert_eq!(names(dir.path(), &["{a,b}.jsonl"], None).unwrap(), ["a.jsonl", "b.jsonl"]);
         // A file of that very name is no pattern.
         assert_eq!(names(dir.path(), &["weird[1].jsonl"], None).unwrap(), ["weird[1].jsonl"]);
+        assert_eq!(names(dir.path(), &["*/*.jsonl"], None).unwrap(), ["sub/c.jsonl"]);
+        assert_eq!(names(dir.path(), &["**/d.jsonl"], None).unwrap(), ["sub/deep/d.jsonl"]);
         let error = names(dir.path(), &["*.parquet"], None).unwrap_err();
         assert!(error.to_string().ends_with("the pattern matches no file"), "{error}");
         let error = names(dir.path(), &["n*"], None).unwrap_err();

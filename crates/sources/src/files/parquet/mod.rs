@@ -71,7 +71,8 @@ impl Reader for ParquetReader {
     }
 }
 
-/// The columns whose type would not be seen again once the rows are JSON; none for a flat file.
+/// The flat columns of a file with nested ones: their types would not all be seen again once the rows are JSON, and
+/// columns that are known stand first, in this order. None for a flat file.
 ///
 /// # Errors
 /// If the file is not Parquet, which is better known before a run than in it.
@@ -94,6 +95,11 @@ pub(crate) fn known_columns(path: &Path) -> Result<Vec<Column>> {
             }
             ArrowType::Float16 | ArrowType::Float32 | ArrowType::Float64 => plain(DataType::Double),
             ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => plain(DataType::Text),
+            ArrowType::Boolean => plain(DataType::Bool),
+            ArrowType::UInt64 => plain(DataType::Wei),
+            integer if integer.is_integer() => plain(DataType::Bigint),
+            ArrowType::Timestamp(_, Some(_)) => plain(DataType::Timestamp),
+            ArrowType::Timestamp(_, None) => plain(DataType::Timestamp).map(|column| column.with("timezone", false)),
             _ => None,
         }
     };

@@ -22,7 +22,7 @@
 //!   and doubles none: a sequence number is taken from the journal in the transaction that writes its row, and the
 //!   journal forgets it only after the row was found.
 //! * Every accepted event is in exactly one place; the [`Ledger`] says in which, [`check`] counts anew.
-//! * No address, no header, no user agent and no key reaches the disk: only what [`mod@scrub`] and [`mod@event`] name.
+//! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
 //! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; what is beyond is answered with 429.
 //!
 //! This crate knows nothing of the telemetry client, of command lines or of terminals.

@@ -33,7 +33,8 @@ fn start(data_dir: &Path) -> (Child, SocketAddr) {
 /// Sends until it is told to stop or the connection breaks. A message that was not acknowledged is sent again in the
 /// next round under the same id, as clients do.
 fn send(address: SocketAddr, numbers: &AtomicU64, stop: &AtomicBool, sent: &Mutex<BTreeMap<String, bool>>) {
-    let mut client = Client::connect(address);
+    // It may be killed before it is reached.
+    let Ok(mut client) = Client::try_connect(address) else { return };
     let again: Vec<String> = {
         let sent = sent.lock().unwrap();
         sent.iter().filter(|(_, kept)| !**kept).map(|(id, _)| id.clone()).take(3).collect()

@@ -2,9 +2,9 @@
 
 use crate::destination::{Access, Connection, Destination, Row};
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{DataType as ArrowType, SchemaRef};
-use arrow::record_batch::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, make_array};
+use arrow::datatypes::{DataType as ArrowType, Schema, SchemaRef};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
 use std::sync::Arc;
@@ -76,7 +76,10 @@ impl Dataset {
     /// # Errors
     /// What the destination says, or what `on_batch` returned.
     pub fn query(&mut self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
-        self.connection.query(sql, on_batch)
+        self.connection.query(sql, &mut |_, batch| {
+            let batch = relabel_utc(&batch)?;
+            on_batch(&batch.schema(), batch)
+        })
     }
 
     /// Runs a query and returns its rows as JSON objects.
@@ -85,7 +88,7 @@ impl Dataset {
     /// What the destination says.
     pub fn rows(&mut self, sql: &str) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        self.connection.query(sql, &mut |_, batch| {
+        self.query(sql, &mut |_, batch| {
             rows.extend(rows_of(&batch)?);
             Ok(())
         })?;
@@ -123,6 +126,35 @@ impl TableAccess<'_> {
     }
 }
 
+/// Instants whose zone is called `UTC`, with that zone as the offset `+00:00`: the one form that everything which shows
+/// Arrow understands without a database of zones. The values are the same.
+///
+/// # Errors
+/// Never for a batch that is in order.
+pub fn relabel_utc(batch: &RecordBatch) -> Result<RecordBatch> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        match field.data_type() {
+            ArrowType::Timestamp(unit, Some(zone)) if zone.as_ref() == "UTC" || zone.as_ref() == "Etc/UTC" => {
+                let named = ArrowType::Timestamp(*unit, Some("+00:00".into()));
+                let data = array.to_data().into_builder().data_type(named.clone()).build().map_err(unreadable)?;
+                fields.push(Arc::new(field.as_ref().clone().with_data_type(named)));
+                columns.push(make_array(data));
+            }
+            _ => {
+                fields.push(field.clone());
+                columns.push(array.clone());
+            }
+        }
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options).map_err(unreadable)
+}
+
+fn unreadable(error: arrow::error::ArrowError) -> Error {
+    Error::new(ErrorKind::Destination, "a result cannot be shown").because(error)
+}
+
 /// The rows of a batch as JSON objects: numbers and booleans as such, everything else as text, null as null.
 ///
 /// # Errors
@@ -131,8 +163,7 @@ pub fn rows_of(batch: &RecordBatch) -> Result<Vec<Row>> {
     let options = FormatOptions::default();
     let mut rows = vec![Row::new(); batch.num_rows()];
     for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        let text = ArrayFormatter::try_new(array, &options)
-            .map_err(|error| Error::new(ErrorKind::Destination, "a result cannot be shown").because(error))?;
+        let text = ArrayFormatter::try_new(array, &options).map_err(unreadable)?;
         for (at, row) in rows.iter_mut().enumerate() {
             row.insert(field.name().clone(), value_of(array, at, &text));
         }

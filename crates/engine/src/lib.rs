@@ -30,7 +30,7 @@ mod state;
 mod trace;
 pub mod value;
 
-pub use dataset::{Dataset, TableAccess, rows_of};
+pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use observe::{Event, NoObserver, Observer, Step};

@@ -225,10 +225,10 @@ impl<'a> Run<'a> {
 
     fn fresh(&mut self, source: &mut dyn Source) -> Result<(Package, LoadInfo)> {
         let pipeline = self.pipeline;
-        let name = source.name().to_owned();
         let transaction_id = self.trace.transaction_id.clone();
+        let (schema, state) = self.restore(source.name())?;
+        let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
-        let (schema, state) = self.restore(&name)?;
         let source_state = SourceState::new(state.source(&name));
         let manifest = Manifest {
             format: 1,
@@ -324,18 +324,25 @@ impl<'a> Run<'a> {
         Ok(Some((package, info)))
     }
 
-    /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together.
+    /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
+    /// a name, the schema is the pipeline's default one.
     fn restore(&self, schema: &str) -> Result<(Schema, PipelineState)> {
         let pipeline = self.pipeline;
         let mut connection = pipeline.destination.connect(&pipeline.dataset, Access::Write)?;
-        let stored = connection.stored(&pipeline.name, schema)?;
+        let own = default_schema_name(&pipeline.name);
+        let mut name = if schema.is_empty() { own.as_str() } else { schema };
+        let mut stored = connection.stored(&pipeline.name, name)?;
+        let state = match &stored.state {
+            Some(text) => PipelineState::from_stored(text)?,
+            None => PipelineState::new(&pipeline.name),
+        };
+        if let Some(default) = state.default_schema().filter(|default| schema.is_empty() && *default != name) {
+            name = default;
+            stored = connection.stored(&pipeline.name, name)?;
+        }
         let schema = match stored.schema {
             Some(text) => Schema::from_stored(&text)?,
-            None => Schema::new(schema),
-        };
-        let state = match stored.state {
-            Some(text) => PipelineState::from_stored(&text)?,
-            None => PipelineState::new(&pipeline.name),
+            None => Schema::new(name),
         };
         Ok((schema, state))
     }
@@ -433,7 +440,7 @@ impl<'a> Run<'a> {
             "schema": schema.name,
         });
         self.folder.write("pipeline.json", &format!("{about:#}"))?;
-        self.folder.write("state.json", &state.to_json())?;
+        self.folder.write("state.json", &state.to_local_json(now_micros()))?;
         let pretty = serde_json::to_string_pretty(schema).unwrap_or_default();
         self.folder.write(&format!("schemas/{}.schema.json", schema.name), &pretty)
     }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// one thread. A source that wants to fetch in parallel does so behind its readers. A source never interprets values: it
 /// hands over JSON as bytes or Arrow as Arrow, and naming, typing and nesting are the engine's.
 pub trait Source: Send {
-    /// Name of the schema that the tables belong to: letters, digits and `_`, at most 64 characters.
+    /// Name of the schema that the tables belong to: letters, digits and `_`, at most 64 characters. Empty for data that
+    /// has no source of its own (plain rows, files): it belongs to the default schema of the pipeline.
     fn name(&self) -> &str;
 
     /// What this source reads, for a person and for recognising that a killed run and its successor are the same call:

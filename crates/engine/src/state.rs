@@ -53,6 +53,33 @@ impl PipelineState {
         Value::Object(self.0.clone()).to_string()
     }
 
+    /// Name of the schema for data that has no source of its own.
+    pub(crate) fn default_schema(&self) -> Option<&str> {
+        self.0.get("default_schema_name").and_then(Value::as_str)
+    }
+
+    /// The form of the working folder: with `_local`, which other tools that share the folder ask for.
+    pub(crate) fn to_local_json(&self, now_micros: i64) -> String {
+        let mut fields = self.0.clone();
+        let folder = std::env::current_dir().unwrap_or_default().display().to_string();
+        let extracted_at = jiff::Timestamp::from_microsecond(now_micros).unwrap_or_default();
+        let local = json!({
+            "first_run": false,
+            "_dev_mode": false,
+            "initial_cwd": folder,
+            "last_run_context": {
+                "settings_dir": format!("{folder}/.dlt"),
+                "local_dir": folder,
+                "run_dir": folder,
+                "uri": format!("file://{folder}"),
+            },
+            "_last_extracted_at": extracted_at.to_string().replace('Z', "+00:00"),
+            "_last_extracted_hash": fields.get("_version_hash").cloned().unwrap_or_default(),
+        });
+        fields.insert("_local".into(), local);
+        Value::Object(fields).to_string()
+    }
+
     /// What a source remembers.
     pub(crate) fn source(&self, schema: &str) -> Map<String, Value> {
         let found = self.0.get("sources").and_then(|sources| sources.get(schema)).and_then(Value::as_object);

@@ -162,6 +162,7 @@ impl Layout {
         let propagates = self.propagates_root_id;
         let table = &mut self.tables[table];
         if table.is_root() {
+            self.is_begun = true;
             table.system_column(column_names::LOAD_ID, DataType::Text);
         } else {
             if propagates {

@@ -29,7 +29,7 @@ impl Layout {
     /// Reads the item at the cursor into the tables.
     #[inline]
     pub(crate) fn read_item(&mut self, cursor: &mut Cursor<'_>) -> Walk {
-        if cursor.value_start()? != b'{' {
+        if cursor.value_start()? != b'{' || !self.is_begun {
             return Err(Stop::Irregular);
         }
         let row = self.begin_row(ROOT_TABLE);

@@ -140,6 +140,8 @@ pub(crate) struct Layout {
     pub(crate) key_columns: Option<Vec<String>>,
     pub(crate) propagates_root_id: bool,
     pub(crate) objects_seen: u64,
+    /// Whether the root table has the columns of the contract; they come after those of its first row.
+    pub(crate) is_begun: bool,
 }
 
 /// The node of a root row.
@@ -177,6 +179,7 @@ impl Layout {
             key_columns: is_merge.then_some(key_columns),
             propagates_root_id: is_merge,
             objects_seen: 0,
+            is_begun: table.columns.contains_key(column_names::ID),
         };
         layout.add_known(table, NONE, schema);
         layout.add_node(ROOT_TABLE, Vec::new(), level);

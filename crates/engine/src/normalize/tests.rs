@@ -39,7 +39,10 @@ fn shown(chunk: &NormalizedChunk) -> BTreeMap<String, String> {
         let kept: Vec<usize> = (0..batch.num_columns())
             .filter(|&at| !["_dlt_id", "_dlt_parent_id"].contains(&batch.schema().field(at).name().as_str()))
             .collect();
-        (table.table.clone(), pretty_format_batches(&[batch.project(&kept).unwrap()]).unwrap().to_string())
+        (
+            table.table.clone(),
+            pretty_format_batches(&[crate::relabel_utc(&batch.project(&kept).unwrap()).unwrap()]).unwrap().to_string(),
+        )
     });
     shown.collect()
 }

@@ -171,3 +171,18 @@ pub(crate) fn write_sorted(value: &Value, out: &mut String) {
         scalar => out.push_str(&scalar.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_version_hash_is_the_one_of_the_contract() {
+        // Written by another implementation of the contract; see its `version_hash`.
+        let schema = Schema::from_stored(include_str!("stored_example.json")).unwrap();
+        assert_eq!(schema.content_hash(), schema.version_hash);
+        let again = Schema::from_stored(&schema.to_stored()).unwrap();
+        assert_eq!(again.content_hash(), schema.version_hash);
+    }
+}

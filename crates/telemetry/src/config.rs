@@ -276,4 +276,22 @@ mod tests {
         assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(fs::read_to_string(&real).unwrap().contains("dlthub_telemetry = false"));
     }
+
+    proptest::proptest! {
+        /// Whatever stands in a file: it is read or refused, never a panic, and a change touches its own line alone.
+        #[test]
+        fn any_text_is_survived(text in "(\\[[a-z]{0,8}\\]\n|[a-z_]{1,8} ?= ?[a-z0-9\"\\[\\]{}]{0,6}\n|# .{0,9}\n|.{0,9}){0,8}") {
+            let file = read(&text);
+            let _ = file.get("runtime", "dlthub_telemetry");
+            if let Ok(changed) = with_bool(&text, "runtime", "dlthub_telemetry", false) {
+                let again = read(&changed);
+                proptest::prop_assert_eq!(again.get("runtime", "dlthub_telemetry").unwrap().value, Scalar::Bool(false));
+                for comment in text.lines().filter(|line| line.starts_with('#')) {
+                    proptest::prop_assert!(changed.contains(comment.trim_end()));
+                }
+            } else {
+                proptest::prop_assert!(file.broken().is_some() || text.contains("runtime"));
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::outbox::{Destination, Outbox};
+use crate::receipt::Outcome;
 
 /// How often a service's thread looks whether a pause is over, or other processes left something.
 const ROUND: Duration = Duration::from_secs(30);
@@ -82,4 +83,31 @@ fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
         drop(state);
         shared.changed.notify_all();
     }
+}
+
+/// Posts the bodies one after the other from a thread of their own, and says how many were acknowledged within the
+/// budget.
+pub(crate) fn post_all(destination: Destination, bodies: Vec<String>, budget: Duration) -> u64 {
+    let (report, reports) = std::sync::mpsc::channel();
+    let deadline = Instant::now() + budget;
+    let posting = move || {
+        for body in bodies {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !(destination.allowed)() {
+                return;
+            }
+            let (_, judgement) = destination.post(body.as_bytes(), left);
+            if report.send(judgement.outcome).is_err() || judgement.outcome == Outcome::Kept {
+                return;
+            }
+        }
+    };
+    if std::thread::Builder::new().name("telemetry".to_owned()).spawn(posting).is_err() {
+        return 0;
+    }
+    let mut sent = 0;
+    while let Ok(outcome) = reports.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        sent += u64::from(outcome == Outcome::Sent);
+    }
+    sent
 }

@@ -160,4 +160,14 @@ mod tests {
         assert!(Endpoint::parse("https://API.segment.io/v1/track").unwrap().is_segment());
         assert!(!Endpoint::parse("https://api.segment.io.example.org/v1/track").unwrap().is_segment());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_understood_is_understood_again(text in ".{0,40}|(https?://)?[a-z.\\[\\]:0-9@]{1,20}(/[a-z?#=]{0,8})?") {
+            if let Ok(endpoint) = Endpoint::parse(&text) {
+                proptest::prop_assert_eq!(&Endpoint::parse(endpoint.url()).unwrap(), &endpoint);
+                proptest::prop_assert!(endpoint.url().starts_with(endpoint.origin()));
+            }
+        }
+    }
 }

@@ -94,7 +94,7 @@ impl Properties {
 }
 
 /// Declares event types: each field once, with its meaning, its type (and so its privacy class), a unit where it has
-/// one, and an example.
+/// one, and an example. Beginning with `pub const ALL;` it also makes a list of them, for [`Contract`](crate::Contract).
 ///
 /// ```
 /// dlt_telemetry::event! {
@@ -121,6 +121,22 @@ impl Properties {
 /// ```
 #[macro_export]
 macro_rules! event {
+    (
+        pub const $all:ident;
+        $(
+            $(#[doc = $about:literal])+
+            pub struct $type:ident($category:literal, $name:literal) { $($fields:tt)* }
+        )+
+    ) => {
+        /// All events that are declared here, in this order.
+        pub const $all: &[$crate::Declaration] = &[$(<$type as $crate::Event>::DECLARATION),+];
+
+        $crate::event! {$(
+            $(#[doc = $about])+
+            pub struct $type($category, $name) { $($fields)* }
+        )+}
+    };
+
     ($(
         $(#[doc = $about:literal])+
         pub struct $type:ident($category:literal, $name:literal) {

@@ -3,6 +3,8 @@
 use crate::value::{Count, NameHash, Seconds, TransactionId, Word};
 
 crate::event! {
+    pub const ALL;
+
     /// `dlt init` ended: which source and destination people begin with.
     pub struct CommandInit("command", "init") {
         /// The destination that was asked for, if it is one of ours.

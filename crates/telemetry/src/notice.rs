@@ -42,8 +42,18 @@ impl Notice {
         Self { long: long.to_owned(), line: line.to_owned(), names_endpoint: false }
     }
 
-    /// Shows the notice if it is due. True if it was: this run is the first.
-    pub(crate) fn show_if_due(&self, folder: &Path, environment: &Environment, endpoint: Option<&Endpoint>) -> bool {
+    /// Shows the notice if it is due. True if it was: this run is the first, or has to count as the first because
+    /// nothing can be remembered.
+    ///
+    /// Where nothing can be remembered, nothing can be sent by a later run either; only a run that sends on its own
+    /// (`sends_at_once`) then has something to say.
+    pub(crate) fn show_if_due(
+        &self,
+        folder: &Path,
+        environment: &Environment,
+        endpoint: Option<&Endpoint>,
+        sends_at_once: bool,
+    ) -> bool {
         let file = folder.join(FILE);
         let due = match fs::read_to_string(&file) {
             // Shown when nothing could leave the machine: now that something can, it is due again.
@@ -53,9 +63,12 @@ impl Notice {
         if !due {
             return false;
         }
-        let _ = writeln!(std::io::stderr(), "{}", self.text(environment.stderr_is_terminal, endpoint));
         let mark = if endpoint.is_some() { SHOWN } else { SHOWN_WITHOUT_ENDPOINT };
-        let _ = fs::create_dir_all(folder).and_then(|()| fs::write(&file, mark));
+        let remembered = fs::create_dir_all(folder).and_then(|()| fs::write(&file, mark)).is_ok();
+        if remembered || sends_at_once {
+            let text = self.text(environment.stderr_is_terminal && !sends_at_once, endpoint);
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
         true
     }
 

@@ -19,7 +19,8 @@ pub struct Policy {
     pub max_age: Duration,
     /// Bytes of receipts before the older half is put aside, one file deep. 1 MiB.
     pub max_receipt_bytes: u64,
-    /// How long a recording waits for other processes that write at the same moment. 5 ms.
+    /// How long a recording waits for other processes that write at the same moment; one of them needs about 0.1 ms.
+    /// 10 ms.
     pub lock_wait: Duration,
     /// The whole of one request: name, connection, TLS, question, answer. Slow mobile networks need 3 s. 4 s.
     pub request_timeout: Duration,
@@ -45,7 +46,7 @@ impl Default for Policy {
             max_event_bytes: 32 * 1024,
             max_age: Duration::from_secs(30 * 86_400),
             max_receipt_bytes: 1024 * 1024,
-            lock_wait: Duration::from_millis(5),
+            lock_wait: Duration::from_millis(10),
             request_timeout: Duration::from_secs(4),
             sender_life: Duration::from_secs(10),
             in_place_budget: Duration::from_secs(1),

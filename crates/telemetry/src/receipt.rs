@@ -300,3 +300,6 @@ fn parse(line: &str) -> Option<Receipt> {
     };
     Some(Receipt { number: parsed.get("n")?.as_u64()?, at: text("at")?, message_id: text("messageId")?, kind })
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,12 @@ impl Spool {
         locked.append(&text, &body)
     }
 
+    /// The same file for a process that is about to end, and can wait a little longer for others.
+    pub(crate) fn patient(&self) -> Self {
+        let policy = Policy { lock_wait: self.policy.lock_wait * 10, ..self.policy.clone() };
+        Self { path: self.path.clone(), policy }
+    }
+
     /// Adds counts that no event has reported.
     pub(crate) fn append_losses(&self, losses: &Losses) -> Result<(), Rejected> {
         let mut locked = self.lock(true)?.ok_or(Rejected::Uncounted(Reason::Unwritable))?;
@@ -105,7 +111,7 @@ impl Spool {
     /// What waits; nothing if there is no file. Takes no lock: a half-written last line counts as not there yet.
     pub(crate) fn read(&self) -> io::Result<Contents> {
         match fs::read(&self.path) {
-            Ok(bytes) => Ok(parse(&String::from_utf8_lossy(&bytes))),
+            Ok(bytes) => Ok(parse(&text_of(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::default()),
             Err(error) => Err(error),
         }
@@ -189,7 +195,7 @@ impl Spool {
             match file.try_lock() {
                 Ok(()) if same_file(&file, &self.path) => return Ok(Some(Locked { file })),
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_micros(100)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_micros(30)),
                 Err(TryLockError::Error(_)) => return Err(Rejected::Uncounted(Reason::Unwritable)),
             }
             if started.elapsed() > self.policy.lock_wait {
@@ -215,7 +221,7 @@ impl Locked {
     fn read(&mut self) -> io::Result<String> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(text_of(bytes))
     }
 
     /// One `write`. A disk that takes only a part of it is left as it was.
@@ -247,6 +253,11 @@ fn same_file(_: &File, _: &Path) -> bool {
     true
 }
 
+/// A damaged letter makes its line a corrupt one, not the file an unreadable one.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 fn lost_line(losses: &Losses) -> String {
     format!("{LOST}{}}}", losses.to_json())
 }
@@ -261,7 +272,8 @@ impl<'a> Lines<'a> {
     fn scan(text: &'a str) -> Self {
         let (mut events, mut losses) = (Vec::new(), Losses::default());
         for line in text.lines().filter(|line| !line.is_empty()) {
-            if line.starts_with(EVENT) && line.ends_with('}') {
+            // The end that only a whole event has; an event that was cut short has reported nothing.
+            if line.starts_with(EVENT) && envelope::is_stampable(line) {
                 // Inside a JSON string the quotes would be escaped, so this can only be the key.
                 if line.contains(DROPPED) {
                     losses = Losses::default();
@@ -305,5 +317,8 @@ fn entry(line: &str) -> Option<Entry> {
     let event = parsed.get("event")?.as_str()?.to_owned();
     let dropped =
         parsed.get("context")?.get("dropped").and_then(Json::as_object).map(Losses::from_json).unwrap_or_default();
-    envelope::is_stampable(line).then(|| Entry { body: line.to_owned(), message_id, recorded_ms, event, dropped })
+    Some(Entry { body: line.to_owned(), message_id, recorded_ms, event, dropped })
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::clock::month;
-use crate::courier::Courier;
+use crate::courier::{self, Courier};
 use crate::envelope::{self, Context};
 use crate::event::Event;
 use crate::identity::{self, Identity};
@@ -15,6 +16,9 @@ use crate::settings::{DeliveryMode, HashMode};
 use crate::setup::{Builder, Setup};
 use crate::spool::Rejected;
 use crate::value::NameHash;
+
+/// Events that are kept in memory where there is no disk to keep them on: more than one run of anything records.
+const MAX_HELD: usize = 100;
 
 /// Telemetry of one host, on or off. Cheap to clone; all clones are the same.
 ///
@@ -58,7 +62,8 @@ impl Telemetry {
         }
     }
 
-    /// The digest under which a name that the user chose may be reported. Empty while telemetry is off.
+    /// The digest under which a name that the user chose may be reported. Empty for an empty name, and while telemetry
+    /// is off.
     #[must_use]
     pub fn hash(&self, name: &str) -> NameHash {
         let hashed = self.active.as_ref().and_then(|active| catch_unwind(AssertUnwindSafe(|| active.hash(name))).ok());
@@ -90,6 +95,10 @@ struct Active {
     identity: OnceLock<Identity>,
     /// Counted here until the spool takes them.
     losses: Mutex<Losses>,
+    /// Events that no spool takes, for a process that sends on its own.
+    held: Mutex<Vec<String>>,
+    /// Events that found the spool held by others; written at the end.
+    late: Mutex<Vec<String>>,
     /// Something was recorded since the last `finish`.
     pending: AtomicBool,
     courier: OnceLock<Courier>,
@@ -98,10 +107,13 @@ struct Active {
 impl Active {
     fn new(setup: Setup) -> Self {
         let context = Context::new(&setup.environment, &setup.software);
-        let short_lived = context.is_ci || context.is_container;
-        let mode = setup.mode(short_lived);
+        let mode = setup.mode(context.is_ci || context.is_container);
+        // Whoever chose detached sending lives here and comes back, container or not.
+        let asked_to_detach = setup.settings.delivery.as_ref().is_some_and(|set| set.value == DeliveryMode::Detached);
+        let short_lived = (context.is_ci || context.is_container) && !asked_to_detach;
+        let endpoint = setup.settings.usable_endpoint();
         let first = !setup.settings.debug
-            && setup.notice.show_if_due(&setup.outbox.folder, &setup.environment, setup.settings.usable_endpoint());
+            && setup.notice.show_if_due(&setup.outbox.folder, &setup.environment, endpoint, short_lived);
         Self {
             hold: first && !short_lived,
             setup,
@@ -109,6 +121,8 @@ impl Active {
             mode,
             identity: OnceLock::new(),
             losses: Mutex::default(),
+            held: Mutex::default(),
+            late: Mutex::default(),
             pending: AtomicBool::new(false),
             courier: OnceLock::new(),
         }
@@ -132,6 +146,7 @@ impl Active {
 
     fn hash(&self, name: &str) -> String {
         match self.setup.settings.hash.value {
+            _ if name.is_empty() => String::new(),
             HashMode::Keyed => self.identity().keyed_hash(name),
             HashMode::Plain => identity::plain_hash(name),
         }
@@ -157,6 +172,14 @@ impl Active {
         match self.setup.outbox.append(compose) {
             Ok(()) => *unwritten = Losses::default(),
             Err(Rejected::Counted(_)) => {}
+            Err(Rejected::Uncounted(Reason::Unwritable)) if self.can_hold() => {
+                self.held().push(compose(&Losses::default()));
+                *unwritten = Losses::default();
+            }
+            Err(Rejected::Uncounted(Reason::Busy)) if self.late().len() < MAX_HELD => {
+                self.late().push(compose(&Losses::default()));
+                *unwritten = Losses::default();
+            }
             Err(Rejected::Uncounted(reason)) => unwritten.add(reason, 1),
             Err(Rejected::Full) => unwritten.add(Reason::SpoolFull, 1),
         }
@@ -171,7 +194,8 @@ impl Active {
         if !self.pending.swap(false, Ordering::AcqRel) {
             return;
         }
-        self.write_losses();
+        self.send_held();
+        self.write_rest();
         if self.hold || self.setup.outbox.spool.is_empty() {
             return;
         }
@@ -185,14 +209,51 @@ impl Active {
                     let _ = job.spawn(sender);
                 }
             }
-            (DeliveryMode::InPlace, _) => self.wait_for_courier(self.setup.policy.in_place_budget),
-            _ => self.wait_for_courier(self.setup.policy.thread_budget),
+            _ => self.wait_for_courier(self.budget()),
         }
     }
 
-    fn write_losses(&self) {
-        let mut unwritten = self.losses();
-        if !unwritten.is_empty() && self.setup.outbox.spool.append_losses(&unwritten).is_ok() {
+    fn held(&self) -> MutexGuard<'_, Vec<String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn can_hold(&self) -> bool {
+        self.mode != DeliveryMode::Detached && !self.hold && self.held().len() < MAX_HELD
+    }
+
+    /// Without a disk there are no receipts; what does not get through in this run is lost, and counted.
+    fn send_held(&self) {
+        let bodies = std::mem::take(&mut *self.held());
+        if bodies.is_empty() {
+            return;
+        }
+        let count = bodies.len() as u64;
+        let sent =
+            self.setup.destination().map_or(0, |destination| courier::post_all(destination, bodies, self.budget()));
+        self.losses().add(Reason::Unwritable, count - sent.min(count));
+    }
+
+    fn budget(&self) -> Duration {
+        let policy = &self.setup.policy;
+        if self.mode == DeliveryMode::InPlace { policy.in_place_budget } else { policy.thread_budget }
+    }
+
+    fn late(&self) -> MutexGuard<'_, Vec<String>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What could not be written at once.
+    fn write_rest(&self) {
+        let (mut unwritten, late) = (self.losses(), std::mem::take(&mut *self.late()));
+        let spool = self.setup.outbox.spool.patient();
+        for body in late {
+            match spool.append(|_| body) {
+                Ok(()) | Err(Rejected::Counted(_)) => {}
+                Err(Rejected::Uncounted(reason)) => unwritten.add(reason, 1),
+                Err(Rejected::Full) => unwritten.add(Reason::SpoolFull, 1),
+            }
+        }
+        if !unwritten.is_empty() && spool.append_losses(&unwritten).is_ok() {
             *unwritten = Losses::default();
         }
     }
@@ -207,7 +268,7 @@ impl Active {
         Some(courier)
     }
 
-    fn wait_for_courier(&self, budget: std::time::Duration) {
+    fn wait_for_courier(&self, budget: Duration) {
         if let Some(courier) = self.nudge() {
             courier.wait_until_idle(budget);
         }

@@ -1,1 +1,16 @@
-//! Integration tests.
+//! The crate from outside: what a host sees, what a tracker sees, what the disk sees.
+
+#![allow(clippy::unwrap_used)]
+
+mod contract;
+mod control;
+mod crash;
+mod delivery;
+mod dependencies;
+mod host;
+mod network;
+mod page;
+mod silence;
+mod tls;
+mod together;
+mod tracker;

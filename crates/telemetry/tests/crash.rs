@@ -1,0 +1,127 @@
+//! kill -9 before each system call that touches a file or the network: what was recorded is sent once, or counted.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::host::Machine;
+use crate::tracker::Tracker;
+
+/// Every call by which spool, receipts, id and requests come about.
+const CALLS: [&str; 12] = [
+    "write",
+    "openat",
+    "close",
+    "rename",
+    "ftruncate",
+    "flock",
+    "statx,fstat",
+    "sendto",
+    "recvfrom",
+    "connect",
+    "linkat,link",
+    "unlink,unlinkat",
+];
+
+/// Runs the host until it is killed before the `number`-th such call of one of its threads. False once it gets through.
+fn run_killed(machine: &Machine, calls: &str, number: usize, arguments: &[&str]) -> bool {
+    let inject = format!("inject={calls}:signal=SIGKILL:when={number}");
+    let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
+    let output = machine.wrapped(&wrapper, arguments).output().expect("strace is needed: apt-get install strace");
+    !output.status.success()
+}
+
+fn spooled(machine: &Machine) -> Vec<String> {
+    machine.read("spool.jsonl").lines().filter_map(message_id).collect()
+}
+
+fn message_id(line: &str) -> Option<String> {
+    serde_json::from_str::<Json>(line).ok()?.get("messageId")?.as_str().map(str::to_owned)
+}
+
+/// The sum of what events report as dropped.
+fn dropped<'a>(bodies: impl Iterator<Item = &'a str>) -> u64 {
+    bodies
+        .filter_map(|body| {
+            serde_json::from_str::<Json>(body).ok()?.get("context")?.get("dropped")?.as_object().cloned()
+        })
+        .flat_map(|counts| counts.values().filter_map(Json::as_u64).collect::<Vec<_>>())
+        .sum()
+}
+
+#[test]
+fn killed_anywhere_every_event_is_sent_once_or_counted() {
+    let mut kills = 0;
+    for calls in CALLS {
+        for number in 1..200 {
+            let tracker = Tracker::well_behaved();
+            let machine = Machine::new()
+                .not_new()
+                .with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", "in_place")
+                .with_endpoint(&tracker.url("/"));
+            let killed = run_killed(&machine, calls, number, &["records", "2", "finish"]);
+            let sent_before = tracker.received().len();
+            let waiting = spooled(&machine);
+
+            // Two ordinary runs: the first clears up and sends, the second reports what the first has counted.
+            machine.run(&["record", "finish"]);
+            machine.run(&["record", "finish"]);
+            let received = tracker.received();
+            let mut times: BTreeMap<String, usize> = BTreeMap::new();
+            for request in &received {
+                *times.entry(message_id(&request.body).unwrap()).or_default() += 1;
+            }
+            let at = format!("{calls}, call {number}");
+            assert!(times.values().all(|count| *count == 1), "{at}: something came twice: {times:?}");
+            let counted = dropped(received.iter().map(|request| request.body.as_str()));
+            let missing = waiting.iter().filter(|id| !times.contains_key(*id)).count() as u64;
+            assert!(counted >= missing, "{at}: {missing} of {waiting:?} are missing, {counted} are counted");
+            assert!(counted <= 2, "{at}: {counted} are counted");
+            assert_eq!(machine.read("spool.jsonl"), "", "{at}: something is left");
+            if !killed {
+                assert_eq!((sent_before, counted), (2, 0), "{at}: an undisturbed run");
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills >= 60, "only {kills} crash points were met");
+}
+
+/// The id and its secret are whole after a kill at any point of the first run.
+#[test]
+fn killed_in_the_first_run_the_id_is_whole_or_not_there() {
+    for calls in ["write", "openat", "link,linkat", "unlink,unlinkat", "mkdir,mkdirat"] {
+        for number in 1..200 {
+            let machine = Machine::new();
+            let killed = run_killed(&machine, calls, number, &["record", "finish"]);
+            let id = std::fs::read_to_string(machine.data().join(".anonymous_id")).ok();
+            assert!(id.as_ref().is_none_or(|id| id.len() == 32), "{calls}, call {number}: {id:?}");
+            let later = machine.stdout(&["record", "id"]);
+            assert_eq!(later.trim().len(), 32, "{calls}, call {number}");
+            assert!(id.is_none_or(|id| id == later.trim()), "{calls}, call {number}: the id changed");
+            if !killed {
+                break;
+            }
+        }
+    }
+}
+
+/// A disk that is full, or a file system that turned read-only, in the middle of things.
+#[test]
+fn a_disk_that_fails_is_no_concern_of_the_host() {
+    for error in ["ENOSPC", "EROFS", "EIO", "EDQUOT"] {
+        for calls in ["write", "openat", "rename", "flock", "mkdir,mkdirat", "link,linkat", "ftruncate"] {
+            for when in ["1+", "2+", "3+", "5+", "8+"] {
+                let machine = Machine::new().with("HOST_QUIET", "1");
+                // Opening fails for the loader too if it fails from the start.
+                let when = if calls == "openat" { format!("{}+", 12 + when.len()) } else { when.to_owned() };
+                let inject = format!("inject={calls}:error={error}:when={when}");
+                let wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &inject];
+                let output = machine.wrapped(&wrapper, &["records", "3", "finish"]).output().unwrap();
+                assert!(output.status.success(), "{error} in {calls} from {when}: {output:?}");
+                assert!(output.stdout.is_empty(), "{error} in {calls} from {when}: {output:?}");
+            }
+        }
+    }
+}

@@ -9,6 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::workspace::Workspace;
 use crate::{duckdb, process};
 
+/// The binary to show and to measure: the one that `DLT_BIN` names, as in the tests, else the release build.
+pub(crate) fn chosen(workspace: &Workspace) -> Result<PathBuf> {
+    let Some(named) = std::env::var_os("DLT_BIN") else { return build(workspace) };
+    let path = PathBuf::from(&named);
+    let path = path.canonicalize().with_context(|| format!("DLT_BIN names {}, which is not there", path.display()))?;
+    runs_by_itself(&path)
+}
+
 /// Builds `dlt` against the prebuilt library and leaves both in `target/release/`; returns the binary's path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     duckdb::ensure(workspace)?;
@@ -26,11 +34,22 @@ pub(crate) fn build_bundled(workspace: &Workspace) -> Result<PathBuf> {
     let target = workspace.target_folder()?.join("bundled");
     let mut cargo = workspace.plain_cargo();
     cargo.env_remove("DUCKDB_LIB_DIR").env_remove("LD_LIBRARY_PATH");
-    cargo.args(["build", "--release", "--locked", "--package", "dlt-cli", "--bin", "dlt", "--features", "bundled"]);
+    cargo.args([
+        "build",
+        "--profile",
+        "dist",
+        "--locked",
+        "--package",
+        "dlt-cli",
+        "--bin",
+        "dlt",
+        "--features",
+        "bundled",
+    ]);
     cargo.arg("--target-dir").arg(&target);
     process::run(&mut cargo)?;
     let place = workspace.path("target/dist");
-    copy_if_changed(&target.join("release/dlt"), &place.join("dlt"))?;
+    copy_if_changed(&target.join("dist/dlt"), &place.join("dlt"))?;
     runs_by_itself(&place.join("dlt"))
 }
 

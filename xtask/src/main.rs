@@ -34,6 +34,8 @@ cargo xtask CHORE
   bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]
                      the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
   tidy               which crate may depend on which, and what no file may contain
+
+demo and bench build the release binary, or take the one that DLT_BIN names.
 ";
 
 fn main() -> ExitCode {

@@ -63,7 +63,7 @@ impl Plan {
 
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     let plan = Plan::read(words)?;
-    let dlt = binary::build(workspace)?;
+    let dlt = binary::chosen(workspace)?;
     let data = data::ensure(&workspace.path("bench/data"), plan.size)?;
     let arena = Arena {
         dlt,

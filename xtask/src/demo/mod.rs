@@ -4,6 +4,7 @@
 //! the same with Python dlt. Both report to a tracker on this machine, and what it counted is shown three times: by
 //! its report, by SQL, and by the ledger.
 
+mod numbers;
 mod stage;
 mod webhooks;
 
@@ -24,22 +25,24 @@ const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 /// How long the report must stand still to be taken for complete.
 const QUIET: Duration = Duration::from_secs(2);
 
-const SAMPLE: &str = "select action, issue__number as number, issue__title as title, issue__user__login as author, \
-                      issue__created_at as created from issues order by number limit 5";
-const CHILDREN: &str = "select issues.issue__number as number, labels.name as label, labels.color, labels._dlt_list_idx as place \
-                        from issues join issues__issue__labels as labels on labels._dlt_parent_id = issues._dlt_id \
-                        order by number, place limit 5";
-const LOADS: &str = "select load_id, status, inserted_at, schema_version_hash from _dlt_loads order by inserted_at";
+const SAMPLE: &str = "select repository__full_name as repository, action, release__tag_name as tag, sender__login as sender, \
+                      release__published_at as published from release order by published, action limit 5";
+const CHILDREN: &str = "select push.ref, commits._dlt_list_idx as place, commits.author__name as author, commits.message \
+                        from push join push__commits as commits on commits._dlt_parent_id = push._dlt_id limit 5";
+const GROWN: &str = "select load_id, count(*) as issues, count(changes__new_issue__id) as with_a_new_issue, \
+                     any_value(changes__new_issue__title) as its_title from issues \
+                     join _dlt_loads on load_id = _dlt_load_id group by load_id order by load_id";
 const TRACKED: &str = "select event, library_name as library, library_version as version, count(*) as events, \
                        count(*) filter (success) as succeeded, round(median(elapsed), 3) as median_seconds \
                        from events group by all order by all";
+const COUNTS: &str = "select event, count(*) as count from events group by event";
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let start = Instant::now();
     machine::ensure_test_tools()?;
 
     title("1", "Build, and start a tracker of our own: empty folder, free port");
-    let stage = Stage::set(workspace.path("target/demo"), binary::build(workspace)?)?;
+    let stage = Stage::set(workspace.path("target/demo"), binary::chosen(workspace)?)?;
     let tracker = stage.start_tracker()?;
     let endpoint = tracker.endpoint.clone();
     println!("it listens at {endpoint}");
@@ -63,10 +66,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let dataset = "filesystem_data";
     show(&mut dlt(&["dataset", dataset]))?;
     show(&mut dlt(&["dataset", dataset, "--sql", SAMPLE]))?;
-    println!("The labels of an issue are a list in the payload, and a child table here:");
+    println!("The commits of a push are a list in the payload, and a child table here:");
     show(&mut dlt(&["dataset", dataset, "--sql", CHILDREN]))?;
-    println!("Two loads, and two versions of the schema:");
-    show(&mut dlt(&["dataset", dataset, "--sql", LOADS]))?;
+    println!("The second load brought fields that the first had not; they are columns, empty for what came before:");
+    show(&mut dlt(&["dataset", dataset, "--sql", GROWN]))?;
     show(&mut dlt(&["pipeline", "filesystem_pipeline", "trace"]))?;
     show(&mut dlt(&["telemetry"]))?;
 
@@ -79,18 +82,21 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
 
     title("5", "What the tracker received from both");
     let tracker_data = stage.path("tracker").display().to_string();
-    wait_for_quiet(|| stage.dlt(&endpoint, &["tracker", "report", "--data", &tracker_data, "--format", "json"]))?;
     // Asking the tracker must not add to what it counts.
     let ask = |arguments: &[&str]| {
         let mut command = stage.dlt(&endpoint, arguments);
         command.env("RUNTIME__DLTHUB_TELEMETRY", "false");
         command
     };
+    let reported = report_at_rest(|| ask(&["tracker", "report", "--data", &tracker_data, "--format", "json"]))?;
     show(&mut ask(&["tracker", "report", "--data", &tracker_data]))?;
     tracker.stop()?;
-    println!("The tracker is stopped; its DuckDB file has the same numbers:");
+    println!("The tracker is stopped. Its DuckDB file says the same:");
     let file = format!("duckdb:{}", stage.path("tracker/tracker.duckdb").display());
     show(&mut ask(&["dataset", "telemetry", "--from", &file, "--sql", TRACKED]))?;
+    let counted =
+        process::output(&mut ask(&["dataset", "telemetry", "--from", &file, "--sql", COUNTS, "--format", "json"]))?;
+    numbers::agree(&reported, &counted)?;
     println!("And the ledger, recounted from disk:");
     show(&mut ask(&["tracker", "check", "--data", &tracker_data]))?;
 
@@ -109,18 +115,19 @@ fn title(number: &str, text: &str) {
     println!("\n━━ {number}. {text} ━━\n");
 }
 
-/// Events are sent by detached processes and loaded by the tracker in its own time: waits until its report stands still.
-fn wait_for_quiet(report: impl Fn() -> Command) -> Result<()> {
+/// Events are sent by detached processes and loaded by the tracker in its own time: asks until the report stands still
+/// and names both programs, and returns it.
+fn report_at_rest(report: impl Fn() -> Command) -> Result<String> {
     let started = Instant::now();
     let (mut last, mut since) = (String::new(), Instant::now());
     while started.elapsed() < ARRIVAL_LIMIT {
-        let now = process::output(report().env("RUNTIME__DLTHUB_TELEMETRY", "false"))?;
+        let now = process::output(&mut report())?;
         if now != last {
             (last, since) = (now, Instant::now());
-        } else if since.elapsed() >= QUIET && !last.trim().is_empty() {
-            return Ok(());
+        } else if since.elapsed() >= QUIET && numbers::versions(&last)? >= 2 {
+            return Ok(last);
         }
         thread::sleep(Duration::from_millis(200));
     }
-    bail!("the tracker's report did not come to rest within {} s:\n{last}", ARRIVAL_LIMIT.as_secs())
+    bail!("the events of both did not arrive within {} s; the report:\n{last}", ARRIVAL_LIMIT.as_secs())
 }

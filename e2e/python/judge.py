@@ -72,6 +72,8 @@ def read_tables(connection, dataset):
     tables = {}
     for table, column, data_type, nullable in columns:
         tables.setdefault(table, []).append([column, data_type, nullable])
+    for columns in tables.values():
+        columns.sort(key=lambda it: it[0].startswith("_dlt_"))
     return tables
 
 
@@ -81,6 +83,11 @@ def read_rows(connection, dataset, table, columns):
     rows = connection.execute(f"SELECT {listed} FROM {quote(dataset)}.{quote(table)}").fetchall()
     names = [column for column, _, _ in columns]
     return [dict(zip(names, row)) for row in rows]
+
+
+def order_of(columns):
+    """Names of columns in order; those of the system last, for their place follows from which row was the first."""
+    return sorted(columns, key=lambda column: column.startswith("_dlt_"))
 
 
 def clean_schema(schema):
@@ -209,7 +216,7 @@ def describe(case):
         "tables": tables,
         "rows": described,
         "schema": clean_schema(stored),
-        "schema_columns": {name: list(table["columns"]) for name, table in stored["tables"].items()},
+        "schema_columns": {name: order_of(table["columns"]) for name, table in stored["tables"].items()},
         "loads": [[row[1], row[2]] for row in loads],
         "version_count": len(versions),
         "version": versions[-1][0],

@@ -52,7 +52,7 @@ impl Request {
 
     /// Asks; one Python process does it all.
     pub(crate) fn ask(&self, sandbox: &Sandbox) -> Result<Verdict> {
-        self.ask_with_memory(sandbox, &sandbox.data_dir())
+        self.ask_with_memory(sandbox, &sandbox.path("python-memory"))
     }
 
     /// Asks a Python dlt that keeps its pipelines in `data_dir`.
@@ -90,7 +90,8 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Every place where the two differ. Lists of the same length are compared item by item, others as a whole.
+/// Every place where the two differ. Lists of the same length are compared item by item, others as a whole; rows of a
+/// table have no order, so of them those are shown that only one side has.
 pub(crate) fn differences(ours: &Value, python: &Value) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(String::new(), Some(ours), Some(python), &mut found);
@@ -105,6 +106,14 @@ fn compare(place: String, ours: Option<&Value>, python: Option<&Value>, found: &
                 compare(format!("{place}/{}", key.trim_start_matches('/')), a.get(key), b.get(key), found);
             }
         }
+        (Some(Value::Array(a)), Some(Value::Array(b)))
+            if place.starts_with("/rows/") && place.matches('/').count() == 2 =>
+        {
+            let (ours, python) = (without(a, b), without(b, a));
+            if !ours.is_empty() || !python.is_empty() {
+                found.push(Difference { place, ours: Some(ours.into()), python: Some(python.into()) });
+            }
+        }
         (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
             for (position, (a, b)) in a.iter().zip(b).enumerate() {
                 compare(format!("{place}/{position}"), Some(a), Some(b), found);
@@ -113,6 +122,27 @@ fn compare(place: String, ours: Option<&Value>, python: Option<&Value>, found: &
         (a, b) if a == b => {}
         (a, b) => found.push(Difference { place, ours: a.cloned(), python: b.cloned() }),
     }
+}
+
+/// The items of `list` that `other` lacks, each as often as it lacks it.
+fn without(list: &[Value], other: &[Value]) -> Vec<Value> {
+    let mut other: Vec<_> = other.iter().collect();
+    let mut left = Vec::new();
+    for item in list {
+        match other.iter().position(|it| *it == item) {
+            Some(position) => drop(other.swap_remove(position)),
+            None => left.push(item.clone()),
+        }
+    }
+    left
+}
+
+#[test]
+fn rows_are_compared_as_a_multiset() {
+    let rows = |list: Value| json!({"rows": {"items": list}});
+    assert_eq!(differences(&rows(json!([{"a": 1}, {"b": 2}])), &rows(json!([{"b": 2}, {"a": 1}]))), []);
+    let found = differences(&rows(json!([1, 1, 2])), &rows(json!([1, 2, 3])));
+    assert_eq!((&found[0].ours, &found[0].python), (&Some(json!([1])), &Some(json!([3]))));
 }
 
 #[test]

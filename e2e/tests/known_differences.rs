@@ -1,15 +1,38 @@
 //! Where we differ from Python dlt on purpose: every such place, with the reason. A difference that is not listed fails
 //! the tests, and so does an entry that has come true no more.
+//!
+//! Left out of the comparison from the start (in `python/judge.py`): random ids, times, hashes, descriptions, how often a
+//! schema changed on its way, and the place of the system's columns among a table's columns.
 
-/// A case that both load, with different results.
+use crate::cases::Case;
+
+/// Where a difference is known.
+pub(crate) enum At {
+    /// In this case.
+    Case(&'static str),
+    /// In every case with a run that replaces.
+    Replacing,
+}
+
+/// A difference between what both loaded.
 pub(crate) struct Known {
-    pub(crate) case: &'static str,
+    pub(crate) at: At,
     /// Beginnings of the places that may differ (see `judge::Difference`).
     pub(crate) places: &'static [&'static str],
     pub(crate) reason: &'static str,
 }
 
-/// What we do with a case that ends Python dlt with an error.
+impl Known {
+    /// Whether it is known of that case.
+    pub(crate) fn is_of(&self, case: &Case) -> bool {
+        match self.at {
+            At::Case(name) => case.name == name,
+            At::Replacing => case.runs.iter().any(|run| run.disposition == "replace"),
+        }
+    }
+}
+
+/// What we do with a case that ends Python dlt with an error, or that it loads into a dataset that contradicts itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ours {
     /// Load it.
@@ -33,8 +56,96 @@ pub(crate) struct RefusedByUs {
     pub(crate) reason: &'static str,
 }
 
-pub(crate) const KNOWN: &[Known] = &[];
+pub(crate) const KNOWN: &[Known] = &[
+    Known {
+        at: At::Replacing,
+        places: &["/state/sources"],
+        reason: "Python dlt leaves an empty entry for the source where it reset a state that was empty before",
+    },
+    Known {
+        at: At::Replacing,
+        places: &["/state/_state_version", "/states"],
+        reason: "and stores that entry as a new version of the state; a replace as the first run has but one",
+    },
+    Known {
+        at: At::Case("floats"),
+        places: &["/rows/items"],
+        reason: "the sign of -0.0 is lost in the text of Python dlt's INSERT",
+    },
+    Known {
+        at: At::Case("unicode_strings"),
+        places: &["/rows/items"],
+        reason: "Python dlt drops U+0000 from strings; we keep what came",
+    },
+    Known {
+        at: At::Case("typed_json_markers_in_strings"),
+        places: &["/rows/items", "/schema/tables/items/columns/c/data_type", "/tables/items/2"],
+        reason: "strings that look like Python dlt's own typed JSON become bytes there, by accident of its working files",
+    },
+    Known {
+        at: At::Case("integer_then_text"),
+        places: &["/rows/items"],
+        reason: "Python reads digits of all scripts as numbers, we those of ASCII; others stay as text",
+    },
+    Known {
+        at: At::Case("a_parent_id_in_a_root_row"),
+        places: &["/schema/normalizers/json/config"],
+        reason: "a `_dlt_root_id` in the data switches Python dlt's propagation on",
+    },
+];
 
-pub(crate) const REFUSED_BY_PYTHON: &[RefusedByPython] = &[];
+pub(crate) const REFUSED_BY_PYTHON: &[RefusedByPython] = &[
+    RefusedByPython {
+        case: "a_key_of_two_underscores",
+        ours: Ours::Loads,
+        reason: "a key without a name ends Python dlt's normalizer",
+    },
+    RefusedByPython {
+        case: "offsets_over_the_edge",
+        ours: Ours::Loads,
+        reason: "the moment is before Python's first year; it stays text",
+    },
+    RefusedByPython {
+        case: "an_integer_beyond_64_bits_signed",
+        ours: Ours::Refuses,
+        reason: "it fits no column; a wider type or a float would change data silently",
+    },
+    RefusedByPython { case: "an_integer_beyond_64_bits", ours: Ours::Refuses, reason: "as above" },
+    RefusedByPython {
+        case: "integer_then_a_float_beyond_64_bits",
+        ours: Ours::Loads,
+        reason: "it goes to the variant column for floats; Python dlt makes an integer of it that fits no column",
+    },
+    RefusedByPython {
+        case: "integer_then_text_beyond_64_bits",
+        ours: Ours::Loads,
+        reason: "the same with text, which goes to the variant column for text",
+    },
+    RefusedByPython {
+        case: "float_then_text_without_a_number",
+        ours: Ours::Loads,
+        reason: "Python dlt makes NaN of the text and can't write it into its INSERT",
+    },
+    RefusedByPython { case: "float_then_text_of_infinity", ours: Ours::Loads, reason: "as above, with infinity" },
+    RefusedByPython {
+        case: "a_variant_meets_its_own_name",
+        ours: Ours::Refuses,
+        reason: "a variant of a variant has no name, for both",
+    },
+    RefusedByPython {
+        case: "an_id_given_to_a_nested_row",
+        ours: Ours::Loads,
+        reason: "Python dlt leaves out the row's link to its parent; the dataset contradicts its schema",
+    },
+    RefusedByPython {
+        case: "a_parent_id_in_some_root_rows",
+        ours: Ours::Refuses,
+        reason: "the column may not be null, for both",
+    },
+];
 
-pub(crate) const REFUSED_BY_US: &[RefusedByUs] = &[];
+pub(crate) const REFUSED_BY_US: &[RefusedByUs] = &[RefusedByUs {
+    case: "nan_and_infinity",
+    message: "not JSON",
+    reason: "NaN and Infinity are not JSON; Python makes nulls of them, which changes data silently",
+}];

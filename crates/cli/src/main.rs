@@ -67,7 +67,7 @@ fn run(arguments: &Arguments, settings: &Settings, sender: DetachedSender) -> Ou
     };
     // A home that cannot be written is no reason to leave the command undone: in this run the word counts anyway.
     if let Err(failure) = switched {
-        settings.printer.failure(&failure);
+        settings.printer.complaint(&failure);
     }
     let mut declared = Declared::default();
     let outcome = dispatch(command, settings, &setup, &telemetry, &mut declared);

@@ -14,6 +14,8 @@ pub(crate) const DIM: Style = Style::new().effects(Effects::DIMMED);
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// What went wrong.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().effects(Effects::BOLD);
+/// What is to be acted upon.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
 /// Advice.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().effects(Effects::BOLD);
 
@@ -67,8 +69,7 @@ impl Printer {
 
     /// Something that is to be acted upon, to standard error; left out when quiet.
     pub(crate) fn warning(&self, line: &str) {
-        let style = AnsiColor::Yellow.on_default().effects(Effects::BOLD);
-        self.note(&format!("{style}warning{style:#}: {line}"));
+        self.note(&format!("{WARNING}warning{WARNING:#}: {line}"));
     }
 
     /// The failure that ends the command, with causes and a hint.
@@ -76,7 +77,12 @@ impl Printer {
         if failure.code == Code::Done {
             return;
         }
-        say(&failure_text(failure));
+        say(&failure_text(&format!("{BAD}error{BAD:#}"), failure));
+    }
+
+    /// A failure that does not end the command, but must not go unseen.
+    pub(crate) fn complaint(&self, failure: &Failure) {
+        say(&failure_text(&format!("{WARNING}warning{WARNING:#}"), failure));
     }
 
     /// Whether bars may be drawn.
@@ -99,8 +105,8 @@ fn written(result: io::Result<()>) -> Outcome {
 }
 
 /// A failure as it is printed. A cause that the message before it quotes already is left out.
-fn failure_text(failure: &Failure) -> String {
-    let mut text = format!("{BAD}error{BAD:#}: {}", indented(&failure.message, "       "));
+fn failure_text(label: &str, failure: &Failure) -> String {
+    let mut text = format!("{label}: {}", indented(&failure.message, "       "));
     let mut before = failure.message.as_str();
     for cause in &failure.causes {
         if !before.contains(cause.trim()) {
@@ -114,8 +120,10 @@ fn failure_text(failure: &Failure) -> String {
     text
 }
 
+/// Further lines below the first; an empty one stays empty.
 fn indented(text: &str, by: &str) -> String {
-    text.replace('\n', &format!("\n{by}"))
+    let lines: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
+    lines.join("\n").replace('\n', &format!("\n{by}")).replace(&format!("\n{by}\n"), "\n\n")
 }
 
 #[cfg(test)]
@@ -123,16 +131,16 @@ mod tests {
     use super::*;
 
     fn plain(failure: &Failure) -> String {
-        anstream::adapter::strip_str(&failure_text(failure)).to_string()
+        anstream::adapter::strip_str(&failure_text("error", failure)).to_string()
     }
 
     #[test]
     fn a_failure_has_causes_a_blank_line_and_a_hint() {
-        let mut failure = Failure::work("cannot load events.jsonl").hint("free some space\nand try again");
+        let mut failure = Failure::work("cannot load events.jsonl").hint("free some space\n\nand try again");
         failure.causes = vec!["cannot write part 3".to_owned(), "no space left".to_owned(), "space left".to_owned()];
         assert_eq!(
             plain(&failure),
-            "error: cannot load events.jsonl\n  cause: cannot write part 3\n  cause: no space left\n\nhint: free some space\n      and try again"
+            "error: cannot load events.jsonl\n  cause: cannot write part 3\n  cause: no space left\n\nhint: free some space\n\n      and try again"
         );
     }
 }

@@ -56,7 +56,9 @@ impl Progress {
         let elapsed = seconds(elapsed);
         let done = self.done(step);
         match success {
-            true => format!("{GOOD}✓{GOOD:#} {BOLD}{name:<9}{BOLD:#} {DIM}{elapsed:>8}{DIM:#}  {done}"),
+            true => format!("{GOOD}✓{GOOD:#} {BOLD}{name:<9}{BOLD:#} {DIM}{elapsed:>8}{DIM:#}  {done}")
+                .trim_end()
+                .to_owned(),
             false => format!("{BAD}✗{BAD:#} {BOLD}{name:<9}{BOLD:#} {DIM}{elapsed:>8}{DIM:#}  {BAD}failed{BAD:#}"),
         }
     }

@@ -3,22 +3,67 @@
 /// The files of one source.
 #[derive(Debug)]
 pub(crate) struct Template {
-    pub(crate) source: &'static str,
-    /// `{destination}` stands for the chosen one.
-    pub(crate) pipeline: &'static str,
-    /// Section for `.dlt/config.toml`, empty where there is none.
-    pub(crate) config: &'static str,
+    /// The pipeline file.
+    pub(crate) pipeline: String,
+    /// The dataset that it names.
+    pub(crate) dataset: String,
     /// Section for `.dlt/secrets.toml`, empty where there is none.
     pub(crate) secrets: &'static str,
 }
 
-/// In the order of `--list-sources`.
-pub(crate) const TEMPLATES: &[Template] = &[Template {
-    source: "filesystem",
-    pipeline: include_str!("../templates/filesystem_pipeline.toml"),
-    config: "",
-    secrets: "",
-}];
+impl Template {
+    /// The template for a source and a destination, if there is such a source.
+    pub(crate) fn of(source: &str, destination: &str) -> Option<Self> {
+        let known = dlt::SOURCES.iter().find(|known| known.name == source)?;
+        let (declaration, secrets) = match source {
+            "filesystem" => (include_str!("../templates/filesystem.toml").to_owned(), ""),
+            "rest_api" => (include_str!("../templates/rest_api.toml").to_owned(), REST_SECRETS),
+            ready_made => {
+                let declared = nested(dlt::ready_made(ready_made)?.config_toml);
+                (format!("type = \"{source}\"\n\n{declared}"), if source == "github" { GITHUB_SECRETS } else { "" })
+            }
+        };
+        let dataset = format!("{source}_data");
+        let pipeline = format!(
+            "# Loads {about}.\n# Run it with `dlt run`. All keys: docs/reference/pipeline-file.md\n\n\
+             [pipeline]\nname = \"{source}_pipeline\"\ndataset = \"{dataset}\"\n\n\
+             [destination]\ntype = \"{destination}\"\n\
+             # path = \"{source}.duckdb\"           # default: the pipeline's name with .duckdb\n\n\
+             [source]\n{declaration}",
+            about = known.about,
+        );
+        Some(Self { pipeline, dataset, secrets })
+    }
+}
+
+/// A declaration of its own as the part of a pipeline file below `[source]`.
+fn nested(declaration: &str) -> String {
+    declaration
+        .lines()
+        .map(|line| {
+            let (comment, rest) = line.strip_prefix("# ").map_or(("", line), |rest| ("# ", rest));
+            let brackets = if rest.starts_with("[[") { "[[" } else { "[" };
+            match rest.strip_prefix(brackets).filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase()))
+            {
+                Some(name) => format!("{comment}{brackets}source.{name}\n"),
+                None => format!("{line}\n"),
+            }
+        })
+        .collect()
+}
+
+const REST_SECRETS: &str = "\
+# [sources.rest_api.client.auth]
+# type = \"bearer\"
+# token = \"…\"
+";
+
+const GITHUB_SECRETS: &str = "\
+# With a token 5000 requests an hour are allowed, without one 60.
+# [sources.github.client.auth]
+# type = \"bearer\"
+# token = \"…\"
+";
 
 /// Stands at the top of a new `.dlt/config.toml`.
 pub(crate) const CONFIG_HEADER: &str = "\
@@ -33,3 +78,45 @@ pub(crate) const SECRETS_HEADER: &str = "\
 
 /// What git is to leave alone.
 pub(crate) const IGNORED: &[&str] = &[".dlt/secrets.toml", "*.secrets.toml", "*.duckdb", "*.duckdb.wal"];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use dlt::declaration::{Declaration, Surroundings};
+
+    #[test]
+    fn every_template_is_understood() {
+        for known in dlt::SOURCES {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("x_pipeline.toml");
+            let template = Template::of(known.name, "duckdb").unwrap();
+            std::fs::write(&file, &template.pipeline).unwrap();
+            let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
+            let declared = Declaration::read(&file, &Surroundings::new([data])).unwrap();
+            assert_eq!((declared.source_kind(), declared.dataset()), (known.name, template.dataset.as_str()));
+            declared.source().unwrap();
+            // What is offered in comments is understood too.
+            let uncommented = template
+                .secrets
+                .lines()
+                .filter_map(|line| line.strip_prefix("# "))
+                .filter(|line| !line.starts_with("With"));
+            let secrets = folder.path().join(".dlt/secrets.toml");
+            std::fs::create_dir_all(secrets.parent().unwrap()).unwrap();
+            std::fs::write(&secrets, uncommented.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+            let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
+            let declared = Declaration::read(&file, &Surroundings::new([data])).unwrap();
+            assert_eq!(declared.looked_up().len(), 0, "the file itself has a client, which the secret completes");
+        }
+    }
+
+    #[test]
+    fn tables_are_put_below_the_source() {
+        let declared =
+            "# About.\n[client]\nx = [1]\n# [client.auth]\n# token = 1\n\n[[resources]]\nitems = [\n  [1],\n]\n";
+        let expected = "# About.\n[source.client]\nx = [1]\n# [source.client.auth]\n# token = 1\n\n[[source.resources]]\nitems = [\n  [1],\n]\n";
+        assert_eq!(nested(declared), expected);
+        assert!(Template::of("nothing", "duckdb").is_none());
+    }
+}

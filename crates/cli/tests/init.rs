@@ -14,11 +14,34 @@ fn lists() {
 fn a_new_project() {
     let sandbox = Sandbox::new();
     assert_seen!("a_new_project", sandbox.run("init filesystem duckdb"));
-    for file in ["filesystem_pipeline.toml", ".dlt/config.toml", ".dlt/secrets.toml", ".gitignore"] {
+    for file in [".dlt/config.toml", ".gitignore"] {
         crate::sandbox::settings().bind(|| {
             insta::assert_snapshot!(format!("written_{}", file.replace(['/', '.'], "_")), sandbox.read(file));
         });
     }
+}
+
+#[test]
+fn every_source_gives_a_file_that_is_understood() {
+    for source in ["filesystem", "rest_api", "chess", "github"] {
+        let sandbox = Sandbox::new();
+        sandbox.run(&format!("init {source} duckdb")).ok();
+        crate::sandbox::settings().bind(|| {
+            insta::assert_snapshot!(format!("{source}_pipeline"), sandbox.read(&format!("{source}_pipeline.toml")));
+            insta::assert_snapshot!(format!("{source}_secrets"), sandbox.read(".dlt/secrets.toml"));
+        });
+    }
+}
+
+#[test]
+fn secrets_are_added_once() {
+    let sandbox = Sandbox::new();
+    sandbox.run("init filesystem duckdb").ok();
+    assert_seen!("secrets_are_added_once", sandbox.run("init github duckdb"));
+    let once = sandbox.read(".dlt/secrets.toml");
+    assert!(once.contains("# [sources.github.client.auth]"));
+    sandbox.run("init github duckdb").ok();
+    assert_eq!(sandbox.read(".dlt/secrets.toml"), once);
 }
 
 #[test]

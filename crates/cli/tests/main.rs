@@ -3,4 +3,8 @@
 
 mod help;
 mod init;
+mod load;
+mod look;
 mod sandbox;
+mod telemetry;
+mod tracker;

@@ -97,6 +97,17 @@ impl Seen {
         text.replace(&*root.to_string_lossy(), "[ROOT]").replace(&*self.root.to_string_lossy(), "[ROOT]")
     }
 
+    /// With runs of spaces and lines made short: for tables whose width depends on the machine.
+    pub(crate) fn squeezed(mut self) -> Self {
+        let root = self.root.to_string_lossy().into_owned();
+        let mut text = self.stdout.replace(&root, "[ROOT]");
+        while text.contains("   ") || text.contains("──") {
+            text = text.replace("   ", "  ").replace("──", "─");
+        }
+        self.stdout = text;
+        self
+    }
+
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.text());
         self
@@ -111,7 +122,10 @@ pub(crate) fn settings() -> insta::Settings {
     settings.add_filter(r"\d+\.\d+ ?s(econds)?\b", "[TIME]");
     settings.add_filter(r"\b1\d{9}\.\d{1,9}\b", "[LOAD_ID]");
     settings.add_filter(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?(Z|UTC|\+00:?00))?", "[INSTANT]");
-    settings.add_filter(r"[a-z0-9.]+ (KiB|MiB|B)/s", "[SPEED]");
+    settings.add_filter(r"\b[0-9a-f]{32}\b", "[ID]");
+    settings.add_filter(r"\d+ (second|minute)s? ago", "[AGO]");
+    settings.add_filter(r"127\.0\.0\.1:\d+", "127.0.0.1:[PORT]");
+    settings.add_filter(r"\d+ bytes", "[BYTES]");
     settings
 }
 

@@ -1,8 +1,11 @@
 //! Load data from Rust: files, APIs and your own rows, nested or flat, into a database that you can query.
 //!
-//! ```
+//! ```standalone_crate
 //! # let folder = tempfile::tempdir()?;
 //! # std::env::set_current_dir(folder.path())?;
+//! # // The example is alone in its process, and no other thread runs yet.
+//! # unsafe { std::env::set_var("DLT_DATA_DIR", folder.path()) };
+//! # unsafe { std::env::set_var("RUNTIME__DLTHUB_TELEMETRY", "false") };
 //! #[derive(serde::Serialize)]
 //! struct User {
 //!     id: u32,
@@ -47,7 +50,7 @@ pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Observer, Result, Source, Step, StepTrace,
     TableAccess, Trace, rows_of,
 };
-pub use dlt_sources::{Files, Format, files};
+pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, files, ready_made, rest};
 pub use known::{KnownPipeline, known_pipeline, known_pipelines};
 pub use nearest::nearest;
 pub use pipeline::{Builder, Pipeline, pipeline};

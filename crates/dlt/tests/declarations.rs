@@ -84,7 +84,7 @@ fn wrong_files_name_the_line_and_the_right_word() {
         ),
         (
             format!("destination = \"duckdb::memory:\"\n{}", GOOD.replace("[destination]\ntype = \"duckdb\"\n", "")),
-            "shop_pipeline.toml:1: `duckdb::memory:` cannot be a DuckDB destination: data in memory would be gone with the process that loads it",
+            "shop_pipeline.toml:1: `:memory:` cannot be a DuckDB destination: data in memory would be gone with the process that loads it",
             "name a file: duckdb:shop.duckdb",
         ),
         ("[pipeline\n".to_owned(), "shop_pipeline.toml:1: this is not valid TOML: ", ""),

@@ -24,7 +24,7 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
     let mut dataset = pipeline.dataset()?;
     let (sql, limit) = match (&arguments.table, &arguments.sql) {
         (Some(table), _) => {
-            dataset.table(table)?;
+            check_table(&mut dataset, table)?;
             let limit = arguments.limit.unwrap_or(DEFAULT_ROWS);
             (format!("SELECT * FROM \"{}\"{}", table.replace('"', "\"\""), limit_clause(limit)), limit)
         }
@@ -32,6 +32,16 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
         (None, None) => return list(&mut dataset, arguments.format, settings),
     };
     print_query(&mut dataset, &sql, limit, arguments.format, settings)
+}
+
+fn check_table(dataset: &mut Dataset, table: &str) -> Outcome {
+    let Err(error) = dataset.table(table).map(drop) else { return Ok(()) };
+    let known = dataset.tables().unwrap_or_default();
+    let failure = Failure::from(error);
+    Err(match dlt::nearest(table, known.iter().map(String::as_str)) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure,
+    })
 }
 
 fn limit_clause(limit: u64) -> String {

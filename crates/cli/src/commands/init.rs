@@ -9,7 +9,7 @@ use crate::exit::{Failure, Outcome};
 use crate::grid::{Cell, Grid};
 use crate::printer::{BOLD, DIM, GOOD, Printer};
 use crate::settings::Settings;
-use crate::templates::{CONFIG_HEADER, IGNORED, SECRETS_HEADER, TEMPLATES, Template};
+use crate::templates::{CONFIG_HEADER, IGNORED, SECRETS_HEADER, Template};
 
 pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     let printer = settings.printer;
@@ -21,24 +21,26 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     }
     let source = arguments.source.as_deref().unwrap_or_default();
     let destination = arguments.destination.as_deref().unwrap_or_default();
-    let template = template_of(source)?;
+    let template = Template::of(source, destination).ok_or_else(|| unknown_source(source))?;
     check_destination(destination)?;
 
     let folder = &settings.folder;
     let pipeline_file = format!("{source}_pipeline.toml");
-    let text = template.pipeline.replace("{destination}", destination);
-    report(printer, write_new(&folder.join(&pipeline_file), &text)?, &pipeline_file, "what is loaded, and where to")?;
-    let config = with_section(&folder.join(".dlt/config.toml"), CONFIG_HEADER, template.config)?;
+    let written = write_new(&folder.join(&pipeline_file), &template.pipeline)?;
+    report(printer, written, &pipeline_file, "what is loaded, and where to")?;
+    let config = with_section(&folder.join(".dlt/config.toml"), CONFIG_HEADER, "")?;
     report(printer, config, ".dlt/config.toml", "settings; to be committed")?;
     let secrets = with_section(&folder.join(".dlt/secrets.toml"), SECRETS_HEADER, template.secrets)?;
     report(printer, secrets, ".dlt/secrets.toml", "passwords and tokens; stays out of git")?;
     let ignored = with_lines(&folder.join(".gitignore"), IGNORED)?;
     report(printer, ignored, ".gitignore", "keeps secrets and databases out of git")?;
 
-    let dataset = dataset_in(template);
-    printer.report(&format!(
-        "\n{BOLD}Next{BOLD:#}\n  look through {pipeline_file}\n  dlt run                {DIM}loads the data{DIM:#}\n  dlt dataset {dataset:<10} {DIM}shows what was loaded{DIM:#}"
-    ))
+    let show = format!("dlt dataset {}", template.dataset);
+    let width = show.len();
+    printer.report(&format!("\n{BOLD}Next{BOLD:#}"))?;
+    printer.report(&format!("  look through {pipeline_file}"))?;
+    printer.report(&format!("  {:<width$}  {DIM}loads the data{DIM:#}", "dlt run"))?;
+    printer.report(&format!("  {show}  {DIM}shows what was loaded{DIM:#}"))
 }
 
 fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
@@ -51,13 +53,11 @@ fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
     Ok(())
 }
 
-fn template_of(source: &str) -> Outcome<&'static Template> {
-    TEMPLATES.iter().find(|template| template.source == source).ok_or_else(|| {
-        let known: Vec<_> = TEMPLATES.iter().map(|template| template.source).collect();
-        Failure::usage(format!("unknown source `{source}`")).hint(match dlt::nearest(source, known) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "dlt init --list-sources shows what there is".to_owned(),
-        })
+fn unknown_source(source: &str) -> Failure {
+    let names = dlt::SOURCES.iter().map(|known| known.name);
+    Failure::usage(format!("unknown source `{source}`")).hint(match dlt::nearest(source, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`dlt init --list-sources` shows what there is".to_owned(),
     })
 }
 
@@ -69,11 +69,6 @@ fn check_destination(destination: &str) -> Outcome {
     let place = dlt::DestinationName::parse(destination)?;
     Err(Failure::usage(format!("`{destination}` names a place; `dlt init` takes the kind alone"))
         .hint(format!("write `{}`, then set its path in the pipeline file", place.kind())))
-}
-
-fn dataset_in(template: &Template) -> &'static str {
-    let line = template.pipeline.lines().find_map(|line| line.strip_prefix("dataset = \""));
-    line.and_then(|rest| rest.split('"').next()).unwrap_or_default()
 }
 
 /// What happened to a file.
@@ -114,15 +109,14 @@ fn with_section(path: &Path, header: &str, section: &str) -> Outcome<Change> {
         return Ok(Change::Created);
     }
     let text = fs::read_to_string(path).map_err(|error| cannot("read", path, &error))?;
-    let document = toml_edit::Document::parse(text.as_str()).map_err(|error| {
+    toml_edit::Document::parse(text.as_str()).map_err(|error| {
         let message = error.message().replace('\n', "; ");
         Failure::usage(format!("{} is not valid TOML: {message}", path.display()))
             .hint("repair the file, then try again")
     })?;
-    let heading = section.lines().next().unwrap_or_default();
-    let (outer, inner) = heading.trim_matches(['[', ']']).split_once('.').unwrap_or_default();
-    let is_there = document.get(outer).and_then(|outer| outer.get(inner)).is_some() || text.contains(heading);
-    if is_there {
+    // Its first heading tells whether it was added before, commented out or not.
+    let heading = section.lines().map(|line| line.trim_start_matches("# ")).find(|line| line.starts_with('['));
+    if heading.is_none_or(|heading| text.contains(heading)) {
         return Ok(Change::Kept);
     }
     append(path, &text, &format!("\n{section}"))
@@ -150,5 +144,14 @@ fn append(path: &Path, text: &str, more: &str) -> Outcome<Change> {
 }
 
 fn cannot(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::work(format!("cannot {doing} {}", path.display())).because(error)
+    let failure = Failure::work(format!("cannot {doing} {}", path.display())).because(error);
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            failure.hint("a file stands where a folder has to be; move it away, then try again")
+        }
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            failure.hint("make the folder writable, or begin the project in another")
+        }
+        _ => failure,
+    }
 }

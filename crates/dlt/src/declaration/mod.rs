@@ -16,6 +16,7 @@
 //! What `[source]` and `[destination]` leave open is looked up around the file: see [`Surroundings`]. Unknown keys are
 //! errors that name file, line and the nearest right word. Relative paths are meant from the file's folder.
 
+mod decode;
 mod section;
 mod sources;
 mod surroundings;
@@ -81,10 +82,10 @@ impl Declaration {
     /// # Errors
     /// [`ErrorKind::Config`] if there is none, or more than one.
     pub fn find(folder: &Path) -> Result<PathBuf> {
-        let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let entries = std::fs::read_dir(shown).map_err(|cause| {
-            Error::new(ErrorKind::Config, format!("cannot read folder {}", shown.display())).because(cause)
-        })?;
+        let is_here = folder.as_os_str().is_empty();
+        let place = if is_here { "this folder".to_owned() } else { folder.display().to_string() };
+        let entries = std::fs::read_dir(if is_here { Path::new(".") } else { folder })
+            .map_err(|cause| Error::new(ErrorKind::Config, format!("cannot read {place}")).because(cause))?;
         let mut files: Vec<_> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| name.ends_with(FILE_ENDING))
@@ -92,13 +93,12 @@ impl Declaration {
         files.sort();
         match files.as_slice() {
             [one] => Ok(tree::relative_to(folder, one)),
-            [] => Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {}", shown.display()))
+            [] => Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {place}"))
                 .hint("begin with one: dlt init filesystem duckdb")),
-            several => Err(Error::new(
-                ErrorKind::Config,
-                format!("there are {} pipeline files in {}", several.len(), shown.display()),
-            )
-            .hint(format!("say which: dlt run {}", several.join("  or  dlt run ")))),
+            several => {
+                Err(Error::new(ErrorKind::Config, format!("there are {} pipeline files in {place}", several.len()))
+                    .hint(format!("say which: dlt run {}", several.join("  or  dlt run "))))
+            }
         }
     }
 

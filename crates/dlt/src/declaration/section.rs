@@ -106,6 +106,11 @@ impl Section {
         Err(unknown_word(&found.origin, &format!("value of `{name}`"), &found.value, &known))
     }
 
+    /// What was not taken yet, for a reader that checks it by itself.
+    pub(crate) fn into_node(self) -> Node {
+        Node { origin: self.origin, value: Value::Table(self.table) }
+    }
+
     /// Ends the reading.
     pub(crate) fn finish(self) -> Result<()> {
         match self.table.entries.first() {

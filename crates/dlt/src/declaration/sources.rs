@@ -5,16 +5,27 @@ use std::path::{Path, PathBuf};
 use dlt_engine::Result;
 use dlt_engine::schema::WriteDisposition;
 use dlt_engine::source::TableHints;
-use dlt_sources::Format;
+use dlt_sources::{Format, RestConfig};
 
+use super::decode::decode;
 use super::section::{Section, unknown_word};
+use super::tree::Value;
 use super::{Word, tree};
 use crate::destinations::Known;
 use crate::source::AnySource;
 
 /// The sources that there are.
-pub const SOURCES: &[Known] =
-    &[Known::new("filesystem", "Files, folders and globs: JSON, JSON Lines, CSV, Parquet; also compressed")];
+pub const SOURCES: &[Known] = &known(dlt_sources::LIST);
+
+const fn known<const N: usize>(list: [(&'static str, &'static str); N]) -> [Known; N] {
+    let mut all = [Known::new("", ""); N];
+    let mut index = 0;
+    while index < N {
+        all[index] = Known::new(list[index].0, list[index].1);
+        index += 1;
+    }
+    all
+}
 
 const DISPOSITIONS: &[(&str, WriteDisposition)] =
     &[("append", WriteDisposition::Append), ("replace", WriteDisposition::Replace), ("merge", WriteDisposition::Merge)];
@@ -23,16 +34,20 @@ const DISPOSITIONS: &[(&str, WriteDisposition)] =
 #[derive(Debug)]
 pub(crate) enum SourceDeclaration {
     Files { paths: Vec<PathBuf>, table: Option<String>, format: Option<Format>, hints: TableHints },
+    Rest { kind: &'static str, name: String, config: Box<RestConfig> },
 }
 
 impl SourceDeclaration {
     pub(crate) fn read(kind: &Word, section: Section, folder: &Path) -> Result<Self> {
         match kind.value.as_str() {
             "filesystem" => read_files(section, folder),
-            other => {
-                let names: Vec<_> = SOURCES.iter().map(|known| known.name).collect();
-                Err(unknown_word(&kind.origin, "source", other, &names))
-            }
+            other => match SOURCES.iter().find(|known| known.name == other) {
+                Some(known) => read_rest(known.name, section),
+                None => {
+                    let names: Vec<_> = SOURCES.iter().map(|known| known.name).collect();
+                    Err(unknown_word(&kind.origin, "source", other, &names))
+                }
+            },
         }
     }
 
@@ -48,12 +63,16 @@ impl SourceDeclaration {
                 }
                 Ok(AnySource::new(files))
             }
+            Self::Rest { name, config, .. } => {
+                Ok(AnySource::new(dlt_sources::rest(RestConfig::clone(config)).named(name)))
+            }
         }
     }
 
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Files { .. } => "filesystem",
+            Self::Rest { kind, .. } => kind,
         }
     }
 }
@@ -72,13 +91,29 @@ fn read_files(mut section: Section, folder: &Path) -> Result<SourceDeclaration> 
     Ok(SourceDeclaration::Files { paths, table, format, hints })
 }
 
-fn read_hints(section: &mut Section) -> Result<TableHints> {
-    let mut hints = TableHints::default();
-    hints.disposition = section.one_of("write_disposition", DISPOSITIONS)?.unwrap_or_default();
-    hints.primary_key = section.texts("primary_key")?.into_iter().map(|found| found.value).collect();
-    if let Some(depth) = section.count("max_nesting")? {
-        hints.max_nesting = Some(u32::try_from(depth.value).unwrap_or(u32::MAX));
+/// A REST API, declared in the file or ready-made. A file that declares resources stands by itself; one that does not
+/// takes the ready-made declaration, with what it says put over that.
+fn read_rest(kind: &'static str, mut section: Section) -> Result<SourceDeclaration> {
+    let name = section.text("name")?.map_or_else(|| kind.to_owned(), |found| found.value);
+    let mut node = section.into_node();
+    if let (Some(ready_made), Value::Table(table)) = (dlt_sources::ready_made(kind), &mut node.value)
+        && table.get("resources").is_none()
+    {
+        let shown = PathBuf::from(format!("(ready-made {kind})"));
+        table.fill_from(tree::parse(ready_made.config_toml, &shown)?);
     }
+    let config = Box::new(decode::<RestConfig>(&node, "source")?);
+    Ok(SourceDeclaration::Rest { kind, name, config })
+}
+
+fn read_hints(section: &mut Section) -> Result<TableHints> {
+    let max_nesting = |depth: u64| u32::try_from(depth).unwrap_or(u32::MAX);
+    let hints = TableHints {
+        disposition: section.one_of("write_disposition", DISPOSITIONS)?.unwrap_or_default(),
+        primary_key: section.texts("primary_key")?.into_iter().map(|found| found.value).collect(),
+        max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),
+        ..TableHints::default()
+    };
     if hints.disposition == WriteDisposition::Merge && hints.primary_key.is_empty() {
         return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
     }

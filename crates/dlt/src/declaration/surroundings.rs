@@ -43,7 +43,7 @@ impl Surroundings {
 
     /// Everything that is said about `[section.name]` outside of the pipeline file, the nearest word first.
     pub(crate) fn settings(&self, project: &Path, section: &str, name: &str) -> Result<Table> {
-        let mut found = self.from_variables(&format!("{section}__{name}__").to_uppercase());
+        let mut found = self.in_variables(&format!("{section}__{name}__").to_uppercase());
         for folder in [project.join(".dlt"), self.data_folder.clone()] {
             for file in ["secrets.toml", "config.toml"] {
                 let mut table = read_if_there(&folder.join(file))?;
@@ -57,7 +57,7 @@ impl Surroundings {
         Ok(found)
     }
 
-    fn from_variables(&self, prefix: &str) -> Table {
+    fn in_variables(&self, prefix: &str) -> Table {
         let mut table = Table::default();
         for (name, value) in &self.variables {
             let Some(rest) = name.strip_prefix(prefix) else { continue };

@@ -1,0 +1,154 @@
+//! `dlt ingest` and `dlt run`: what is said of a load, and of one that fails.
+
+use crate::assert_seen;
+use crate::sandbox::{Sandbox, exists};
+
+pub(crate) const EVENTS: &str = r#"{"id":1,"type":"order","created":"2026-01-02T03:04:05Z","user":{"name":"Ann"},"items":[{"sku":"a","n":2},{"sku":"b","n":1}]}
+{"id":2,"type":"visit","created":"2026-01-02T03:05:00Z","user":{"name":"Bob"}}
+{"id":3,"type":"order","created":"2026-01-02T03:06:00Z","user":{"name":null},"items":[{"sku":"c","n":5}]}
+"#;
+
+#[test]
+fn a_load_in_one_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    assert_seen!("a_load_in_one_line", sandbox.run("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw"));
+    assert!(exists(sandbox.project().join("shop.duckdb")));
+    let quiet = sandbox.run("-q ingest events.jsonl --to duckdb:shop.duckdb --dataset raw").ok();
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let counts = sandbox.run("dataset raw --format json").ok().stdout;
+    assert!(
+        counts.contains(r#"{"table":"events","rows":6}"#) && counts.contains(r#"{"table":"events__items","rows":6}"#),
+        "{counts}"
+    );
+}
+
+#[test]
+fn standard_input() {
+    let sandbox = Sandbox::new();
+    let line = "ingest - --to duckdb --dataset raw --table events";
+    assert_seen!("standard_input", sandbox.run_with_input(line, EVENTS.as_bytes()));
+    assert!(exists(sandbox.project().join("raw.duckdb")));
+}
+
+#[test]
+fn dispositions() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    let rows = |options: &str| {
+        sandbox.run(&format!("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw {options}")).ok();
+        let seen = sandbox.run("dataset raw --format csv").ok();
+        seen.stdout.lines().find_map(|line| line.strip_prefix("events,").map(str::to_owned)).unwrap()
+    };
+    assert_eq!(rows(""), "3");
+    assert_eq!(rows("--write-disposition append"), "6");
+    assert_eq!(rows("--write-disposition replace"), "3");
+    assert_eq!(rows("--write-disposition replace --table events"), "3");
+}
+
+#[test]
+fn merge_leaves_out_what_is_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    let line = "ingest events.jsonl --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key id";
+    sandbox.run(line).ok();
+    sandbox.write("events.jsonl", format!("{EVENTS}{{\"id\":4}}\n"));
+    let seen = sandbox.run(line).ok();
+    assert!(seen.stdout.contains("events         1 row\n"), "{}", seen.stdout);
+}
+
+#[test]
+fn failures() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    assert_seen!("missing_file", sandbox.run("ingest nope.jsonl --to duckdb:x.duckdb --dataset raw"));
+    assert_seen!("unknown_destination", sandbox.run("ingest events.jsonl --to duckbd:x.duckdb --dataset raw"));
+    assert_seen!("a_file_is_no_destination", sandbox.run("ingest events.jsonl --to x.duckdb --dataset raw"));
+    assert_seen!(
+        "merge_without_key",
+        sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --write-disposition merge")
+    );
+    assert_seen!(
+        "bad_pipeline_name",
+        sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --pipeline a/b")
+    );
+    let broken = format!("{EVENTS}{{\"id\":4,\n");
+    sandbox.write("broken.jsonl", broken);
+    assert_seen!("broken_line", sandbox.run("ingest broken.jsonl --to duckdb:x.duckdb --dataset raw"));
+    // Nothing of it was kept, and nothing of it is taken up by the next run.
+    let seen = sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw").ok();
+    assert!(seen.stdout.contains("events         3 rows"), "{}", seen.stdout);
+}
+
+#[test]
+fn a_project_from_init_to_dataset() {
+    let sandbox = Sandbox::new();
+    sandbox.run("init filesystem duckdb").ok();
+    assert_seen!("run_without_data", sandbox.run("run"));
+    sandbox.write("data/events.jsonl", EVENTS);
+    assert_seen!("run", sandbox.run("run"));
+    assert!(exists(sandbox.project().join("filesystem_pipeline.duckdb")));
+    sandbox.write(".dlt/config.toml", "[sources.filesystem]\nwrite_disposition = \"replace\"\n");
+    assert_seen!("run_verbose", sandbox.run("-v run filesystem_pipeline.toml"));
+    let seen = sandbox.run("dataset filesystem_data").ok();
+    assert!(seen.stdout.contains("events            3"), "{}", seen.stdout);
+}
+
+/// Answers the requests of a small API, one connection after the other, until the test ends.
+fn api() -> String {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().filter_map(Result::ok) {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let first = lines.next().unwrap_or_default();
+            let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+            let is_allowed = head.iter().any(|line| line.to_lowercase() == "authorization: bearer open-sesame");
+            let (status, body) = match first.split_whitespace().nth(1).unwrap_or_default() {
+                _ if !is_allowed => ("401 Unauthorized", "{}"),
+                "/v1/posts" => ("200 OK", r#"[{"id":1,"tags":["a","b"]},{"id":2,"tags":[]}]"#),
+                "/v1/posts/1/comments" => ("200 OK", r#"[{"text":"first"}]"#),
+                "/v1/posts/2/comments" => ("200 OK", r#"[{"text":"second"},{"text":"third"}]"#),
+                _ => ("404 Not Found", "{}"),
+            };
+            let length = body.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+        }
+    });
+    address
+}
+
+#[test]
+fn a_rest_api() {
+    let sandbox = Sandbox::new();
+    sandbox.run("init rest_api duckdb").ok();
+    let file = sandbox.read("rest_api_pipeline.toml").replace("https://api.example.com", &format!("http://{}", api()));
+    sandbox.write("rest_api_pipeline.toml", &file);
+    assert_seen!("rest_api_without_a_token", sandbox.run("run"));
+    sandbox.write(".dlt/secrets.toml", "[sources.rest_api.client.auth]\ntype = \"bearer\"\ntoken = \"open-sesame\"\n");
+    assert_seen!("rest_api", sandbox.run("-v run"));
+    let seen = sandbox.run("dataset rest_api_data comments --format json").ok();
+    assert!(seen.stdout.contains(r#""text":"third""#) && seen.stdout.contains(r#""_posts_id":2"#), "{}", seen.stdout);
+    sandbox.write("rest_api_pipeline.toml", file.replace("primary_key", "primary_kye"));
+    assert_seen!("rest_api_with_an_unknown_key", sandbox.run("run"));
+    sandbox.write("rest_api_pipeline.toml", file.replace("[source.client]", "[source.cleint]"));
+    assert_seen!("rest_api_with_an_unknown_table", sandbox.run("run"));
+}
+
+#[test]
+fn wrong_pipeline_files() {
+    let sandbox = Sandbox::new();
+    assert_seen!("run_with_no_file", sandbox.run("run"));
+    assert_seen!("run_with_a_missing_file", sandbox.run("run shop_pipeline.toml"));
+    sandbox.write(
+        "shop_pipeline.toml",
+        "destination = \"duckdb\"\n[pipeline]\nname = \"shop\"\n[source]\ntype = \"filesystem\"\npaths = \"*.jsonl\"\ntabel = \"events\"\n",
+    );
+    assert_seen!("run_with_an_unknown_key", sandbox.run("run"));
+    sandbox.write("other_pipeline.toml", "");
+    assert_seen!("run_with_two_files", sandbox.run("run"));
+}

@@ -1,0 +1,67 @@
+//! `dlt pipeline` and `dlt dataset`: looking at what was loaded.
+
+use crate::assert_seen;
+use crate::load::EVENTS;
+use crate::sandbox::Sandbox;
+
+fn loaded() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    sandbox.run("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw --pipeline shop").ok();
+    sandbox
+}
+
+#[test]
+fn pipelines() {
+    let sandbox = Sandbox::new();
+    assert_seen!("no_pipelines", sandbox.run("pipeline --list"));
+    let sandbox = loaded();
+    assert_seen!("pipelines", sandbox.run("pipeline").squeezed());
+    assert_seen!("pipeline_info", sandbox.run("pipeline shop"));
+    assert_seen!("pipeline_trace", sandbox.run("pipeline shop trace"));
+    assert_seen!("pipeline_unknown", sandbox.run("pipeline shpo"));
+    assert_seen!("pipeline_unknown_operation", sandbox.run("pipeline shop tarce"));
+    std::fs::remove_file(sandbox.project().join("shop.duckdb")).unwrap();
+    assert_seen!("pipeline_whose_database_is_gone", sandbox.run("pipeline shop info"));
+    sandbox.run("ingest nope.jsonl --to duckdb:shop.duckdb --dataset raw --pipeline shop");
+    assert_seen!("pipeline_trace_of_a_failed_run", sandbox.run("pipeline shop trace"));
+}
+
+#[test]
+fn tables() {
+    let sandbox = loaded();
+    assert_seen!("tables", sandbox.run("dataset raw"));
+    assert_seen!("tables_csv", sandbox.run("dataset raw --format csv"));
+    assert_seen!("tables_json", sandbox.run("dataset raw --format json"));
+    assert_seen!("tables_of_a_place", sandbox.run("dataset raw --from duckdb:shop.duckdb"));
+}
+
+#[test]
+fn rows() {
+    let sandbox = loaded();
+    let query = |sql: &str, options: &str| {
+        let mut command = sandbox.command(&format!("dataset raw {options}"));
+        command.args(["--sql", sql]);
+        sandbox.see(command)
+    };
+    let sql = "select id, type, created, user__name from events order by id";
+    assert_seen!("rows", query(sql, ""));
+    assert_seen!("rows_csv", query(sql, "--format csv"));
+    assert_seen!("rows_json", query(sql, "--format json"));
+    assert_seen!("rows_limited", query(sql, "--limit 1"));
+    assert_seen!("rows_none", query("select id from events where id > 9", "--format csv"));
+    assert_seen!("rows_wrong_query", query("select nothing from events", ""));
+    let table = sandbox.run("dataset raw events --format json --limit 2").ok();
+    assert_eq!(table.stdout.lines().count(), 2);
+    assert!(table.stdout.contains(r#""user__name":"Ann""#), "{}", table.stdout);
+}
+
+#[test]
+fn wrong_names() {
+    let sandbox = loaded();
+    assert_seen!("dataset_unknown", sandbox.run("dataset rwa"));
+    assert_seen!("dataset_table_unknown", sandbox.run("dataset raw evnts"));
+    assert_seen!("dataset_of_a_missing_file", sandbox.run("dataset raw --from duckdb:nope.duckdb"));
+    sandbox.run("ingest events.jsonl --to duckdb:second.duckdb --dataset raw --pipeline second").ok();
+    assert_seen!("dataset_in_two_places", sandbox.run("dataset raw"));
+}

@@ -1,0 +1,95 @@
+//! `dlt tracker`: a server that is started, asked and stopped, and wrong folders.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::assert_seen;
+use crate::sandbox::Sandbox;
+
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    pub(crate) fn start(sandbox: &Sandbox) -> Self {
+        let mut command = sandbox.command("tracker serve --listen 127.0.0.1:0 --data tracker");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://")).unwrap().to_owned();
+        Self { child, address }
+    }
+
+    pub(crate) fn stop(mut self) -> bool {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn post(address: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let length = body.len();
+    write!(stream, "POST / HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap().to_owned()
+}
+
+const EVENT: &str = r#"{"anonymousId":"933dd165453d196a58adaf49444e9b4c","context":{"ci_run":false,"cpu":8,"exec_info":[],"library":{"name":"dlt","version":"0.2.0"},"os":{"name":"Linux","version":"6.1"}},"event":"command_init","properties":{"destination_name":"duckdb","elapsed":3.17,"event_category":"command","event_name":"init","success":true}}"#;
+
+#[test]
+fn served_reported_and_checked() {
+    let sandbox = Sandbox::new();
+    let server = Server::start(&sandbox);
+    for _ in 0..3 {
+        assert!(post(&server.address, EVENT).contains(" 204"), "an event is taken");
+    }
+    let report = sandbox.run("tracker report --data tracker --format json").ok();
+    assert!(report.stdout.contains("\"command_init\"") && report.stdout.contains("\"total\": 3"), "{}", report.stdout);
+    let check = sandbox.run("tracker check --data tracker").ok();
+    assert!(check.stdout.starts_with("accepted 3 = loaded 3 + "), "{}", check.stdout);
+    assert_seen!("second_server_on_the_folder", {
+        let mut seen = sandbox.run("tracker serve --listen 127.0.0.1:0 --data tracker");
+        let pid = format!("process {}", server.child.id());
+        seen.stderr = seen.stderr.replace(&pid, "process [PID]");
+        seen
+    });
+    assert_seen!("port_in_use", {
+        let mut seen = sandbox.run(&format!("tracker serve --listen {} --data other", server.address));
+        seen.stderr = seen.stderr.replace(&server.address, "[ADDRESS]");
+        seen
+    });
+    assert!(server.stop());
+    let report = sandbox.run("tracker report --data tracker").ok();
+    assert!(report.stdout.contains("command_init"), "{}", report.stdout);
+    let rows = sandbox.run("dataset telemetry events --from duckdb:tracker/tracker.duckdb --format csv").ok();
+    assert_eq!(rows.stdout.lines().count(), 4);
+}
+
+#[test]
+fn wrong_folders() {
+    let sandbox = Sandbox::new();
+    assert_seen!("report_of_nothing", sandbox.run("tracker report --data nope"));
+    assert_seen!("check_of_nothing", sandbox.run("tracker check --data nope"));
+    sandbox.write("file", "");
+    assert_seen!("serve_into_a_file", sandbox.run("tracker serve --listen 127.0.0.1:0 --data file"));
+    assert_seen!("serve_nowhere", sandbox.run("tracker serve --listen nowhere --data t"));
+}

@@ -16,6 +16,8 @@ use crate::scrub;
 const MAX_ID_CHARS: usize = 100;
 /// Longest name of an event, in characters.
 const MAX_NAME_CHARS: usize = 200;
+/// What is said to have happened before is a clock that was never set (2000-01-01).
+const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 /// Most of a quarantined event that is kept, in bytes.
 const MAX_QUARANTINED_BYTES: usize = 4096;
 
@@ -350,7 +352,7 @@ fn moment(value: Option<&Value>) -> Option<Timestamp> {
 
 /// When it happened, by our clock: the sender's clock is trusted for the time between event and sending only.
 ///
-/// Never later than now; without a time of its own an event happened when it came.
+/// Never later than now; without a time of its own, or with an impossible one, an event happened when it came.
 fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Option<Timestamp>) -> Timestamp {
     let Some(original) = original else { return received_at };
     let happened = match sent_at {
@@ -360,7 +362,7 @@ fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Optio
         }
         None => original,
     };
-    happened.min(received_at)
+    if happened < EARLIEST { received_at } else { happened.min(received_at) }
 }
 
 /// As it is written into rows: microseconds, UTC.

@@ -1,6 +1,7 @@
 //! What senders and those who run a tracker get to see.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use dlt_tracker::{check, report};
@@ -232,4 +233,57 @@ fn several_may_read_a_stopped_trackers_folder_at_once() {
             scope.spawn(|| assert_eq!(report(dir.path()).unwrap().total, 1));
         }
     });
+}
+
+#[test]
+fn who_sends_nothing_or_only_half_is_let_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut hasty = options(dir.path());
+    hasty.idle_timeout = Duration::from_millis(200);
+    hasty.body_timeout = Duration::from_millis(200);
+    let tracker = Tracker::with(hasty);
+    let mut idle = TcpStream::connect(tracker.ready.address).unwrap();
+    idle.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    idle.write_all(b"POST / HTTP/1.1\r\nhost:").unwrap();
+    let mut rest = Vec::new();
+    // The end of the stream, or a reset: either way the connection is gone before the time-out of this side.
+    let started = Instant::now();
+    let _ = idle.read_to_end(&mut rest);
+    assert!(started.elapsed() < Duration::from_secs(15));
+
+    let mut half = TcpStream::connect(tracker.ready.address).unwrap();
+    half.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    half.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{\"event\":").unwrap();
+    let mut answer = [0; 12];
+    half.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(report(dir.path()).unwrap().ledger.accepted, 0);
+}
+
+#[test]
+fn what_is_under_way_when_it_stops_is_answered_and_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    let address = tracker.ready.address;
+    let stop = tracker.ready.stop.clone();
+    let acknowledged: usize = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut client = Client::connect(address);
+                    let mut kept = 0;
+                    while let Ok(answer) = client.send("POST", "/", &[], br#"{"event":"e"}"#) {
+                        kept += usize::from(answer.status == 204);
+                    }
+                    kept
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        stop.stop();
+        senders.into_iter().map(|sender| sender.join().unwrap()).sum()
+    });
+    let ledger = tracker.stop().ledger;
+    assert!(acknowledged > 0);
+    assert_eq!((ledger.accepted, ledger.loaded), (acknowledged as u64, acknowledged as u64));
 }

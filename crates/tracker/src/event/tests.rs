@@ -122,6 +122,8 @@ fn times_are_corrected_by_the_senders_clock_and_never_in_the_future() {
         // Sent before it happened: a clock that was set back.
         (Some("2026-03-02T12:00:00Z"), Some("2026-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
         (Some("yesterday"), Some("2026-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
+        (Some("1970-01-01T00:00:00Z"), None, "2026-03-01T12:00:00Z"),
+        (Some("-000044-03-15T12:00:00Z"), None, "2026-03-01T12:00:00Z"),
         (None, Some("2020-03-01T12:00:00Z"), "2026-03-01T12:00:00Z"),
     ];
     for (original, sent, expected) in cases {

@@ -55,6 +55,10 @@ impl Grid {
         }
         if let Some(width) = width {
             cut_to(&mut widths, width);
+            let fitting = fitting(&widths, width);
+            if fitting < widths.len() {
+                return self.left_out(fitting, width);
+            }
         }
         let is_number: Vec<bool> = (0..self.header.len()).map(|column| self.is_number(column)).collect();
         // What stands left in the last column needs no room behind it.
@@ -77,6 +81,14 @@ impl Grid {
         out
     }
 
+    /// The table without the columns that do not fit, which are told of below it.
+    fn left_out(&self, fitting: usize, width: usize) -> String {
+        let rows = self.rows.iter().map(|row| row.iter().take(fitting).cloned().collect()).collect();
+        let shown = Self { header: self.header[..fitting].to_vec(), rows };
+        let missing = self.header[fitting..].join(", ");
+        format!("{}{DIM}beside it: {missing}{DIM:#}\n", shown.draw(Some(width)))
+    }
+
     fn is_number(&self, column: usize) -> bool {
         let mut cells =
             self.rows.iter().filter_map(|row| row.get(column)).filter(|cell| !matches!(cell, Cell::Empty)).peekable();
@@ -94,6 +106,16 @@ fn cut_to(widths: &mut [usize], total: usize) {
         }
         *widest -= 1;
     }
+}
+
+/// How many columns there is room for; at least one.
+fn fitting(widths: &[usize], total: usize) -> usize {
+    let mut used = 0;
+    let fitting = widths.iter().take_while(|width| {
+        used += **width + if used == 0 { 0 } else { GAP.len() };
+        used <= total
+    });
+    fitting.count().max(1)
 }
 
 fn fit(text: &str, width: usize, is_number: bool) -> String {
@@ -166,7 +188,9 @@ a rather long name of a table  1,234  ∅
         let drawn = plain(&sample(), Some(40));
         assert!(drawn.lines().all(|line| measure_text_width(line) <= 40), "{drawn}");
         assert!(drawn.contains("a rather long name of …"), "{drawn}");
-        assert!(plain(&sample(), Some(3)).contains("a rather lo…"));
+        let narrow = plain(&sample(), Some(20));
+        assert!(narrow.contains("a rather lon…  1,234") && narrow.ends_with("beside it: 日本\n"), "{narrow}");
+        assert!(plain(&sample(), Some(3)).contains("beside it: rows, 日本"));
     }
 
     #[test]

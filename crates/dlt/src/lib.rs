@@ -21,8 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - A source: [`rows`] of anything that serialises, [`files`] (JSON, JSON Lines, CSV, Parquet), or your own
-//!   [`Source`].
+//! - A source: [`rows`] of anything that serialises, [`files`] (JSON, JSON Lines, CSV, Parquet), [`rest`] APIs by
+//!   declaration, or your own [`Source`].
 //! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
@@ -50,8 +50,8 @@ pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Observer, Result, Source, Step, StepTrace,
     TableAccess, Trace, rows_of,
 };
-pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, files, ready_made, rest};
+pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, Rows, ready_made, rest};
 pub use known::{KnownPipeline, known_pipeline, known_pipelines};
 pub use nearest::nearest;
 pub use pipeline::{Builder, Pipeline, pipeline};
-pub use source::{AnySource, IntoSource, Rows, rows};
+pub use source::{AnySource, files, rows};

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dlt_engine::{Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Trace, default_schema_name};
+use dlt_engine::{
+    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Source, Trace, default_schema_name,
+};
 use dlt_telemetry::Telemetry;
 
 use crate::declaration::Surroundings;
 use crate::destinations::{IntoDestination, duckdb};
 use crate::known::{KnownPipeline, known_pipeline};
 use crate::recording::{Recorder, of_this_process, record_access};
-use crate::source::IntoSource;
 
 /// Begins a pipeline. Its name is that of its working folder and, for plain rows, of its schema.
 pub fn pipeline(name: impl Into<String>) -> Builder {
@@ -112,7 +113,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// Whatever went wrong; the dataset then holds nothing of this run.
-    pub fn run(&self, source: impl IntoSource) -> Result<LoadInfo> {
+    pub fn run(&self, source: impl Source) -> Result<LoadInfo> {
         self.run_then(source, |_| {})
     }
 
@@ -121,7 +122,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// As [`Pipeline::run`].
-    pub fn run_then(&self, source: impl IntoSource, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
+    pub fn run_then(&self, source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
         let builder = &self.builder;
         let telemetry = self.telemetry();
         let own = builder.observer.clone();
@@ -135,7 +136,7 @@ impl Pipeline {
         if let Some(observer) = observer {
             engine = engine.observer(observer);
         }
-        let info = engine.run_then(source.into_source(&default_schema_name(&builder.name)), deliver);
+        let info = engine.run_then(source, deliver);
         self.is_used.store(true, Ordering::Relaxed);
         info
     }

@@ -137,6 +137,34 @@ fn what_the_file_leaves_open_is_looked_up() {
 }
 
 #[test]
+fn ready_made_sources_can_be_changed_in_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    let head = "[pipeline]\nname = \"shop\"\n[destination]\ntype = \"duckdb\"\n[source]\ntype = \"github\"\n";
+    let read = |text: &str| {
+        std::fs::write(&file, format!("{head}{text}")).unwrap();
+        Declaration::read(
+            &file,
+            &around(
+                folder.path(),
+                &[("SOURCES__GITHUB__CLIENT__AUTH__TYPE", "bearer"), ("SOURCES__GITHUB__CLIENT__AUTH__TOKEN", "123")],
+            ),
+        )
+    };
+    let declared = read("[source.resource_defaults.endpoint.params]\nowner = \"duckdb\"\n").unwrap();
+    assert_eq!(declared.source_kind(), "github");
+    let source = declared.source().unwrap();
+    assert_eq!(dlt::Source::name(&source), "github");
+    let identity = dlt::Source::identity(&source);
+    assert!(!identity.contains("123"), "{identity}");
+    // With resources of its own the file stands by itself, and lacks a client that is ready-made.
+    let error = read("[[source.resources]]\nname = \"x\"\n").unwrap_err();
+    assert!(error.to_string().contains("`source.client`: the key `base_url` is missing"), "{error}");
+    let error = read("[source.client]\nbase_ulr = \"x\"\n").unwrap_err();
+    assert!(error.to_string().ends_with("shop_pipeline.toml:8: unknown key in [source.client]: `base_ulr`"), "{error}");
+}
+
+#[test]
 fn the_one_file_of_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let find = || Declaration::find(folder.path());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dlt::telemetry::Telemetry;
-use dlt::{Builder, IntoSource};
+use dlt::{Builder, Source};
 
 use crate::exit::Outcome;
 use crate::progress::Progress;
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 pub(crate) fn load(
     builder: Builder,
     dataset: &str,
-    source: impl IntoSource,
+    source: impl Source,
     total_bytes: Option<u64>,
     settings: &Settings,
     telemetry: &Telemetry,

@@ -48,7 +48,9 @@ fn switch(switched: &Switched, word: &str, printer: Printer) -> Outcome {
         return Ok(());
     }
     let mut failure = Failure::work(format!("telemetry could not be switched {word} everywhere"));
-    failure.causes = switched.failed.iter().map(ToString::to_string).collect();
+    for error in &switched.failed {
+        failure = failure.because(error);
+    }
     Err(failure.hint(format!("the variable RUNTIME__DLTHUB_TELEMETRY={} does the same", word == "on")))
 }
 

@@ -54,7 +54,7 @@ impl SourceDeclaration {
     pub(crate) fn open(&self) -> Result<AnySource> {
         match self {
             Self::Files { paths, table, format, hints } => {
-                let mut files = dlt_sources::files(paths).with_hints(hints.clone());
+                let mut files = crate::files(paths).with_hints(hints.clone());
                 if let Some(table) = table {
                     files = files.table(table);
                 }

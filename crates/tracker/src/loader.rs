@@ -37,6 +37,8 @@ pub(crate) struct Loader {
     journal: Arc<Journal>,
     /// Up to here every event was found in a table.
     verified: u64,
+    /// The tables were read at least once, so that what they hold is known.
+    settled: bool,
     state: Arc<LoaderState>,
 }
 
@@ -104,7 +106,7 @@ impl Loader {
             Ok(made) => made,
             Err(source) => return Err(Error::tables(database, source)),
         };
-        Ok(Self { database, destination, pipeline, journal, verified: 0, state })
+        Ok(Self { database, destination, pipeline, journal, verified: 0, settled: false, state })
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
@@ -121,6 +123,7 @@ impl Loader {
         self.state.set(counts);
         loaded?;
         self.verify(&mut tables, counts.position)?;
+        self.settled = true;
         drop(tables);
         if let Err(error) = self.journal.trim(self.verified) {
             tracing::warn!(%error, "a loaded segment of the journal can't be removed; it is tried again");
@@ -275,7 +278,6 @@ impl LoaderThread {
 
 fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
     let mut pause = Duration::ZERO;
-    let mut settled = false;
     loop {
         match inbox.recv_timeout(pause) {
             Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
@@ -289,10 +291,9 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         let position = loader.state.counts().position;
         let behind = loader.journal.durable().sequence > position || loader.verified < position;
         let started = Instant::now();
-        pause = if settled && !behind {
+        pause = if loader.settled && !behind {
             interval
         } else if attempt(&mut loader) {
-            settled = true;
             // Others get at least as much time with the file as a load takes.
             interval.max(started.elapsed())
         } else {

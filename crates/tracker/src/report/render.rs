@@ -7,7 +7,10 @@ use super::{Report, Share};
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.first_event, &self.last_event) {
-            (Some(first), Some(last)) => writeln!(f, "{} events from {first} to {last}", self.total)?,
+            (Some(first), Some(last)) => {
+                let events = if self.total == 1 { "event" } else { "events" };
+                writeln!(f, "{} {events} from {first} to {last}", self.total)?;
+            }
             _ => writeln!(f, "No events yet")?,
         }
         let [day, week, month] = self.active_by_window;

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 /// A run with nested data and a look at the dataset, then a run that fails.
 const PYTHON_PIPELINE: &str = r#"
 import dlt
+from dlt.pipeline.exceptions import PipelineStepFailed
 pipeline = dlt.pipeline("shop", destination=dlt.destinations.duckdb("python.duckdb"), dataset_name="raw")
 pipeline.run(({"id": i, "lines": [{"sku": "a"}]} for i in range(10)), table_name="orders")
 assert pipeline.dataset()["orders"].arrow().num_rows == 10
 try:
     pipeline.run([{"id": 2**63}], table_name="orders")
     raise SystemExit("the second run had to fail")
-except dlt.pipeline.exceptions.PipelineStepFailed:
+except PipelineStepFailed:
     pass
 "#;
 

@@ -21,6 +21,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body; chunks joined.
     pub body: Vec<u8>,
+    /// When it was whole.
+    pub received_at: Instant,
 }
 
 impl Request {
@@ -198,7 +200,7 @@ fn read_request(reader: &mut impl BufRead) -> Result<Option<Request>> {
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Request { method, path, headers, body: Vec::new() };
+    let mut request = Request { method, path, headers, body: Vec::new(), received_at: Instant::now() };
     if let Some(length) = request.header("content-length") {
         let mut body = vec![0; length.parse()?];
         reader.read_exact(&mut body)?;
@@ -206,6 +208,7 @@ fn read_request(reader: &mut impl BufRead) -> Result<Option<Request>> {
     } else if request.header("transfer-encoding").is_some() {
         request.body = read_chunks(reader)?;
     }
+    request.received_at = Instant::now();
     Ok(Some(request))
 }
 

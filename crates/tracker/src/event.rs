@@ -397,11 +397,11 @@ fn clipped_name(name: &str) -> String {
     name.chars().take(MAX_NAME_CHARS).collect()
 }
 
-/// The quarantine's row for an event whose record in the journal can't be read any more.
-pub(crate) fn corrupt_row(sequence: u64, found_at: Timestamp) -> Vec<u8> {
+/// The quarantine's row for an event that was accepted and can't be loaded; nothing of its contents is in it.
+pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
     let row = QuarantineRow {
-        message_id: format!("corrupt-{sequence}"),
-        reason: Reason::CorruptRecord.code(),
+        message_id: format!("{}-{sequence}", reason.code()),
+        reason: reason.code(),
         event: None,
         received_at: written(found_at),
         bytes: 0,

@@ -132,27 +132,50 @@ impl Loader {
     }
 
     fn load(&mut self, tables: &mut Tables, until: u64) -> Result<(), Error> {
+        let mut piece = LOAD_BYTES;
         loop {
             let position = tables.counts().map_err(|source| self.error(source))?.position;
             if position >= until {
                 return Ok(());
             }
             let mut reader = self.journal.reader(position);
-            let batch = reader.read(until, LOAD_BYTES).map_err(|source| {
-                Error::folder("read the journal of", self.database.with_file_name("journal"), source)
-            })?;
+            let batch = reader.read(until, piece).map_err(|source| self.unreadable(source))?;
             if batch.is_empty() {
                 return Ok(());
             }
             for missing in &batch.missing {
                 tracing::error!(first = missing.start(), last = missing.end(), "damaged events in the journal");
             }
-            let first = batch.entries.first().map(|entry| entry.sequence);
-            let first = batch.missing.iter().map(|range| *range.start()).chain(first).min().unwrap_or(position + 1);
-            let source = JournalSource::new(first, &batch, Timestamp::now());
-            self.pipeline.run(source).map_err(|source| self.error(source))?;
+            match self.pipeline.run(JournalSource::new(&batch, Timestamp::now())) {
+                Ok(_) => piece = piece.saturating_mul(8).min(LOAD_BYTES),
+                // A row that the tables refuse must not keep the others out: it is looked for in ever smaller pieces.
+                Err(error) if error.kind() == ErrorKind::Data && batch.entries.len() > 1 => {
+                    piece = (piece / 8).max(1);
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::Data => self.put_aside(&batch, &error)?,
+                Err(source) => return Err(self.error(source)),
+            }
             self.state.loads.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Keeps a row that the tables refuse as a file, and accounts for it in the quarantine.
+    fn put_aside(&self, batch: &Batch, refusal: &dlt_engine::Error) -> Result<(), Error> {
+        let folder = self.database.with_file_name("refused");
+        for entry in &batch.entries {
+            tracing::error!(sequence = entry.sequence, error = %refusal, "a row can't be loaded and is put aside");
+            let path = folder.join(format!("{:020}.json", entry.sequence));
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| std::fs::write(&path, &entry.payload))
+                .map_err(|source| Error::folder("write", path, source))?;
+        }
+        self.pipeline.run(JournalSource::refused(batch, Timestamp::now())).map_err(|source| self.error(source))?;
+        Ok(())
+    }
+
+    fn unreadable(&self, source: std::io::Error) -> Error {
+        Error::folder("read the journal of", self.database.with_file_name("journal"), source)
     }
 
     /// Finds every event up to `position` in a table, before the journal may forget it.
@@ -214,9 +237,7 @@ impl Loader {
         let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
         check::recount(&mut tables, &self.journal).map_err(|error| match error {
             check::Failure::Tables(source) => self.error(source),
-            check::Failure::Journal(source) => {
-                Error::folder("read the journal of", self.database.with_file_name("journal"), source)
-            }
+            check::Failure::Journal(source) => self.unreadable(source),
         })
     }
 
@@ -318,5 +339,35 @@ fn attempt(loader: &mut Loader) -> bool {
             tracing::error!(error = in_full(&error), "events could not be loaded; they wait in the journal");
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::journal::{JournalOptions, NewRecord, OsFilesystem};
+
+    #[test]
+    fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("journal");
+        let journal = Journal::open(Arc::new(OsFilesystem), &folder, JournalOptions::default(), 0).unwrap();
+        let journal = Arc::new(journal);
+        let rows = (0..40).map(|number| match number {
+            17 => "{\"message_id\":\"broken\",\"event\":}".to_owned(),
+            _ => format!("{{\"message_id\":\"m{number}\",\"event\":\"e\"}}"),
+        });
+        let records = rows.map(|row| NewRecord { kind: Kind::Event, payload: row.into_bytes() }).collect();
+        journal.append(records).unwrap().blocking_recv().unwrap().unwrap();
+
+        let state = Arc::new(LoaderState::default());
+        let database = dir.path().join("tracker.duckdb");
+        let mut loader = Loader::new(database, dir.path().join("work"), journal, Arc::clone(&state)).unwrap();
+        loader.catch_up().unwrap();
+        assert_eq!(state.counts(), Counts { position: 40, loaded: 39, quarantined: 1, deduplicated: 0 });
+        assert!(loader.check().unwrap().is_sound());
+        assert!(dir.path().join("refused/00000000000000000018.json").exists());
     }
 }

@@ -24,11 +24,13 @@ pub enum Reason {
     ContextNotAnObject,
     /// Its record in the journal was damaged on the disk.
     CorruptRecord,
+    /// The tables refused its row, which lies in the folder `refused`.
+    RefusedRow,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TooLarge,
         Self::NotAnObject,
         Self::Unreadable,
@@ -39,6 +41,7 @@ impl Reason {
         Self::PropertiesNotAnObject,
         Self::ContextNotAnObject,
         Self::CorruptRecord,
+        Self::RefusedRow,
     ];
 
     /// The word in the quarantine's column `reason` and in the metrics.
@@ -54,6 +57,7 @@ impl Reason {
             Self::PropertiesNotAnObject => "properties_not_an_object",
             Self::ContextNotAnObject => "context_not_an_object",
             Self::CorruptRecord => "corrupt_record",
+            Self::RefusedRow => "refused_row",
         }
     }
 }

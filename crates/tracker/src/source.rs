@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::event;
 use crate::journal::{Batch, Kind};
+use crate::outcome::Reason;
 use crate::tables::{self, EVENTS, LOADS, PIPELINE, QUARANTINE};
 
 /// Bytes of one piece that is handed to the engine.
@@ -22,20 +23,33 @@ pub(crate) struct JournalSource {
 }
 
 impl JournalSource {
-    /// The rows for a batch that begins at `first`.
-    pub(crate) fn new(first: u64, batch: &Batch, now: Timestamp) -> Self {
+    /// The rows for a batch.
+    pub(crate) fn new(batch: &Batch, now: Timestamp) -> Self {
+        Self::made_of(batch, false, now)
+    }
+
+    /// The rows for a batch whose events the tables refused: they are put aside instead.
+    pub(crate) fn refused(batch: &Batch, now: Timestamp) -> Self {
+        Self::made_of(batch, true, now)
+    }
+
+    fn made_of(batch: &Batch, is_refused: bool, now: Timestamp) -> Self {
         let (mut events, mut quarantine) = (Lines::default(), Lines::default());
         for entry in &batch.entries {
             match entry.kind {
+                _ if is_refused => {
+                    quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
+                }
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
             }
         }
         for sequence in batch.missing.iter().cloned().flatten() {
-            quarantine.push(&event::corrupt_row(sequence, now), sequence);
+            quarantine.push(&event::lost_row(sequence, Reason::CorruptRecord, now), sequence);
         }
         let load = format!(
-            "{{\"first_seq\":{first},\"last_seq\":{},\"events\":{},\"quarantined\":{},\"loaded_at\":\"{}\"}}\n",
+            "{{\"first_seq\":{},\"last_seq\":{},\"events\":{},\"quarantined\":{},\"loaded_at\":\"{}\"}}\n",
+            batch.first(),
             batch.last,
             events.count,
             quarantine.count,

@@ -43,6 +43,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The oldest sequence number that the batch accounts for.
+    pub(crate) fn first(&self) -> u64 {
+        let sound = self.entries.first().map(|entry| entry.sequence);
+        self.missing.iter().map(|range| *range.start()).chain(sound).min().unwrap_or(self.last)
+    }
+
     /// Whether it accounts for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.missing.is_empty()

@@ -22,7 +22,12 @@ struct State {
     work: bool,
     busy: bool,
     stop: bool,
+    /// The host ends: what is not answered by then stays in the spool.
+    deadline: Option<Instant>,
 }
+
+/// Left between the end of the last request and the end of the host, for the receipt.
+const MARGIN: Duration = Duration::from_millis(50);
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -31,8 +36,10 @@ impl Shared {
 }
 
 impl Courier {
-    /// `None` where the system gives no thread.
-    pub(crate) fn new(outbox: Outbox, destination: Destination) -> Option<Self> {
+    /// No request takes longer than `budget`, which is what the host will wait. `None` where the system gives no
+    /// thread.
+    pub(crate) fn new(mut outbox: Outbox, destination: Destination, budget: Duration) -> Option<Self> {
+        outbox.policy.request_timeout = outbox.policy.request_timeout.min(budget.saturating_sub(MARGIN));
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("telemetry".to_owned());
@@ -48,9 +55,12 @@ impl Courier {
 
     /// Waits until everything was tried, or the budget is spent.
     pub(crate) fn wait_until_idle(&self, budget: Duration) {
-        let state = self.0.state();
+        let mut state = self.0.state();
+        state.deadline = Some(Instant::now() + budget.saturating_sub(MARGIN));
         let idle = self.0.changed.wait_timeout_while(state, budget, |state| state.work || state.busy);
-        drop(idle);
+        let (mut state, _) = idle.unwrap_or_else(PoisonError::into_inner);
+        // The host may go on after all.
+        state.deadline = None;
     }
 }
 
@@ -74,7 +84,8 @@ fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
         drop(state);
         let drained = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             if let Some(lock) = outbox.lock(Duration::ZERO) {
-                let _ = outbox.drain(&lock, destination, Instant::now() + outbox.policy.sender_life);
+                let end_of_round = Instant::now() + outbox.policy.sender_life;
+                let _ = outbox.drain(&lock, destination, || shared.state().deadline.unwrap_or(end_of_round));
             }
         }));
         let mut state = shared.state();

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
@@ -19,6 +19,8 @@ const MAX_ANSWER: u64 = 64 * 1024;
 pub(crate) struct Http {
     ca_file: Option<PathBuf>,
     proxies: Proxies,
+    /// One for `http` and one for `https`, so that the requests of one draining share a connection.
+    agents: [OnceLock<Agent>; 2],
 }
 
 /// What the environment says of proxies.
@@ -31,7 +33,7 @@ struct Proxies {
 
 impl Http {
     pub(crate) fn new(environment: &Environment, ca_file: Option<PathBuf>) -> Self {
-        Self { ca_file, proxies: Proxies::of(environment) }
+        Self { ca_file, proxies: Proxies::of(environment), agents: [const { OnceLock::new() }; 2] }
     }
 
     fn roots(&self) -> Result<RootCerts, TransportError> {
@@ -56,14 +58,19 @@ impl Http {
         Ok(RootCerts::Specific(Arc::new(certificates)))
     }
 
-    fn agent(&self, request: &Request<'_>) -> Result<Agent, TransportError> {
+    fn agent(&self, url: &str) -> Result<&Agent, TransportError> {
+        let is_secure = url.starts_with("https:");
+        let place = &self.agents[usize::from(is_secure)];
+        if let Some(agent) = place.get() {
+            return Ok(agent);
+        }
         let mut tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        if request.url.starts_with("https:") {
+        if is_secure {
             tls = tls.root_certs(self.roots()?);
         }
-        let proxy = match self.proxies.of_url(request.url) {
+        let proxy = match self.proxies.of_url(url) {
             Some(address) => Some(proxy(address, self.proxies.exceptions.as_deref())?),
             None => None,
         };
@@ -73,9 +80,8 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(request.timeout))
             .build();
-        Ok(config.new_agent())
+        Ok(place.get_or_init(|| config.new_agent()))
     }
 }
 
@@ -83,10 +89,13 @@ impl Transport for Http {
     fn post(&self, request: &Request<'_>) -> Result<Answer, TransportError> {
         let failed = |error: ureq::Error| TransportError(error.to_string());
         let mut post = self
-            .agent(request)?
+            .agent(request.url)?
             .post(request.url)
             .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, request.user_agent);
+            .header(USER_AGENT, request.user_agent)
+            .config()
+            .timeout_global(Some(request.timeout))
+            .build();
         if let Some(authorization) = request.authorization {
             post = post.header(AUTHORIZATION, authorization);
         }

@@ -1,6 +1,6 @@
 //! What a host calls its switches: environment variables and configuration keys.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::environment::Environment;
 
@@ -58,23 +58,23 @@ impl Names {
 
     /// The host's data folder, and further folders whose configuration has a say.
     ///
-    /// The folder that the variable names, else `/var/dlt` for root, else `~/.dlt`, else `dlt` in `XDG_DATA_HOME`.
-    /// What `~/.dlt/config.toml` says always counts. Empty where there is no home folder.
+    /// The folder that the variable names, else `/var/dlt` for root, else `dlt` in `XDG_DATA_HOME` where there is no
+    /// `~/.dlt`, else `~/.dlt`. An opt-out in any of them counts: Python dlt writes its own to `/var/dlt` or `~/.dlt`,
+    /// whatever the variable says. Empty where there is no home folder.
     pub(crate) fn data_folders(&self, environment: &Environment) -> Vec<PathBuf> {
-        let at_home = environment.home().map(|home| home.join(&self.project_folder));
         let name = self.project_folder.trim_start_matches('.');
-        let first = match environment.get(&self.data_variable) {
-            Some(folder) => Some(PathBuf::from(folder)),
-            None if environment.is_root && cfg!(unix) => Some(PathBuf::from("/var").join(name)),
-            None => match environment.get("XDG_DATA_HOME") {
-                Some(folder) if at_home.as_ref().is_none_or(|home| !home.exists()) => {
-                    Some(PathBuf::from(folder).join(name))
-                }
-                _ => at_home.clone(),
-            },
-        };
-        let mut folders: Vec<PathBuf> = first.into_iter().chain(at_home).collect();
-        folders.dedup();
+        let named = environment.get(&self.data_variable).map(PathBuf::from);
+        let of_root = (environment.is_root && cfg!(unix)).then(|| Path::new("/var").join(name));
+        let at_home = environment.home().map(|home| home.join(&self.project_folder));
+        let is_at_home = at_home.as_ref().is_some_and(|folder| folder.exists());
+        let by_standard =
+            environment.get("XDG_DATA_HOME").filter(|_| !is_at_home).map(|folder| Path::new(folder).join(name));
+        let mut folders = Vec::new();
+        for folder in [named, of_root, by_standard, at_home].into_iter().flatten() {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
         folders
     }
 
@@ -126,6 +126,8 @@ mod tests {
         assert_eq!(of(user.clone()), ["/nowhere/ann/.dlt"]);
         assert_eq!(of(user.clone().with("DLT_DATA_DIR", "/data")), ["/data", "/nowhere/ann/.dlt"]);
         assert_eq!(of(user.clone().as_root(true)), ["/var/dlt", "/nowhere/ann/.dlt"]);
+        let named_by_root = user.clone().as_root(true).with("DLT_DATA_DIR", "/data");
+        assert_eq!(of(named_by_root), ["/data", "/var/dlt", "/nowhere/ann/.dlt"]);
         assert_eq!(of(user.with("XDG_DATA_HOME", "/xdg")), ["/xdg/dlt", "/nowhere/ann/.dlt"]);
         assert!(of(Environment::empty()).is_empty());
     }

@@ -155,8 +155,14 @@ impl Outbox {
         }
     }
 
-    /// Sends what waits, one after the other, until nothing is left, the tracker does not take it, or time is up.
-    pub(crate) fn drain(&self, lock: &SenderLock, destination: &Destination, deadline: Instant) -> io::Result<()> {
+    /// Sends what waits, one after the other, until nothing is left, the tracker does not take it, or time is up. The
+    /// deadline is asked for before each request: it may come nearer.
+    pub(crate) fn drain(
+        &self,
+        lock: &SenderLock,
+        destination: &Destination,
+        deadline: impl Fn() -> Instant,
+    ) -> io::Result<()> {
         let mut memory = self.memory.read();
         if memory.must_wait(self.clock.now_ms(), &self.policy) {
             return Ok(());
@@ -167,7 +173,7 @@ impl Outbox {
                 return Ok(());
             }
             for entry in &contents.entries {
-                let left = deadline.saturating_duration_since(Instant::now());
+                let left = deadline().saturating_duration_since(Instant::now());
                 if left < Duration::from_millis(20) || !(destination.allowed)() {
                     self.settle(lock)?;
                     return Ok(());

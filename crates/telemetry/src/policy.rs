@@ -28,7 +28,8 @@ pub struct Policy {
     pub sender_life: Duration,
     /// How long a flush in place may hold up the host, for CI and containers. 1 s.
     pub in_place_budget: Duration,
-    /// How long a host in thread mode waits at exit. 200 ms.
+    /// How long a host in thread mode waits at exit, and the limit of one request there: what is on its way when the
+    /// host ends is answered, not torn. 1 s.
     pub thread_budget: Duration,
     /// The wait after a first failure; doubles with each. 2 s.
     pub first_pause: Duration,
@@ -50,7 +51,7 @@ impl Default for Policy {
             request_timeout: Duration::from_secs(4),
             sender_life: Duration::from_secs(10),
             in_place_budget: Duration::from_secs(1),
-            thread_budget: Duration::from_millis(200),
+            thread_budget: Duration::from_secs(1),
             first_pause: Duration::from_secs(2),
             longest_pause: Duration::from_secs(30 * 60),
             longest_retry_after: Duration::from_secs(86_400),

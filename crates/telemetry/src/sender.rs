@@ -1,7 +1,7 @@
 //! The detached sender: the host's own program, started once more with a mark that its `main` looks for first.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,9 +62,9 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Starts the program again, without waiting for it: own process group, so that Ctrl-C reaches the host alone; no
+    /// Starts the program again, without waiting for it: in its own process group, so that Ctrl-C reaches the host alone; no
     /// inherited streams, so that a pipe behind the host closes with it.
-    pub(crate) fn spawn(&self, _: DetachedSender) -> std::io::Result<()> {
+    pub(crate) fn spawn(&self, _: DetachedSender) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .arg(ARGUMENT)
@@ -75,7 +75,7 @@ impl Job {
             .stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn().map(drop)
+        command.spawn()
     }
 
     /// What the sender's process does.
@@ -98,7 +98,7 @@ impl Job {
         let Some(destination) = self.destination() else { return };
         // A second is left for the answer's receipt.
         let deadline = started + life.saturating_sub(Duration::from_secs(1));
-        let _ = outbox.drain(&lock, &destination, deadline);
+        let _ = outbox.drain(&lock, &destination, || deadline);
     }
 
     #[cfg(feature = "http")]

@@ -67,7 +67,8 @@ impl Places {
     /// `None` where there is no folder to keep anything in.
     pub(crate) fn find(data: Vec<PathBuf>, project: Option<&Path>, names: &Names) -> Option<Self> {
         let mut config_files: Vec<_> = names.admin_file.iter().cloned().collect();
-        for folder in &data {
+        // The nearest comes last, and is asked first for settings.
+        for folder in data.iter().rev() {
             config_files.push(folder.join("config.toml"));
             config_files.push(folder.join("secrets.toml"));
         }

@@ -149,7 +149,8 @@ impl Setup {
     /// # Errors
     /// If the spool cannot be read.
     pub fn pending(&self) -> io::Result<Vec<Pending>> {
-        let entries = self.outbox.refresh_stamps()?;
+        // Switched off, even a preview leaves the files alone.
+        let entries = if self.is_on() { self.outbox.refresh_stamps()? } else { self.outbox.spool.read()?.entries };
         let pending =
             |entry: crate::spool::Entry| Pending { event: entry.event, message_id: entry.message_id, body: entry.body };
         Ok(entries.into_iter().map(pending).collect())

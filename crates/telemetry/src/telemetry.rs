@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -102,6 +103,8 @@ struct Active {
     /// Something was recorded since the last `finish`.
     pending: AtomicBool,
     courier: OnceLock<Courier>,
+    /// Detached senders that may still be at work.
+    senders: Mutex<Vec<Child>>,
 }
 
 impl Active {
@@ -125,6 +128,7 @@ impl Active {
             late: Mutex::default(),
             pending: AtomicBool::new(false),
             courier: OnceLock::new(),
+            senders: Mutex::default(),
         }
     }
 
@@ -205,8 +209,11 @@ impl Active {
         }
         match (self.mode, self.setup.sender) {
             (DeliveryMode::Detached, Some(sender)) => {
-                if let Some(job) = self.setup.job() {
-                    let _ = job.spawn(sender);
+                if let Some(child) = self.setup.job().and_then(|job| job.spawn(sender).ok()) {
+                    // A host that lives on takes note of those that have ended; one that ends leaves them to the system.
+                    let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+                    senders.retain_mut(|sender| matches!(sender.try_wait(), Ok(None)));
+                    senders.push(child);
                 }
             }
             _ => self.wait_for_courier(self.budget()),
@@ -260,7 +267,7 @@ impl Active {
 
     fn nudge(&self) -> Option<&Courier> {
         if self.courier.get().is_none() {
-            let courier = Courier::new(self.setup.outbox.clone(), self.setup.destination()?)?;
+            let courier = Courier::new(self.setup.outbox.clone(), self.setup.destination()?, self.budget())?;
             let _ = self.courier.set(courier);
         }
         let courier = self.courier.get()?;

@@ -9,6 +9,7 @@ mod delivery;
 mod dependencies;
 mod host;
 mod network;
+mod overhead;
 mod page;
 mod silence;
 mod tls;

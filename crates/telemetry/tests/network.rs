@@ -219,6 +219,38 @@ fn life_of_sender(machine: &Machine) -> Duration {
     }
 }
 
+/// The host ends while its request is unanswered: the event is neither lost nor torn.
+#[test]
+fn a_request_that_is_on_its_way_when_the_host_ends_is_not_torn() {
+    for mode in ["in_place", "thread"] {
+        let tracker = Tracker::start(vec![Behaviour::Silent]);
+        let machine =
+            Machine::new().not_new().with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", mode).with_endpoint(&tracker.url("/"));
+        let started = Instant::now();
+        machine.run(&["records", "3", "wait", "100", "finish"]);
+        assert!(started.elapsed() < Duration::from_millis(1800), "{mode}: {:?}", started.elapsed());
+        assert_eq!(machine.read("spool.jsonl").lines().count(), 3, "{mode}");
+        let receipts = machine.read("receipts.jsonl");
+        assert_eq!(receipts.lines().count(), 2, "{mode}: {receipts}");
+        assert!(receipts.contains("\"outcome\":\"kept\""), "{mode}: {receipts}");
+    }
+}
+
+/// Ctrl-C goes to every process of the terminal's group: the host ends, its sender finishes what it began.
+#[test]
+fn an_interrupt_of_the_host_is_none_of_its_sender() {
+    use std::os::unix::process::CommandExt;
+    let tracker = Tracker::start(vec![Behaviour::Late(Duration::from_millis(1500))]);
+    let machine = Machine::new().not_new().with_endpoint(&tracker.url("/"));
+    let mut host = machine.command(&["record", "finish", "wait", "20000"]).process_group(0).spawn().unwrap();
+    tracker.wait_for(1);
+    let group = format!("-{}", host.id());
+    assert!(std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    assert!(!host.wait().unwrap().success());
+    machine.wait_for_sender();
+    assert!(machine.read("receipts.jsonl").contains("\"outcome\":\"sent\""));
+}
+
 #[test]
 fn the_proxy_of_the_environment_is_used_and_its_exceptions_hold() {
     let proxy = Tracker::start(vec![Behaviour::status(502, "Connection: close\r\n", "")]);

@@ -14,6 +14,8 @@ pub(crate) enum Behaviour {
     Silent,
     /// Read it, then close without an answer.
     Close,
+    /// Answer 204 after a while.
+    Late(Duration),
     /// Answer 200 with a body that never ends.
     Endless,
 }
@@ -113,6 +115,10 @@ fn serve(mut stream: TcpStream, behaviour: Behaviour, received: &Mutex<Vec<Recei
             let length = 10_u64 << 30;
             let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").as_bytes());
             while stream.write_all(&[b'x'; 1 << 16]).is_ok() {}
+        }
+        Behaviour::Late(pause) => {
+            std::thread::sleep(pause);
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
         }
         Behaviour::Silent | Behaviour::Close => {}
     }

@@ -28,11 +28,21 @@ fn wrong_files_name_the_line_and_the_right_word() {
     for (text, message, hint) in [
         (
             GOOD.replace("name =", "nmae ="),
+            "shop_pipeline.toml:2: unknown key in [pipeline]: `nmae`",
+            "did you mean `name`?",
+        ),
+        (
+            GOOD.replace("name = \"shop\"", ""),
             "shop_pipeline.toml:1: `pipeline.name` is missing",
             "add, for example: name = \"shop\"",
         ),
         (
             GOOD.replace("paths", "path"),
+            "shop_pipeline.toml:9: unknown key in [source]: `path`",
+            "did you mean `paths`?",
+        ),
+        (
+            GOOD.replace("paths", "files"),
             "shop_pipeline.toml:7: `source.paths` is missing",
             "add, for example: paths = [\"data/*.jsonl\"]",
         ),
@@ -56,11 +66,7 @@ fn wrong_files_name_the_line_and_the_right_word() {
             "shop_pipeline.toml:10: unknown value of `source.format`: `xlsx`",
             "known are `jsonl`, `json`, `csv`, `tsv`, `parquet`",
         ),
-        (
-            format!("{GOOD}max_nesting = -1\n"),
-            "shop_pipeline.toml:10: `source.max_nesting` must be a whole number of at least 0, and is a number",
-            "",
-        ),
+        (format!("{GOOD}max_nesting = -1\n"), "shop_pipeline.toml:10: `source.max_nesting` must be at least 0", ""),
         (format!("{GOOD}table = 5\n"), "shop_pipeline.toml:10: `source.table` must be text, and is a number", ""),
         (
             GOOD.replace("\"duckdb\"", "\"duckbd\""),
@@ -74,8 +80,8 @@ fn wrong_files_name_the_line_and_the_right_word() {
         ),
         (
             GOOD.replace("[destination]", "[destinatoin]"),
-            "shop_pipeline.toml:1: `destination` is missing",
-            "add, for example: [destination] with type = \"duckdb\"",
+            "shop_pipeline.toml:4: unknown key: `destinatoin`",
+            "did you mean `destination`?",
         ),
         (
             format!("{GOOD}[extra]\na = 1\n"),

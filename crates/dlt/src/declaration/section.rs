@@ -91,6 +91,9 @@ impl Section {
         };
         match value {
             Some(value) => Ok(Some(Located { value, origin })),
+            None if matches!(entry.node.value, Value::Integer(_)) => {
+                Err(origin.error(format!("`{}` must be at least 0", self.full_name(key))))
+            }
             None => Err(self.wrong(key, "a whole number of at least 0", &entry.node)),
         }
     }
@@ -115,16 +118,25 @@ impl Section {
     pub(crate) fn finish(self) -> Result<()> {
         match self.table.entries.first() {
             None => Ok(()),
-            Some(entry) => {
-                let what = if self.name.is_empty() { "key".to_owned() } else { format!("key in [{}]", self.name) };
-                Err(unknown_word(&entry.key_origin, &what, &entry.key, &self.known))
+            Some(entry) => Err(unknown_word(&entry.key_origin, &self.what(), &entry.key, &self.known)),
+        }
+    }
+
+    /// A complaint about a key that is not there, or is there misspelt.
+    pub(crate) fn missing(&self, key: &str, example: &str) -> Error {
+        let misspelt = self.table.entries.iter().find(|entry| nearest(&entry.key, [key]).is_some());
+        match misspelt {
+            Some(entry) => unknown_word(&entry.key_origin, &self.what(), &entry.key, &[key]),
+            None => {
+                let message = format!("`{}` is missing", self.full_name(key));
+                self.origin.error(message).hint(format!("add, for example: {example}"))
             }
         }
     }
 
-    /// A complaint about a key that is not there.
-    pub(crate) fn missing(&self, key: &str, example: &str) -> Error {
-        self.origin.error(format!("`{}` is missing", self.full_name(key))).hint(format!("add, for example: {example}"))
+    /// What its keys are called in messages.
+    fn what(&self) -> String {
+        if self.name.is_empty() { "key".to_owned() } else { format!("key in [{}]", self.name) }
     }
 
     fn full_name(&self, key: &str) -> String {

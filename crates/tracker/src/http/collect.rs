@@ -15,6 +15,7 @@ use super::answer::{self, Failure};
 use super::{App, body};
 use crate::decode::{self, Delivery};
 use crate::event::{self, Arrival, Call};
+use crate::journal::AppendError;
 use crate::metrics::Metrics;
 
 /// How the events of a request are wrapped.
@@ -75,11 +76,11 @@ async fn take(app: &App, request: Request, form: Form) -> Result<(), Failure> {
     let metrics = &app.metrics;
     Metrics::count(match &taken {
         Ok(()) => &metrics.accepted,
-        Err(failure) => match answer::failure(failure).status().as_u16() {
-            429 => &metrics.overloaded,
-            503 => &metrics.failed,
-            _ => &metrics.refused,
-        },
+        Err(Failure::Overloaded | Failure::Journal(AppendError::Busy | AppendError::Full { .. })) => {
+            &metrics.overloaded
+        }
+        Err(Failure::Journal(AppendError::Disk { .. } | AppendError::Closed)) => &metrics.failed,
+        Err(Failure::Refused(_) | Failure::UnknownPath | Failure::Incomplete) => &metrics.refused,
     });
     taken
 }
@@ -91,7 +92,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     drop(parts);
     let body = body::read(body, app.limits.request_bytes, app.body_timeout).await?;
     let received_at = Timestamp::now();
-    let records = {
+    let (records, reasons) = {
         let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
         let (delivery, call) = unwrap(&body, form, app)?;
         let arrival = Arrival {
@@ -102,14 +103,13 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
             max_event_bytes: app.limits.event_bytes,
         };
         let mut records = Vec::with_capacity(delivery.events.len());
+        let mut reasons = Vec::new();
         for event in delivery.events {
             let judged = event::judge(event.get(), &arrival);
-            if let Some(reason) = judged.reason {
-                app.metrics.count_put_aside(reason);
-            }
+            reasons.extend(judged.reason);
             records.push(judged.record);
         }
-        records
+        (records, reasons)
     };
     drop(body);
     if records.is_empty() {
@@ -117,10 +117,13 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     }
     let durable = app.journal.append(records)?;
     match durable.await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(_)) => {
+            reasons.into_iter().for_each(|reason| app.metrics.count_put_aside(reason));
+            Ok(())
+        }
         Ok(Err(error)) => Err(error.into()),
         // The writer is gone.
-        Err(_) => Err(crate::journal::AppendError::Closed.into()),
+        Err(_) => Err(AppendError::Closed.into()),
     }
 }
 

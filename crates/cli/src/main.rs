@@ -9,6 +9,7 @@ mod progress;
 mod recording;
 #[cfg(test)]
 mod reference;
+mod rows;
 mod settings;
 mod templates;
 

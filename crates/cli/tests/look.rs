@@ -51,9 +51,27 @@ fn rows() {
     assert_seen!("rows_limited", query(sql, "--limit 1"));
     assert_seen!("rows_none", query("select id from events where id > 9", "--format csv"));
     assert_seen!("rows_wrong_query", query("select nothing from events", ""));
+    assert_seen!("rows_empty_query", query(" ", ""));
+    let join = "select a.id, b.id from events a join events b on b.id = a.id + 1 order by 1";
+    assert_seen!("rows_with_names_twice", query(join, "--format csv"));
+    assert_seen!("rows_with_names_twice_json", query(join, "--format json"));
     let table = sandbox.run("dataset raw events --format json --limit 2").ok();
     assert_eq!(table.stdout.lines().count(), 2);
     assert!(table.stdout.contains(r#""user__name":"Ann""#), "{}", table.stdout);
+}
+
+#[test]
+fn a_dataset_may_be_named_as_it_was_given() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    let call = |arguments: &[&str]| {
+        let mut command = sandbox.command("");
+        command.args(arguments);
+        sandbox.see(command).ok()
+    };
+    call(&["ingest", "events.jsonl", "--to", "duckdb:s.duckdb", "--dataset", "My Data"]);
+    assert_eq!(call(&["dataset", "My Data"]).stdout, call(&["dataset", "my_data"]).stdout);
+    assert!(sandbox.run("pipeline").stdout.contains("My_Data"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dlt_engine::naming::Naming;
 use dlt_engine::{Error, ErrorKind, Result, Trace};
 use serde::Deserialize;
 
@@ -34,6 +35,11 @@ impl KnownPipeline {
     /// If this version does not know the kind.
     pub fn destination(&self) -> Result<DestinationName> {
         DestinationName::parse(&self.location)
+    }
+
+    /// Whether it loads into the dataset of this name, which may be written as it was given to the pipeline.
+    pub fn holds(&self, dataset: &str) -> bool {
+        self.dataset == dataset || self.dataset == Naming::new(usize::MAX).normalize_path(dataset)
     }
 
     /// The trace of its last run; `None` if there was none.

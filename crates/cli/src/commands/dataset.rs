@@ -1,6 +1,5 @@
 //! `dlt dataset`: reads what was loaded.
 
-use console::Term;
 use dlt::telemetry::Telemetry;
 use dlt::{Dataset, DestinationName, Error, ErrorKind, rows_of};
 use serde_json::Value;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use crate::args::{self, Output};
 use crate::commands::pipeline::tables;
 use crate::exit::{Failure, Outcome};
-use crate::grid::{Cell, Grid};
+use crate::rows::{RowPrinter, csv_field};
 use crate::settings::Settings;
 
 /// Rows of a table that are printed where nothing else is said.
@@ -28,6 +27,7 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
             let limit = arguments.limit.unwrap_or(DEFAULT_ROWS);
             (format!("SELECT * FROM \"{}\"{}", table.replace('"', "\"\""), limit_clause(limit)), limit)
         }
+        (None, Some(sql)) if sql.trim().is_empty() => return Err(Failure::usage("the query is empty")),
         (None, Some(sql)) => (sql.clone(), arguments.limit.unwrap_or(0)),
         (None, None) => return list(&mut dataset, arguments.format, settings),
     };
@@ -55,7 +55,7 @@ fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, Dest
         return Ok((name.clone(), DestinationName::parse(place)?));
     }
     let known = dlt::known_pipelines(settings.surroundings.data_folder())?;
-    let holding: Vec<_> = known.iter().filter(|known| known.dataset == *name).collect();
+    let holding: Vec<_> = known.iter().filter(|known| known.holds(name)).collect();
     let mut places: Vec<_> = holding.iter().map(|known| known.location.as_str()).collect();
     places.sort_unstable();
     places.dedup();
@@ -92,38 +92,21 @@ fn list(dataset: &mut Dataset, format: Output, settings: &Settings) -> Outcome {
 
 /// Runs a query and prints its rows as they come; at most `limit` of them, unless that is 0.
 fn print_query(dataset: &mut Dataset, sql: &str, limit: u64, format: Output, settings: &Settings) -> Outcome {
-    let mut sheet: Option<Grid> = None;
-    let mut is_first = true;
-    let mut left = if limit == 0 { u64::MAX } else { limit };
+    let mut printer = RowPrinter::new(settings.printer, format, limit);
     // What ends the query before its end, if it is not the query's own fault.
     let mut ended: Option<Outcome> = None;
     let result = dataset.query(sql, &mut |schema, batch| {
-        let columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut rows = rows_of(&batch)?;
-        rows.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= rows.len() as u64;
-        let printed = match format {
-            Output::Table => {
-                let grid = sheet.get_or_insert_with(|| Grid::new(columns.iter().copied()));
-                rows.iter().for_each(|row| grid.push(columns.iter().map(|name| cell(row.get(*name))).collect()));
-                Ok(())
+        let mut rows: Vec<Vec<Value>> = vec![Vec::new(); batch.num_rows()];
+        // Column by column: two may have one name.
+        for column in 0..batch.num_columns() {
+            let failed = |cause| Error::new(ErrorKind::Internal, "a column cannot be read").because(cause);
+            let values = rows_of(&batch.project(&[column]).map_err(failed)?)?;
+            for (row, value) in rows.iter_mut().zip(values) {
+                row.extend(value.into_iter().map(|(_, value)| value));
             }
-            Output::Csv => settings.printer.data_with(|out| {
-                if is_first {
-                    let header: Vec<_> = columns.iter().map(|name| csv_field(name)).collect();
-                    writeln!(out, "{}", header.join(","))?;
-                }
-                rows.iter().try_for_each(|row| {
-                    let fields: Vec<_> = columns.iter().map(|name| csv_value(row.get(*name))).collect();
-                    writeln!(out, "{}", fields.join(","))
-                })
-            }),
-            Output::Json => settings
-                .printer
-                .data_with(|out| rows.iter().try_for_each(|row| writeln!(out, "{}", Value::Object(row.clone())))),
-        };
-        is_first = false;
-        if printed.is_err() || left == 0 {
+        }
+        let printed = printer.print(schema.fields().iter().map(|field| field.name().as_str()), rows);
+        if printed.is_err() || printer.has_enough() {
             ended = Some(printed);
             return Err(Error::new(ErrorKind::Internal, "enough was read"));
         }
@@ -133,51 +116,5 @@ fn print_query(dataset: &mut Dataset, sql: &str, limit: u64, format: Output, set
         Some(outcome) => outcome?,
         None => result?,
     }
-    let Some(grid) = sheet else { return Ok(()) };
-    let width = Term::stdout().is_term().then(|| usize::from(Term::stdout().size().1));
-    settings.printer.data(&grid.draw(width))
-}
-
-fn cell(value: Option<&Value>) -> Cell {
-    match value {
-        None | Some(Value::Null) => Cell::Empty,
-        Some(Value::String(text)) => Cell::Text(text.clone()),
-        Some(number @ Value::Number(_)) => Cell::Number(number.to_string()),
-        Some(other) => Cell::Text(other.to_string()),
-    }
-}
-
-fn csv_value(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        // An empty text is told from nothing at all by its quotes.
-        Some(Value::String(text)) if text.is_empty() => "\"\"".to_owned(),
-        Some(Value::String(text)) => csv_field(text),
-        Some(other) => csv_field(&other.to_string()),
-    }
-}
-
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn csv_is_quoted_where_it_must_be() {
-        for (value, field) in [
-            (Value::Null, ""),
-            (Value::from(""), "\"\""),
-            (Value::from("a b"), "a b"),
-            (Value::from("a,b"), "\"a,b\""),
-            (Value::from("say \"hi\"\n"), "\"say \"\"hi\"\"\n\""),
-            (Value::from(1.5), "1.5"),
-            (Value::from(true), "true"),
-        ] {
-            assert_eq!(csv_value(Some(&value)), field);
-        }
-        assert_eq!(csv_value(None), "");
-    }
+    printer.finish()
 }

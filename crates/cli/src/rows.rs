@@ -1,0 +1,135 @@
+//! Rows of a query as a table, CSV or JSON lines, printed as they come.
+
+use console::Term;
+use serde_json::{Map, Value};
+
+use crate::args::Output;
+use crate::exit::Outcome;
+use crate::grid::{Cell, Grid};
+use crate::printer::Printer;
+
+/// Prints the rows of one query.
+pub(crate) struct RowPrinter {
+    printer: Printer,
+    format: Output,
+    /// Rows that may still be printed.
+    left: u64,
+    names: Option<Vec<String>>,
+    grid: Grid,
+}
+
+impl RowPrinter {
+    /// A `limit` of 0 is none.
+    pub(crate) fn new(printer: Printer, format: Output, limit: u64) -> Self {
+        let left = if limit == 0 { u64::MAX } else { limit };
+        Self { printer, format, left, names: None, grid: Grid::default() }
+    }
+
+    /// Whether nothing more will be printed.
+    pub(crate) fn has_enough(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Takes the next rows. Values are in the order of `names`, which are the same every time.
+    pub(crate) fn print<'a>(&mut self, names: impl Iterator<Item = &'a str>, mut rows: Vec<Vec<Value>>) -> Outcome {
+        rows.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= rows.len() as u64;
+        let is_first = self.names.is_none();
+        let names = self.names.get_or_insert_with(|| unique(names));
+        match self.format {
+            Output::Table => {
+                if is_first {
+                    self.grid = Grid::new(names.iter().map(String::as_str));
+                }
+                rows.iter().for_each(|row| self.grid.push(row.iter().map(cell).collect()));
+                Ok(())
+            }
+            Output::Csv => self.printer.data_with(|out| {
+                if is_first {
+                    let header: Vec<_> = names.iter().map(|name| csv_field(name)).collect();
+                    writeln!(out, "{}", header.join(","))?;
+                }
+                rows.iter().try_for_each(|row| {
+                    let fields: Vec<_> = row.iter().map(csv_value).collect();
+                    writeln!(out, "{}", fields.join(","))
+                })
+            }),
+            Output::Json => self.printer.data_with(|out| {
+                rows.into_iter().try_for_each(|row| {
+                    let object: Map<_, _> = names.iter().cloned().zip(row).collect();
+                    writeln!(out, "{}", Value::Object(object))
+                })
+            }),
+        }
+    }
+
+    /// Prints what could only be printed with everything in hand.
+    pub(crate) fn finish(self) -> Outcome {
+        if self.format != Output::Table || self.names.is_none() {
+            return Ok(());
+        }
+        let terminal = Term::stdout();
+        let width = terminal.is_term().then(|| usize::from(terminal.size().1));
+        self.printer.data(&self.grid.draw(width))
+    }
+}
+
+/// A join may give two columns one name; the second is then told apart by a number.
+fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for name in names {
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !all.contains(name));
+        all.extend(free);
+    }
+    all
+}
+
+fn cell(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::Empty,
+        Value::String(text) => Cell::Text(text.clone()),
+        Value::Number(number) => Cell::Number(number.to_string()),
+        other => Cell::Text(other.to_string()),
+    }
+}
+
+fn csv_value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        // An empty text is told from nothing at all by its quotes.
+        Value::String(text) if text.is_empty() => "\"\"".to_owned(),
+        Value::String(text) => csv_field(text),
+        other => csv_field(&other.to_string()),
+    }
+}
+
+/// A field, quoted where it must be.
+pub(crate) fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_is_quoted_where_it_must_be() {
+        for (value, field) in [
+            (Value::Null, ""),
+            (Value::from(""), "\"\""),
+            (Value::from("a b"), "a b"),
+            (Value::from("a,b"), "\"a,b\""),
+            (Value::from("say \"hi\"\n"), "\"say \"\"hi\"\"\n\""),
+            (Value::from(1.5), "1.5"),
+            (Value::from(true), "true"),
+        ] {
+            assert_eq!(csv_value(&value), field);
+        }
+    }
+
+    #[test]
+    fn columns_of_one_name_are_told_apart() {
+        assert_eq!(unique(["id", "id", "id_1", "id"].into_iter()), ["id", "id_1", "id_1_1", "id_2"]);
+    }
+}

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod exit;
 mod grid;
+mod log;
 mod printer;
 mod progress;
 mod recording;

@@ -72,6 +72,11 @@ impl Printer {
         self.note(&format!("{WARNING}warning{WARNING:#}: {line}"));
     }
 
+    /// Something that happened while a server runs, to standard error; never left out.
+    pub(crate) fn happened(&self, line: &str) {
+        say(line);
+    }
+
     /// The failure that ends the command, with causes and a hint.
     pub(crate) fn failure(&self, failure: &Failure) {
         if failure.code == Code::Done {

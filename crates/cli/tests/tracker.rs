@@ -16,7 +16,12 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(sandbox: &Sandbox) -> Self {
         let mut command = sandbox.command("tracker serve --listen 127.0.0.1:0 --data tracker");
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::of(command.stderr(Stdio::null()))
+    }
+
+    /// Starts it and waits until it says where it listens.
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.split_whitespace().find_map(|word| word.strip_prefix("http://")).unwrap().to_owned();
@@ -82,6 +87,19 @@ fn served_reported_and_checked() {
     assert!(report.stdout.contains("command_init"), "{}", report.stdout);
     let rows = sandbox.run("dataset telemetry events --from duckdb:tracker/tracker.duckdb --format csv").ok();
     assert_eq!(rows.stdout.lines().count(), 4);
+}
+
+#[test]
+fn a_server_says_what_goes_wrong() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command("tracker serve --listen 127.0.0.1:0 --data tracker");
+    let mut server = Server::of(command.stderr(Stdio::piped()));
+    sandbox.write("tracker/tracker.duckdb", "not a database");
+    assert!(post(&server.address, EVENT).contains(" 204"), "an event is taken all the same");
+    let mut said = String::new();
+    BufReader::new(server.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains(" error: events could not be loaded; they wait in the journal; error: "), "{said}");
+    assert!(said.contains("tracker.duckdb"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `dlt ingest`: a load in one line.
 
 use std::fs;
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use dlt::TableHints;
@@ -29,6 +30,9 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     }
     if let Some(format) = arguments.format {
         source = source.format(format.into());
+    }
+    if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
+        settings.printer.note("Reading standard input; Ctrl-D ends it.");
     }
     let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
     let mut builder = dlt::pipeline(name).destination(destination);

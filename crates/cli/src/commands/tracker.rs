@@ -12,6 +12,7 @@ use crate::settings::Settings;
 
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
+    crate::log::begin(printer);
     match arguments {
         Tracker::Serve { listen, data } => {
             let mut told = Ok(());

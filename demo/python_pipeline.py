@@ -21,4 +21,5 @@ if __name__ == "__main__":
     files = sorted(pathlib.Path(sys.argv[1]).glob("*.jsonl"))
     pipeline = dlt.pipeline("github_webhooks", destination="duckdb", dataset_name="webhooks")
     print(pipeline.run([dlt.resource(payloads(file), name=file.stem) for file in files]))
-    print(pipeline.dataset().row_counts().df().to_string(index=False))
+    for table, rows in pipeline.dataset().row_counts().fetchall():
+        print(f"  {table:<50} {rows:>4} rows")

@@ -25,8 +25,8 @@ const ARRIVAL_LIMIT: Duration = Duration::from_secs(60);
 /// How long the report must stand still to be taken for complete.
 const QUIET: Duration = Duration::from_secs(2);
 
-const SAMPLE: &str = "select repository__full_name as repository, action, release__tag_name as tag, sender__login as sender, \
-                      release__published_at as published from release order by published, action limit 5";
+const SAMPLE: &str = "select distinct on (action) action, issue__number as number, issue__title as title, \
+                      sender__login as sender, issue__updated_at as updated from issues order by action limit 6";
 const CHILDREN: &str = "select push.ref, commits._dlt_list_idx as place, commits.author__name as author, commits.message \
                         from push join push__commits as commits on commits._dlt_parent_id = push._dlt_id limit 5";
 const GROWN: &str = "select load_id, count(*) as issues, count(changes__new_issue__id) as with_a_new_issue, \
@@ -78,6 +78,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let bin = python.parent().context("the interpreter lies in a folder")?.to_path_buf();
     let script = workspace.path("demo/python_pipeline.py").display().to_string();
     show(&mut stage.python(&endpoint, &python, &[&script, &data.display().to_string()]))?;
+    println!("Its own command line reports too:");
     show(&mut stage.python(&endpoint, &bin.join("dlt"), &["telemetry"]))?;
 
     title("5", "What the tracker received from both");

@@ -46,6 +46,8 @@ impl Stage {
         let mut command = self.isolated(program, "python", "python-home");
         command.args(arguments).env("RUNTIME__DLTHUB_TELEMETRY_ENDPOINT", endpoint);
         command.env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+        // Its warnings name every column that was empty throughout, some hundred lines.
+        command.env("RUNTIME__LOG_LEVEL", "ERROR");
         command
     }
 
@@ -58,7 +60,8 @@ impl Stage {
             }
         }
         let home = self.path(home);
-        // Named outright: as root, Python dlt would keep its data in the system's folder and not in the home.
+        // Named outright: as root, Python dlt keeps its data in the system's folder and not in the home. Its random id
+        // stays there even so.
         command.env("DLT_DATA_DIR", home.join(".dlt")).env("HOME", home);
         command
     }

@@ -100,7 +100,7 @@ impl Destination for DuckDb {
         }
         let lease = Lease::take(&self.file, access, self.settings)?;
         let place = Place::find(lease.connection()?, dataset)?;
-        Ok(Box::new(Client { lease, place, access }))
+        Ok(Box::new(Client { lease, place, access, memory_limit: self.settings.memory_limit }))
     }
 }
 
@@ -148,6 +148,7 @@ struct Client {
     lease: Lease,
     place: Place,
     access: Access,
+    memory_limit: u64,
 }
 
 impl Client {
@@ -211,7 +212,7 @@ impl Connection for Client {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::Internal, "a load needs a connection that may write"));
         }
-        Ok(Box::new(Load::begin(self.lease.connection()?, &self.place)?))
+        Ok(Box::new(Load::begin(self.lease.connection()?, &self.place, self.memory_limit)?))
     }
 
     fn tables(&mut self) -> Result<Vec<String>> {

@@ -85,20 +85,50 @@ fn contract_tables(schema: &Schema) -> Vec<Table> {
     own.tables.into_values().collect()
 }
 
+/// What `schema` has and the dataset lacks, as statements.
+pub(crate) struct Evolution {
+    /// Each with the table that it is for.
+    statements: Vec<(String, String)>,
+    /// Columns of the widest table that gets more of them; 0 where none does.
+    pub(crate) widest: usize,
+}
+
 /// Makes what `schema` has and the dataset lacks. Must be called inside a transaction.
 pub(crate) fn evolve(connection: &Connection, place: &Place, schema: &Schema) -> Result<()> {
-    let run = |doing: &str, sql: &str| connection.execute_batch(sql).map_err(|error| explain(doing, &error));
-    run(&format!("make dataset `{}`", place.dataset()), &format!("CREATE SCHEMA IF NOT EXISTS {}", place.schema()))?;
+    evolution(connection, place, schema)?.apply(connection, place)
+}
+
+/// Finds out what [`evolve`] has to do.
+pub(crate) fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<Evolution> {
     let existing = existing_columns(connection, place)?;
     let contract = contract_tables(schema);
     // The contract's own tables come first and with their own columns; what a later version of the contract added to them
     // follows.
+    let mut evolution = Evolution { statements: Vec::new(), widest: 0 };
     for table in contract.iter().chain(schema.tables.values()) {
-        for statement in changes(place, table, existing.get(&table.name.to_lowercase()))? {
-            run(&format!("bring table `{}` up to the schema", table.name), &statement)?;
+        let columns = existing.get(&table.name.to_lowercase());
+        let changes = changes(place, table, columns)?;
+        if let Some(columns) = columns
+            && !changes.is_empty()
+        {
+            evolution.widest = evolution.widest.max(columns.len() + changes.len());
         }
+        evolution.statements.extend(changes.into_iter().map(|statement| (table.name.clone(), statement)));
     }
-    Ok(())
+    Ok(evolution)
+}
+
+impl Evolution {
+    /// Runs the statements. Must be called inside a transaction.
+    pub(crate) fn apply(&self, connection: &Connection, place: &Place) -> Result<()> {
+        let run = |doing: &str, sql: &str| connection.execute_batch(sql).map_err(|error| explain(doing, &error));
+        let dataset = format!("make dataset `{}`", place.dataset());
+        run(&dataset, &format!("CREATE SCHEMA IF NOT EXISTS {}", place.schema()))?;
+        for (table, statement) in &self.statements {
+            run(&format!("bring table `{table}` up to the schema"), statement)?;
+        }
+        Ok(())
+    }
 }
 
 /// Makes the table for states where a state comes without the schema naming it.

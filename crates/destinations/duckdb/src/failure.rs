@@ -32,7 +32,9 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     if lower.contains("no space left on device") || lower.contains("file too large") || lower.contains("disk quota") {
         return destination("the disk is full").hint("free some space, then run the same command again");
     }
-    if class == "Out of Memory Error" {
+    // A commit tells the same under another class.
+    let held = lower.contains("could not allocate block") || lower.contains("failed to pin block");
+    if class == "Out of Memory Error" || held {
         if lower.contains("max_temp_directory_size") || lower.contains("failed to offload") {
             return destination("there is no room on the disk for data that does not fit into memory")
                 .hint("free some space beside the database file, then run the same command again");
@@ -152,6 +154,7 @@ mod tests {
             ("IO Error: Trying to read a database file with version number 99, but …", "newer dlt"),
             ("IO Error: Corrupt database file: computed checksum 1 does not match stored checksum 2", "a copy"),
             ("Out of Memory Error: failed to pin block", "memory limit"),
+            ("TransactionContext Error: Failed to commit: could not allocate block of size 256.0 KiB", "memory limit"),
         ] {
             assert!(explained(text).advice().is_some_and(|advice| advice.contains(hint)), "{text}");
         }

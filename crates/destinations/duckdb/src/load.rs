@@ -13,17 +13,34 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Position of a row in the job files. No column of a dataset is called so: names there do not begin with two `_`.
 const POSITION: &str = "\"__position\"";
 
+/// Memory that DuckDB cannot do without for a column of a table that gets more columns in a load: it keeps two blocks of
+/// 256 KiB for each until the commit, however few rows there are.
+const WIDENED_COLUMN_BYTES: u64 = 512 << 10;
+
 pub(crate) struct Load<'a> {
     connection: &'a Connection,
     place: &'a Place,
+    /// Bytes that DuckDB may use, as its owner set it.
+    memory_limit: u64,
     open: bool,
 }
 
 impl<'a> Load<'a> {
-    pub(crate) fn begin(connection: &'a Connection, place: &'a Place) -> Result<Self> {
+    pub(crate) fn begin(connection: &'a Connection, place: &'a Place, memory_limit: u64) -> Result<Self> {
         let sql = format!("BEGIN TRANSACTION; {}", in_order(false));
         connection.execute_batch(&sql).map_err(|error| explain("begin the load", &error))?;
-        Ok(Self { connection, place, open: true })
+        Ok(Self { connection, place, memory_limit, open: true })
+    }
+
+    /// Raises the limit for this load where a table of so many columns is widened.
+    fn make_room(&self, columns: usize) -> Result<()> {
+        if columns == 0 {
+            return Ok(());
+        }
+        let limit = self.memory_limit + columns as u64 * WIDENED_COLUMN_BYTES;
+        self.connection
+            .execute_batch(&memory_limit(limit))
+            .map_err(|error| explain("give the load the memory that it needs", &error))
     }
 
     fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
@@ -165,7 +182,9 @@ impl<'a> Load<'a> {
 
 impl Transaction for Load<'_> {
     fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()> {
-        ddl::evolve(self.connection, self.place, schema)?;
+        let evolution = ddl::evolution(self.connection, self.place, schema)?;
+        self.make_room(evolution.widest)?;
+        evolution.apply(self.connection, self.place)?;
         for table in truncate.iter().filter(|table| table.complete_columns().next().is_some()) {
             let sql = format!("DELETE FROM {}", self.place.table(&table.name));
             self.execute(&format!("empty table `{}`", table.name), &sql)?;
@@ -208,7 +227,13 @@ impl Drop for Load<'_> {
         }
         // Queries on this connection give rows in the order of the table again. It is lost only with the connection.
         let _ = self.connection.execute_batch(in_order(true));
+        // Refused while that much is still held, and then the next load or the end of the process sets it right.
+        let _ = self.connection.execute_batch(&memory_limit(self.memory_limit));
     }
+}
+
+fn memory_limit(bytes: u64) -> String {
+    format!("SET GLOBAL memory_limit = '{bytes}B'")
 }
 
 /// Whether statements of this connection keep the order of rows. A load of many files takes two thirds of the processor

@@ -160,6 +160,32 @@ fn a_load_leaves_no_settings_behind() {
 }
 
 #[test]
+fn a_wide_table_can_become_twice_as_wide_in_one_load() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap().memory_limit(64 << 20);
+    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+    for (load_id, width) in [("1.0", 350), ("2.0", 700)] {
+        let mut schema = users();
+        let table = &mut schema.tables["users"];
+        let id: ArrayRef = Arc::new(StringArray::from(vec![format!("row-{load_id}")]));
+        let ids = ["_dlt_id", "_dlt_load_id"].map(|name| values(&table.columns[name], Arc::clone(&id)));
+        let mut file = Vec::from(ids);
+        for number in 0..width {
+            let column = Column::inferred(&format!("c{number}"), DataType::Text);
+            file.push(values(&column, Arc::clone(&id)));
+            table.add(column);
+        }
+        schema.bump_version();
+        let file = jobs::write(&folder.path().join(format!("{load_id}.parquet")), file);
+        load(&mut *connection, load_id, &schema, file);
+    }
+    let counts = rows(&mut *connection, "SELECT count(*), count(c0), count(c699) FROM users");
+    assert_eq!(counts, ["2|2|1"]);
+    let limit = "SELECT value FROM duckdb_settings() WHERE name = 'memory_limit'";
+    assert_eq!(rows(&mut *connection, limit), ["64.0 MiB"], "the limit is as it was");
+}
+
+#[test]
 fn many_threads_share_one_file() {
     let folder = TempDir::new().unwrap();
     let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
+use crate::disk;
+
 /// A file larger than this is not read: it is not a configuration.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -77,14 +79,11 @@ impl ConfigFile {
 }
 
 fn read_bounded(path: &Path) -> io::Result<String> {
-    let found = fs::metadata(path)?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is not a file"));
-    }
-    if found.len() > MAX_BYTES {
+    let bytes = disk::read_at_most(path, MAX_BYTES + 1)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("it is larger than 1 MiB"));
     }
-    fs::read_to_string(path)
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::clock::{timestamp, uuid7};
 use crate::config::{self, ConfigError};
 use crate::digest::{hex, shake128};
+use crate::disk;
 use crate::identity;
 use crate::names::Part;
 use crate::outbox::{Destination, SenderLock};
@@ -137,7 +137,9 @@ impl Setup {
         if let Some(lock) = self.outbox.lock(Duration::ZERO) {
             return Some(lock);
         }
-        if let Some(pid) = fs::read_to_string(self.outbox.lock_path()).ok().and_then(|text| text.trim().parse().ok()) {
+        if let Some(pid) =
+            disk::text_at_most(&self.outbox.lock_path(), 64).ok().and_then(|text| text.trim().parse().ok())
+        {
             kill(pid);
         }
         self.outbox.lock(SENDER_STOP_WAIT)

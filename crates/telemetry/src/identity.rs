@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::digest::{base64, hex, shake128};
+use crate::disk;
 
 /// The id's file, which Python dlt shares.
 pub(crate) const ID_FILE: &str = ".anonymous_id";
@@ -13,6 +14,8 @@ const SECRET_FILE: &str = "secret";
 
 /// Ids that are longer, or hold anything but letters, digits, `-` and `_`, are not ids.
 const MAX_ID: usize = 64;
+/// No id and no secret needs as much.
+const MAX_FILE: u64 = 4096;
 
 /// Who the events come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,7 @@ pub(crate) fn plain_hash(name: &str) -> String {
 
 /// The id, if there is one; makes nothing.
 pub(crate) fn peek(data: &Path) -> Option<String> {
-    let text = fs::read_to_string(data.join(ID_FILE)).ok()?;
+    let text = disk::text_at_most(&data.join(ID_FILE), MAX_FILE).ok()?;
     let id = text.trim();
     valid_id(id).then(|| id.to_owned())
 }
@@ -92,7 +95,7 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 /// place, which fails for all but the first; everybody then uses what stands there.
 fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mode: u32) -> io::Result<String> {
     let read = || -> io::Result<Found> {
-        match fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()) {
+        match disk::text_at_most(path, MAX_FILE).map(|text| text.trim().to_owned()) {
             Ok(text) if valid(&text) => Ok(Found::Whole(text)),
             Ok(_) => Ok(Found::Spoilt),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),

@@ -52,6 +52,7 @@ mod contract;
 mod control;
 mod courier;
 mod digest;
+mod disk;
 mod endpoint;
 mod envelope;
 mod environment;

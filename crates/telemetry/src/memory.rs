@@ -1,13 +1,16 @@
 //! What the sender of one process tells the next: `telemetry/sender.json`.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::disk;
 use crate::policy::Policy;
+
+/// One address and one error message fit many times over.
+const MAX_FILE: u64 = 64 * 1024;
 
 /// How the last attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl MemoryFile {
 
     /// What is remembered; nothing, if the file is missing or spoilt.
     pub(crate) fn read(&self) -> Memory {
-        fs::read_to_string(&self.0).ok().and_then(|text| parse(&text)).unwrap_or_default()
+        disk::text_at_most(&self.0, MAX_FILE).ok().and_then(|text| parse(&text)).unwrap_or_default()
     }
 
     pub(crate) fn write(&self, memory: &Memory) -> io::Result<()> {
@@ -56,9 +59,7 @@ impl MemoryFile {
             json!({"at": last.at, "endpoint": last.endpoint, "status": last.status, "note": last.note, "acknowledged": last.acknowledged})
         });
         let text = json!({"not_before_ms": memory.not_before_ms, "failures": memory.failures, "sent": memory.sent, "last": last});
-        let temporary = self.0.with_extension("tmp");
-        fs::write(&temporary, format!("{text}\n"))?;
-        fs::rename(&temporary, &self.0)
+        disk::replace(&self.0, &format!("{text}\n"))
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
         let memory = Memory { not_before_ms: 7, failures: 3, last: Some(last), sent: 9 };
         file.write(&memory).unwrap();
         assert_eq!(file.read(), memory);
-        fs::write(folder.path().join("sender.json"), "{\"not_before_ms\":").unwrap();
+        std::fs::write(folder.path().join("sender.json"), "{\"not_before_ms\":").unwrap();
         assert_eq!(file.read(), Memory::default());
     }
 

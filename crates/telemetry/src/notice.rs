@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use crate::disk;
 use crate::endpoint::Endpoint;
 use crate::environment::Environment;
 use crate::names::Names;
@@ -55,7 +56,7 @@ impl Notice {
         sends_at_once: bool,
     ) -> bool {
         let file = folder.join(FILE);
-        let due = match fs::read_to_string(&file) {
+        let due = match disk::text_at_most(&file, 256) {
             // Shown when nothing could leave the machine: now that something can, it is due again.
             Ok(text) => text == SHOWN_WITHOUT_ENDPOINT && endpoint.is_some(),
             Err(_) => true,

@@ -19,6 +19,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value as Json, json};
 
 use crate::digest::{hex, shake128};
+use crate::disk;
+
+/// More than any policy lets a file grow to; a larger one was not written here.
+const MAX_FILE: u64 = 64 << 20;
 
 /// What became of an event that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,8 +256,8 @@ impl Receipts {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    match disk::text_at_most(path, MAX_FILE) {
+        Ok(text) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(error),
     }

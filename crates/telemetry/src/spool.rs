@@ -15,13 +15,14 @@
 //! worth the wait for a disk.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
 use crate::clock;
+use crate::disk;
 use crate::envelope;
 use crate::loss::{Losses, Reason};
 use crate::policy::Policy;
@@ -110,8 +111,8 @@ impl Spool {
 
     /// What waits; nothing if there is no file. Takes no lock: a half-written last line counts as not there yet.
     pub(crate) fn read(&self) -> io::Result<Contents> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(parse(&text_of(bytes))),
+        match disk::text_at_most(&self.path, self.max_read()) {
+            Ok(text) => Ok(parse(&text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Contents::default()),
             Err(error) => Err(error),
         }
@@ -167,12 +168,7 @@ impl Spool {
         if rewritten == text {
             return Ok(after);
         }
-        let temporary = self.path.with_extension("tmp");
-        let written = fs::write(&temporary, &rewritten).and_then(|()| fs::rename(&temporary, &self.path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map(|()| after)
+        disk::replace(&self.path, &rewritten).map(|()| after)
     }
 
     /// Deletes everything that waits.
@@ -181,6 +177,12 @@ impl Spool {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// A file far beyond the limit was not written here: what is beyond is not looked at, and gone with the next
+    /// shortening.
+    fn max_read(&self) -> u64 {
+        self.policy.max_spool_bytes.saturating_mul(4)
     }
 
     /// The file under its lock; `None` if there is none and none is to be made.
@@ -193,7 +195,7 @@ impl Spool {
                 Err(_) => return Err(Rejected::Uncounted(Reason::Unwritable)),
             };
             match file.try_lock() {
-                Ok(()) if same_file(&file, &self.path) => return Ok(Some(Locked { file })),
+                Ok(()) if same_file(&file, &self.path) => return Ok(Some(Locked { file, max_read: self.max_read() })),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_micros(30)),
                 Err(TryLockError::Error(_)) => return Err(Rejected::Uncounted(Reason::Unwritable)),
@@ -215,13 +217,14 @@ pub(crate) enum Verdict {
 
 struct Locked {
     file: File,
+    max_read: u64,
 }
 
 impl Locked {
     fn read(&mut self) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        self.file.read_to_end(&mut bytes)?;
-        Ok(text_of(bytes))
+        let length = self.file.metadata()?.len();
+        let bytes = disk::read_open(&mut self.file, length, self.max_read)?;
+        Ok(disk::text_of(bytes))
     }
 
     /// One `write`. A disk that takes only a part of it is left as it was.
@@ -251,11 +254,6 @@ fn same_file(file: &File, path: &Path) -> bool {
 #[cfg(not(unix))]
 fn same_file(_: &File, _: &Path) -> bool {
     true
-}
-
-/// A damaged letter makes its line a corrupt one, not the file an unreadable one.
-fn text_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn lost_line(losses: &Losses) -> String {

@@ -12,11 +12,18 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
     .placeholder(AnsiColor::Cyan.on_default());
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 the work was begun and failed, 2 nothing was begun because the command line or a file of settings \
+is wrong.
+
+Environment: DLT_DATA_DIR is the folder of working folders and of this machine's settings [default: ~/.dlt, for root \
+/var/dlt]; NO_COLOR leaves colours out; DO_NOT_TRACK or RUNTIME__DLTHUB_TELEMETRY=false switch telemetry off.";
+
 /// Load data anywhere: from files and APIs, nested or flat, into a database.
 ///
 /// The shortest way in: dlt ingest events.jsonl --to duckdb:shop.duckdb --dataset raw
 #[derive(Debug, Parser)]
-#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true, after_long_help = AFTER_HELP, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

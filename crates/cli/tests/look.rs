@@ -19,6 +19,10 @@ fn pipelines() {
     assert_seen!("pipelines", sandbox.run("pipeline").squeezed());
     assert_seen!("pipeline_info", sandbox.run("pipeline shop"));
     assert_seen!("pipeline_trace", sandbox.run("pipeline shop trace"));
+    let pending = sandbox.data().join("pipelines/shop/packages/1795347104.99");
+    std::fs::create_dir_all(&pending).unwrap();
+    assert_seen!("pipeline_with_something_pending", sandbox.run("pipeline shop"));
+    std::fs::remove_dir(pending).unwrap();
     assert_seen!("pipeline_unknown", sandbox.run("pipeline shpo"));
     assert_seen!("pipeline_unknown_operation", sandbox.run("pipeline shop tarce"));
     std::fs::remove_file(sandbox.project().join("shop.duckdb")).unwrap();

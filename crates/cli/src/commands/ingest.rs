@@ -35,6 +35,7 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         settings.printer.note("Reading standard input; Ctrl-D ends it.");
     }
     let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
+    settings.printer.detail(&format!("pipeline: {name}, destination: {destination}"));
     let mut builder = dlt::pipeline(name).destination(destination);
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());

@@ -20,6 +20,20 @@ fn text_of(error: &duckdb::Error) -> String {
     }
 }
 
+/// Whether DuckDB was short of memory. A commit tells so under another class.
+fn is_out_of_memory(class: &str, lower: &str) -> bool {
+    class == "Out of Memory Error"
+        || lower.contains("could not allocate block")
+        || lower.contains("failed to pin block")
+}
+
+/// Whether DuckDB needed more memory than its limit.
+pub(crate) fn needs_memory(error: &duckdb::Error) -> bool {
+    let text = text_of(error);
+    let (class, rest) = split(&text);
+    is_out_of_memory(class, &rest.to_lowercase())
+}
+
 /// Explains why `doing` failed.
 pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     let text = text_of(error);
@@ -32,9 +46,7 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     if lower.contains("no space left on device") || lower.contains("file too large") || lower.contains("disk quota") {
         return destination("the disk is full").hint("free some space, then run the same command again");
     }
-    // A commit tells the same under another class.
-    let held = lower.contains("could not allocate block") || lower.contains("failed to pin block");
-    if class == "Out of Memory Error" || held {
+    if is_out_of_memory(class, &lower) {
         if lower.contains("max_temp_directory_size") || lower.contains("failed to offload") {
             return destination("there is no room on the disk for data that does not fit into memory")
                 .hint("free some space beside the database file, then run the same command again");

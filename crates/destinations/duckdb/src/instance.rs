@@ -4,7 +4,7 @@
 //! the same file by one process would destroy it, and closing any descriptor of it would drop the lock. So all
 //! connections of this process to a file share one database, which the last of them closes.
 
-use crate::failure::explain;
+use crate::failure::{explain, needs_memory};
 use dlt_engine::destination::Access;
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::{AccessMode, Config, Connection};
@@ -98,21 +98,41 @@ fn identity(file: &Path) -> PathBuf {
 fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
     check_place(file, access)?;
     let doing = format!("open {}", file.display());
-    let configure = || -> duckdb::Result<Config> {
-        let config = Config::default()
+    let attempt = |memory_limit: Option<u64>| -> duckdb::Result<Connection> {
+        let mut config = Config::default()
             .access_mode(match access {
                 Access::Read => AccessMode::ReadOnly,
                 Access::Write => AccessMode::ReadWrite,
             })?
             // JSON, Parquet and time zones are part of the library; anything else would come over the network.
-            .enable_autoload_extension(false)?
-            .max_memory(&format!("{}B", settings.memory_limit))?;
-        match settings.threads {
-            Some(threads) => config.threads(i64::try_from(threads).unwrap_or(i64::MAX)),
-            None => Ok(config),
+            .enable_autoload_extension(false)?;
+        if let Some(bytes) = memory_limit {
+            config = config.max_memory(&format!("{bytes}B"))?;
         }
+        if let Some(threads) = settings.threads {
+            config = config.threads(i64::try_from(threads).unwrap_or(i64::MAX))?;
+        }
+        Connection::open_with_flags(file, config)
     };
-    configure().and_then(|config| Connection::open_with_flags(file, config)).map_err(|error| explain(&doing, &error))
+    match attempt(Some(settings.memory_limit)) {
+        // A load that widened tables and was killed right after its commit left a log that takes as much memory to read as
+        // the load took. DuckDB's own limit, a part of the machine's memory, serves until the log is in the file.
+        Err(error) if needs_memory(&error) => {
+            let database = attempt(None).map_err(|error| explain(&doing, &error))?;
+            if access == Access::Write {
+                database.execute_batch("CHECKPOINT").map_err(|error| explain(&doing, &error))?;
+                // Refused while so much is held, and then the next load sets it.
+                let _ = database.execute_batch(&memory_limit(settings.memory_limit));
+            }
+            Ok(database)
+        }
+        other => other.map_err(|error| explain(&doing, &error)),
+    }
+}
+
+/// A statement that sets how much memory the database may use.
+pub(crate) fn memory_limit(bytes: u64) -> String {
+    format!("SET GLOBAL memory_limit = '{bytes}B'")
 }
 
 fn connect(file: &Path, database: &Connection) -> Result<Connection> {

@@ -3,6 +3,7 @@
 use crate::client::{Place, quote};
 use crate::ddl;
 use crate::failure::{explain, may_be_a_value};
+use crate::instance::memory_limit;
 use dlt_engine::destination::{InsertMode, LoadRecord, StateRecord, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE, column_names};
 use dlt_engine::{Error, ErrorKind, Result};
@@ -22,6 +23,8 @@ pub(crate) struct Load<'a> {
     place: &'a Place,
     /// Bytes that DuckDB may use, as its owner set it.
     memory_limit: u64,
+    /// Whether this load was given more.
+    has_room: bool,
     open: bool,
 }
 
@@ -29,18 +32,20 @@ impl<'a> Load<'a> {
     pub(crate) fn begin(connection: &'a Connection, place: &'a Place, memory_limit: u64) -> Result<Self> {
         let sql = format!("BEGIN TRANSACTION; {}", in_order(false));
         connection.execute_batch(&sql).map_err(|error| explain("begin the load", &error))?;
-        Ok(Self { connection, place, memory_limit, open: true })
+        Ok(Self { connection, place, memory_limit, has_room: false, open: true })
     }
 
     /// Raises the limit for this load where a table of so many columns is widened.
-    fn make_room(&self, columns: usize) -> Result<()> {
+    fn make_room(&mut self, columns: usize) -> Result<()> {
         if columns == 0 {
             return Ok(());
         }
         let limit = self.memory_limit + columns as u64 * WIDENED_COLUMN_BYTES;
         self.connection
             .execute_batch(&memory_limit(limit))
-            .map_err(|error| explain("give the load the memory that it needs", &error))
+            .map_err(|error| explain("give the load the memory that it needs", &error))?;
+        self.has_room = true;
+        Ok(())
     }
 
     fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
@@ -227,13 +232,14 @@ impl Drop for Load<'_> {
         }
         // Queries on this connection give rows in the order of the table again. It is lost only with the connection.
         let _ = self.connection.execute_batch(in_order(true));
-        // Refused while that much is still held, and then the next load or the end of the process sets it right.
-        let _ = self.connection.execute_batch(&memory_limit(self.memory_limit));
+        if self.has_room {
+            // What was committed is written into the file while there is room for it, which also gives the memory back. Not
+            // done while others read the database; then its last connection does it, and the limit stays raised until then.
+            if self.connection.execute_batch("CHECKPOINT").is_ok() {
+                let _ = self.connection.execute_batch(&memory_limit(self.memory_limit));
+            }
+        }
     }
-}
-
-fn memory_limit(bytes: u64) -> String {
-    format!("SET GLOBAL memory_limit = '{bytes}B'")
 }
 
 /// Whether statements of this connection keep the order of rows. A load of many files takes two thirds of the processor

@@ -183,6 +183,35 @@ fn a_wide_table_can_become_twice_as_wide_in_one_load() {
     assert_eq!(counts, ["2|2|1"]);
     let limit = "SELECT value FROM duckdb_settings() WHERE name = 'memory_limit'";
     assert_eq!(rows(&mut *connection, limit), ["64.0 MiB"], "the limit is as it was");
+    drop(connection);
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    assert_eq!(rows(&mut *connection, "SELECT count(*) FROM users"), ["2"], "it opens under the limit again");
+}
+
+#[test]
+fn a_log_that_takes_more_memory_than_the_limit_is_read_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("shop.duckdb");
+    let destination = DuckDb::at(&file).unwrap().memory_limit(64 << 20);
+    load_users(&destination, "1.0", user_file(&folder.path().join("1.parquet"), &[1], "Ann"));
+    // What a load leaves that is killed right after its commit.
+    let database = duckdb::Connection::open(&file).unwrap();
+    database.execute_batch("PRAGMA disable_checkpoint_on_shutdown; BEGIN").unwrap();
+    for number in 0..700 {
+        database.execute_batch(&format!("ALTER TABLE shop_data.users ADD COLUMN c{number} VARCHAR")).unwrap();
+    }
+    database
+        .execute_batch(
+            "INSERT INTO shop_data.users BY NAME SELECT 2 AS id, '2.0' AS _dlt_load_id, 'r2' AS _dlt_id; COMMIT",
+        )
+        .unwrap();
+    drop(database);
+    assert!(folder.path().join("shop.duckdb.wal").exists(), "nothing was left to the log");
+    for access in [Access::Read, Access::Write, Access::Read] {
+        let mut connection = destination.connect("shop_data", access).unwrap();
+        assert_eq!(rows(&mut *connection, "SELECT count(*), count(c0) FROM users"), ["2|0"], "{access:?}");
+    }
+    assert!(!folder.path().join("shop.duckdb.wal").exists(), "the log is in the file after writing");
 }
 
 #[test]

@@ -155,7 +155,7 @@ def clean_row(row, load_ids, problems, is_root):
         elif key == "_dlt_id":
             if not is_generated_id(value):
                 cleaned[key] = value
-        elif key in SYSTEM_COLUMNS and not is_root:
+        elif key in SYSTEM_COLUMNS and (not is_root or is_generated_id(value)):
             continue
         else:
             cleaned[key] = value

@@ -191,6 +191,23 @@ query || exit 95
     assert!(is_told && !told.contains("panicked"), "{told}");
 }
 
+/// A limit on the size of files stands in for a quota: writing fails in the middle of a file.
+#[test]
+fn a_file_that_may_not_grow() {
+    let sandbox = with_rows();
+    let text: String =
+        (0..60_000).map(|id| format!("{{\"id\":{id},\"text\":\"{:x}\"}}\n", id * 2_654_435_761_u64)).collect();
+    sandbox.write("big.jsonl", text).unwrap();
+    // In blocks of 512 bytes; the database alone has more than a megabyte.
+    let script = "trap '' XFSZ; ulimit -f 1200; exec \"$DLT\" ingest big.jsonl --to duckdb:shop.duckdb --dataset raw --table rows";
+    let run = sandbox.command("sh").args(["-c", script]).env("DLT", dlt_testkit::dlt_binary().unwrap());
+    let output = run.run().unwrap();
+    expect(&output, &[FAILED], &["File too large"]);
+    assert_rows_as_before(&sandbox);
+    ingest(&sandbox, "big.jsonl").succeed().unwrap();
+    assert_eq!(count(&sandbox, "SELECT count(*) AS n FROM rows"), 60_002);
+}
+
 /// Python dlt can't use a file that has the name of its dataset; we can.
 #[test]
 fn a_database_with_the_name_of_its_dataset() {

@@ -54,30 +54,11 @@ fn killed_anywhere_every_event_is_sent_once_or_counted() {
     let mut kills = 0;
     for calls in CALLS {
         for number in 1..200 {
-            let tracker = Tracker::well_behaved();
-            let machine = Machine::new()
-                .not_new()
-                .with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", "in_place")
-                .with_endpoint(&tracker.url("/"));
+            let (tracker, machine) = new_machine("in_place");
             let killed = run_killed(&machine, calls, number, &["records", "2", "finish"]);
             let sent_before = tracker.received().len();
-            let waiting = spooled(&machine);
-
-            // Two ordinary runs: the first clears up and sends, the second reports what the first has counted.
-            machine.run(&["record", "finish"]);
-            machine.run(&["record", "finish"]);
-            let received = tracker.received();
-            let mut times: BTreeMap<String, usize> = BTreeMap::new();
-            for request in &received {
-                *times.entry(message_id(&request.body).unwrap()).or_default() += 1;
-            }
             let at = format!("{calls}, call {number}");
-            assert!(times.values().all(|count| *count == 1), "{at}: something came twice: {times:?}");
-            let counted = dropped(received.iter().map(|request| request.body.as_str()));
-            let missing = waiting.iter().filter(|id| !times.contains_key(*id)).count() as u64;
-            assert!(counted >= missing, "{at}: {missing} of {waiting:?} are missing, {counted} are counted");
-            assert!(counted <= 2, "{at}: {counted} are counted");
-            assert_eq!(machine.read("spool.jsonl"), "", "{at}: something is left");
+            let counted = reconcile(&tracker, &machine, &at);
             if !killed {
                 assert_eq!((sent_before, counted), (2, 0), "{at}: an undisturbed run");
                 break;
@@ -86,6 +67,46 @@ fn killed_anywhere_every_event_is_sent_once_or_counted() {
         }
     }
     assert!(kills >= 60, "only {kills} crash points were met");
+}
+
+/// The same for a sender of its own; here the host and the sender die at their own such call.
+#[test]
+fn a_detached_sender_killed_anywhere_loses_nothing_uncounted() {
+    for calls in ["write", "openat", "rename", "sendto", "recvfrom"] {
+        for number in 1..20 {
+            let (tracker, machine) = new_machine("detached");
+            run_killed(&machine, calls, number, &["records", "2", "finish"]);
+            let machine = machine.with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", "in_place");
+            reconcile(&tracker, &machine, &format!("{calls}, call {number}"));
+        }
+    }
+}
+
+fn new_machine(mode: &str) -> (Tracker, Machine) {
+    let tracker = Tracker::well_behaved();
+    let machine =
+        Machine::new().not_new().with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", mode).with_endpoint(&tracker.url("/"));
+    (tracker, machine)
+}
+
+/// After a kill, two ordinary runs: the first clears up and sends, the second reports what the first has counted.
+/// Returns how many events are counted as lost.
+fn reconcile(tracker: &Tracker, machine: &Machine, at: &str) -> u64 {
+    let waiting = spooled(machine);
+    machine.run(&["record", "finish"]);
+    machine.run(&["record", "finish"]);
+    let received = tracker.received();
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for request in &received {
+        *times.entry(message_id(&request.body).unwrap()).or_default() += 1;
+    }
+    assert!(times.values().all(|count| *count == 1), "{at}: something came twice: {times:?}");
+    let counted = dropped(received.iter().map(|request| request.body.as_str()));
+    let missing = waiting.iter().filter(|id| !times.contains_key(*id)).count() as u64;
+    assert!(counted >= missing, "{at}: {missing} of {waiting:?} are missing, {counted} are counted");
+    assert!(counted <= 2, "{at}: {counted} are counted");
+    assert_eq!(machine.read("spool.jsonl"), "", "{at}: something is left");
+    counted
 }
 
 /// The id and its secret are whole after a kill at any point of the first run.

@@ -11,6 +11,7 @@ mod host;
 mod network;
 mod overhead;
 mod page;
+mod pond;
 mod silence;
 mod tls;
 mod together;

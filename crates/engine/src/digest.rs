@@ -2,22 +2,55 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use keccak::Keccak;
 use sha3::{Digest, Sha3_256};
-use shake::Shake128;
-use shake::digest::{ExtendableOutput, Update, XofReader};
 
 /// Bytes of a row id: 10, which are 14 characters.
 pub const ROW_ID_BYTES: usize = 10;
 
-/// `N` bytes of SHAKE-128 over the parts, one after the other.
+/// Bytes that SHAKE-128 takes in between two permutations.
+const RATE: usize = 168;
+
+/// `N` bytes (at most 168) of SHAKE-128 (FIPS 202) over the parts, one after the other.
+///
+/// A nested row costs one of these. Its input fits into one block, so it is laid out there whole and permuted once, which
+/// is half the time of feeding it through a general hasher.
 pub fn shake128<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
-    let mut hasher = Shake128::default();
+    const { assert!(N <= RATE) };
+    let permutation = Keccak::new();
+    let mut state = [0_u64; 25];
+    let mut block = [0_u8; RATE];
+    let mut filled = 0;
     for part in parts {
-        hasher.update(part);
+        let mut rest = *part;
+        while filled + rest.len() >= RATE {
+            let (now, later) = rest.split_at(RATE - filled);
+            block[filled..].copy_from_slice(now);
+            absorb(&mut state, &block);
+            permutation.with_f1600(|permute| permute(&mut state));
+            (filled, rest) = (0, later);
+        }
+        block[filled..filled + rest.len()].copy_from_slice(rest);
+        filled += rest.len();
     }
-    let mut out = [0u8; N];
-    hasher.finalize_xof().read(&mut out);
+    block[filled..].fill(0);
+    block[filled] = 0x1f;
+    block[RATE - 1] |= 0x80;
+    absorb(&mut state, &block);
+    permutation.with_f1600(|permute| permute(&mut state));
+    let mut out = [0_u8; N];
+    for (bytes, lane) in out.chunks_mut(8).zip(state) {
+        bytes.copy_from_slice(&lane.to_le_bytes()[..bytes.len()]);
+    }
     out
+}
+
+fn absorb(state: &mut [u64; 25], block: &[u8; RATE]) {
+    for (lane, bytes) in state.iter_mut().zip(block.chunks_exact(8)) {
+        let mut lane_bytes = [0_u8; 8];
+        lane_bytes.copy_from_slice(bytes);
+        *lane ^= u64::from_le_bytes(lane_bytes);
+    }
 }
 
 /// The name digest of the contract: 15 bytes of SHAKE-128 in base64, 20 characters.
@@ -29,7 +62,7 @@ pub fn name_digest(text: &str) -> String {
 pub fn version_digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = Sha3_256::new();
     for part in parts {
-        Digest::update(&mut hasher, part);
+        hasher.update(part);
     }
     STANDARD.encode(hasher.finalize())
 }
@@ -69,5 +102,31 @@ mod tests {
         assert_eq!(name_digest("localhost"), "2ayu2BPxtvj7CVM87SgT");
         assert_eq!(name_digest(""), "f5wrpOiPgn1hYEVQdgWF");
         assert_eq!(key_row_id(r#"{"id":1}"#), "z5jIxXIbUnmbKw");
+    }
+
+    /// Expected values are those of Python's `hashlib`.
+    #[test]
+    fn inputs_around_the_size_of_a_block_are_digested_as_elsewhere() {
+        let text = "a".repeat(400);
+        for (length, expect) in [
+            (0, 0x7f9c2ba4e88f827d_u64),
+            (1, 0x85c8de88d28866bf_u64),
+            (7, 0xfd3bc56c7da3c675_u64),
+            (8, 0xcbf9a334b6ede74f_u64),
+            (166, 0xd415754a0ef19811_u64),
+            (167, 0x4f5c6c53ae8190a8_u64),
+            (168, 0xc22e11586c22b713_u64),
+            (169, 0x09fc23f3acfd9443_u64),
+            (335, 0x191f1017c18b484f_u64),
+            (336, 0x518b1887755367d7_u64),
+            (337, 0x02c0b0b2f8c36af2_u64),
+            (400, 0xe643b68157346f8e_u64),
+        ] {
+            for cut in [0, length / 3, length / 2, length] {
+                let (head, tail) = text[..length].split_at(cut);
+                let digest = shake128::<8>(&[head.as_bytes(), tail.as_bytes()]);
+                assert_eq!(u64::from_be_bytes(digest), expect, "of {length} bytes, cut at {cut}");
+            }
+        }
     }
 }

@@ -24,6 +24,8 @@ pub struct Pipeline {
     name: String,
     destination: Arc<dyn Destination>,
     dataset: String,
+    /// The dataset's name as it was given, which is how states carry it.
+    given_dataset: String,
     data_dir: PathBuf,
     workers: usize,
     observer: Arc<dyn Observer>,
@@ -50,6 +52,7 @@ impl Pipeline {
             name: name.to_owned(),
             destination,
             dataset: String::new(),
+            given_dataset: String::new(),
             data_dir: data_dir.into(),
             workers,
             observer: Arc::new(NoObserver),
@@ -61,6 +64,7 @@ impl Pipeline {
     #[must_use]
     pub fn dataset_name(mut self, name: &str) -> Self {
         self.dataset = self.naming().normalize_path(name);
+        self.given_dataset = name.to_owned();
         self
     }
 
@@ -416,7 +420,7 @@ impl<'a> Run<'a> {
             let manifest = &mut package.manifest;
             let destination = &pipeline.destination;
             let own_name = Some(destination.name()).filter(|name| *name != destination.type_name());
-            state.set_target(&pipeline.dataset, &schema.name, &destination.stored_type(), own_name);
+            state.set_target(&pipeline.given_dataset, &schema.name, &destination.stored_type(), own_name);
             state.set_source(&schema.name, std::mem::take(&mut manifest.source_state));
             manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
             manifest.schema = Some(schema.to_stored());

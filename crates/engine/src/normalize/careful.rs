@@ -27,18 +27,25 @@ type Lists<'a> = IndexMap<Vec<String>, (usize, usize, &'a [Json])>;
 type Scalars<'a> = IndexMap<String, (usize, usize, &'a Json)>;
 
 impl Layout {
-    /// Adds an item of the resource: a row, or (as a list of items) several.
+    /// Adds an item of the resource: a row, or (as a list of them) several. A list within that list is a row with a list.
     pub(crate) fn add_item(&mut self, item: &Json) -> Outcome {
         match item {
+            Json::List(items) => items.iter().try_for_each(|item| self.add_root_row(item)),
+            item => self.add_root_row(item),
+        }
+    }
+
+    fn add_root_row(&mut self, item: &Json) -> Outcome {
+        match item {
             Json::Null => Ok(()),
-            Json::List(items) => items.iter().try_for_each(|item| self.add_item(item)),
             Json::Object(fields) => {
                 let row = self.begin_row(ROOT_TABLE);
                 self.add_row(fields, ROOT_NODE, row)
             }
-            scalar => {
+            other => {
                 let row = self.begin_row(ROOT_TABLE);
-                self.add_scalar_row(scalar, ROOT_NODE, row)
+                let fields = IndexMap::from([(column_names::VALUE.to_owned(), other.clone())]);
+                self.add_row(&fields, ROOT_NODE, row)
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::identity;
 use crate::names::Part;
 use crate::outbox::{Destination, SenderLock};
 use crate::receipt::{Outcome, ReceiptKind};
+use crate::sender;
 use crate::setup::Setup;
 
 /// How long a sender that was told to stop, or that cannot be told, is waited for.
@@ -140,7 +141,10 @@ impl Setup {
         if let Some(pid) =
             disk::text_at_most(&self.outbox.lock_path(), 64).ok().and_then(|text| text.trim().parse().ok())
         {
-            kill(pid);
+            // Never another process that has been given the number since.
+            if sender::is_process_of_sender(pid) {
+                kill(pid);
+            }
         }
         self.outbox.lock(SENDER_STOP_WAIT)
     }

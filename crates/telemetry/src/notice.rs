@@ -24,13 +24,18 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
+    /// What can be said of any host; of `dlt` also the commands that it has.
     pub(crate) fn of(host: &str, names: &Names) -> Self {
         let variable = &names.variable;
+        let (preview, switch) = match host {
+            "dlt" => (" `dlt telemetry show` prints every byte before it is sent.", "`dlt --disable-telemetry`, or "),
+            _ => ("", ""),
+        };
         Self {
             long: format!(
                 "{host} collects anonymous usage data: which commands run, how long they take, whether they succeed.\n\
-                 No data of yours, no names, no paths. `{host} telemetry show` prints every byte before it is sent.\n\
-                 To switch it off: `{host} --disable-telemetry`, or {variable}=false, or DO_NOT_TRACK=1."
+                 No data of yours, no names, no paths.{preview}\n\
+                 To switch it off: {switch}{variable}=false, or DO_NOT_TRACK=1."
             ),
             line: format!(
                 "{host}: anonymous usage data is collected; {variable}=false or DO_NOT_TRACK=1 switches it off."
@@ -87,5 +92,43 @@ impl Notice {
             _ => ".",
         };
         format!("{text}{gap}{place}{sending}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn endpoint() -> Endpoint {
+        Endpoint::parse("tracker.example").unwrap()
+    }
+
+    #[test]
+    fn on_a_terminal_it_says_everything_and_elsewhere_one_line() {
+        let notice = Notice::of("dlt", &Names::dlt());
+        let long = notice.text(true, Some(&endpoint()));
+        for part in [
+            "dlt telemetry show",
+            "dlt --disable-telemetry",
+            "DO_NOT_TRACK=1",
+            "https://tracker.example/",
+            "the next run",
+        ] {
+            assert!(long.contains(part), "{part} is missing in {long}");
+        }
+        assert_eq!(notice.text(false, Some(&endpoint())).lines().count(), 1);
+        assert!(notice.text(false, None).contains("stays on this machine"));
+        assert!(!Notice::of("pond", &Names::of("pond")).text(true, None).contains("pond telemetry"));
+    }
+
+    #[test]
+    fn it_is_due_once_and_again_when_there_is_somewhere_to_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let notice = Notice::custom("", "");
+        let due =
+            |endpoint: Option<&Endpoint>| notice.show_if_due(folder.path(), &Environment::empty(), endpoint, false);
+        assert_eq!([due(None), due(None)], [true, false]);
+        assert_eq!([due(Some(&endpoint())), due(Some(&endpoint())), due(None)], [true, false, false]);
     }
 }

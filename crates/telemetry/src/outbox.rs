@@ -83,7 +83,11 @@ impl Outbox {
         let file = OpenOptions::new().read(true).append(true).create(true).open(self.lock_path()).ok()?;
         loop {
             match file.try_lock() {
-                Ok(()) => return Some(SenderLock(file)),
+                Ok(()) => {
+                    // What stands there was signed by one that was killed.
+                    let _ = file.set_len(0);
+                    return Some(SenderLock(file));
+                }
                 Err(TryLockError::WouldBlock) if started.elapsed() < wait => {
                     std::thread::sleep(Duration::from_millis(5))
                 }

@@ -43,6 +43,15 @@ fn end() -> ! {
     std::process::exit(0)
 }
 
+/// Whether a process is a detached sender, as far as the system tells.
+pub(crate) fn is_process_of_sender(pid: i32) -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let path = PathBuf::from(format!("/proc/{pid}/cmdline"));
+    std::fs::read(path).is_ok_and(|words| words.split(|byte| *byte == 0).any(|word| word == ARGUMENT.as_bytes()))
+}
+
 /// Whether this process is a sender; a host that missed the mark must not start another one.
 pub(crate) fn is_sender(environment: &Environment) -> bool {
     environment.is_set(VARIABLE)

@@ -188,3 +188,18 @@ fn disabling_stops_a_sender_that_is_at_work() {
     assert_eq!(machine.read("spool.jsonl"), "");
     assert_eq!(tracker.connections(), 1);
 }
+
+/// The number of a sender that was killed may belong to anybody by now.
+#[test]
+fn disabling_ends_nobody_but_a_sender() {
+    let machine = Machine::new().not_new();
+    let mut bystander = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+    let path = machine.telemetry().join("sender.lock");
+    std::fs::write(&path, bystander.id().to_string()).unwrap();
+    let held = std::fs::File::open(&path).unwrap();
+    held.lock().unwrap();
+    machine.run(&["disable"]);
+    assert!(bystander.try_wait().unwrap().is_none(), "the bystander was ended");
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}

@@ -15,6 +15,7 @@
 //! what happens is told to an an observer.
 
 mod dataset;
+mod declare;
 pub mod destination;
 pub mod digest;
 mod error;
@@ -24,6 +25,7 @@ mod normalize;
 mod observe;
 mod package;
 mod pipeline;
+mod run;
 pub mod schema;
 pub mod source;
 mod state;

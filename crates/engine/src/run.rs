@@ -1,0 +1,406 @@
+//! One run: from source to load record, step by step, with a trace of what happened.
+
+use crate::declare::{declare, table_name};
+use crate::destination::{Access, Connection, InsertMode, LoadRecord};
+use crate::digest::random_row_id;
+use crate::error::{Error, ErrorKind, Result};
+use crate::extract;
+use crate::normalize::{Normalizer, Settings};
+use crate::observe::{Event, Step};
+use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
+use crate::pipeline::{Pipeline, default_schema_name};
+use crate::schema::{Schema, Table, WriteDisposition};
+use crate::source::{Resource, Source, SourceState};
+use crate::state::PipelineState;
+use crate::trace::{LoadInfo, StepTrace, Trace};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// One run under way.
+pub(crate) struct Run<'a> {
+    pipeline: &'a Pipeline,
+    folder: &'a Folder,
+    started: Instant,
+    trace: Trace,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(pipeline: &'a Pipeline, folder: &'a Folder, transaction_id: String) -> Self {
+        let trace = Trace {
+            transaction_id,
+            pipeline: pipeline.name.clone(),
+            started_at_micros: now_micros(),
+            success: true,
+            ..Trace::default()
+        };
+        Self { pipeline, folder, started: Instant::now(), trace }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.pipeline.observer.on_event(event);
+    }
+
+    /// Does the work and leaves a trace of it, whatever comes of it.
+    pub(crate) fn report<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let result = work(self);
+        let elapsed = self.started.elapsed();
+        self.trace.elapsed = elapsed.as_secs_f64();
+        let error = result.as_ref().err();
+        if let Some(error) = error {
+            self.trace.fail(error);
+        }
+        self.tell(&Event::RunFinished { elapsed, error });
+        // The trace is for people; a run does not fail for want of it.
+        if let Ok(text) = serde_json::to_string_pretty(&self.trace) {
+            let _ = self.folder.write("trace.json", &text);
+        }
+        result
+    }
+
+    /// Runs a step: tells its begin and end, and keeps its time and rows.
+    fn step<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> Result<(T, u64)>) -> Result<T> {
+        self.tell(&Event::StepStarted { step });
+        let started = Instant::now();
+        let result = work(self);
+        self.end_step(step, started.elapsed(), result)
+    }
+
+    fn end_step<T>(&mut self, step: Step, elapsed: Duration, result: Result<(T, u64)>) -> Result<T> {
+        let rows = result.as_ref().map_or(0, |(_, rows)| *rows);
+        self.tell(&Event::StepFinished { step, elapsed, error: result.as_ref().err() });
+        let success = result.is_ok();
+        self.trace.steps.push(StepTrace { step, elapsed: elapsed.as_secs_f64(), rows, success });
+        result.map(|(value, _)| value)
+    }
+
+    pub(crate) fn fresh(&mut self, source: &mut dyn Source) -> Result<(Package, LoadInfo)> {
+        let pipeline = self.pipeline;
+        let transaction_id = self.trace.transaction_id.clone();
+        let (schema, state) = self.restore(source.name())?;
+        let name = schema.name.clone();
+        self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
+        let source_state = SourceState::new(state.source(&name));
+        let manifest = Manifest {
+            format: 1,
+            load_id: load_id(SystemTime::now()),
+            transaction_id,
+            stage: Stage::Extracting,
+            identity: source.identity(),
+            is_replayable: source.is_replayable(),
+            schema_name: name.clone(),
+            dataset: pipeline.dataset.clone(),
+            destination: pipeline.destination.location(),
+            resources: Vec::new(),
+            source_state: Default::default(),
+            schema: None,
+            state: None,
+            files: Vec::new(),
+            loaded_rows: Vec::new(),
+        };
+        let mut package = Package::create(&self.folder.packages(), manifest)?;
+        let made = self.extract_and_normalize(source, &source_state, &mut package, schema, state);
+        if let Err(error) = made {
+            // Nothing of it is of use to the next run, except input that cannot be had again and is there in full.
+            if package.manifest.stage == Stage::Extracting || error.kind() == ErrorKind::Data {
+                let _ = package.remove();
+            }
+            return Err(error);
+        }
+        let info = self.load(&mut package, false)?;
+        Ok((package, info))
+    }
+
+    fn extract_and_normalize(
+        &mut self,
+        source: &mut dyn Source,
+        source_state: &SourceState,
+        package: &mut Package,
+        schema: Schema,
+        state: PipelineState,
+    ) -> Result<()> {
+        if source.is_replayable() {
+            self.tell(&Event::StepStarted { step: Step::Extract });
+            let started = Instant::now();
+            let opened = source.resources(source_state);
+            if opened.is_err() {
+                return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| ((), 0)));
+            }
+            return self.normalize(package, opened?, schema, state, Some((started, source_state)));
+        }
+        self.step(Step::Extract, |run| {
+            let bytes = AtomicU64::new(0);
+            let on_progress = |more: u64| {
+                let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
+                run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
+            };
+            extract::keep(source.resources(source_state)?, package, &on_progress)?;
+            package.manifest.source_state = source_state.snapshot();
+            package.advance(Stage::Extracted)?;
+            Ok(((), 0))
+        })?;
+        self.normalize(package, extract::read(package), schema, state, None)
+    }
+
+    /// Takes up a package that an earlier run left; `None` if it is of no use and was removed.
+    pub(crate) fn resume(&mut self, mut package: Package) -> Result<Option<(Package, LoadInfo)>> {
+        let manifest = &package.manifest;
+        let is_elsewhere =
+            manifest.dataset != self.pipeline.dataset || manifest.destination != self.pipeline.destination.location();
+        if is_elsewhere && manifest.stage != Stage::Loaded {
+            let (destination, dataset) = (&manifest.destination, &manifest.dataset);
+            let what =
+                format!("an interrupted run of this pipeline was to load dataset `{dataset}` into {destination}");
+            return Err(Error::new(ErrorKind::Config, what).hint(format!(
+                "run it with that destination again, or remove {} to drop what it had extracted",
+                self.folder.packages().join(&manifest.load_id).display()
+            )));
+        }
+        let (id, schema) = (manifest.transaction_id.clone(), manifest.schema_name.clone());
+        self.tell(&Event::RunStarted { transaction_id: &id, schema: &schema, resumed: true });
+        if package.manifest.stage == Stage::Normalized && !package.has_all_files() {
+            if package.manifest.is_replayable {
+                package.remove()?;
+                return Ok(None);
+            }
+            package.advance(Stage::Extracted)?;
+        }
+        if package.manifest.stage == Stage::Extracted {
+            package.clear_normalized()?;
+            let (schema, state) = self.restore(&schema)?;
+            let resources = extract::read(&package);
+            self.normalize(&mut package, resources, schema, state, None)?;
+        }
+        let info = self.load(&mut package, true)?;
+        Ok(Some((package, info)))
+    }
+
+    /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
+    /// a name, the schema is the pipeline's default one.
+    fn restore(&self, schema: &str) -> Result<(Schema, PipelineState)> {
+        let pipeline = self.pipeline;
+        let mut connection = pipeline.destination.connect(&pipeline.dataset, Access::Write)?;
+        let own = default_schema_name(&pipeline.name);
+        let mut name = if schema.is_empty() { own.as_str() } else { schema };
+        let mut stored = connection.stored(&pipeline.name, name)?;
+        let state = match &stored.state {
+            Some(text) => PipelineState::from_stored(text)?,
+            None => PipelineState::new(&pipeline.name),
+        };
+        if let Some(default) = state.default_schema().filter(|default| schema.is_empty() && *default != name) {
+            name = default;
+            stored = connection.stored(&pipeline.name, name)?;
+        }
+        let schema = match stored.schema {
+            Some(text) => Schema::from_stored(&text)?,
+            None => Schema::new(name),
+        };
+        Ok((schema, state))
+    }
+
+    /// Normalizes all resources and completes the package. `extracting` is given where reading is part of it.
+    fn normalize(
+        &mut self,
+        package: &mut Package,
+        resources: Vec<Resource>,
+        mut schema: Schema,
+        mut state: PipelineState,
+        extracting: Option<(Instant, &SourceState)>,
+    ) -> Result<()> {
+        let pipeline = self.pipeline;
+        let started = Instant::now();
+        self.tell(&Event::StepStarted { step: Step::Normalize });
+        let (rows, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        let on_progress = |more_rows: u64, more_bytes: u64| {
+            let rows = rows.fetch_add(more_rows, Ordering::Relaxed) + more_rows;
+            let bytes = bytes.fetch_add(more_bytes, Ordering::Relaxed) + more_bytes;
+            if extracting.is_some() {
+                pipeline.observer.on_event(&Event::Progress { step: Step::Extract, rows, bytes });
+            }
+            pipeline.observer.on_event(&Event::Progress { step: Step::Normalize, rows, bytes });
+        };
+        let naming = pipeline.naming();
+        let load_id = package.manifest.load_id.clone();
+        let settings = Settings {
+            load_id: &load_id,
+            naming,
+            workers: pipeline.workers,
+            folder: package.normalized(),
+            on_progress: &on_progress,
+        };
+        let mut read_until = started;
+        let work = || -> Result<(Schema, Vec<JobFile>)> {
+            let mut roots = Vec::new();
+            if package.manifest.resources.is_empty() {
+                let declared = resources.iter().map(|resource| ExtractedResource {
+                    name: resource.name.clone(),
+                    hints: resource.hints.clone(),
+                    files: Vec::new(),
+                });
+                package.manifest.resources = declared.collect();
+            }
+            for resource in &resources {
+                roots.push(declare(&mut schema, &resource.name, &resource.hints, naming)?);
+            }
+            let mut normalizer = Normalizer::new(&settings, schema);
+            for (mut resource, root) in resources.into_iter().zip(roots) {
+                normalizer.normalize(&root, resource.reader.as_mut())?;
+            }
+            read_until = Instant::now();
+            normalizer.finish()
+        };
+        let result = work();
+        if let Some((extract_started, source_state)) = extracting {
+            let is_input = |kind| matches!(kind, ErrorKind::Source);
+            let elapsed = read_until.max(extract_started) - extract_started;
+            match &result {
+                Err(error) if is_input(error.kind()) => {
+                    return self.end_step(Step::Extract, extract_started.elapsed(), result.map(|_| ((), 0)));
+                }
+                _ => self.end_step(Step::Extract, elapsed, Ok(((), rows.load(Ordering::Relaxed))))?,
+            }
+            package.manifest.source_state = source_state.snapshot();
+        }
+        let finished = result.and_then(|(mut schema, files)| {
+            schema.ensure_state_table();
+            schema.bump_version();
+            let manifest = &mut package.manifest;
+            let destination = &pipeline.destination;
+            let own_name = Some(destination.name()).filter(|name| *name != destination.type_name());
+            state.set_target(&pipeline.given_dataset, &schema.name, &destination.stored_type(), own_name);
+            state.set_source(&schema.name, std::mem::take(&mut manifest.source_state));
+            manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
+            manifest.schema = Some(schema.to_stored());
+            let rows = files.iter().map(|file| file.rows).sum();
+            manifest.files = files;
+            package.advance(Stage::Normalized)?;
+            self.remember(&schema, &state)?;
+            Ok(((), rows))
+        });
+        self.end_step(Step::Normalize, started.elapsed(), finished)
+    }
+
+    /// Keeps copies of schema and state for people and tools; the destination's are the ones that count.
+    fn remember(&self, schema: &Schema, state: &PipelineState) -> Result<()> {
+        let pipeline = self.pipeline;
+        let about = serde_json::json!({
+            "pipeline": pipeline.name,
+            "destination": pipeline.destination.type_name(),
+            "location": pipeline.destination.location(),
+            "dataset": pipeline.dataset,
+            "schema": schema.name,
+        });
+        self.folder.write("pipeline.json", &format!("{about:#}"))?;
+        self.folder.write("state.json", &state.to_local_json(now_micros()))?;
+        let pretty = serde_json::to_string_pretty(schema).unwrap_or_default();
+        self.folder.write(&format!("schemas/{}.schema.json", schema.name), &pretty)
+    }
+
+    fn load(&mut self, package: &mut Package, resumed: bool) -> Result<LoadInfo> {
+        let pipeline = self.pipeline;
+        self.step(Step::Load, |run| {
+            let stage = package.manifest.stage;
+            if stage == Stage::Normalized {
+                let mut connection = pipeline.destination.connect(&pipeline.dataset, Access::Write)?;
+                let is_loaded = resumed && connection.is_loaded(&package.manifest.load_id)?;
+                let rows = match is_loaded {
+                    true => count_rows(package),
+                    false => run.write(package, connection.as_mut())?,
+                };
+                package.manifest.loaded_rows = rows;
+                drop(connection);
+                package.advance(Stage::Loaded)?;
+            }
+            Ok(((), package.manifest.loaded_rows.iter().map(|(_, rows)| rows).sum()))
+        })?;
+        self.trace.elapsed = self.started.elapsed().as_secs_f64();
+        Ok(LoadInfo {
+            pipeline: pipeline.name.clone(),
+            destination: pipeline.destination.name().to_owned(),
+            location: pipeline.destination.location(),
+            dataset: pipeline.dataset.clone(),
+            load_id: package.manifest.load_id.clone(),
+            resumed,
+            tables: package.manifest.loaded_rows.clone(),
+            trace: self.trace.clone(),
+        })
+    }
+
+    /// Writes the package in one transaction; returns the rows added by table.
+    fn write(&self, package: &Package, connection: &mut dyn Connection) -> Result<Vec<(String, u64)>> {
+        let corrupt = || Error::new(ErrorKind::Corrupt, "a load package has no schema");
+        let manifest = &package.manifest;
+        let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
+        let naming = self.pipeline.naming();
+        let in_package: Vec<String> =
+            manifest.resources.iter().map(|resource| table_name(&resource.name, &resource.hints, naming)).collect();
+        let disposition = |table: &Table| schema.root_of(table).write_disposition.unwrap_or_default();
+        let truncate: Vec<&Table> = schema
+            .data_tables()
+            .filter(|table| disposition(table) == WriteDisposition::Replace)
+            .filter(|table| in_package.contains(&schema.root_of(table).name))
+            .collect();
+        let mut transaction = connection.begin()?;
+        transaction.evolve(&schema, &truncate)?;
+        let folder = package.normalized();
+        let mut rows_of_all = 0;
+        let mut added = Vec::new();
+        for table in ordered(&schema) {
+            let files: Vec<PathBuf> = manifest
+                .files
+                .iter()
+                .filter(|file| file.table == table.name)
+                .map(|file| folder.join(&file.name))
+                .collect();
+            if files.is_empty() {
+                continue;
+            }
+            let is_merge = disposition(table) == WriteDisposition::Merge;
+            let mode = if is_merge { InsertMode::NewKeys } else { InsertMode::All };
+            let rows = transaction.insert(table, &files, mode)?;
+            rows_of_all += rows;
+            self.tell(&Event::Progress { step: Step::Load, rows: rows_of_all, bytes: 0 });
+            added.push((table.name.clone(), rows));
+        }
+        let record = LoadRecord { load_id: &manifest.load_id, schema: &schema, state: manifest.state.as_ref() };
+        transaction.commit(&record)?;
+        Ok(added)
+    }
+}
+
+fn count_rows(package: &Package) -> Vec<(String, u64)> {
+    let mut rows: Vec<(String, u64)> = Vec::new();
+    for file in &package.manifest.files {
+        match rows.iter_mut().find(|(table, _)| *table == file.table) {
+            Some((_, count)) => *count += file.rows,
+            None => rows.push((file.table.clone(), file.rows)),
+        }
+    }
+    rows
+}
+
+/// Data tables, every root followed by what is nested in it.
+fn ordered(schema: &Schema) -> Vec<&Table> {
+    let roots = schema.data_tables().filter(|table| table.parent.is_none());
+    roots.flat_map(|root| schema.chain(&root.name)).collect()
+}
+
+/// Seconds since 1970 as the shortest decimal that reads back as the same number: ids of loads sort by time.
+fn load_id(now: SystemTime) -> String {
+    let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    // Whole microseconds, so that ids of one pipeline that follow each other differ.
+    let seconds = (seconds * 1e6).round() / 1e6;
+    if seconds.fract() == 0.0 { format!("{seconds:.1}") } else { format!("{seconds}") }
+}
+
+fn now_micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn random_hex_id() -> Result<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::new(ErrorKind::Storage, "the system gives no random bytes").because(error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

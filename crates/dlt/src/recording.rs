@@ -89,8 +89,10 @@ impl Observer for Recorder {
             next.on_event(event);
         }
         match event {
-            Event::RunStarted { schema, .. } => {
-                let run = Run { transaction_id: TransactionId::random(), schema: self.telemetry.hash(schema) };
+            Event::RunStarted { schema, transaction_id, .. } => {
+                let bytes = u128::from_str_radix(transaction_id, 16).map(u128::to_be_bytes);
+                let transaction_id = bytes.map_or_else(|_| TransactionId::random(), TransactionId::from_random_bytes);
+                let run = Run { transaction_id, schema: self.telemetry.hash(schema) };
                 *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run);
             }
             Event::StepFinished { step, elapsed, error } => match step {

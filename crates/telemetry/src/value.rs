@@ -191,6 +191,12 @@ impl TransactionId {
         Self(hex(&crate::random::<16>()))
     }
 
+    /// The id that the host drew itself, for its own trace of the run. Bytes and not text, so that nothing else gets in.
+    #[must_use]
+    pub fn from_random_bytes(bytes: [u8; 16]) -> Self {
+        Self(hex(&bytes))
+    }
+
     /// The id as it is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {

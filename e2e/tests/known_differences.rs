@@ -88,11 +88,6 @@ pub(crate) const KNOWN: &[Known] = &[
         reason: "Python reads digits of all scripts as numbers, we those of ASCII; others stay as text",
     },
     Known {
-        at: At::Case("top_level_lists_of_lists"),
-        places: &["/rows/items", "/schema/tables/items", "/schema_columns/items", "/tables/items"],
-        reason: "a line that is a list is that many rows, for us at any depth; in Python dlt it depends on the reader",
-    },
-    Known {
         at: At::Case("a_parent_id_in_a_root_row"),
         places: &["/schema/normalizers/json/config"],
         reason: "a `_dlt_root_id` in the data switches Python dlt's propagation on",

@@ -80,7 +80,7 @@ fn every_answer_is_understood_and_the_event_ends_in_one_place() {
         let took = record(&setup);
         let (outcome, status, note) = last_outcome(&setup);
         assert_eq!((outcome, status), (expected.outcome, expected.status), "case {index}: {note}");
-        assert!(took < Duration::from_millis(1500), "case {index} took {took:?}");
+        assert!(took < Duration::from_millis(2500), "case {index} took {took:?}");
         let after = setup.status();
         assert_eq!(after.waiting, expected.waiting, "case {index}");
         let lost = u64::from(matches!(outcome, Outcome::Refused | Outcome::Unconfirmed));
@@ -95,7 +95,7 @@ fn nobody_listens() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let setup = setup(&folder, &format!("http://{unused}/"));
-    assert!(record(&setup) < Duration::from_millis(500));
+    assert!(record(&setup) < Duration::from_millis(900));
     assert_eq!(last_outcome(&setup).0, Outcome::Kept);
 }
 
@@ -103,7 +103,7 @@ fn nobody_listens() {
 fn a_name_that_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let setup = setup(&folder, "http://tracker.invalid/");
-    assert!(record(&setup) < Duration::from_millis(1500));
+    assert!(record(&setup) < Duration::from_millis(2500));
     assert_eq!(last_outcome(&setup).0, Outcome::Kept);
 }
 
@@ -165,7 +165,7 @@ fn a_silent_tracker_costs_the_host_nothing_and_the_sender_at_most_ten_seconds() 
     let started = Instant::now();
     machine.run(&["records", "10", "finish"]);
     let host = started.elapsed();
-    assert!(host < Duration::from_millis(500), "the host took {host:?}");
+    assert!(host < Duration::from_millis(900), "the host took {host:?}");
     let lock = machine.telemetry().join("sender.lock");
     while !lock.exists() || std::fs::File::open(&lock).unwrap().try_lock().is_err() || tracker.connections() == 0 {
         assert!(started.elapsed() < Duration::from_secs(11), "the sender outlived its ten seconds");
@@ -200,7 +200,7 @@ fn a_sender_that_hangs_in_the_system_ends_itself() {
     let machine = machine.with("RUNTIME__DLTHUB_TELEMETRY_CA_FILE", pipe.to_str().unwrap());
     let started = Instant::now();
     machine.run(&["record", "finish"]);
-    assert!(started.elapsed() < Duration::from_millis(500), "the host took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(900), "the host took {:?}", started.elapsed());
     let lived = life_of_sender(&machine);
     assert!(lived > Duration::from_secs(8) && lived < Duration::from_secs(11), "{lived:?}");
 }
@@ -230,7 +230,7 @@ fn a_request_that_is_on_its_way_when_the_host_ends_is_not_torn() {
             Machine::new().not_new().with("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", mode).with_endpoint(&tracker.url("/"));
         let started = Instant::now();
         machine.run(&["records", "3", "wait", "100", "finish"]);
-        assert!(started.elapsed() < Duration::from_millis(1800), "{mode}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_millis(3000), "{mode}: {:?}", started.elapsed());
         assert_eq!(machine.read("spool.jsonl").lines().count(), 3, "{mode}");
         let receipts = machine.read("receipts.jsonl");
         assert_eq!(receipts.lines().count(), 2, "{mode}: {receipts}");

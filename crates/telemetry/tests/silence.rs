@@ -182,7 +182,7 @@ fn disabling_stops_a_sender_that_is_at_work() {
     assert_eq!(tracker.connections(), 1);
     let started = std::time::Instant::now();
     machine.run(&["disable"]);
-    assert!(started.elapsed() < std::time::Duration::from_secs(1));
+    assert!(started.elapsed() < std::time::Duration::from_secs(3));
     let lock = std::fs::File::open(machine.telemetry().join("sender.lock")).unwrap();
     assert!(lock.try_lock().is_ok(), "nobody sends any more");
     assert_eq!(machine.read("spool.jsonl"), "");

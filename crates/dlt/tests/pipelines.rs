@@ -58,6 +58,23 @@ fn files_and_dispositions() {
 }
 
 #[test]
+fn what_the_destination_refuses_does_not_stand_in_the_way_of_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    builder(folder.path(), Telemetry::off()).dataset("mydata").run(dlt::rows("users", users())).unwrap();
+    let other = dlt::pipeline("other")
+        .destination(dlt::duckdb_at(folder.path().join("shop.duckdb")))
+        .data_dir(folder.path().join("data"))
+        .telemetry(Telemetry::off())
+        .dataset("mydata");
+    let error = other.run(dlt::rows("users", [serde_json::json!({"id": "one"})])).unwrap_err();
+    assert_eq!(error.kind(), dlt::ErrorKind::Data, "{error}");
+    let info = other.run(dlt::rows("visits", [serde_json::json!({"id": "one"})])).unwrap();
+    assert_eq!((info.tables, info.resumed), (vec![("visits".to_owned(), 1)], false));
+    let counts = other.dataset().unwrap().row_counts().unwrap();
+    assert_eq!(counts, [("users".to_owned(), 2), ("visits".to_owned(), 1)]);
+}
+
+#[test]
 fn a_destination_that_is_none_is_reported_at_first_use() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = builder(folder.path(), Telemetry::off()).destination("duckbd:x").dataset("mydata");

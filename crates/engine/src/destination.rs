@@ -117,7 +117,7 @@ pub trait Transaction {
     /// (tables whose disposition is replace, nested ones included). Columns are only ever added.
     ///
     /// # Errors
-    /// If the destination fails, or a column exists there with another type.
+    /// [`crate::ErrorKind::Data`] if a column exists there with another type; otherwise if the destination fails.
     fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()>;
 
     /// Adds the rows of all job files of one table and returns how many rows were added. A file is Parquet; it may lack
@@ -125,7 +125,8 @@ pub trait Transaction {
     /// before in the same files, are left out.
     ///
     /// # Errors
-    /// If the destination fails or refuses a value.
+    /// [`crate::ErrorKind::Data`] if it refuses a value, which makes the engine drop the package: loading it again would
+    /// end the same way. Otherwise if the destination fails; the package is then kept for the next run.
     fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode) -> Result<u64>;
 
     /// Writes the load record, the schema if its version is new, and the state if there is one, and commits everything.

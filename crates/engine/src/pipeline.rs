@@ -125,20 +125,28 @@ impl Pipeline {
         let folder = self.folder();
         let _lock = folder.lock()?;
         let identity = source.identity();
-        for package in folder.open_packages()? {
+        for mut package in folder.open_packages()? {
             if package.manifest.stage == Stage::Extracting {
                 package.remove()?;
                 continue;
             }
-            let is_same = package.manifest.identity == identity;
             let mut run = Run::new(self, &folder, package.manifest.transaction_id.clone());
-            if let Some((package, info)) = run.report(|run| run.resume(package))? {
-                if is_same {
+            match run.report(|run| run.resume(&mut package)) {
+                Ok(Some(info)) if package.manifest.identity == identity => {
                     deliver(&info);
                     package.remove()?;
                     return Ok(info);
                 }
-                package.remove()?;
+                Ok(_) => package.remove()?,
+                // It would fail again and again. What can be read again is read again; the rest is said to be lost.
+                Err(error) if error.kind() == ErrorKind::Data => {
+                    let is_replayable = package.manifest.is_replayable;
+                    package.remove()?;
+                    if !is_replayable {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
             }
         }
         let mut run = Run::new(self, &folder, random_hex_id()?);

@@ -107,8 +107,16 @@ impl<'a> Run<'a> {
             }
             return Err(error);
         }
-        let info = self.load(&mut package, false)?;
-        Ok((package, info))
+        match self.load(&mut package, false) {
+            Ok(info) => Ok((package, info)),
+            Err(error) => {
+                // What the destination refuses now it would refuse again.
+                if error.kind() == ErrorKind::Data {
+                    let _ = package.remove();
+                }
+                Err(error)
+            }
+        }
     }
 
     fn extract_and_normalize(
@@ -142,8 +150,9 @@ impl<'a> Run<'a> {
         self.normalize(package, extract::read(package), schema, state, None)
     }
 
-    /// Takes up a package that an earlier run left; `None` if it is of no use and was removed.
-    pub(crate) fn resume(&mut self, mut package: Package) -> Result<Option<(Package, LoadInfo)>> {
+    /// Takes up a package that an earlier run left; `None` if it is of no use, because its files are not whole and its
+    /// input can be read again.
+    pub(crate) fn resume(&mut self, package: &mut Package) -> Result<Option<LoadInfo>> {
         let manifest = &package.manifest;
         let is_elsewhere =
             manifest.dataset != self.pipeline.dataset || manifest.destination != self.pipeline.destination.location();
@@ -160,7 +169,6 @@ impl<'a> Run<'a> {
         self.tell(&Event::RunStarted { transaction_id: &id, schema: &schema, resumed: true });
         if package.manifest.stage == Stage::Normalized && !package.has_all_files() {
             if package.manifest.is_replayable {
-                package.remove()?;
                 return Ok(None);
             }
             package.advance(Stage::Extracted)?;
@@ -168,11 +176,10 @@ impl<'a> Run<'a> {
         if package.manifest.stage == Stage::Extracted {
             package.clear_normalized()?;
             let (schema, state) = self.restore(&schema)?;
-            let resources = extract::read(&package);
-            self.normalize(&mut package, resources, schema, state, None)?;
+            let resources = extract::read(package);
+            self.normalize(package, resources, schema, state, None)?;
         }
-        let info = self.load(&mut package, true)?;
-        Ok(Some((package, info)))
+        self.load(package, true).map(Some)
     }
 
     /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without

@@ -153,7 +153,7 @@ fn changes(place: &Place, table: &Table, existing: Option<&HashMap<String, Strin
             Some(Some(existing)) if can_hold(existing, &wanted) => {}
             Some(Some(existing)) => {
                 return Err(Error::new(
-                    ErrorKind::Destination,
+                    ErrorKind::Data,
                     format!(
                         "column `{}` of table `{}` is {existing} in the database, and the data needs {wanted}",
                         column.name, table.name

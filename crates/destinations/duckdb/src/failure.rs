@@ -34,6 +34,18 @@ pub(crate) fn needs_memory(error: &duckdb::Error) -> bool {
     is_out_of_memory(class, &rest.to_lowercase())
 }
 
+/// Explains why rows were not taken: [`ErrorKind::Data`] where the same rows would be refused again.
+pub(crate) fn explain_refusal(doing: &str, error: &duckdb::Error) -> Error {
+    let text = text_of(error);
+    match split(&text) {
+        ("Constraint Error", rest) => Error::new(ErrorKind::Data, format!("cannot {doing}: {}", constraint(rest))),
+        (class @ ("Conversion Error" | "Out of Range Error" | "Invalid Input Error" | "Mismatch Type Error"), rest) => {
+            Error::new(ErrorKind::Data, format!("cannot {doing}: {}", value_refused(class, rest)))
+        }
+        _ => explain(doing, error),
+    }
+}
+
 /// Explains why `doing` failed.
 pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     let text = text_of(error);

@@ -2,7 +2,7 @@
 
 use crate::client::{Place, quote};
 use crate::ddl;
-use crate::failure::{explain, may_be_a_value};
+use crate::failure::{explain, explain_refusal, may_be_a_value};
 use crate::instance::memory_limit;
 use dlt_engine::destination::{InsertMode, LoadRecord, StateRecord, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE, column_names};
@@ -104,7 +104,7 @@ impl<'a> Load<'a> {
             if rows > 0 {
                 return Some(
                     Error::new(
-                        ErrorKind::Destination,
+                        ErrorKind::Data,
                         format!(
                             "column `{}` of table `{}` is {wanted} and cannot hold the values of {rows} row{}",
                             column.name,
@@ -208,7 +208,7 @@ impl Transaction for Load<'_> {
         };
         inserted.map_err(|error| {
             let value = if may_be_a_value(&error) { self.refused(table, &files) } else { None };
-            value.unwrap_or_else(|| explain(&format!("add rows to table `{}`", table.name), &error))
+            value.unwrap_or_else(|| explain_refusal(&format!("add rows to table `{}`", table.name), &error))
         })
     }
 

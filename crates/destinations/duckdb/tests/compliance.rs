@@ -255,7 +255,7 @@ fn another_type_is_refused(destination: &dyn Destination, jobs: &Path) {
     schema.tables["users"].add(Column::inferred("name", DataType::Bigint));
     schema.bump_version();
     let error = connection.begin().unwrap().evolve(&schema, &[]).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Destination);
+    assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("`name`") && error.to_string().contains("`users`"), "{error}");
     assert!(error.advice().is_some());
     assert_eq!(count(&mut *connection, "users"), 1);

@@ -253,7 +253,7 @@ fn a_value_that_a_column_cannot_hold_is_told_by_column() {
         let mut transaction = connection.begin().unwrap();
         transaction.evolve(&schema, &[]).unwrap();
         let error = transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Destination);
+        assert_eq!(error.kind(), ErrorKind::Data);
         let text = error.to_string();
         assert!(text.contains(expected), "{text}");
         assert!(!text.contains("4711"), "{text}");

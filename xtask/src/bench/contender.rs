@@ -96,11 +96,8 @@ impl Arena {
     pub(super) fn run(&self, contender: Contender, shape: Shape, data: &Data) -> Result<Sample> {
         let _ = fs::remove_dir_all(&self.work);
         fs::create_dir_all(self.work.join("home"))?;
-        let database = self.work.join(if matches!(contender, Contender::Reader | Contender::Ingest) {
-            "bench.duckdb"
-        } else {
-            "python.duckdb"
-        });
+        let python = matches!(contender, Contender::PythonTuned | Contender::PythonDefault);
+        let database = self.work.join(if python { "python.duckdb" } else { "loaded.duckdb" });
         let file = shape.file(data);
         let mut command = match contender {
             Contender::Reader => {

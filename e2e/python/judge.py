@@ -114,10 +114,10 @@ def attach(rows, schema, problems):
     for table, table_rows in rows.items():
         for row in table_rows:
             row_id = row.get("_dlt_id")
-            if row_id is None or (table, row_id) in by_id:
+            if row_id is None or row_id in by_id:
                 problems.append(f"{table}: an id that is missing or not unique")
-            by_id[(table, row_id)] = row
-    # Parents before children, or the order of what is taken away would matter.
+            by_id[row_id] = row
+    # In any table: `{"a": {"b": []}}` and `{"a": [{"b": []}]}` fill one table from two, of which the schema names one.
     roots = {}
     for table, table_rows in rows.items():
         parent = schema["tables"].get(table, {}).get("parent")
@@ -125,9 +125,9 @@ def attach(rows, schema, problems):
             roots[table] = table_rows
             continue
         for row in table_rows:
-            parent_row = by_id.get((parent, row["_dlt_parent_id"]))
+            parent_row = by_id.get(row["_dlt_parent_id"])
             if parent_row is None:
-                problems.append(f"{table}: a row without its parent in {parent}")
+                problems.append(f"{table}: a row without its parent")
                 continue
             expected = digest(f"{row['_dlt_parent_id']}_{table}_{row['_dlt_list_idx']}", 10)
             if row["_dlt_id"] != expected and is_generated_id(row["_dlt_id"]):

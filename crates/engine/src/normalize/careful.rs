@@ -4,7 +4,7 @@
 //! everything; the fast path (`fast.rs`) only repeats what was decided here.
 
 use super::json::Json;
-use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
+use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE};
 use crate::schema::{Column, DataType, column_names};
 use crate::value::{Scalar, coerce, infer};
 use indexmap::IndexMap;
@@ -60,11 +60,12 @@ impl Layout {
 
     /// Adds a row to a nested table.
     #[inline]
-    pub(crate) fn begin_nested_row(&mut self, table: usize, parent_row: usize, list_index: usize) -> usize {
-        let nested = &mut self.tables[table];
+    pub(crate) fn begin_nested_row(&mut self, list: ListNodes, parent_row: usize, list_index: usize) -> usize {
+        let nested = &mut self.tables[list.table];
+        nested.parent_tables.push(list.parent);
         nested.parent_rows.push(parent_row as u32);
         nested.list_index.push(list_index as i64);
-        self.begin_row(table)
+        self.begin_row(list.table)
     }
 
     fn add_row(&mut self, fields: &IndexMap<String, Json>, node: usize, row: usize) -> Outcome {
@@ -91,7 +92,7 @@ impl Layout {
     fn add_list(&mut self, items: &[Json], list: usize, parent_row: usize) -> Outcome {
         let nodes = self.lists[list];
         for (index, item) in items.iter().enumerate() {
-            let row = self.begin_nested_row(nodes.table, parent_row, index);
+            let row = self.begin_nested_row(nodes, parent_row, index);
             match item {
                 Json::Object(fields) => self.add_row(fields, nodes.element, row)?,
                 Json::List(items) => {

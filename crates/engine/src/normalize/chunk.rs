@@ -129,6 +129,7 @@ impl Layout {
         let mut ready: std::collections::HashMap<usize, ArrayRef> = ready.into_iter().collect();
         for table in self.tables.iter_mut().filter(|table| table.rows > 0) {
             let rows = std::mem::take(&mut table.rows);
+            table.parent_tables.clear();
             table.parent_rows.clear();
             table.list_index.clear();
             let new_columns = table.columns[table.known_columns..].iter().map(|rows| rows.column.clone()).collect();

@@ -104,7 +104,7 @@ impl Layout {
         let mut index = 0;
         let mut more = cursor.enter(b']')?;
         while more {
-            let row = self.begin_nested_row(nodes.table, parent_row, index);
+            let row = self.begin_nested_row(nodes, parent_row, index);
             index += 1;
             match cursor.value_start()? {
                 b'{' => self.read_object(cursor, nodes.element, row)?,

@@ -31,17 +31,23 @@ impl Layout {
     }
 
     fn parents_first(&self) -> Vec<usize> {
-        let depth = |mut table: usize| {
-            let mut depth = 0;
-            while self.tables[table].parent != NONE {
-                table = self.tables[table].parent;
-                depth += 1;
-            }
-            depth
-        };
-        let mut order: Vec<usize> = (0..self.tables.len()).collect();
-        order.sort_by_key(|&table| depth(table));
+        let mut order = Vec::with_capacity(self.tables.len());
+        let mut is_placed = vec![false; self.tables.len()];
+        for table in 0..self.tables.len() {
+            self.place(table, &mut is_placed, &mut order);
+        }
         order
+    }
+
+    fn place(&self, table: usize, is_placed: &mut [bool], order: &mut Vec<usize>) {
+        if is_placed[table] {
+            return;
+        }
+        is_placed[table] = true;
+        for &parent in &self.tables[table].parents {
+            self.place(parent, is_placed, order);
+        }
+        order.push(table);
     }
 
     fn fill_root(&mut self, at: usize, load_id: &str) -> Result<()> {
@@ -79,40 +85,56 @@ impl Layout {
 
     fn fill_nested(&mut self, at: usize) {
         let propagates = self.propagates_root_id;
-        let parent_at = self.tables[at].parent;
-        let [table, parent] = match self.tables.get_disjoint_mut([at, parent_at]) {
-            Ok(both) => both,
-            // A table is never its own parent.
-            Err(_) => return,
+        // Taken out, so that its parents can be read while it is written. A table is never its own parent.
+        let mut table = std::mem::replace(&mut self.tables[at], TableRows::new("", NONE, false));
+        let parents: Vec<Parent<'_>> = table.parents.iter().map(|&parent| Parent::of(&self.tables[parent])).collect();
+        let parent_of = |table: &TableRows, row: usize| {
+            (&parents[table.parent_tables[row] as usize], table.parent_rows[row] as usize)
         };
-        let id_of = |parent: &TableRows, column: &str| parent.by_name.get(column).copied().unwrap_or(NONE);
-        let parent_id = id_of(parent, column_names::ID);
         if propagates {
-            // The root's own id, or what its child was given.
-            let column = if parent.is_root() { column_names::ID } else { column_names::ROOT_ID };
-            let from = id_of(parent, column);
             let root = table.system_column(column_names::ROOT_ID, DataType::Text);
             for row in 0..table.rows {
-                let id = parent.columns[from].text(table.parent_rows[row] as usize).unwrap_or_default();
-                table.columns[root].set_bytes(row, id);
+                let (parent, parent_row) = parent_of(&table, row);
+                table.columns[root].set_bytes(row, parent.text(parent.root_id, parent_row));
             }
         }
         let column = table.system_column(column_names::PARENT_ID, DataType::Text);
         for row in 0..table.rows {
-            let id = parent.columns[parent_id].text(table.parent_rows[row] as usize).unwrap_or_default();
-            table.columns[column].set_bytes(row, id);
+            let (parent, parent_row) = parent_of(&table, row);
+            table.columns[column].set_bytes(row, parent.text(parent.id, parent_row));
         }
         let column = table.system_column(column_names::LIST_INDEX, DataType::Bigint);
         for row in 0..table.rows {
             table.columns[column].set_int(row, table.list_index[row]);
         }
         let id = table.system_column(column_names::ID, DataType::Text);
-        let (name, parent_rows, list_index) = (&table.name, &table.parent_rows, &table.list_index);
+        let (name, parent_tables) = (&table.name, &table.parent_tables);
+        let (parent_rows, list_index) = (&table.parent_rows, &table.list_index);
         fill_missing(&mut table.columns[id], table.rows, |row, out| {
-            let parent_row = parent_rows[row] as usize;
-            let parent_id = parent.columns[parent_id].text(parent_row).unwrap_or_default();
-            nested_row_id_into(parent_id, name, list_index[row], out);
+            let parent = &parents[parent_tables[row] as usize];
+            nested_row_id_into(parent.text(parent.id, parent_rows[row] as usize), name, list_index[row], out);
         });
+        self.tables[at] = table;
+    }
+}
+
+/// A table that rows are nested in, and where its ids are.
+struct Parent<'a> {
+    table: &'a TableRows,
+    id: usize,
+    /// The root's own id, or what its child was given.
+    root_id: usize,
+}
+
+impl<'a> Parent<'a> {
+    fn of(table: &'a TableRows) -> Self {
+        let column = |name: &str| table.by_name.get(name).copied().unwrap_or(NONE);
+        let root_id = if table.is_root() { column_names::ID } else { column_names::ROOT_ID };
+        Self { table, id: column(column_names::ID), root_id: column(root_id) }
+    }
+
+    fn text(&self, column: usize, row: usize) -> &'a [u8] {
+        self.table.columns.get(column).and_then(|column| column.text(row)).unwrap_or_default()
     }
 }
 

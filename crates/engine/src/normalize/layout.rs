@@ -18,8 +18,10 @@ const UNLIMITED_NESTING: i64 = 1000;
 #[derive(Debug)]
 pub(crate) struct TableRows {
     pub(crate) name: String,
-    /// Index of the table that it is nested in, or [`NONE`].
+    /// Index of the table that it is nested in, or [`NONE`]. The schema names only this one.
     pub(crate) parent: usize,
+    /// All tables that rows were nested in: `{"a": {"b": []}}` and `{"a": [{"b": []}]}` fill one table from two.
+    pub(crate) parents: Vec<usize>,
     pub(crate) columns: Vec<ColumnRows>,
     pub(crate) by_name: HashMap<String, usize>,
     /// Columns that hints name and whose type no value showed yet.
@@ -28,22 +30,25 @@ pub(crate) struct TableRows {
     pub(crate) known_columns: usize,
     pub(crate) is_new: bool,
     pub(crate) rows: usize,
-    /// For each row of a nested table: its parent's row, and its place in the list.
+    /// For each row of a nested table: its parent's place in `parents` and row, and its own place in the list.
+    pub(crate) parent_tables: Vec<u32>,
     pub(crate) parent_rows: Vec<u32>,
     pub(crate) list_index: Vec<i64>,
 }
 
 impl TableRows {
-    fn new(name: &str, parent: usize, is_new: bool) -> Self {
+    pub(crate) fn new(name: &str, parent: usize, is_new: bool) -> Self {
         Self {
             name: name.to_owned(),
             parent,
+            parents: Vec::from_iter((parent != NONE).then_some(parent)),
             columns: Vec::new(),
             by_name: HashMap::new(),
             hinted: HashMap::new(),
             known_columns: 0,
             is_new,
             rows: 0,
+            parent_tables: Vec::new(),
             parent_rows: Vec::new(),
             list_index: Vec::new(),
         }
@@ -77,6 +82,7 @@ impl TableRows {
             column.truncate(rows);
         }
         if !self.is_root() {
+            self.parent_tables.truncate(rows);
             self.parent_rows.truncate(rows);
             self.list_index.truncate(rows);
         }
@@ -122,6 +128,8 @@ pub(crate) struct Target {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListNodes {
     pub(crate) table: usize,
+    /// Place of the table that the list stands in, among the `parents` of `table`.
+    pub(crate) parent: u32,
     /// Elements that are objects, and (as if under the key `value`) scalars.
     pub(crate) element: usize,
     /// Elements that are lists, as if under the key `list`.
@@ -285,9 +293,17 @@ impl Layout {
             Some(&table) => table,
             None => self.add_table(&name, parent, true),
         };
+        let parents = &mut self.tables[table].parents;
+        let parent = match parents.iter().position(|&known| known == parent) {
+            Some(place) => place as u32,
+            None => {
+                parents.push(parent);
+                (parents.len() - 1) as u32
+            }
+        };
         let element = self.add_node(table, Vec::new(), row_level - 1);
         let wrapper = self.add_node(table, Vec::new(), row_level - 2);
-        self.lists.push(ListNodes { table, element, wrapper });
+        self.lists.push(ListNodes { table, parent, element, wrapper });
         self.nodes[node].slots[slot].target.list = self.lists.len() - 1;
         self.lists.len() - 1
     }

@@ -174,6 +174,26 @@ fn a_nested_row_is_tied_to_its_parent_by_digest() {
     assert_eq!(text("t__l__list", "_dlt_parent_id"), [text("t__l", "_dlt_id")[0].clone()]);
 }
 
+/// A path may lead into one table from two others; every row hangs on the one that it really came from.
+#[test]
+fn a_table_that_is_filled_from_two_others_keeps_them_apart() {
+    let rows = [
+        json!({"_dlt_id": "first", "a": {"b": [1]}}),
+        json!({"_dlt_id": "second", "a": [{"_dlt_id": "x", "b": [2, 3]}, {"_dlt_id": "y", "b": [4]}]}),
+    ];
+    for rows in [rows.clone(), [rows[1].clone(), rows[0].clone()]] {
+        let chunk = normalized(&rows);
+        let table = &chunk.tables.iter().find(|found| found.table == "t__a__b").unwrap().batch;
+        let text = |column: &str| table.column_by_name(column).unwrap().as_string::<i32>();
+        let value = table.column_by_name("value").unwrap().as_primitive::<arrow::datatypes::Int64Type>();
+        let parents: BTreeMap<i64, &str> =
+            value.values().iter().copied().zip(text("_dlt_parent_id").iter().flatten()).collect();
+        assert_eq!(parents, BTreeMap::from([(1, "first"), (2, "x"), (3, "x"), (4, "y")]));
+        let ids: std::collections::BTreeSet<_> = text("_dlt_id").iter().collect();
+        assert_eq!(ids.len(), 4);
+    }
+}
+
 #[test]
 fn an_error_names_the_line_of_the_item() {
     let fail = |text: &str| {

@@ -4,6 +4,7 @@
 mod contender;
 mod data;
 mod measure;
+mod overhead;
 mod report;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ impl Plan {
 }
 
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
+    if let ["overhead", words @ ..] = words {
+        return overhead::run(workspace, words);
+    }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;
     let data = data::ensure(&workspace.path("bench/data"), plan.size)?;

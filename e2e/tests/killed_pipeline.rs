@@ -16,7 +16,7 @@ const FINGERPRINT: &str = include_str!("../python/fingerprint.py");
 const KILLS: usize = 18;
 
 /// A run that ends before the signal does not count as killed; there is an end to trying.
-const MAX_ATTEMPTS: usize = 3 * KILLS;
+const MAX_ATTEMPTS: usize = 8 * KILLS;
 
 #[test]
 fn a_killed_first_load_is_completed_by_the_next_run() {
@@ -52,7 +52,7 @@ fn kill_and_compare(scenario: Scenario) {
     // How it ends when nobody interferes, and how long it takes.
     let whole = Attempt::new(&sandbox, &names(0), &scenario);
     whole.prepare().unwrap();
-    let took = whole.load().unwrap().succeed().unwrap().elapsed;
+    let mut took = whole.load().unwrap().succeed().unwrap().elapsed;
 
     let mut request = Map::new();
     request.insert(names(0), whole.location());
@@ -65,7 +65,12 @@ fn kill_and_compare(scenario: Scenario) {
         );
         let attempt = Attempt::new(&sandbox, &names(number), &scenario);
         attempt.prepare().unwrap();
-        kills += attempt.load_with_kills(&mut generator, took).unwrap();
+        let killed = attempt.load_with_kills(&mut generator, took).unwrap();
+        if killed == 0 {
+            // The machine is faster now than when the whole run was timed.
+            took = took * 4 / 5;
+        }
+        kills += killed;
         request.insert(names(number), attempt.location());
     }
     let found = fingerprints(&sandbox, &Value::Object(request)).unwrap();

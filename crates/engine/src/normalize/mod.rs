@@ -83,6 +83,7 @@ impl<'a> Normalizer<'a> {
         let root: Arc<str> = root.into();
         std::thread::scope(|scope| {
             let (chunk_tx, chunk_rx) = bounded(CHUNKS_AHEAD);
+            // Without bounds of their own: the coordinator has at most a few jobs under way, and never waits for a place.
             let (job_tx, job_rx) = unbounded();
             let (done_tx, done_rx) = unbounded();
             spawn(scope, "dlt-extract", move || read_all(reader, &chunk_tx))?;

@@ -5,6 +5,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deletion;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::loader;
@@ -84,10 +85,17 @@ pub(crate) fn recount(tables: &mut Tables, journal: &Journal) -> Result<Check, F
         expect_none(number(&row, "same_quarantined"), "rows of the quarantine share a sequence number");
         expect_none(number(&row, "in_both"), "events are in the table and in the quarantine");
         expect_none(number(&row, "beyond"), "rows of events are newer than what was loaded");
-        let put_aside = number(&row, "put_aside").abs_diff(counts.quarantined);
+        let put_aside = number(&row, "put_aside").abs_diff(counts.quarantined + counts.deleted_quarantined);
         expect_none(put_aside, "rows of the quarantine are missing or too many");
         let taken = number(&row, "taken").abs_diff(counts.position);
         expect_none(taken, "accepted events are in no load: the database is not the one that they were loaded into");
+        if tables.have_deletions()? {
+            let row = tables.row(&deletion::recount())?;
+            let deleted = number(&row, "said").abs_diff(counts.deleted_events + counts.deleted_quarantined);
+            expect_none(deleted, "deleted events are not among the tombstones, or too many");
+            expect_none(number(&row, "still_there"), "deleted events are still in a table");
+            expect_none(number(&row, "back"), "deleted events were stored once more");
+        }
     }
 
     let (mut sound, mut damaged) = (0, 0);

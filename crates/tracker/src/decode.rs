@@ -91,6 +91,8 @@ impl Refusal {
 pub(crate) struct Delivery<'a> {
     /// Its events, each a JSON value.
     pub(crate) events: Vec<&'a RawValue>,
+    /// Whether it came as a batch.
+    pub(crate) is_batch: bool,
     /// What a batch says about all its events.
     pub(crate) context: Option<Value>,
     /// When the sender's clock said that it sent this.
@@ -125,7 +127,7 @@ pub(crate) fn single(body: &[u8]) -> Result<Delivery<'_>, Refusal> {
     if !event.get().starts_with('{') {
         return Err(Refusal::NotAnObject);
     }
-    Ok(Delivery { events: vec![event], context: None, sent_at: None })
+    Ok(Delivery { events: vec![event], is_batch: false, context: None, sent_at: None })
 }
 
 #[derive(Deserialize)]
@@ -149,7 +151,7 @@ pub(crate) fn batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Delivery<'a>,
     if events.len() > limits.batch_events {
         return Err(Refusal::TooMany { count: events.len(), limit: limits.batch_events });
     }
-    Ok(Delivery { events, context: parts.context, sent_at: parts.sent_at })
+    Ok(Delivery { events, is_batch: true, context: parts.context, sent_at: parts.sent_at })
 }
 
 fn not_json(error: &serde_json::Error) -> Refusal {

@@ -4,6 +4,7 @@
 //! sender is answered. Nothing that is not named here is stored.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -34,6 +35,8 @@ pub(crate) struct Arrival {
     pub(crate) sent_at: Option<Value>,
     /// Longest event, in bytes of JSON.
     pub(crate) max_event_bytes: usize,
+    /// The digest of the request, where it brought one event.
+    pub(crate) digest: Option<String>,
 }
 
 /// The calls of the tracking protocol.
@@ -100,6 +103,23 @@ struct Incoming {
     sent_at: Value,
 }
 
+/// A request as the telemetry client makes it: these members and no others, and nothing in them that is taken off.
+///
+/// Only of such a request the digest is kept: it lets its sender prove later who it is. Of another request it could be
+/// used to guess what was taken off, such as an address.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "that they are there, and nothing else, is what counts")]
+struct ClientForm {
+    anonymous_id: IgnoredAny,
+    context: IgnoredAny,
+    event: IgnoredAny,
+    properties: IgnoredAny,
+    message_id: IgnoredAny,
+    timestamp: IgnoredAny,
+    sent_at: IgnoredAny,
+}
+
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct EventRow {
@@ -121,6 +141,8 @@ pub(crate) struct EventRow {
     properties: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     properties_dropped: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_digest: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -145,6 +167,8 @@ struct ContextColumns {
     ci_run: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exec_info: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_dropped: Option<String>,
 }
 
 /// Properties that have a column of their own.
@@ -176,6 +200,8 @@ struct KnownColumns {
 #[derive(Debug, Serialize)]
 struct QuarantineRow<'a> {
     message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous_id: Option<&'a str>,
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
@@ -205,7 +231,13 @@ pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
         return quarantine(text, Reason::Unreadable, arrival);
     };
-    match row(incoming, arrival) {
+    let is_own = match &incoming.context {
+        Value::Object(context) if arrival.digest.is_some() => {
+            scrub::is_kept_context(context) && serde_json::from_str::<ClientForm>(text).is_ok()
+        }
+        _ => false,
+    };
+    match row(incoming, is_own, arrival) {
         Ok(row) => match serde_json::to_vec(&row) {
             Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
             Err(_) => quarantine(text, Reason::Unreadable, arrival),
@@ -214,7 +246,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     }
 }
 
-fn row(incoming: Incoming, arrival: &Arrival) -> Result<EventRow, Reason> {
+fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, Reason> {
     let message_id = match incoming.message_id {
         Value::Null => message_id::new(arrival.received_at),
         Value::String(id) if id.is_empty() => message_id::new(arrival.received_at),
@@ -256,6 +288,7 @@ fn row(incoming: Incoming, arrival: &Arrival) -> Result<EventRow, Reason> {
     });
     let known = known_columns(&mut properties);
     let (properties, properties_dropped) = rest(properties);
+    let body_digest = if is_own && properties_dropped.is_none() { arrival.digest.clone() } else { None };
     Ok(EventRow {
         message_id,
         event,
@@ -268,6 +301,7 @@ fn row(incoming: Incoming, arrival: &Arrival) -> Result<EventRow, Reason> {
         known,
         properties,
         properties_dropped,
+        body_digest,
     })
 }
 
@@ -343,7 +377,16 @@ fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, 
             names.dedup();
             names.join(",")
         }),
+        client_dropped: member("dropped").and_then(Value::as_object).and_then(counts),
     }
+}
+
+/// What a client says that it lost, by reason: numbers only.
+fn counts(members: &Map<String, Value>) -> Option<String> {
+    let is_count = |(name, count): &(&String, &Value)| name.chars().count() <= MAX_ID_CHARS && count.is_u64();
+    let counts: Map<String, Value> =
+        members.iter().filter(is_count).map(|(name, count)| (name.clone(), count.clone())).collect();
+    if counts.is_empty() { None } else { Some(Value::Object(counts).to_string()) }
 }
 
 fn moment(value: Option<&Value>) -> Option<Timestamp> {
@@ -373,6 +416,8 @@ pub(crate) fn written(moment: Timestamp) -> String {
 fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
     let parsed = serde_json::from_str::<Value>(text).ok();
     let event = parsed.as_ref().and_then(|event| event.get("event")).and_then(Value::as_str).map(clipped_name);
+    let anonymous_id = parsed.as_ref().and_then(|event| event.get("anonymousId")).and_then(Value::as_str);
+    let anonymous_id = anonymous_id.filter(|id| id.chars().count() <= MAX_ID_CHARS).map(str::to_owned);
     let payload = parsed.map(|event| {
         let mut payload = scrub::for_quarantine(event).to_string();
         if payload.len() > MAX_QUARANTINED_BYTES {
@@ -382,6 +427,7 @@ fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
     });
     let row = QuarantineRow {
         message_id: message_id::new(arrival.received_at),
+        anonymous_id: anonymous_id.as_deref(),
         reason: reason.code(),
         event: event.as_deref(),
         received_at: written(arrival.received_at),
@@ -401,6 +447,7 @@ fn clipped_name(name: &str) -> String {
 pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
     let row = QuarantineRow {
         message_id: format!("{}-{sequence}", reason.code()),
+        anonymous_id: None,
         reason: reason.code(),
         event: None,
         received_at: written(found_at),

@@ -19,7 +19,8 @@ pub struct Ledger {
     pub quarantined: u64,
     /// Events that came again with a message id that was there already.
     pub deduplicated: u64,
-    /// Events removed on request. The tracker can't remove events yet, so this is 0.
+    /// Rows of both tables that were deleted on request, and the requests themselves once they are executed: each has a
+    /// number in the journal, as an event has.
     pub deleted: u64,
     /// Events that are durable and wait for the loader.
     pub in_journal: u64,

@@ -22,6 +22,8 @@
 //!   and doubles none: a sequence number is taken from the journal in the transaction that writes its row, and the
 //!   journal forgets it only after the row was found.
 //! * Every accepted event is in exactly one place; the [`Ledger`] says in which, [`check`] counts anew.
+//! * Who proves to have sent an event can have all of that id deleted; the request goes through the journal as events
+//!   do, so an acknowledged one survives a crash, and what was acknowledged before it is covered (see `forget`).
 //! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
 //! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; what is beyond is answered with 429.
 //!
@@ -30,8 +32,11 @@
 mod check;
 mod data_dir;
 mod decode;
+mod deletion;
+mod digest;
 mod error;
 mod event;
+mod forget;
 mod http;
 mod journal;
 mod ledger;

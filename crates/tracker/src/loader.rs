@@ -4,6 +4,7 @@
 //! it in between; while somebody else holds the file, events wait in the journal. A segment of the journal is removed
 //! only after each of its events was found in a table.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -18,7 +19,9 @@ use tokio::sync::oneshot;
 
 use crate::check::{self, Check};
 use crate::error::{Error, in_full};
-use crate::journal::{Batch, Journal, Kind};
+use crate::event;
+use crate::forget::{self, Claim};
+use crate::journal::{Batch, Entry, Journal, Kind};
 use crate::ledger::Ledger;
 use crate::report::{self, Report};
 use crate::source::JournalSource;
@@ -80,7 +83,7 @@ pub(crate) fn ledger(counts: Counts, newest: u64) -> Ledger {
         loaded: counts.loaded,
         quarantined: counts.quarantined,
         deduplicated: counts.deduplicated,
-        deleted: 0,
+        deleted: counts.deleted(),
         in_journal: accepted - counts.position,
     }
 }
@@ -146,7 +149,19 @@ impl Loader {
             for missing in &batch.missing {
                 tracing::error!(first = missing.start(), last = missing.end(), "damaged events in the journal");
             }
-            match self.pipeline.run(JournalSource::new(&batch, Timestamp::now())) {
+            let batch = match batch.first_request() {
+                Some(request) if request.sequence == batch.first() => {
+                    self.forget(tables, request)?;
+                    continue;
+                }
+                Some(request) => {
+                    let sequence = request.sequence;
+                    batch.before(sequence)
+                }
+                None => batch,
+            };
+            let again = Self::deleted_before(tables, &batch).map_err(|source| self.error(source))?;
+            match self.pipeline.run(JournalSource::new(&batch, &again, Timestamp::now())) {
                 Ok(_) => piece = piece.saturating_mul(8).min(LOAD_BYTES),
                 // A row that the tables refuse must not keep the others out: it is looked for in ever smaller pieces.
                 Err(error) if error.kind() == ErrorKind::Data && batch.entries.len() > 1 => {
@@ -158,6 +173,70 @@ impl Loader {
             }
             self.state.loads.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Executes a request to be forgotten: everything that was acknowledged before it is in the tables.
+    fn forget(&self, tables: &mut Tables, entry: &Entry) -> Result<(), Error> {
+        let failed = |source| Error::folder("read the journal of", self.database.with_file_name("journal"), source);
+        let request: forget::Request = serde_json::from_slice(&entry.payload).map_err(|error| failed(error.into()))?;
+        if !tables.exist().map_err(|source| self.error(source))? {
+            // The database was removed meanwhile.
+            self.pipeline.run(JournalSource::nothing(Timestamp::now())).map_err(|source| self.error(source))?;
+        }
+        self.remove_refused(&request.anonymous_id)?;
+        let now = event::written(Timestamp::now());
+        tables.forget(&request, entry.sequence, &now).map_err(|source| self.error(source))?;
+        self.state.loads.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Removes the rows of an id that the tables refused and that lie in files.
+    fn remove_refused(&self, anonymous_id: &str) -> Result<(), Error> {
+        let folder = self.database.with_file_name("refused");
+        let failed = |source| Error::folder("clear", &folder, source);
+        let files = match std::fs::read_dir(&folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        let named = serde_json::to_string(anonymous_id).unwrap_or_default();
+        let named = format!("\"anonymous_id\":{named}");
+        for file in files {
+            let path = file.map_err(failed)?.path();
+            let row = std::fs::read(&path).map_err(failed)?;
+            if memchr::memmem::find(&row, named.as_bytes()).is_some() {
+                std::fs::remove_file(&path).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The numbers of the events of a batch that were deleted on request and come again.
+    fn deleted_before(tables: &mut Tables, batch: &Batch) -> Result<HashSet<u64>, dlt_engine::Error> {
+        if !tables.have_deletions()? {
+            return Ok(HashSet::new());
+        }
+        let events = batch.entries.iter().filter(|entry| entry.kind == Kind::Event);
+        let ids: Vec<(u64, String)> = events
+            .filter_map(|entry| {
+                let MessageId { message_id } = serde_json::from_slice(&entry.payload).ok()?;
+                Some((entry.sequence, message_id))
+            })
+            .collect();
+        let texts: Vec<String> = ids.iter().map(|(_, id)| id.clone()).collect();
+        let deleted = tables.deleted_of(&texts)?;
+        Ok(ids.into_iter().filter(|(_, id)| deleted.contains(id)).map(|(sequence, _)| sequence).collect())
+    }
+
+    /// Whether who asks to be forgotten has sent one of the named events. What waits is loaded first.
+    ///
+    /// # Errors
+    /// When it is not found and not everything could be looked at.
+    pub(crate) fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {
+        let caught_up = self.catch_up();
+        let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
+        let is_proven = tables.prove(claim).map_err(|source| self.error(source))?;
+        if is_proven { Ok(true) } else { caught_up.map(|()| false) }
     }
 
     /// Keeps a row that the tables refuse as a file, and accounts for it in the quarantine.
@@ -259,6 +338,8 @@ pub(crate) enum Question {
     Report(oneshot::Sender<Result<Report, Error>>),
     /// Load, then recount.
     Check(oneshot::Sender<Result<Check, Error>>),
+    /// Load, then look for the events of somebody who asks to be forgotten.
+    Proof(Claim, oneshot::Sender<Result<bool, Error>>),
     /// Load one last time, and end.
     Stop,
 }
@@ -303,6 +384,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         match inbox.recv_timeout(pause) {
             Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
+            Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
             Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
                 attempt(&mut loader);
                 return;
@@ -366,7 +448,7 @@ mod tests {
         let database = dir.path().join("tracker.duckdb");
         let mut loader = Loader::new(database, dir.path().join("work"), journal, Arc::clone(&state)).unwrap();
         loader.catch_up().unwrap();
-        assert_eq!(state.counts(), Counts { position: 40, loaded: 39, quarantined: 1, deduplicated: 0 });
+        assert_eq!(state.counts(), Counts { position: 40, loaded: 39, quarantined: 1, ..Counts::default() });
         assert!(loader.check().unwrap().is_sound());
         assert!(dir.path().join("refused/00000000000000000018.json").exists());
     }

@@ -9,7 +9,8 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 
 /// Members of an event's `context` that are kept; of all others nothing is.
-const CONTEXT: &[&str] = &["ci_run", "cpu", "exec_info", "library", "os", "python", "run_context", "runtime"];
+const CONTEXT: &[&str] =
+    &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "run_context", "runtime"];
 
 /// Members of an event that say who a person is; they are never kept, in the quarantine neither.
 const PERSONAL: &[&str] = &["userId", "traits", "integrations", "writeKey", "previousId", "groupId"];
@@ -66,6 +67,11 @@ pub(crate) fn coarse_version(version: &str) -> String {
         return version.split_whitespace().next().unwrap_or_default().chars().take(20).collect();
     }
     numbers.join(".")
+}
+
+/// Whether nothing of a context is taken off.
+pub(crate) fn is_kept_context(context: &Map<String, Value>) -> bool {
+    context.keys().all(|name| CONTEXT.contains(&name.as_str()))
 }
 
 /// An event that is put aside, without what must not be kept.

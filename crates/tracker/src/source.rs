@@ -1,5 +1,6 @@
 //! A piece of the journal as a source for the engine.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use dlt_engine::source::{Chunk, JsonChunk, Reader, Resource, SourceState};
@@ -23,25 +24,38 @@ pub(crate) struct JournalSource {
 }
 
 impl JournalSource {
-    /// The rows for a batch.
-    pub(crate) fn new(batch: &Batch, now: Timestamp) -> Self {
-        Self::made_of(batch, false, now)
+    /// The rows for a batch. Events with the numbers in `again` were deleted on request and are not stored once more.
+    pub(crate) fn new(batch: &Batch, again: &HashSet<u64>, now: Timestamp) -> Self {
+        Self::made_of(batch, false, again, now)
     }
 
     /// The rows for a batch whose events the tables refused: they are put aside instead.
     pub(crate) fn refused(batch: &Batch, now: Timestamp) -> Self {
-        Self::made_of(batch, true, now)
+        Self::made_of(batch, true, &HashSet::new(), now)
     }
 
-    fn made_of(batch: &Batch, is_refused: bool, now: Timestamp) -> Self {
+    /// No rows: it only makes the tables. Its load takes no number.
+    pub(crate) fn nothing(now: Timestamp) -> Self {
+        let load = format!(
+            "{{\"first_seq\":0,\"last_seq\":-1,\"events\":0,\"quarantined\":0,\"loaded_at\":\"{}\"}}\n",
+            event::written(now)
+        );
+        Self { chunks: [Vec::new(), Vec::new(), vec![load.into_bytes()]] }
+    }
+
+    fn made_of(batch: &Batch, is_refused: bool, again: &HashSet<u64>, now: Timestamp) -> Self {
         let (mut events, mut quarantine) = (Lines::default(), Lines::default());
         for entry in &batch.entries {
             match entry.kind {
                 _ if is_refused => {
                     quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
                 }
+                // It was offered, and is not stored, as one that is there already.
+                Kind::Event if again.contains(&entry.sequence) => events.count += 1,
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
+                // The loader executes it, and never hands one on.
+                Kind::Forget => {}
             }
         }
         for sequence in batch.missing.iter().cloned().flatten() {

@@ -1,5 +1,6 @@
 //! The tables of the dataset `telemetry`: their columns, and what the tracker asks them.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use dlt_engine::schema::{Column, DataType, WriteDisposition};
 use dlt_engine::source::TableHints;
 use dlt_engine::{Destination, Error, rows_of};
 use serde_json::Value;
+
+use crate::deletion::{self, REQUESTS, TOMBSTONES};
+use crate::forget::{Claim, Request};
 
 /// The dataset.
 pub(crate) const DATASET: &str = "telemetry";
@@ -40,6 +44,7 @@ const EVENT_COLUMNS: &[(&str, DataType)] = &[
     ("cpu", DataType::Bigint),
     ("ci_run", DataType::Bool),
     ("exec_info", DataType::Text),
+    ("client_dropped", DataType::Text),
     ("success", DataType::Bool),
     ("elapsed", DataType::Double),
     ("destination_name", DataType::Text),
@@ -52,11 +57,13 @@ const EVENT_COLUMNS: &[(&str, DataType)] = &[
     ("transaction_id", DataType::Text),
     ("properties", DataType::Text),
     ("properties_dropped", DataType::Text),
+    ("body_digest", DataType::Text),
     ("journal_seq", DataType::Bigint),
 ];
 
 const QUARANTINE_COLUMNS: &[(&str, DataType)] = &[
     ("message_id", DataType::Text),
+    ("anonymous_id", DataType::Text),
     ("reason", DataType::Text),
     ("event", DataType::Text),
     ("received_at", DataType::Timestamp),
@@ -99,6 +106,19 @@ pub(crate) struct Counts {
     pub(crate) quarantined: u64,
     /// Events taken from the journal that were there already.
     pub(crate) deduplicated: u64,
+    /// Rows of events that were deleted on request.
+    pub(crate) deleted_events: u64,
+    /// Rows of the quarantine that were.
+    pub(crate) deleted_quarantined: u64,
+    /// Requests to delete that were executed.
+    pub(crate) requests: u64,
+}
+
+impl Counts {
+    /// What the ledger calls deleted.
+    pub(crate) fn deleted(&self) -> u64 {
+        self.deleted_events + self.deleted_quarantined + self.requests
+    }
 }
 
 /// The database file, as a destination.
@@ -112,11 +132,13 @@ pub(crate) fn destination(database: &Path) -> Result<Arc<dyn Destination>, Error
 /// The tables, open. While it lives no other process can open the file for writing.
 pub(crate) struct Tables {
     connection: Box<dyn Connection>,
+    /// Whether anything was ever deleted on request, if that was asked before.
+    have_deletions: Option<bool>,
 }
 
 impl Tables {
     pub(crate) fn open(destination: &dyn Destination, access: Access) -> Result<Self, Error> {
-        Ok(Self { connection: destination.connect(DATASET, access)? })
+        Ok(Self { connection: destination.connect(DATASET, access)?, have_deletions: None })
     }
 
     /// Whether anything was ever loaded.
@@ -135,12 +157,23 @@ impl Tables {
                     (SELECT count(*) FROM {EVENTS}) AS loaded, \
                     (SELECT count(*) FROM {QUARANTINE}) AS quarantined"
         ))?;
+        let deleted = match self.have_deletions()? {
+            false => Row::default(),
+            true => self.row(&format!(
+                "SELECT (SELECT count(*) FROM {TOMBSTONES} WHERE is_event) AS events, \
+                        (SELECT count(*) FROM {TOMBSTONES} WHERE NOT is_event) AS quarantined, \
+                        (SELECT count(*) FROM {REQUESTS}) AS requests"
+            ))?,
+        };
         let (offered, loaded) = (number(&row, "offered"), number(&row, "loaded"));
         Ok(Counts {
             position: number(&row, "position"),
             loaded,
             quarantined: number(&row, "quarantined"),
-            deduplicated: offered.saturating_sub(loaded),
+            deduplicated: offered.saturating_sub(loaded + number(&deleted, "events")),
+            deleted_events: number(&deleted, "events"),
+            deleted_quarantined: number(&deleted, "quarantined"),
+            requests: number(&deleted, "requests"),
         })
     }
 
@@ -159,30 +192,104 @@ impl Tables {
         Ok(self.rows(sql)?.into_iter().next().unwrap_or_default())
     }
 
-    /// How many rows, of events and quarantine together, have a sequence number in a range.
+    /// How many rows and tombstones have a sequence number in a range.
     pub(crate) fn rows_between(&mut self, first: u64, last: u64) -> Result<u64, Error> {
         let count = |table| format!("(SELECT count(*) FROM {table} WHERE journal_seq BETWEEN {first} AND {last})");
-        let row = self.row(&format!("SELECT {} + {} AS found", count(EVENTS), count(QUARANTINE)))?;
+        let counts: Vec<String> = self.numbered()?.iter().map(count).collect();
+        let row = self.row(&format!("SELECT {} AS found", counts.join(" + ")))?;
         Ok(number(&row, "found"))
     }
 
-    /// The sequence numbers in a range that have a row, in order.
+    /// The tables in which a sequence number that was taken from the journal can be.
+    fn numbered(&mut self) -> Result<&'static [&'static str], Error> {
+        Ok(if self.have_deletions()? { &[EVENTS, QUARANTINE, TOMBSTONES, REQUESTS] } else { &[EVENTS, QUARANTINE] })
+    }
+
+    /// The sequence numbers in a range that have a row or a tombstone, in order.
     pub(crate) fn sequences(&mut self, first: u64, last: u64) -> Result<Vec<u64>, Error> {
         let select = |table| format!("SELECT journal_seq FROM {table} WHERE journal_seq BETWEEN {first} AND {last}");
-        let sql = format!("{} UNION ALL {} ORDER BY journal_seq", select(EVENTS), select(QUARANTINE));
+        let selects: Vec<String> = self.numbered()?.iter().map(select).collect();
+        let sql = format!("{} ORDER BY journal_seq", selects.join(" UNION ALL "));
         Ok(self.rows(&sql)?.iter().map(|row| number(row, "journal_seq")).collect())
     }
 
-    /// How many of these message ids have a row among the events.
+    /// How many of these message ids, each given once, have a row among the events, or had one that was deleted.
     pub(crate) fn known_messages(&mut self, ids: &[String]) -> Result<u64, Error> {
         let mut known = 0;
         for ids in ids.chunks(1000) {
-            let quoted: Vec<String> = ids.iter().map(|id| format!("'{}'", id.replace('\'', "''"))).collect();
+            let quoted: Vec<String> = ids.iter().map(|id| literal(id)).collect();
             let sql = format!("SELECT count(*) AS known FROM {EVENTS} WHERE message_id IN ({})", quoted.join(","));
             known += number(&self.row(&sql)?, "known");
         }
-        Ok(known)
+        // What was deleted is not stored once more, so none is counted twice.
+        Ok(known + self.deleted_of(ids)?.len() as u64)
     }
+
+    /// Whether anything was ever deleted on request.
+    pub(crate) fn have_deletions(&mut self) -> Result<bool, Error> {
+        if let Some(known) = self.have_deletions {
+            return Ok(known);
+        }
+        let have = self.exist()? && self.connection.tables()?.iter().any(|table| table == TOMBSTONES);
+        self.have_deletions = Some(have);
+        Ok(have)
+    }
+
+    /// Which of these message ids were deleted on request.
+    pub(crate) fn deleted_of(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
+        let mut deleted = HashSet::new();
+        if !self.have_deletions()? {
+            return Ok(deleted);
+        }
+        for ids in ids.chunks(1000) {
+            let rows = self.rows(&deletion::deleted_of(ids))?;
+            deleted.extend(rows.iter().filter_map(|row| row.get("id")?.as_str().map(str::to_owned)));
+        }
+        Ok(deleted)
+    }
+
+    /// Whether an event of a claim is held, or was and is deleted already.
+    pub(crate) fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {
+        if !self.exist()? {
+            return Ok(false);
+        }
+        let found = |tables: &mut Self, sql: &str| Ok::<_, Error>(number(&tables.row(sql)?, "found") > 0);
+        if self.has_column(EVENTS, "body_digest")? && found(self, &deletion::held(claim))? {
+            return Ok(true);
+        }
+        Ok(self.have_deletions()? && found(self, &deletion::deleted_before(claim))?)
+    }
+
+    /// Deletes on request, in one transaction with the position in the journal.
+    pub(crate) fn forget(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error> {
+        let has_id = self.has_column(QUARANTINE, "anonymous_id")?;
+        self.execute("BEGIN TRANSACTION")?;
+        let statements = deletion::statements(request, sequence, has_id, now);
+        let done = statements.iter().try_for_each(|sql| self.execute(sql)).and_then(|()| self.execute("COMMIT"));
+        match &done {
+            Ok(()) => self.have_deletions = None,
+            // It is the first failure that is told. Where this one fails too, the transaction ends with the connection.
+            Err(_) => drop(self.execute("ROLLBACK")),
+        }
+        done
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.connection.query(sql, &mut |_, _| Ok(()))
+    }
+
+    fn has_column(&mut self, table: &str, column: &str) -> Result<bool, Error> {
+        let row = self.row(&format!(
+            "SELECT count(*) AS found FROM duckdb_columns() WHERE database_name = current_database() \
+             AND schema_name = '{DATASET}' AND table_name = '{table}' AND column_name = '{column}'"
+        ))?;
+        Ok(number(&row, "found") > 0)
+    }
+}
+
+/// A text for SQL. NUL, which a statement can't hold, is put in by its number.
+pub(crate) fn literal(text: &str) -> String {
+    format!("('{}')", text.replace('\'', "''").replace('\0', "' || chr(0) || '"))
 }
 
 /// A number of a row; 0 where there is none.

@@ -4,6 +4,7 @@
 
 mod contract;
 mod crash;
+mod forget;
 mod load;
 mod server;
 mod tracker;

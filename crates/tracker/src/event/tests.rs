@@ -12,6 +12,7 @@ fn arrival() -> Arrival {
         context: None,
         sent_at: None,
         max_event_bytes: 32 * 1024,
+        digest: None,
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::decode::Refusal;
+use crate::forget;
 use crate::journal::AppendError;
 
 /// Why events were not taken.
@@ -16,6 +17,10 @@ use crate::journal::AppendError;
 pub(crate) enum Failure {
     /// For good.
     Refused(Refusal),
+    /// Somebody asks to be forgotten, and does not say or prove who it is.
+    Unforgotten(forget::Refusal),
+    /// Whether somebody may be forgotten can't be found out now.
+    Undecided,
     /// The path is none of ours.
     UnknownPath,
     /// The body did not come in time, or the connection broke.
@@ -32,6 +37,12 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl From<forget::Refusal> for Failure {
+    fn from(refusal: forget::Refusal) -> Self {
+        Self::Unforgotten(refusal)
+    }
+}
+
 impl From<AppendError> for Failure {
     fn from(error: AppendError) -> Self {
         Self::Journal(error)
@@ -43,6 +54,14 @@ pub(crate) fn success() -> Response<Body> {
     let mut response = Response::new(Body::from(r#"{"success":true}"#));
     json_type(&mut response);
     open_to_browsers(&mut response);
+    response
+}
+
+/// Success of a request to be forgotten: durable, and executed in its turn.
+pub(crate) fn receipt(number: u64, requested_at: &str) -> Response<Body> {
+    let mut response = success();
+    let receipt = json!({"request": number, "requestedAt": requested_at});
+    *response.body_mut() = Body::from(json!({"success": true, "receipt": receipt}).to_string());
     response
 }
 
@@ -66,6 +85,11 @@ pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     let (status, code, message, retry_after) = match failure {
         Failure::Refused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
+        Failure::Unforgotten(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
+        Failure::Undecided => {
+            let message = "the events can't be looked up now: ask again later".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(5))
+        }
         Failure::UnknownPath => {
             let message = "there is no such path: send events to /v1/track, /v1/batch or /".to_owned();
             (StatusCode::BAD_REQUEST, "unknown_path", message, None)

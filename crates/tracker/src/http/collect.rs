@@ -14,6 +14,7 @@ use tokio::sync::SemaphorePermit;
 use super::answer::{self, Failure};
 use super::{App, body};
 use crate::decode::{self, Delivery};
+use crate::digest;
 use crate::event::{self, Arrival, Call};
 use crate::journal::AppendError;
 use crate::metrics::Metrics;
@@ -73,16 +74,23 @@ pub(crate) async fn preflight() -> Response<Body> {
 /// Takes the events of a request; returns when they are durable.
 async fn take(app: &App, request: Request, form: Form) -> Result<(), Failure> {
     let taken = take_uncounted(app, request, form).await;
+    count(app, &taken);
+    taken
+}
+
+/// Counts how a request ended.
+pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
     let metrics = &app.metrics;
-    Metrics::count(match &taken {
-        Ok(()) => &metrics.accepted,
+    Metrics::count(match taken {
+        Ok(_) => &metrics.accepted,
         Err(Failure::Overloaded | Failure::Journal(AppendError::Busy | AppendError::Full { .. })) => {
             &metrics.overloaded
         }
-        Err(Failure::Journal(AppendError::Disk { .. } | AppendError::Closed)) => &metrics.failed,
-        Err(Failure::Refused(_) | Failure::UnknownPath | Failure::Incomplete) => &metrics.refused,
+        Err(Failure::Journal(AppendError::Disk { .. } | AppendError::Closed) | Failure::Undecided) => &metrics.failed,
+        Err(Failure::Refused(_) | Failure::Unforgotten(_) | Failure::UnknownPath | Failure::Incomplete) => {
+            &metrics.refused
+        }
     });
-    taken
 }
 
 async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
@@ -95,12 +103,15 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     let (records, reasons) = {
         let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
         let (delivery, call) = unwrap(&body, form, app)?;
+        // What came in a batch may be of several senders, so its body proves nothing.
+        let digest = (!delivery.is_batch).then(|| digest::of(&body));
         let arrival = Arrival {
             received_at,
             call,
             context: delivery.context,
             sent_at: delivery.sent_at,
             max_event_bytes: app.limits.event_bytes,
+            digest,
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();
@@ -139,7 +150,7 @@ fn unwrap<'a>(body: &'a [u8], form: Form, app: &App) -> Result<(Delivery<'a>, Op
 }
 
 /// Reserves the memory that a request may take: its body, what it inflates to, and the rows made of it.
-fn reserve<'a>(app: &'a App, headers: &HeaderMap, is_encoded: bool) -> Result<SemaphorePermit<'a>, Failure> {
+pub(super) fn reserve<'a>(app: &'a App, headers: &HeaderMap, is_encoded: bool) -> Result<SemaphorePermit<'a>, Failure> {
     let limit = app.limits.request_bytes;
     let announced = headers
         .get(header::CONTENT_LENGTH)

@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod collect;
 mod connection;
+mod forget;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +55,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/report.json", get(admin::report))
         .route("/check.json", get(admin::check))
         .route("/{call}", post(collect::call).options(collect::preflight))
+        .route("/v1/forget", post(forget::forget).options(collect::preflight))
         .route("/v1/{call}", post(collect::call).options(collect::preflight))
         .fallback(collect::unknown_path)
         // Bodies are read by `body`, which has a limit of its own.

@@ -15,8 +15,8 @@
 //!          16  segment number u64   24  sequence number of the first record u64
 //!          32  zeros                60  CRC-32 of bytes 0..60
 //! record    0  magic "DLTr"          4  payload length u32    8  sequence number u64
-//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine)   21  zeros
-//!          24  payload: one JSON object, the row to be stored; padded with zeros to a multiple of 8 bytes
+//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine, 3 request to forget)
+//!          21  zeros          24  payload: one JSON object, the row to be stored or the request; padded with zeros to a multiple of 8 bytes
 //! ```
 //!
 //! A record's checksum covers the segment's number, length, sequence number, kind and payload.
@@ -42,6 +42,11 @@
 //! After a loss of power a torn last group can look the same; its events were never acknowledged, but that can't be
 //! known, so they are counted rather than forgotten. What is missing behind the last sound record of the newest
 //! segment is a torn write and is not counted.
+//!
+//! # Being forgotten
+//!
+//! A segment ends with the group that holds a request to forget. So what the request is about, and the request, leave
+//! the journal as soon as it was executed, and not when the segment happens to be full.
 //!
 //! # Limits
 //!
@@ -71,7 +76,7 @@ use tokio::sync::oneshot;
 
 use filesystem::Filesystem;
 pub(crate) use filesystem::OsFilesystem;
-pub(crate) use reader::{Batch, Reader};
+pub(crate) use reader::{Batch, Entry, Reader};
 pub(crate) use record::{Kind, NewRecord};
 use segment::Segment;
 

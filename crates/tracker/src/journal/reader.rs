@@ -49,6 +49,19 @@ impl Batch {
         self.missing.iter().map(|range| *range.start()).chain(sound).min().unwrap_or(self.last)
     }
 
+    /// The first request in it: what is before it must be in the tables before it is executed.
+    pub(crate) fn first_request(&self) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.kind == Kind::Forget)
+    }
+
+    /// What it holds before the sound record with this number.
+    pub(crate) fn before(mut self, sequence: u64) -> Self {
+        self.entries.retain(|entry| entry.sequence < sequence);
+        self.missing.retain(|range| *range.end() < sequence);
+        self.last = sequence - 1;
+        self
+    }
+
     /// Whether it accounts for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.missing.is_empty()

@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Event,
     /// A row for the quarantine.
     Quarantine,
+    /// A request to delete what came before it.
+    Forget,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Event => 1,
             Self::Quarantine => 2,
+            Self::Forget => 3,
         }
     }
 
@@ -30,6 +33,7 @@ impl Kind {
         match code {
             1 => Some(Self::Event),
             2 => Some(Self::Quarantine),
+            3 => Some(Self::Forget),
             _ => None,
         }
     }
@@ -40,7 +44,7 @@ impl Kind {
 pub(crate) struct NewRecord {
     /// What it holds.
     pub(crate) kind: Kind,
-    /// The row, as one JSON object.
+    /// The row, or the request, as one JSON object.
     pub(crate) payload: Vec<u8>,
 }
 

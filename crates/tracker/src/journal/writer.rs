@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::filesystem::{Filesystem, JournalFile};
+use super::record::Kind;
 use super::segment::{self, HEADER_BYTES, Header, Segment};
 use super::{AppendError, Durable, Job, JournalOptions, Shared, locked, record};
 
@@ -227,11 +228,20 @@ fn commit(shared: &Shared, writer: &mut Writer, jobs: &[Job], buffer: &mut Vec<u
     let first = locked(&shared.state).durable.sequence + 1;
     let before = writer.current().map(|segment| segment.number);
     let written = writer.write(jobs, first, buffer);
-    let mut state = locked(&shared.state);
-    if let Some(segment) = writer.current()
-        && before != Some(segment.number)
+    let during = writer.current();
+    if let Ok(durable) = &written
+        && jobs.iter().flat_map(|job| &job.records).any(|record| record.kind == Kind::Forget)
+        && let Err(error) = writer.begin_segment(durable.sequence + 1, 0)
     {
-        state.segments.push(segment);
+        // The group is durable all the same; the next one tries again.
+        tracing::warn!(%error, "no new segment could be begun behind a request to forget");
+    }
+    let after = writer.current();
+    let mut state = locked(&shared.state);
+    for segment in [during, after].into_iter().flatten() {
+        if before != Some(segment.number) && state.segments.iter().all(|known| known.number != segment.number) {
+            state.segments.push(segment);
+        }
     }
     match written {
         Ok(durable) => {

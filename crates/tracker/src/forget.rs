@@ -1,0 +1,136 @@
+//! Requests to be forgotten: who may ask, and what is then deleted.
+//!
+//! There are no accounts. Who names an event of an anonymous id, and the digest of the request that brought it, has sent
+//! it: the body holds a random message id and a time, and nobody else but the tracker has seen it. One such event that
+//! is held, or was deleted at an earlier request, is proof enough.
+//!
+//! A request is a record of the journal, so that an acknowledged one survives a crash, and it is executed in its turn:
+//! every event that was acknowledged before it is in the tables by then. Its rows, of the events and the quarantine, are
+//! deleted in one transaction with the position in the journal. What stays of each is a tombstone: a hash of its message
+//! id, so that a message that is delivered again is recognised and not stored. The anonymous id itself is in no
+//! tombstone: what its owner sends afterwards, as new messages, is a new decision to take part, and is kept.
+
+use serde::{Deserialize, Serialize};
+
+/// Most events that a request may name.
+const MAX_PROOFS: usize = 20;
+/// Longest id, in characters.
+const MAX_ID_CHARS: usize = 100;
+/// Hexadecimal digits of a digest.
+const DIGEST_CHARS: usize = 64;
+
+/// Why a request to be forgotten is refused. Nothing is deleted then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Members are missing or of the wrong type.
+    #[error(
+        "the request must be {{\"anonymousId\": id, \"proof\": [{{\"messageId\": id, \"digest\": 64 hexadecimal digits}}, …]}}: {reason}"
+    )]
+    Malformed {
+        /// What is wrong; nothing of the contents.
+        reason: String,
+    },
+    /// None of the named events is held.
+    #[error("none of the named events of this id, with such a digest, is held here; nothing was deleted")]
+    Unproven,
+}
+
+impl Refusal {
+    /// A stable word for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "bad_request_to_forget",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
+/// A request as it came.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Claim {
+    /// Whose events are to be deleted.
+    pub(crate) anonymous_id: String,
+    /// Events of that id.
+    pub(crate) proof: Vec<Proof>,
+}
+
+/// An event that only its sender can name in this way.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Proof {
+    /// Its message id.
+    pub(crate) message_id: String,
+    /// The digest of the request that brought it.
+    pub(crate) digest: String,
+}
+
+impl Claim {
+    /// Takes a request apart.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |reason: &str| Refusal::Malformed { reason: reason.to_owned() };
+        let mut claim: Self =
+            serde_json::from_slice(body).map_err(|error| Refusal::Malformed { reason: error.to_string() })?;
+        let is_id = |id: &str| !id.is_empty() && id.chars().count() <= MAX_ID_CHARS;
+        if !is_id(&claim.anonymous_id) {
+            return Err(malformed("the id is empty or too long"));
+        }
+        if claim.proof.is_empty() || claim.proof.len() > MAX_PROOFS {
+            return Err(malformed("it must name between 1 and 20 events"));
+        }
+        for proof in &mut claim.proof {
+            proof.digest.make_ascii_lowercase();
+            let is_digest =
+                proof.digest.len() == DIGEST_CHARS && proof.digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !is_id(&proof.message_id) || !is_digest {
+                return Err(malformed("a message id or a digest is none"));
+            }
+        }
+        Ok(claim)
+    }
+}
+
+/// A proven request, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// Whose events are deleted.
+    pub(crate) anonymous_id: String,
+    /// When it was asked for.
+    pub(crate) requested_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_read_and_anything_else_refused() {
+        let digest = "Ab".repeat(32);
+        let claim = json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": digest}], "more": 1});
+        let parsed = Claim::parse(claim.to_string().as_bytes()).unwrap();
+        assert_eq!(parsed.proof[0].digest, digest.to_ascii_lowercase());
+        let proof = json!({"messageId": "m", "digest": digest});
+        for wrong in [
+            json!([]),
+            json!({"proof": [proof]}),
+            json!({"anonymousId": null, "proof": [proof]}),
+            json!({"anonymousId": "", "proof": [proof]}),
+            json!({"anonymousId": "a".repeat(101), "proof": [proof]}),
+            json!({"anonymousId": "a"}),
+            json!({"anonymousId": "a", "proof": []}),
+            json!({"anonymousId": "a", "proof": vec![proof.clone(); 21]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m"}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": "ab"}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": "z".repeat(64)}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "", "digest": digest}]}),
+        ] {
+            let refusal = Claim::parse(wrong.to_string().as_bytes()).unwrap_err();
+            assert_eq!(refusal.code(), "bad_request_to_forget", "{wrong}");
+        }
+        assert!(Claim::parse(b"{\"anonymousId\":").is_err());
+    }
+}

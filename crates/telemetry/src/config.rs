@@ -47,17 +47,22 @@ pub(crate) enum Scalar {
 impl ConfigFile {
     /// Reads a file; `None` if there is none.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        let content = match read_bounded(path) {
+        match read_bounded(path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+            read => Some(Self::of(path, read)),
+        }
+    }
+
+    /// What was read, or why nothing was, as a configuration.
+    pub(crate) fn of(path: &Path, read: io::Result<String>) -> Self {
+        let content = match read {
             Ok(text) => Document::parse(text.clone()).map_err(|error| Broken {
                 line: error.span().map(|span| line_of(&text, &span)),
                 why: error.message().to_owned(),
             }),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return None;
-            }
             Err(error) => Err(Broken { line: None, why: error.to_string() }),
         };
-        Some(Self { path: path.to_owned(), content })
+        Self { path: path.to_owned(), content }
     }
 
     /// Why the file could not be understood, if so.
@@ -79,7 +84,10 @@ impl ConfigFile {
 }
 
 fn read_bounded(path: &Path) -> io::Result<String> {
-    let bytes = disk::read_at_most(path, MAX_BYTES + 1)?;
+    decode(disk::read_at_most(path, MAX_BYTES + 1)?)
+}
+
+pub(crate) fn decode(bytes: Vec<u8>) -> io::Result<String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("it is larger than 1 MiB"));
     }
@@ -144,7 +152,7 @@ pub(crate) fn set_bool(path: &Path, table: &str, key: &str, value: bool) -> Resu
     replace(path, changed.as_bytes()).map_err(|error| failed("it cannot be written", error))
 }
 
-fn with_bool(text: &str, table: &str, key: &str, value: bool) -> Result<String, Broken> {
+pub(crate) fn with_bool(text: &str, table: &str, key: &str, value: bool) -> Result<String, Broken> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| Broken {
         line: error.span().map(|span| line_of(text, &span)),
         why: format!("it is not valid TOML ({}); repair it, then try again", error.message()),

@@ -270,9 +270,11 @@ fn markdown_fields(text: &mut String, fields: &[Field]) {
 
 fn flatten(prefix: &str, object: &Map<String, Json>, members: &mut Vec<(String, Json)>) {
     for (name, value) in object {
-        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        // A dot leads into an object; one in a name must not be taken for that.
+        let name = if name.contains('.') { quoted(name) } else { name.clone() };
+        let path = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
-            Json::Object(inner) => flatten(&path, inner, members),
+            Json::Object(inner) if !inner.is_empty() => flatten(&path, inner, members),
             _ => members.push((path, value.clone())),
         }
     }
@@ -347,6 +349,11 @@ mod tests {
             bad("\"success\":true", "\"success\":\"yes\""),
             "`properties.success` is \"yes\", but it is declared as boolean"
         );
+        assert_eq!(
+            bad("\"event\":", "\"context.dropped.busy\":1,\"event\":"),
+            "`\"context.dropped.busy\"` is not declared"
+        );
+        assert_eq!(bad("\"event\":", "\"path\":{},\"event\":"), "`path` is not declared");
         assert!(contract().check("{").unwrap_err().starts_with("the message is not JSON"));
         assert_eq!(bad("\"elapsed\":1.0,", ""), "`properties.elapsed` is missing");
         assert_eq!(bad("command_init", "command_unknown"), "the event `command_unknown` is not declared");

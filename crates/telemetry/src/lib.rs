@@ -58,6 +58,8 @@ mod envelope;
 mod environment;
 mod event;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "http")]
 mod http;
 mod identity;

@@ -201,14 +201,7 @@ impl Receipts {
             fs::rename(&self.path, self.older())?;
             text.clear();
         }
-        let mut line = format!("{{\"n\":{}", tail.number + 1);
-        for (name, value) in members {
-            line.push_str(&format!(",\"{name}\":{value}"));
-        }
-        line.push_str(&format!(",\"prev\":\"{}\"", tail.hash));
-        let hash = hash(&line);
-        let torn = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        let line = format!("{torn}{line},\"hash\":\"{hash}\"}}\n");
+        let line = line_after(&tail, &text, members);
         let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
         let length = file.metadata()?.len();
         match file.write(line.as_bytes()) {
@@ -222,36 +215,69 @@ impl Receipts {
 
     /// Checks every hash.
     pub(crate) fn verify(&self) -> io::Result<Chain> {
-        let (mut receipts, mut torn) = (0, 0);
-        let mut first = None;
-        let mut last: Option<Tail> = None;
-        for path in [self.older(), self.path.clone()] {
-            for (index, line) in read_text(&path)?.lines().enumerate() {
-                let broken = |why: &str| Chain::Broken { file: path.clone(), line: index + 1, why: why.to_owned() };
-                let Some((hashed, hash_of_line)) = split(line) else {
-                    if line.ends_with('}') {
-                        return Ok(broken("it is not a receipt"));
-                    }
-                    torn += 1;
-                    continue;
-                };
-                if hash(hashed) != hash_of_line {
-                    return Ok(broken("its text does not match its hash"));
+        let files = [self.older(), self.path.clone()];
+        let texts = [read_text(&files[0])?, read_text(&files[1])?];
+        Ok(check_chain(&[(&files[0], &texts[0]), (&files[1], &texts[1])]))
+    }
+}
+
+/// Checks every hash of these files, which follow each other.
+fn check_chain(files: &[(&Path, &str)]) -> Chain {
+    let (mut receipts, mut torn) = (0, 0);
+    let mut first = None;
+    let mut last: Option<Tail> = None;
+    for (path, text) in files {
+        for (index, line) in text.lines().enumerate() {
+            let broken = |why: &str| Chain::Broken { file: path.to_path_buf(), line: index + 1, why: why.to_owned() };
+            let Some((hashed, hash_of_line)) = split(line) else {
+                if line.ends_with('}') {
+                    return broken("it is not a receipt");
                 }
-                let Some((number, prev)) = link(line) else { return Ok(broken("it has no number")) };
-                if let Some(last) = &last {
-                    if prev != last.hash || number != last.number + 1 {
-                        return Ok(broken(&format!("it does not follow receipt {}", last.number)));
-                    }
-                } else if number == 1 && !prev.is_empty() {
-                    return Ok(broken("the first receipt follows none"));
-                }
-                first.get_or_insert(number);
-                receipts += 1;
-                last = Some(Tail { number, hash: hash_of_line.to_owned() });
+                torn += 1;
+                continue;
+            };
+            if hash(hashed) != hash_of_line {
+                return broken("its text does not match its hash");
             }
+            let Some((number, prev)) = link(line) else { return broken("it has no number") };
+            if let Some(last) = &last {
+                if prev != last.hash || number != last.number + 1 {
+                    return broken(&format!("it does not follow receipt {}", last.number));
+                }
+            } else if number == 1 && !prev.is_empty() {
+                return broken("the first receipt follows none");
+            }
+            first.get_or_insert(number);
+            receipts += 1;
+            last = Some(Tail { number, hash: hash_of_line.to_owned() });
         }
-        Ok(Chain::Whole { receipts, first: first.unwrap_or(1), torn })
+    }
+    Chain::Whole { receipts, first: first.unwrap_or(1), torn }
+}
+
+/// The next line of the chain, to be written behind `text`.
+fn line_after(tail: &Tail, text: &str, members: &[(&str, Json)]) -> String {
+    let mut line = format!("{{\"n\":{}", tail.number + 1);
+    for (name, value) in members {
+        line.push_str(&format!(",\"{name}\":{value}"));
+    }
+    line.push_str(&format!(",\"prev\":\"{}\"", tail.hash));
+    let hash = hash(&line);
+    let torn = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    format!("{torn}{line},\"hash\":\"{hash}\"}}\n")
+}
+
+/// What holds for a file of receipts with any content: reading it never fails, and a chain that is whole stays so when
+/// the next receipt is written.
+pub(crate) fn survives(text: &str) {
+    let _ = text.lines().filter_map(parse).count();
+    let file = Path::new("receipts.jsonl");
+    let Chain::Whole { receipts, torn, .. } = check_chain(&[(file, text)]) else { return };
+    let tail = tail(text).unwrap_or_default();
+    let longer = format!("{text}{}", line_after(&tail, text, &[("kind", "answer".into())]));
+    match check_chain(&[(file, &longer)]) {
+        Chain::Whole { receipts: now, torn: still, .. } => assert_eq!((now, still), (receipts + 1, torn)),
+        broken => panic!("one more receipt broke the chain: {broken:?}"),
     }
 }
 
@@ -276,7 +302,9 @@ fn split(line: &str) -> Option<(&str, &str)> {
 
 fn link(line: &str) -> Option<(u64, String)> {
     let parsed: Json = serde_json::from_str(line).ok()?;
-    Some((parsed.get("n")?.as_u64()?, parsed.get("prev")?.as_str()?.to_owned()))
+    // There is always a next number.
+    let number = parsed.get("n")?.as_u64().filter(|number| *number < u64::MAX)?;
+    Some((number, parsed.get("prev")?.as_str()?.to_owned()))
 }
 
 fn tail(text: &str) -> Option<Tail> {

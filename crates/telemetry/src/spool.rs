@@ -60,6 +60,18 @@ pub(crate) struct Contents {
     pub(crate) bytes: u64,
 }
 
+impl Contents {
+    /// The file that holds this and nothing else.
+    pub(crate) fn to_text(&self) -> String {
+        let mut text: String = self.entries.iter().flat_map(|entry| [entry.body.as_str(), "\n"]).collect();
+        if !self.losses.is_empty() {
+            text.push_str(&lost_line(&self.losses));
+            text.push('\n');
+        }
+        text
+    }
+}
+
 /// Why an event did not get into the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rejected {
@@ -159,11 +171,7 @@ impl Spool {
         };
         let text = locked.read()?;
         let mut after = change(parse(&text));
-        let mut rewritten: String = after.entries.iter().flat_map(|entry| [entry.body.as_str(), "\n"]).collect();
-        if !after.losses.is_empty() {
-            rewritten.push_str(&lost_line(&after.losses));
-            rewritten.push('\n');
-        }
+        let rewritten = after.to_text();
         after.bytes = rewritten.len() as u64;
         if rewritten == text {
             return Ok(after);

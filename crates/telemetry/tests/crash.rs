@@ -94,7 +94,13 @@ fn new_machine(mode: &str) -> (Tracker, Machine) {
 fn reconcile(tracker: &Tracker, machine: &Machine, at: &str) -> u64 {
     let waiting = spooled(machine);
     machine.run(&["record", "finish"]);
-    machine.run(&["record", "finish"]);
+    // A run that a busy machine held up for longer than its budget leaves its own count to the next.
+    for _ in 0..5 {
+        machine.run(&["record", "finish"]);
+        if machine.read("spool.jsonl").is_empty() {
+            break;
+        }
+    }
     let received = tracker.received();
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
     for request in &received {

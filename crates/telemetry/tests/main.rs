@@ -5,8 +5,10 @@
 mod contract;
 mod control;
 mod crash;
+mod debug;
 mod delivery;
 mod dependencies;
+mod fuzzing;
 mod host;
 mod network;
 mod overhead;

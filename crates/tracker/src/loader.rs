@@ -452,4 +452,32 @@ mod tests {
         assert!(loader.check().unwrap().is_sound());
         assert!(dir.path().join("refused/00000000000000000018.json").exists());
     }
+
+    #[test]
+    fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("journal");
+        let journal = Journal::open(Arc::new(OsFilesystem), &folder, JournalOptions::default(), 0).unwrap();
+        let journal = Arc::new(journal);
+        let refused = dir.path().join("refused");
+        std::fs::create_dir_all(&refused).unwrap();
+        for (name, id) in [("1.json", "ada"), ("2.json", "adam")] {
+            std::fs::write(refused.join(name), format!("{{\"anonymous_id\":\"{id}\"}}")).unwrap();
+        }
+        let record = |kind, payload: &str| NewRecord { kind, payload: payload.as_bytes().to_vec() };
+        let request = r#"{"anonymous_id":"ada","requested_at":"2026-03-01T12:00:00.000000Z"}"#;
+        let event = r#"{"message_id":"m","event":"e","anonymous_id":"ada"}"#;
+        let records = vec![record(Kind::Forget, request), record(Kind::Event, event), record(Kind::Forget, request)];
+        journal.append(records).unwrap().blocking_recv().unwrap().unwrap();
+
+        let state = Arc::new(LoaderState::default());
+        let database = dir.path().join("tracker.duckdb");
+        let mut loader = Loader::new(database, dir.path().join("work"), journal, Arc::clone(&state)).unwrap();
+        loader.catch_up().unwrap();
+        let expected = Counts { position: 3, deleted_events: 1, requests: 2, ..Counts::default() };
+        assert_eq!(state.counts(), expected);
+        let check = loader.check().unwrap();
+        assert!(check.is_sound(), "{check}");
+        assert!(!refused.join("1.json").exists() && refused.join("2.json").exists());
+    }
 }

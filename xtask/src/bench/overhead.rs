@@ -143,25 +143,26 @@ impl Arena {
             }
         }
         let deadline = Instant::now() + LIFE + Duration::from_secs(2);
-        while senders.iter().any(Sender::is_alive) && Instant::now() < deadline {
+        let is_over = |senders: &[Sender]| !senders.iter().any(Sender::is_alive) && self.tried() == senders.len();
+        while !is_over(&senders) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
             senders.iter_mut().for_each(Sender::look);
         }
         let left: Vec<_> = senders.iter().filter(|sender| sender.is_alive()).collect();
         left.iter().for_each(|sender| sender.end());
-        self.every_sender_tried(WARM_UP + runs)?;
+        let tried = self.tried();
+        if tried != senders.len() {
+            // What was measured is not what it would be said to be.
+            bail!("{tried} of {} senders tried to send: see {}", senders.len(), self.work.display());
+        }
         let longest_life = senders.iter().map(Sender::life).max().unwrap_or_default();
         Ok(Measured { tracker: tracker.name, off, on, longest_life, left: left.len() })
     }
 
-    /// Else what was measured is not what it is said to be.
-    fn every_sender_tried(&self, runs: usize) -> Result<()> {
-        let homes = fs::read_dir(&self.work)?.flatten().map(|entry| entry.path());
-        let tried = homes.filter(|home| is_there(home, "receipts.jsonl")).count();
-        if tried != runs {
-            bail!("{tried} of {runs} senders tried to send: see {}", self.work.display());
-        }
-        Ok(())
+    /// How many senders have begun a request.
+    fn tried(&self) -> usize {
+        let homes = fs::read_dir(&self.work).into_iter().flatten().flatten();
+        homes.filter(|home| is_there(&home.path(), "receipts.jsonl")).count()
     }
 
     /// A home that has seen `dlt` before.

@@ -27,10 +27,18 @@ impl Sender {
         let is_ours = |id: &u32| {
             is_sender(*id) && fs::read(format!("/proc/{id}/environ")).is_ok_and(|text| contains(&text, home.as_bytes()))
         };
-        let all = processes();
-        // It comes after its command, unless the numbers began anew.
-        let id =
-            all.iter().copied().filter(|id| *id > host).find(is_ours).or_else(|| all.iter().copied().find(is_ours));
+        let mut id = None;
+        for _ in 0..10 {
+            let all = processes();
+            // It comes after its command, unless the numbers began anew.
+            id = all.iter().copied().filter(|id| *id > host).find(is_ours);
+            id = id.or_else(|| all.iter().copied().find(is_ours));
+            if id.is_some() {
+                break;
+            }
+            // For a moment after its start a process has no command line yet.
+            thread::sleep(Duration::from_millis(1));
+        }
         Sender { id, started, life: id.is_none().then(|| started.elapsed()) }
     }
 

@@ -35,7 +35,6 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Ingest(ingest) => telemetry.record(&CommandIngest {
             format: ingest.format.map(|format| Word::new(format.name())),
             destination_name: known(dlt::DESTINATIONS, ingest.to.split(':').next().unwrap_or_default()),
-            file_count: None,
             elapsed,
             success,
         }),

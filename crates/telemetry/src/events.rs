@@ -1,6 +1,6 @@
 //! The events of `dlt` itself.
 
-use crate::value::{Count, NameHash, Seconds, TransactionId, Word};
+use crate::value::{NameHash, Seconds, TransactionId, Word};
 
 crate::event! {
     pub const ALL;
@@ -99,8 +99,6 @@ crate::event! {
         format: Option<Word>, example = "jsonl";
         /// The destination, if it is one of ours.
         destination_name: Option<Word>, example = "duckdb";
-        /// How many files were read.
-        file_count: Option<Count>, unit = "files", example = 3;
         /// How long the command took.
         elapsed: Seconds, unit = "s", example = 3.9;
         /// Whether it ended well.

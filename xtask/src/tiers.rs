@@ -44,6 +44,8 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
 fn lint(workspace: &Workspace) -> Result<()> {
     process::run(workspace.cargo().args(["fmt", "--all", "--", "--check"]))?;
     tidy::run(workspace)?;
+    // The SDK for hosts with a transport of their own.
+    process::run(workspace.cargo().args(["check", "--package", "dlt-telemetry", "--no-default-features", "--locked"]))?;
     process::run(workspace.cargo().args([
         "clippy",
         "--workspace",

@@ -23,7 +23,7 @@ Environment: DLT_DATA_DIR is the folder of working folders and of this machine's
 ///
 /// The shortest way in: dlt ingest events.jsonl --to duckdb:shop.duckdb --dataset raw
 #[derive(Debug, Parser)]
-#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, disable_help_subcommand = true, after_long_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "dlt", version, styles = STYLES, max_term_width = 100, after_long_help = AFTER_HELP, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -4,15 +4,29 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use dlt_testkit::{Recorder, Sandbox, dlt_binary};
+use dlt_testkit::{Recorder, Sandbox, Tracker, dlt_binary};
 
-/// One of each kind: a load, reading, a project, a look at telemetry itself.
-const COMMANDS: [&[&str]; 6] = [
+/// Every command and each of its kinds, but for the server, which is there to listen.
+const COMMANDS: [&[&str]; 20] = [
     &["ingest", "rows.jsonl", "--to", "duckdb:rows.duckdb", "--dataset", "raw", "--table", "rows"],
+    &["run", "shop_pipeline.toml"],
     &["dataset", "raw", "rows"],
+    &["dataset", "raw", "--sql", "SELECT count(*) FROM rows", "--format", "json"],
+    &["pipeline", "--list"],
     &["pipeline", "raw", "info"],
+    &["pipeline", "raw", "trace"],
+    &["init", "--list-sources"],
+    &["init", "--list-destinations"],
     &["init", "filesystem", "duckdb"],
     &["telemetry"],
+    &["telemetry", "show"],
+    &["telemetry", "log"],
+    &["telemetry", "verify"],
+    &["telemetry", "contract"],
+    &["tracker", "report", "--data", "tracker"],
+    &["tracker", "check", "--data", "tracker"],
+    &["completions", "bash"],
+    &["help", "run"],
     &["--version"],
 ];
 
@@ -77,10 +91,13 @@ fn switched_on_it_is_heard() {
 /// A sandbox in which telemetry would be sent, in the same run, if nothing switched it off.
 fn prepared() -> Sandbox {
     let mut sandbox = Sandbox::new().unwrap();
+    Tracker::start(&sandbox, &sandbox.path("tracker")).unwrap().stop().unwrap();
     // Nobody listens there; the connection attempt itself would be seen.
     sandbox.telemetry_to("http://127.0.0.1:9");
     sandbox.set_env("CI", "true");
     sandbox.write("rows.jsonl", "{\"id\":1,\"tags\":[\"x\"]}\n").unwrap();
+    let pipeline = "destination = \"duckdb\"\n[pipeline]\nname = \"shop\"\n[source]\ntype = \"filesystem\"\npaths = [\"rows.jsonl\"]\n";
+    sandbox.write("shop_pipeline.toml", pipeline).unwrap();
     sandbox
 }
 

@@ -129,8 +129,17 @@ fn a_run_is_recorded_and_reaches_a_tracker() {
         check.stdout,
         sandbox.run("telemetry").stdout
     );
-    assert!(server.stop());
     let log = sandbox.run("telemetry log").ok();
     assert_eq!(log.stdout.matches("  sent 204").count(), 12, "{}", log.stdout);
     assert!(sandbox.run("telemetry verify").ok().stdout.starts_with("The chain is whole: 24 receipts"));
+
+    let mut command = on(&sandbox, "telemetry forget");
+    command.env("RUNTIME__DLTHUB_TELEMETRY_ENDPOINT", format!("http://{}", server.address));
+    let forgotten = sandbox.see(command).ok().stdout;
+    assert!(forgotten.starts_with("The tracker deletes what it has of "), "{forgotten}");
+    let check = sandbox.run("tracker check --data tracker").ok();
+    // The request to be forgotten has a number of its own.
+    assert!(check.stdout.starts_with("accepted 13 = loaded 0 + "), "{}", check.stdout);
+    assert!(!exists(sandbox.data().join(".anonymous_id")), "the id is thrown away");
+    assert!(server.stop());
 }

@@ -19,6 +19,9 @@ use crate::policy::Policy;
 const ARGUMENT: &str = "__send-telemetry";
 /// The variable that holds its job.
 const VARIABLE: &str = "TELEMETRY_SENDER_JOB";
+/// The nice value of a process that takes only what nobody else wants.
+#[cfg(unix)]
+const LOWEST_PRIORITY: i32 = 19;
 
 /// Proof that this program's `main` begins with [`run_sender_if_asked`], so that starting it again is safe.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +75,8 @@ pub(crate) struct Job {
 
 impl Job {
     /// Starts the program again, without waiting for it: in its own process group, so that Ctrl-C reaches the host alone; no
-    /// inherited streams, so that a pipe behind the host closes with it.
+    /// inherited streams, so that a pipe behind the host closes with it; after everything else that wants a core, the
+    /// end of its own host included.
     pub(crate) fn spawn(&self, _: DetachedSender) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command
@@ -84,7 +88,11 @@ impl Job {
             .stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.spawn()
+        let child = command.spawn()?;
+        // From here and not by the child itself: loading its libraries is most of its work.
+        #[cfg(unix)]
+        let _ = rustix::process::setpriority_process(Some(rustix::process::Pid::from_child(&child)), LOWEST_PRIORITY);
+        Ok(child)
     }
 
     /// What the sender's process does.

@@ -83,20 +83,20 @@ pub(super) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     let arena = Arena {
         dlt: binary::chosen(workspace)?,
         python: PythonDlt::shared()?.python(),
-        scripts: workspace.path("bench/python"),
+        bench: workspace.path("bench"),
         work: std::path::absolute(workspace.path("bench/data/overhead"))?,
     };
     println!("dlt {}, {} runs off and on in turns for each tracker", COMMAND.join(" "), plan.runs);
     let mut all = Vec::new();
     for name in tracker::NAMES {
-        let tracker = Tracker::start(name, &arena.python, &arena.scripts)?;
+        let tracker = Tracker::start(name, &arena)?;
         let measured = arena.measure(&tracker, plan.runs)?;
         println!("  {}", report::line(&measured));
         all.push(measured);
     }
     let mut python = Vec::new();
     for events in PYTHON_EVENTS.into_iter().filter(|_| plan.python) {
-        let tracker = Tracker::start("silent", &arena.python, &arena.scripts)?;
+        let tracker = Tracker::start("silent", &arena)?;
         let (off, on) = (arena.python_exit(&tracker, events, false)?, arena.python_exit(&tracker, events, true)?);
         println!("  Python dlt, {events} events, silent: {:.2} s off, {:.2} s on", off.as_secs_f64(), on.as_secs_f64());
         python.push(PythonExit { events, off, on });
@@ -108,7 +108,8 @@ pub(super) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
 struct Arena {
     dlt: PathBuf,
     python: PathBuf,
-    scripts: PathBuf,
+    /// The folder of benchmarks, with the scripts that stand in for trackers.
+    bench: PathBuf,
     /// Holds the homes; emptied for each tracker.
     work: PathBuf,
 }
@@ -194,7 +195,7 @@ impl Arena {
     fn python_exit(&self, tracker: &Tracker, events: u32, on: bool) -> Result<Duration> {
         let home = self.home(&format!("python-{events}-{on}"))?;
         let mut command = Command::new(&self.python);
-        command.arg(self.scripts.join("telemetry_exit.py")).arg(events.to_string());
+        command.arg(self.bench.join("python/telemetry_exit.py")).arg(events.to_string());
         isolate(&mut command, tracker, &home, on);
         let started = Instant::now();
         let status = command.status().with_context(|| process::shown(&command))?;
@@ -213,6 +214,7 @@ fn isolate(command: &mut Command, tracker: &Tracker, home: &Path, on: bool) {
     command.env("PYTHONNOUSERSITE", "1").env("RUNTIME__LOG_LEVEL", "CRITICAL");
     command.env("RUNTIME__DLTHUB_TELEMETRY", if on { "true" } else { "false" });
     command.env("RUNTIME__DLTHUB_TELEMETRY_ENDPOINT", &tracker.url);
+    command.envs(tracker.preload.iter().map(|library| ("LD_PRELOAD", library)));
     // The machine that measures may be a container, where events would leave in place.
     command.env("RUNTIME__DLTHUB_TELEMETRY_DELIVERY", "detached");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

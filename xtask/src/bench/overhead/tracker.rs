@@ -2,18 +2,19 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::Arena;
 use crate::process;
 
 /// All that there are, in the order of the report.
-pub(super) const NAMES: [&str; 9] =
-    ["fast", "refused", "silent", "black hole", "429", "500", "garbage", "redirect", "endless body"];
+pub(super) const NAMES: [&str; 10] =
+    ["fast", "refused", "silent", "black hole", "slow DNS", "429", "500", "garbage", "redirect", "endless body"];
 
 /// Longer than any sender lives.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) struct Tracker {
     pub(super) name: &'static str,
     pub(super) url: String,
+    /// A library that whoever talks to it has to be started with.
+    pub(super) preload: Option<PathBuf>,
     helper: Option<Child>,
 }
 
@@ -34,7 +37,7 @@ enum Behaviour {
 }
 
 impl Tracker {
-    pub(super) fn start(name: &'static str, python: &Path, scripts: &Path) -> Result<Tracker> {
+    pub(super) fn start(name: &'static str, arena: &Arena) -> Result<Tracker> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no port could be opened on 127.0.0.1")?;
         let url = format!("http://{}/", listener.local_addr()?);
         let status = |line: &str, headers: &str| {
@@ -49,8 +52,12 @@ impl Tracker {
             "redirect" => status("302 Found", &format!("Location: {url}again\r\n")),
             "endless body" => Behaviour::Endless,
             // Nobody listens any more where somebody did a moment ago.
-            "refused" => return Ok(Tracker { name, url, helper: None }),
-            "black hole" => return Tracker::black_hole(name, python, scripts),
+            "refused" => return Ok(Tracker { name, url, preload: None, helper: None }),
+            "black hole" => return Tracker::black_hole(name, arena),
+            "slow DNS" => {
+                let (url, preload) = ("http://tracker.invalid/".to_owned(), Some(slow_resolver(arena)?));
+                return Ok(Tracker { name, url, preload, helper: None });
+            }
             other => bail!("there is no tracker called {other}"),
         };
         thread::spawn(move || {
@@ -60,20 +67,21 @@ impl Tracker {
                 thread::spawn(move || serve(stream, &behaviour));
             }
         });
-        Ok(Tracker { name, url, helper: None })
+        Ok(Tracker { name, url, preload: None, helper: None })
     }
 
     /// A socket whose queue is full: the system lets every further connection hang. The standard library cannot make
     /// one so short.
-    fn black_hole(name: &'static str, python: &Path, scripts: &Path) -> Result<Tracker> {
-        let mut command = Command::new(python);
-        command.arg(scripts.join("black_hole.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    fn black_hole(name: &'static str, arena: &Arena) -> Result<Tracker> {
+        let mut command = Command::new(&arena.python);
+        command.arg(arena.bench.join("python/black_hole.py")).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut helper = command.spawn().with_context(|| process::shown(&command))?;
         let mut port = String::new();
         if let Some(output) = helper.stdout.take() {
             BufReader::new(output).read_line(&mut port)?;
         }
-        let tracker = Tracker { name, url: format!("http://127.0.0.1:{}/", port.trim()), helper: Some(helper) };
+        let url = format!("http://127.0.0.1:{}/", port.trim());
+        let tracker = Tracker { name, url, preload: None, helper: Some(helper) };
         port.trim().parse::<u16>().with_context(|| format!("black_hole.py printed {port:?} and no port"))?;
         Ok(tracker)
     }
@@ -86,6 +94,15 @@ impl Drop for Tracker {
             let _ = helper.wait();
         }
     }
+}
+
+/// Compiles the library that stands in for a name server. Only root could make the system's own one hang.
+fn slow_resolver(arena: &Arena) -> Result<PathBuf> {
+    let library = arena.work.with_file_name("slow_resolver.so");
+    let mut command = Command::new("cc");
+    command.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(arena.bench.join("native/slow_resolver.c"));
+    process::run(&mut command)?;
+    Ok(library)
 }
 
 /// Whatever fails here is the sender's to bear.

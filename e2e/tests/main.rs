@@ -11,5 +11,6 @@ mod killed_pipeline;
 mod killed_tracker;
 mod known_differences;
 mod messages;
+mod overhead;
 mod silence;
 mod tracker_report;

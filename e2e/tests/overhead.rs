@@ -20,7 +20,6 @@ fn a_command_makes_few_calls_more_with_telemetry_than_without() {
     let on = calls(&sandbox).unwrap();
     recorder.wait_for(2, std::time::Duration::from_secs(20)).unwrap();
     let ratio = on as f64 / off as f64;
-    println!("{off} system calls without telemetry, {on} with: {ratio:.2}");
     assert!(on > off, "{on} with telemetry, {off} without: it did nothing");
     assert!(ratio <= MOST, "{on} with telemetry, {off} without: {ratio:.2} times");
 }

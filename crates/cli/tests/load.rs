@@ -58,6 +58,24 @@ fn merge_leaves_out_what_is_there() {
 }
 
 #[test]
+fn a_merge_of_a_table_goes_by_its_key_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write("items.csv", "id,name\n1,a\n2,b\n3,c\n");
+    let line = "ingest items.csv --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key";
+    assert!(sandbox.run(&format!("{line} id")).ok().stdout.contains(" 3 rows\n"));
+    sandbox.write("items.csv", "id,name\n3,z\n4,d\n");
+    assert!(sandbox.run(&format!("{line} id")).ok().stdout.contains(" 1 row\n"));
+    assert_seen!("merge_by_a_key_that_no_row_has", sandbox.run(&format!("{line} idd")));
+}
+
+#[test]
+fn a_missing_file_leaves_no_database() {
+    let sandbox = Sandbox::new();
+    sandbox.run("ingest nope.jsonl --to duckdb:none.duckdb --dataset raw");
+    assert!(!exists(sandbox.project().join("none.duckdb")));
+}
+
+#[test]
 fn failures() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);

@@ -50,6 +50,14 @@ impl Source for AnySource {
         self.0.is_replayable()
     }
 
+    fn fingerprint(&self) -> String {
+        self.0.fingerprint()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
     fn resources(&mut self, state: &SourceState) -> Result<Vec<Resource>> {
         self.0.resources(state)
     }

@@ -36,8 +36,14 @@ pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, n
             table.add(Column { name: column, ..hinted.clone() });
         }
     }
-    for key in &hints.primary_key {
-        let column = naming.normalize_key(key);
+    let keys: Vec<String> = hints.primary_key.iter().map(|key| naming.normalize_key(key)).collect();
+    if !keys.is_empty() {
+        // Another key takes the place of the one that was.
+        for column in table.columns.values_mut().filter(|column| !keys.contains(&column.name)) {
+            column.hints.remove("primary_key");
+        }
+    }
+    for column in keys {
         let entry = table.columns.entry(column.clone()).or_insert_with(|| Column {
             name: column,
             data_type: None,
@@ -46,6 +52,10 @@ pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, n
         });
         entry.nullable = false;
         entry.hints.insert("primary_key".into(), true.into());
+    }
+    if hints.disposition == WriteDisposition::Merge && !table.columns.values().any(|column| column.is("primary_key")) {
+        return Err(Error::new(ErrorKind::Config, format!("table `{name}` is to be merged and has no primary key"))
+            .hint("name the columns that identify a row as its primary key, or use append"));
     }
     Ok(name)
 }

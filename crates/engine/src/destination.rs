@@ -1,7 +1,8 @@
 //! Where data goes: the contract between the engine and a destination.
 //!
-//! A load is one [`Transaction`]. In this order: [`Destination::connect`], [`Connection::stored`] (always, before anything
-//! is extracted), [`Connection::is_loaded`] (for a package taken up again), [`Connection::begin`], then
+//! A load is one [`Transaction`]. In this order: [`Destination::connect`], [`Connection::is_loaded`] (for a package taken
+//! up again), [`Connection::stored`] (before anything is extracted, and again before the load: what is stored must still
+//! be what the rows were made for), [`Connection::begin`], then
 //! [`Transaction::evolve`] once, [`Transaction::insert`] for each table once, [`Transaction::commit`] once. A transaction that is
 //! dropped leaves no trace. After `commit` returned `Ok`, rows, schema, state and load record are durable together, and
 //! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
@@ -121,13 +122,12 @@ pub trait Transaction {
     fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()>;
 
     /// Adds the rows of all job files of one table and returns how many rows were added. A file is Parquet; it may lack
-    /// columns that the table has. With [`InsertMode::NewKeys`] rows whose `_dlt_id` is in the table already, or came
-    /// before in the same files, are left out.
+    /// columns that the table has. `mode` says which rows are taken; root tables come before what is nested in them.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Data`] if it refuses a value, which makes the engine drop the package: loading it again would
     /// end the same way. Otherwise if the destination fails; the package is then kept for the next run.
-    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode) -> Result<u64>;
+    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64>;
 
     /// Writes the load record, the schema if its version is new, and the state if there is one, and commits everything.
     ///
@@ -137,12 +137,24 @@ pub trait Transaction {
 }
 
 /// Which rows an insert takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InsertMode {
+#[derive(Clone, Copy, Debug)]
+pub enum InsertMode<'a> {
     /// All.
     All,
-    /// Those whose `_dlt_id` is new.
-    NewKeys,
+    /// Of a root table: those whose primary key is not in the table yet; of several with one key the first. Row ids are
+    /// digests of the key, but rows that came otherwise than by a merge have other ids.
+    NewKeys {
+        /// Whether no table of this load is nested in this one. Where some are, a key that comes twice is refused with
+        /// [`crate::ErrorKind::Data`]: nobody could tell whose nested rows are whose.
+        is_alone: bool,
+    },
+    /// Of a nested table: those that hang on a row of `root` which this load has added.
+    OfNewRows {
+        /// The root table.
+        root: &'a Table,
+        /// The load.
+        load_id: &'a str,
+    },
 }
 
 /// What is stored beside the rows of a load.

@@ -67,6 +67,54 @@ pub fn version_digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     STANDARD.encode(hasher.finalize())
 }
 
+/// Checksum of bytes that come piece by piece: tells whether two inputs or two states of a file are the same. No defence
+/// against somebody who makes them the same on purpose.
+#[derive(Default)]
+pub(crate) struct Checksum {
+    hasher: twox_hash::XxHash3_128,
+    bytes: u64,
+}
+
+impl Checksum {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.hasher.write(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// Bytes so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn text(&self) -> String {
+        format!("{:032x}", self.hasher.finish_128())
+    }
+}
+
+/// Passes on what is written, and keeps its checksum.
+pub(crate) struct Summing<W> {
+    to: W,
+    pub(crate) checksum: Checksum,
+}
+
+impl<W> Summing<W> {
+    pub(crate) fn new(to: W) -> Self {
+        Self { to, checksum: Checksum::default() }
+    }
+}
+
+impl<W: std::io::Write> std::io::Write for Summing<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.checksum.add(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Appends the id of a nested row: fixed by its parent's id, its table and its place in the list.
 pub(crate) fn nested_row_id_into(parent_id: &[u8], table: &str, list_index: i64, out: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();

@@ -2,6 +2,7 @@
 //!
 //! Input that can be read again (files) is not copied: normalize reads it straight from the source.
 
+use crate::digest::{Checksum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::package::{ExtractedFile, ExtractedResource, Package};
 use crate::source::{Chunk, JsonChunk, Reader, Resource};
@@ -12,12 +13,19 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Writes everything that the resources give into the package. `on_progress` is told the bytes of each chunk.
-pub(crate) fn keep(resources: Vec<Resource>, package: &mut Package, on_progress: &dyn Fn(u64)) -> Result<()> {
+/// Writes everything that the resources give into the package. `on_progress` is told the bytes of each chunk. Returns
+/// the checksum of all of it, however it was cut into chunks; `None` if there was nothing.
+pub(crate) fn keep(
+    resources: Vec<Resource>,
+    package: &mut Package,
+    on_progress: &dyn Fn(u64),
+) -> Result<Option<String>> {
     let folder = package.extracted();
     let mut number = 0;
+    let (mut checksum, mut bytes) = (Checksum::default(), 0);
     for mut resource in resources {
         let mut files = Vec::new();
+        checksum.add(resource.name.as_bytes());
         while let Some(chunk) = resource.reader.next_chunk()? {
             let extension = if matches!(chunk, Chunk::Json(_)) { "jsonl" } else { "parquet" };
             let name = format!("{number:06}.{extension}");
@@ -28,11 +36,15 @@ pub(crate) fn keep(resources: Vec<Resource>, package: &mut Package, on_progress:
                 Chunk::Json(chunk) => {
                     on_progress(chunk.bytes.len() as u64);
                     (&file).write_all(&chunk.bytes).map_err(|error| Error::storage("write", &path, error))?;
+                    checksum.add(&chunk.bytes);
+                    bytes += chunk.bytes.len();
                     (chunk.input.to_string(), chunk.first_line)
                 }
                 Chunk::Arrow(batch) => {
                     on_progress(batch.get_array_memory_size() as u64);
-                    write_batch(&file, batch, &path)?;
+                    let written = write_batch(&file, batch, &path)?;
+                    checksum.add(written.text().as_bytes());
+                    bytes += batch.get_array_memory_size();
                     (resource.name.clone(), 1)
                 }
             };
@@ -41,15 +53,14 @@ pub(crate) fn keep(resources: Vec<Resource>, package: &mut Package, on_progress:
         }
         package.manifest.resources.push(ExtractedResource { name: resource.name, hints: resource.hints, files });
     }
-    Ok(())
+    Ok((bytes > 0).then(|| checksum.text()))
 }
 
-fn write_batch(file: &File, batch: &RecordBatch, path: &Path) -> Result<()> {
+fn write_batch(file: &File, batch: &RecordBatch, path: &Path) -> Result<Checksum> {
     let broken = |error| Error::storage("write", path, std::io::Error::other(error));
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(broken)?;
+    let mut writer = ArrowWriter::try_new(Summing::new(file), batch.schema(), None).map_err(broken)?;
     writer.write(batch).map_err(broken)?;
-    writer.close().map_err(broken)?;
-    Ok(())
+    Ok(writer.into_inner().map_err(broken)?.checksum)
 }
 
 /// Reads what [`keep`] wrote.

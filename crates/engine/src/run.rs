@@ -1,8 +1,8 @@
 //! One run: from source to load record, step by step, with a trace of what happened.
 
 use crate::declare::{declare, table_name};
-use crate::destination::{Access, Connection, InsertMode, LoadRecord};
-use crate::digest::random_row_id;
+use crate::destination::{Access, Connection, InsertMode, LoadRecord, Stored};
+use crate::digest::{random_row_id, version_digest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract;
 use crate::normalize::{Normalizer, Settings};
@@ -74,10 +74,22 @@ impl<'a> Run<'a> {
         result.map(|(value, _)| value)
     }
 
-    pub(crate) fn fresh(&mut self, source: &mut dyn Source) -> Result<(Package, LoadInfo)> {
+    /// Loads what the source gives. `loaded` is the checksum of input that an interrupted run of the same call had kept and
+    /// that is loaded by now: the same input, or none, is not loaded again, and `None` is returned.
+    pub(crate) fn fresh(
+        &mut self,
+        source: &mut dyn Source,
+        loaded: Option<&str>,
+    ) -> Result<Option<(Package, LoadInfo)>> {
         let pipeline = self.pipeline;
         let transaction_id = self.trace.transaction_id.clone();
-        let (schema, state) = self.restore(source.name())?;
+        check_schema_name(source.name())?;
+        if let Err(error) = source.check() {
+            self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: source.name(), resumed: false });
+            return self.step(Step::Extract, |_| Err(error));
+        }
+        let fingerprint = source.fingerprint();
+        let Restored { schema, state, base } = self.restore(source.name())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
         let source_state = SourceState::new(state.source(&name));
@@ -88,6 +100,9 @@ impl<'a> Run<'a> {
             stage: Stage::Extracting,
             identity: source.identity(),
             is_replayable: source.is_replayable(),
+            fingerprint,
+            content: None,
+            base,
             schema_name: name.clone(),
             dataset: pipeline.dataset.clone(),
             destination: pipeline.destination.location(),
@@ -99,16 +114,28 @@ impl<'a> Run<'a> {
             loaded_rows: Vec::new(),
         };
         let mut package = Package::create(&self.folder.packages(), manifest)?;
-        let made = self.extract_and_normalize(source, &source_state, &mut package, schema, state);
-        if let Err(error) = made {
-            // Nothing of it is of use to the next run, except input that cannot be had again and is there in full.
-            if package.manifest.stage == Stage::Extracting || error.kind() == ErrorKind::Data {
-                let _ = package.remove();
+        let made = self.extract_and_normalize(source, &source_state, &mut package, schema, state, loaded);
+        match made {
+            Ok(true) => {}
+            Ok(false) => {
+                package.remove()?;
+                return Ok(None);
             }
-            return Err(error);
+            Err(error) => {
+                // Nothing of it is of use to the next run, except input that cannot be had again and is there in full.
+                if package.manifest.stage == Stage::Extracting || error.kind() == ErrorKind::Data {
+                    let _ = package.remove();
+                }
+                return Err(error);
+            }
         }
-        match self.load(&mut package, false) {
-            Ok(info) => Ok((package, info)),
+        // Reading may have taken long, and others may have loaded meanwhile.
+        let loaded = match package.manifest.is_replayable || self.is_current(&package)? {
+            true => self.load(&mut package, false),
+            false => self.normalize_kept(&mut package).and_then(|()| self.load(&mut package, false)),
+        };
+        match loaded {
+            Ok(info) => Ok(Some((package, info))),
             Err(error) => {
                 // What the destination refuses now it would refuse again.
                 if error.kind() == ErrorKind::Data {
@@ -126,28 +153,43 @@ impl<'a> Run<'a> {
         package: &mut Package,
         schema: Schema,
         state: PipelineState,
-    ) -> Result<()> {
+        loaded: Option<&str>,
+    ) -> Result<bool> {
         if source.is_replayable() {
             self.tell(&Event::StepStarted { step: Step::Extract });
             let started = Instant::now();
             let opened = source.resources(source_state);
             if opened.is_err() {
-                return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| ((), 0)));
+                return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| (true, 0)));
             }
-            return self.normalize(package, opened?, schema, state, Some((started, source_state)));
+            self.normalize(package, opened?, schema, state, Some((started, source_state)))?;
+            return Ok(true);
         }
-        self.step(Step::Extract, |run| {
+        let is_new = self.step(Step::Extract, |run| {
             let bytes = AtomicU64::new(0);
             let on_progress = |more: u64| {
                 let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
                 run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
             };
-            extract::keep(source.resources(source_state)?, package, &on_progress)?;
+            let resources = source.resources(source_state)?;
+            // What is wrong with a declaration is said before input is kept that would then wait for ever.
+            let mut declared = schema.clone();
+            for resource in &resources {
+                declare(&mut declared, &resource.name, &resource.hints, run.pipeline.naming())?;
+            }
+            let content = extract::keep(resources, package, &on_progress)?;
+            if loaded.is_some() && (content.is_none() || content.as_deref() == loaded) {
+                return Ok((false, 0));
+            }
+            package.manifest.content = content;
             package.manifest.source_state = source_state.snapshot();
             package.advance(Stage::Extracted)?;
-            Ok(((), 0))
+            Ok((true, 0))
         })?;
-        self.normalize(package, extract::read(package), schema, state, None)
+        if is_new {
+            self.normalize(package, extract::read(package), schema, state, None)?;
+        }
+        Ok(is_new)
     }
 
     /// Takes up a package that an earlier run left; `None` if it is of no use, because its files are not whole and its
@@ -167,26 +209,53 @@ impl<'a> Run<'a> {
         }
         let (id, schema) = (manifest.transaction_id.clone(), manifest.schema_name.clone());
         self.tell(&Event::RunStarted { transaction_id: &id, schema: &schema, resumed: true });
-        if package.manifest.stage == Stage::Normalized && !package.has_all_files() {
+        let is_to_be_loaded = package.manifest.stage == Stage::Normalized && !self.is_committed(package)?;
+        if is_to_be_loaded && !(package.has_all_files() && self.is_current(package)?) {
             if package.manifest.is_replayable {
                 return Ok(None);
             }
             package.advance(Stage::Extracted)?;
         }
         if package.manifest.stage == Stage::Extracted {
-            package.clear_normalized()?;
-            let (schema, state) = self.restore(&schema)?;
-            let resources = extract::read(package);
-            self.normalize(package, resources, schema, state, None)?;
+            self.normalize_kept(package)?;
         }
         self.load(package, true).map(Some)
     }
 
+    /// Normalizes (again) what the package holds, with the schema as it is now.
+    fn normalize_kept(&mut self, package: &mut Package) -> Result<()> {
+        package.advance(Stage::Extracted)?;
+        package.clear_normalized()?;
+        let name = package.manifest.schema_name.clone();
+        let Restored { schema, state, base } = self.restore(&name)?;
+        package.manifest.base = base;
+        let resources = extract::read(package);
+        self.normalize(package, resources, schema, state, None)
+    }
+
+    /// Whether the destination has the load.
+    pub(crate) fn is_committed(&self, package: &Package) -> Result<bool> {
+        match package.manifest.stage {
+            Stage::Extracting | Stage::Extracted => Ok(false),
+            Stage::Normalized => self.connect()?.is_loaded(&package.manifest.load_id),
+            Stage::Loaded => Ok(true),
+        }
+    }
+
+    /// Whether schema and state in the destination are still those that the package was normalized with.
+    fn is_current(&self, package: &Package) -> Result<bool> {
+        is_current(self.connect()?.as_mut(), &self.pipeline.name, package)
+    }
+
+    fn connect(&self) -> Result<Box<dyn Connection>> {
+        self.pipeline.destination.connect(&self.pipeline.dataset, Access::Write)
+    }
+
     /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
     /// a name, the schema is the pipeline's default one.
-    fn restore(&self, schema: &str) -> Result<(Schema, PipelineState)> {
+    fn restore(&self, schema: &str) -> Result<Restored> {
         let pipeline = self.pipeline;
-        let mut connection = pipeline.destination.connect(&pipeline.dataset, Access::Write)?;
+        let mut connection = self.connect()?;
         let own = default_schema_name(&pipeline.name);
         let mut name = if schema.is_empty() { own.as_str() } else { schema };
         let mut stored = connection.stored(&pipeline.name, name)?;
@@ -198,11 +267,13 @@ impl<'a> Run<'a> {
             name = default;
             stored = connection.stored(&pipeline.name, name)?;
         }
+        let base = base_of(&stored);
         let schema = match stored.schema {
             Some(text) => Schema::from_stored(&text)?,
             None => Schema::new(name),
         };
-        Ok((schema, state))
+        schema.check_rules()?;
+        Ok(Restored { schema, state, base })
     }
 
     /// Normalizes all resources and completes the package. `extracting` is given where reading is part of it.
@@ -262,7 +333,13 @@ impl<'a> Run<'a> {
             let elapsed = read_until.max(extract_started) - extract_started;
             match &result {
                 Err(error) if is_input(error.kind()) => {
-                    return self.end_step(Step::Extract, extract_started.elapsed(), result.map(|_| ((), 0)));
+                    let failed = self.end_step(Step::Extract, extract_started.elapsed(), result.map(|_| ((), 0)));
+                    self.tell(&Event::StepFinished {
+                        step: Step::Normalize,
+                        elapsed: started.elapsed(),
+                        error: failed.as_ref().err(),
+                    });
+                    return failed;
                 }
                 _ => self.end_step(Step::Extract, elapsed, Ok(((), rows.load(Ordering::Relaxed))))?,
             }
@@ -275,7 +352,8 @@ impl<'a> Run<'a> {
             let destination = &pipeline.destination;
             let own_name = Some(destination.name()).filter(|name| *name != destination.type_name());
             state.set_target(&pipeline.given_dataset, &schema.name, &destination.stored_type(), own_name);
-            state.set_source(&schema.name, std::mem::take(&mut manifest.source_state));
+            // A copy: the package may have to be normalized again.
+            state.set_source(&schema.name, manifest.source_state.clone());
             manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
             manifest.schema = Some(schema.to_stored());
             let rows = files.iter().map(|file| file.rows).sum();
@@ -308,7 +386,7 @@ impl<'a> Run<'a> {
         self.step(Step::Load, |run| {
             let stage = package.manifest.stage;
             if stage == Stage::Normalized {
-                let mut connection = pipeline.destination.connect(&pipeline.dataset, Access::Write)?;
+                let mut connection = run.connect()?;
                 let is_loaded = resumed && connection.is_loaded(&package.manifest.load_id)?;
                 let rows = match is_loaded {
                     true => count_rows(package),
@@ -336,6 +414,13 @@ impl<'a> Run<'a> {
     /// Writes the package in one transaction; returns the rows added by table.
     fn write(&self, package: &Package, connection: &mut dyn Connection) -> Result<Vec<(String, u64)>> {
         let corrupt = || Error::new(ErrorKind::Corrupt, "a load package has no schema");
+        if !is_current(connection, &self.pipeline.name, package)? {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                format!("another run changed dataset `{}` while this one was under way", self.pipeline.dataset),
+            )
+            .hint("run the same command again"));
+        }
         let manifest = &package.manifest;
         let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
         let naming = self.pipeline.naming();
@@ -362,8 +447,15 @@ impl<'a> Run<'a> {
             if files.is_empty() {
                 continue;
             }
-            let is_merge = disposition(table) == WriteDisposition::Merge;
-            let mode = if is_merge { InsertMode::NewKeys } else { InsertMode::All };
+            let root = schema.root_of(table);
+            let mode = match (disposition(table), root.name == table.name) {
+                (WriteDisposition::Merge, true) => {
+                    let is_alone = manifest.files.iter().all(|file| !is_below(&schema, &file.table, root));
+                    InsertMode::NewKeys { is_alone }
+                }
+                (WriteDisposition::Merge, false) => InsertMode::OfNewRows { root, load_id: &manifest.load_id },
+                _ => InsertMode::All,
+            };
             let rows = transaction.insert(table, &files, mode)?;
             rows_of_all += rows;
             self.tell(&Event::Progress { step: Step::Load, rows: rows_of_all, bytes: 0 });
@@ -373,6 +465,41 @@ impl<'a> Run<'a> {
         transaction.commit(&record)?;
         Ok(added)
     }
+}
+
+/// What a destination has of a pipeline.
+struct Restored {
+    schema: Schema,
+    state: PipelineState,
+    /// Digest of both as they are stored.
+    base: String,
+}
+
+fn base_of(stored: &Stored) -> String {
+    let parts = [&stored.schema, &stored.state].map(|part| part.as_deref().unwrap_or_default().as_bytes());
+    version_digest([parts[0], b"\0", parts[1]])
+}
+
+fn is_current(connection: &mut dyn Connection, pipeline: &str, package: &Package) -> Result<bool> {
+    let stored = connection.stored(pipeline, &package.manifest.schema_name)?;
+    Ok(base_of(&stored) == package.manifest.base)
+}
+
+/// A schema's name becomes that of a file, and a name that others look up.
+fn check_schema_name(name: &str) -> Result<()> {
+    let is_fine = name.len() <= 64
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if is_fine {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("`{name}` cannot be the name of a schema"))
+        .hint("use letters, digits and `_`, not beginning with a digit, at most 64 of them"))
+}
+
+/// Whether the table is nested in the root.
+fn is_below(schema: &Schema, table: &str, root: &Table) -> bool {
+    table != root.name && schema.tables.get(table).is_some_and(|table| schema.root_of(table).name == root.name)
 }
 
 fn count_rows(package: &Package) -> Vec<(String, u64)> {

@@ -24,6 +24,20 @@ pub trait Source: Send {
     /// memory) is first written to the load package as it comes, so that a killed run can go on from there.
     fn is_replayable(&self) -> bool;
 
+    /// The state that the input is in, if it can be read again: another text when it has changed (sizes and times of files).
+    /// A killed run is taken up only while it is the same.
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
+    /// Looks whether the input is there, before anything is made anywhere.
+    ///
+    /// # Errors
+    /// If [`Source::resources`] would fail for a reason that can be seen now: a file that is missing.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Opens the resources. `state` is what the source put there in the last run that was committed; what it holds when
     /// the last reader has ended is committed with this run's rows, in one transaction.
     ///

@@ -18,7 +18,7 @@ pub struct LoadInfo {
     pub dataset: String,
     /// Id of the load.
     pub load_id: String,
-    /// True if this run finished one that had been killed; the data given to it was then not read (it was in that one).
+    /// True if this run finished one that had been killed, and the data given to it was in that one.
     pub resumed: bool,
     /// Rows added by table, root tables before their nested ones. Tables that got none are left out.
     pub tables: Vec<(String, u64)>,

@@ -58,20 +58,37 @@ impl<'a> Load<'a> {
         Ok(self.connection.execute(&sql, [])? as u64)
     }
 
-    /// Rows with ids that are not in the table. Ids that come more than once in the files are rare, and finding the first
-    /// row of each takes memory, so those few go separately.
-    fn insert_new(&self, table: &Table, files: &str) -> duckdb::Result<u64> {
+    /// Rows with keys that are not in the table. Ids of rows in the files are digests of the key; those in the table may be
+    /// others. Keys that come more than once in the files are rare, and finding the first row of each takes memory, so
+    /// those few go separately.
+    fn insert_new(&self, table: &Table, files: &str, is_alone: bool) -> duckdb::Result<Result<u64>> {
         let name = self.place.table(&table.name);
         let id = quote(column_names::ID);
         let repeated = format!("(SELECT {id} FROM {files} GROUP BY {id} HAVING count(*) > 1)");
         let repeats: i64 =
             self.connection.query_row(&format!("SELECT count(*) FROM {repeated}"), [], |row| row.get(0))?;
-        let absent = format!("NOT EXISTS (SELECT 1 FROM {name} AS t WHERE t.{id} = f.{id})");
+        if repeats > 0 && !is_alone {
+            let (these, come) = if repeats == 1 { ("key", "comes") } else { ("keys", "come") };
+            let what = format!("{repeats} {these} of table `{}` {come} more than once in this load", table.name);
+            return Ok(Err(Error::new(ErrorKind::Data, what)
+                .hint("a merge of nested data needs each key once: load the versions one after the other, the one to keep first")));
+        }
+        let mut keys: Vec<String> = table
+            .columns
+            .values()
+            .filter(|column| column.is("primary_key"))
+            .map(|column| quote(&column.name))
+            .collect();
+        if keys.is_empty() {
+            keys.push(id.clone());
+        }
+        let same = keys.iter().map(|key| format!("t.{key} = f.{key}")).collect::<Vec<_>>().join(" AND ");
+        let absent = format!("NOT EXISTS (SELECT 1 FROM {name} AS t WHERE {same})");
         let insert = |select: String| -> duckdb::Result<u64> {
             Ok(self.connection.execute(&format!("INSERT INTO {name} BY NAME {select}"), [])? as u64)
         };
         if repeats == 0 {
-            return insert(format!("SELECT * FROM {files} AS f WHERE {absent}"));
+            return insert(format!("SELECT * FROM {files} AS f WHERE {absent}")).map(Ok);
         }
         self.connection.execute_batch(in_order(true))?;
         let firsts = insert(format!(
@@ -81,7 +98,20 @@ impl<'a> Load<'a> {
         ))?;
         self.connection.execute_batch(in_order(false))?;
         let singles = insert(format!("SELECT * FROM {files} AS f WHERE {absent} AND {id} NOT IN {repeated}"))?;
-        Ok(firsts + singles)
+        Ok(Ok(firsts + singles))
+    }
+
+    /// Rows nested in those that this load has added to the root table.
+    fn insert_of_new(&self, table: &Table, files: &str, root: &Table, load_id: &str) -> duckdb::Result<u64> {
+        let (id, root_id) = (quote(column_names::ID), quote(column_names::ROOT_ID));
+        let sql = format!(
+            "INSERT INTO {} BY NAME SELECT * FROM {files} AS f \
+             WHERE EXISTS (SELECT 1 FROM {} AS r WHERE r.{id} = f.{root_id} AND r.{} = ?)",
+            self.place.table(&table.name),
+            self.place.table(&root.name),
+            quote(column_names::LOAD_ID)
+        );
+        Ok(self.connection.execute(&sql, [load_id])? as u64)
     }
 
     /// Says which column refused its values, if that is why an insert failed. The load's own transaction is lost by
@@ -138,7 +168,8 @@ impl<'a> Load<'a> {
         let sql = format!(
             "INSERT INTO {table} (version, engine_version, inserted_at, schema_name, version_hash, schema) \
              SELECT ?, ?, {}, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE version_hash = ?)",
-            instant("?")
+            // The newest is the last one written, whatever the clock of its writer said.
+            instant(&format!("greatest(?, (SELECT max(epoch_us(inserted_at)) + 1 FROM {table}))"))
         );
         let hash = &schema.version_hash;
         self.connection
@@ -197,14 +228,19 @@ impl Transaction for Load<'_> {
         Ok(())
     }
 
-    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode) -> Result<u64> {
+    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64> {
         if files.is_empty() {
             return Ok(0);
         }
         let files = parquet(files)?;
         let inserted = match mode {
             InsertMode::All => self.insert_all(table, &files),
-            InsertMode::NewKeys => self.insert_new(table, &files),
+            InsertMode::NewKeys { is_alone } => match self.insert_new(table, &files, is_alone) {
+                Ok(Err(refused)) => return Err(refused),
+                Ok(Ok(rows)) => Ok(rows),
+                Err(error) => Err(error),
+            },
+            InsertMode::OfNewRows { root, load_id } => self.insert_of_new(table, &files, root, load_id),
         };
         inserted.map_err(|error| {
             let value = if may_be_a_value(&error) { self.refused(table, &files) } else { None };

@@ -62,7 +62,7 @@ fn load(
     schema: &Schema,
     table: &str,
     files: &[PathBuf],
-    mode: InsertMode,
+    mode: InsertMode<'_>,
 ) -> u64 {
     let mut transaction = connection.begin().unwrap();
     transaction.evolve(schema, &[]).unwrap();
@@ -295,14 +295,14 @@ fn new_keys(destination: &dyn Destination, jobs: &Path) {
     let schema = users();
     let mut connection = write(destination);
     let first = [user_file(&jobs.join("1.parquet"), &[1, 2], "first")];
-    assert_eq!(load(&mut *connection, "1.0", &schema, "users", &first, InsertMode::NewKeys), 2);
-    assert_eq!(load(&mut *connection, "2.0", &schema, "users", &first, InsertMode::NewKeys), 0);
+    assert_eq!(load(&mut *connection, "1.0", &schema, "users", &first, InsertMode::NewKeys { is_alone: true }), 2);
+    assert_eq!(load(&mut *connection, "2.0", &schema, "users", &first, InsertMode::NewKeys { is_alone: true }), 0);
     let second = [
         user_file(&jobs.join("2.parquet"), &[2, 3, 3, 4], "second"),
         user_file(&jobs.join("3.parquet"), &[4, 5, 1], "third"),
         user_file(&jobs.join("4.parquet"), &[5, 6, 5], "fourth"),
     ];
-    assert_eq!(load(&mut *connection, "3.0", &schema, "users", &second, InsertMode::NewKeys), 4);
+    assert_eq!(load(&mut *connection, "3.0", &schema, "users", &second, InsertMode::NewKeys { is_alone: true }), 4);
     assert_eq!(
         rows(&mut *connection, "SELECT id, name FROM users ORDER BY id"),
         ["1|first", "2|first", "3|second", "4|second", "5|third", "6|fourth"],
@@ -418,7 +418,7 @@ fn datasets_are_apart(destination: &dyn Destination, jobs: &Path) {
     let mut other = destination.connect("other_data", Access::Write).unwrap();
     assert!(!other.is_loaded("1.0").unwrap());
     assert!(other.stored("quick_start", "shop").unwrap().schema.is_none());
-    load(&mut *other, "2.0", &schema, "users", &file, InsertMode::NewKeys);
+    load(&mut *other, "2.0", &schema, "users", &file, InsertMode::NewKeys { is_alone: true });
     load(&mut *other, "3.0", &schema, "users", &file, InsertMode::All);
     assert_eq!(count(&mut *other, "users"), 2);
     assert_eq!(count(&mut *write(destination), "users"), 1);

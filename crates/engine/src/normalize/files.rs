@@ -3,6 +3,7 @@
 //! The files live for seconds and are read once, on this machine: values stand plain, without dictionary, statistics or
 //! compression, which costs the least time on both sides. Only the load id, the same in every row, has a dictionary.
 
+use crate::digest::Summing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::package::JobFile;
 use crate::schema::column_names;
@@ -123,15 +124,16 @@ impl RowGroup {
             .set_statistics_enabled(EnabledStatistics::None)
             .set_max_row_group_row_count(None)
             .build();
-        let mut writer = ArrowWriter::try_new(&file, schema.clone(), Some(properties)).map_err(broken)?;
+        let summing = Summing::new(file);
+        let mut writer = ArrowWriter::try_new(summing, schema.clone(), Some(properties)).map_err(broken)?;
         let mut rows = 0;
         for batch in &self.batches {
             rows += batch.num_rows() as u64;
             writer.write(&widen(batch, &schema)?).map_err(broken)?;
         }
-        writer.close().map_err(broken)?;
-        let bytes = file.metadata().map_err(|error| Error::storage("read", &self.path, error))?.len();
-        Ok(JobFile { table: self.table, name: self.name, rows, bytes })
+        let checksum = writer.into_inner().map_err(broken)?.checksum;
+        let (bytes, checksum) = (checksum.length(), checksum.text());
+        Ok(JobFile { table: self.table, name: self.name, rows, bytes, checksum })
     }
 }
 

@@ -168,7 +168,7 @@ impl Layout {
     /// What `schema` says about `root` and the tables nested in it.
     ///
     /// # Errors
-    /// If the schema lacks the table, or a merge has no key.
+    /// If the schema lacks the table.
     pub(crate) fn new(schema: &Schema, root: &str, naming: Naming) -> Result<Self> {
         let table = schema
             .tables
@@ -177,13 +177,6 @@ impl Layout {
         let is_merge = table.write_disposition == Some(WriteDisposition::Merge);
         let key_columns: Vec<String> =
             table.columns.values().filter(|c| c.is("primary_key")).map(|c| c.name.clone()).collect();
-        if is_merge && key_columns.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!("table `{root}` is to be merged and has no primary key"),
-            )
-            .hint("name the columns that identify a row as its primary key, or use append"));
-        }
         let level = table.max_nesting().map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,

@@ -64,6 +64,9 @@ impl Folder {
         let mut packages = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| Error::storage("read", &folder, error))?.path();
+            if !path.is_dir() {
+                continue;
+            }
             match Package::open(path.clone())? {
                 Some(package) => packages.push(package),
                 None => fs::remove_dir_all(&path).map_err(|error| Error::storage("remove", &path, error))?,

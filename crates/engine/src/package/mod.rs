@@ -18,14 +18,17 @@
 //! not end: a package is removed when its run was delivered to the caller.
 //!
 //! Recovery, by stage: `Extracting` is thrown away, nothing was committed and the input is still there; `Extracted` is
-//! normalized (again) from its own files; `Normalized` is loaded, after a look whether the destination has it already;
-//! `Loaded` is only reported. Not supported: two machines sharing a working folder.
+//! normalized (again) from its own files; `Normalized` is loaded, after a look whether the destination has it already,
+//! whether the job files are whole (they are not synced: their checksums tell), and whether the destination's schema is
+//! still the one they were made for; `Loaded` is only reported. Where one of the two is not so, the package goes back to
+//! `Extracted`, or, if its input can be read again, is thrown away. Not supported: two machines sharing a working folder.
 
 mod folder;
 
 pub(crate) use folder::Folder;
 
 use crate::destination::StateRecord;
+use crate::digest::Summing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::TableHints;
 use serde::{Deserialize, Serialize};
@@ -57,6 +60,8 @@ pub(crate) struct JobFile {
     pub(crate) name: String,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    #[serde(default)]
+    pub(crate) checksum: String,
 }
 
 /// A piece of input that was kept as it came.
@@ -85,6 +90,15 @@ pub(crate) struct Manifest {
     /// The source's own account of what it reads.
     pub(crate) identity: String,
     pub(crate) is_replayable: bool,
+    /// The source's word for the state that its input is in; of input that can be read again.
+    #[serde(default)]
+    pub(crate) fingerprint: String,
+    /// Checksum of what was extracted; of input that cannot be read again.
+    #[serde(default)]
+    pub(crate) content: Option<String>,
+    /// Digest of what the destination had stored when the package was normalized.
+    #[serde(default)]
+    pub(crate) base: String,
     pub(crate) schema_name: String,
     pub(crate) dataset: String,
     pub(crate) destination: String,
@@ -161,12 +175,20 @@ impl Package {
         folder::replace(&self.folder.join("package.json"), text.as_bytes())
     }
 
-    /// Whether every job file is there in full: after a loss of power they may not be.
+    /// Whether every job file is what was written: after a loss of power they may not be.
     pub(crate) fn has_all_files(&self) -> bool {
         let folder = self.normalized();
-        let is_whole =
-            |file: &JobFile| fs::metadata(folder.join(&file.name)).is_ok_and(|meta| meta.len() == file.bytes);
+        let is_whole = |file: &JobFile| {
+            let path = folder.join(&file.name);
+            fs::metadata(&path).is_ok_and(|meta| meta.len() == file.bytes)
+                && checksum_of(&path).is_ok_and(|checksum| checksum == file.checksum)
+        };
         self.manifest.files.iter().all(is_whole)
+    }
+
+    /// The package's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Empties the folder of job files, for normalizing again.
@@ -182,4 +204,10 @@ impl Package {
         fs::remove_file(&manifest).map_err(|error| Error::storage("remove", &manifest, error))?;
         fs::remove_dir_all(&self.folder).map_err(|error| Error::storage("remove", &self.folder, error))
     }
+}
+
+fn checksum_of(path: &Path) -> std::io::Result<String> {
+    let mut summing = Summing::new(std::io::sink());
+    std::io::copy(&mut fs::File::open(path)?, &mut summing)?;
+    Ok(summing.checksum.text())
 }

@@ -12,9 +12,13 @@ pub(crate) use stored::write_sorted;
 pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_names};
 pub use types::DataType;
 
+use crate::error::{Error, ErrorKind, Result};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// How names are made.
+const NAMING: &str = "snake_case";
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -195,6 +199,36 @@ impl Schema {
             table = parent;
         }
         table
+    }
+
+    /// Whether the rules that the schema asks for are those of this engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for another naming convention, for a contract that does not let tables, columns and types
+    /// evolve, and for detections that are not made here: going on would break the dataset in silence.
+    pub(crate) fn check_rules(&self) -> Result<()> {
+        let refuse = |what: String| {
+            let what = format!("schema `{}` of this dataset {what}, which this version cannot do", self.name);
+            Err(Error::new(ErrorKind::Config, what)
+                .hint("load into another dataset, or go on with the tool that made it"))
+        };
+        let names = self.normalizers.get("names").and_then(Value::as_str).unwrap_or(NAMING);
+        if names.rsplit('.').next() != Some(NAMING) {
+            return refuse(format!("names its columns by `{names}`"));
+        }
+        let contracts = self.tables.values().map(|table| table.hints.get("schema_contract"));
+        for contract in contracts.chain([self.settings.get("schema_contract")]).flatten() {
+            let evolves = |mode: &Value| mode.as_str() == Some("evolve");
+            let is_open = evolves(contract) || contract.as_object().is_some_and(|modes| modes.values().all(evolves));
+            if !is_open {
+                return refuse(format!("has the contract {contract}"));
+            }
+        }
+        let detections = self.settings.get("detections").and_then(Value::as_array);
+        match detections.into_iter().flatten().find(|detection| detection.as_str() != Some("iso_timestamp")) {
+            Some(detection) => refuse(format!("asks for the detection {detection}")),
+            None => Ok(()),
+        }
     }
 
     /// A root table and all that are nested in it, parents before children.

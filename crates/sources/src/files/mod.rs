@@ -14,11 +14,13 @@ pub use format::{Format, UnknownFormat};
 
 use discover::{DataFile, discover, is_stream};
 use dlt_engine::Result;
+use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
 use dlt_engine::schema::{Column, WriteDisposition};
 use dlt_engine::source::{Resource, Source, SourceState, TableHints};
 use open::Place;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 use table::TableReader;
 
 /// Bytes of a piece of JSON. Large enough that handing it over costs nothing, small enough that a file of a few
@@ -134,6 +136,30 @@ impl Source for Files {
 
     fn is_replayable(&self) -> bool {
         !self.paths.iter().any(|path| is_stream(path))
+    }
+
+    /// Paths, sizes and times of change of all files.
+    fn fingerprint(&self) -> String {
+        let mut text = String::new();
+        for file in self.is_replayable().then(|| discover(&self.paths, self.format).ok()).flatten().unwrap_or_default()
+        {
+            if let Place::Path(path) = &file.place
+                && let Ok(found) = path.metadata()
+            {
+                let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                text.push_str(&format!(
+                    "{} {} {}\n",
+                    path.display(),
+                    found.len(),
+                    changed.unwrap_or_default().as_nanos()
+                ));
+            }
+        }
+        version_digest([text.as_bytes()])
+    }
+
+    fn check(&self) -> Result<()> {
+        discover(&self.paths, self.format).map(drop)
     }
 
     fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {

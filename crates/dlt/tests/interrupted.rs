@@ -1,0 +1,301 @@
+//! What the next run makes of one that failed: nothing is lost, nothing is loaded twice.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use dlt::telemetry::Telemetry;
+use dlt::{Error, ErrorKind, LoadInfo, Result, TableHints, WriteDisposition};
+use dlt_engine::destination::{Access, Connection, Destination, InsertMode, Limits, LoadRecord, Stored, Transaction};
+use dlt_engine::schema::{Schema, Table};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const FINE: u8 = 0;
+/// The load does not begin.
+const REFUSES: u8 = 1;
+/// The load is committed, and the process hears of a failure.
+const COMMITS_AND_FAILS: u8 = 2;
+
+/// DuckDB with a fault that can be switched.
+struct Faulty {
+    inner: Arc<dyn Destination>,
+    fault: Arc<AtomicU8>,
+}
+
+struct FaultyConnection(Box<dyn Connection>, Arc<AtomicU8>);
+struct FaultyTransaction<'a>(Box<dyn Transaction + 'a>, u8);
+
+fn failure(what: &str) -> Error {
+    Error::new(ErrorKind::Destination, what)
+}
+
+impl Destination for Faulty {
+    fn type_name(&self) -> &str {
+        self.inner.type_name()
+    }
+    fn stored_type(&self) -> String {
+        self.inner.stored_type()
+    }
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+    fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
+        Ok(Box::new(FaultyConnection(self.inner.connect(dataset, access)?, Arc::clone(&self.fault))))
+    }
+}
+
+impl Connection for FaultyConnection {
+    fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
+        self.0.stored(pipeline, schema)
+    }
+    fn is_loaded(&mut self, load_id: &str) -> Result<bool> {
+        self.0.is_loaded(load_id)
+    }
+    fn begin<'a>(&'a mut self) -> Result<Box<dyn Transaction + 'a>> {
+        match self.1.load(Ordering::SeqCst) {
+            REFUSES => Err(failure("it is closed today")),
+            fault => Ok(Box::new(FaultyTransaction(self.0.begin()?, fault))),
+        }
+    }
+    fn tables(&mut self) -> Result<Vec<String>> {
+        self.0.tables()
+    }
+    fn query(
+        &mut self,
+        sql: &str,
+        on_batch: &mut dyn FnMut(&arrow::datatypes::SchemaRef, arrow::record_batch::RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        self.0.query(sql, on_batch)
+    }
+    fn quote(&self, identifier: &str) -> String {
+        self.0.quote(identifier)
+    }
+}
+
+impl Transaction for FaultyTransaction<'_> {
+    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()> {
+        self.0.evolve(schema, truncate)
+    }
+    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64> {
+        self.0.insert(table, files, mode)
+    }
+    fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
+        self.0.commit(record)?;
+        if self.1 == COMMITS_AND_FAILS { Err(failure("nobody heard of the commit")) } else { Ok(()) }
+    }
+}
+
+struct Place {
+    folder: TempDir,
+    fault: Arc<AtomicU8>,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), fault: Arc::default() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The pipeline of one machine: with a working folder of its own, and the database that all share.
+    fn pipeline_at(&self, machine: &str) -> dlt::Pipeline {
+        let inner = dlt::duckdb_at(self.path("shop.duckdb")).open("shop").unwrap();
+        let faulty: Arc<dyn Destination> = Arc::new(Faulty { inner, fault: Arc::clone(&self.fault) });
+        dlt::pipeline("shop")
+            .telemetry(Telemetry::off())
+            .data_dir(self.path(machine))
+            .destination(faulty)
+            .dataset("raw")
+    }
+
+    fn run(&self, source: impl dlt::Source, fault: u8) -> Result<LoadInfo> {
+        self.fault.store(fault, Ordering::SeqCst);
+        let result = self.pipeline_at("here").run(source);
+        self.fault.store(FINE, Ordering::SeqCst);
+        result
+    }
+
+    fn rows(&self, sql: &str) -> Vec<Value> {
+        let rows = self.pipeline_at("here").dataset().unwrap().rows(sql).unwrap();
+        rows.into_iter().map(|row| row.into_iter().map(|(_, value)| value).collect()).collect()
+    }
+
+    fn packages(&self) -> usize {
+        std::fs::read_dir(self.path("here/pipelines/shop/packages")).unwrap().count()
+    }
+}
+
+fn days(days: &[i64]) -> impl dlt::Source + use<> {
+    dlt::rows("days", days.iter().map(|day| json!({"day": day})).collect::<Vec<_>>())
+}
+
+const DAYS: &str = "SELECT day FROM days ORDER BY day";
+
+#[test]
+fn other_rows_under_the_same_call_are_loaded_after_those_that_waited() {
+    let place = Place::new();
+    assert!(place.run(days(&[1]), REFUSES).is_err());
+    let info = place.run(days(&[2]), FINE).unwrap();
+    assert!(!info.resumed);
+    assert_eq!(place.rows(DAYS), [json!([1]), json!([2])]);
+    assert_eq!(place.packages(), 0);
+}
+
+#[test]
+fn the_same_rows_are_loaded_once_whatever_was_heard_of_the_commit() {
+    for fault in [REFUSES, COMMITS_AND_FAILS] {
+        let place = Place::new();
+        assert!(place.run(days(&[1, 2]), fault).is_err());
+        let info = place.run(days(&[1, 2]), FINE).unwrap();
+        assert!(info.resumed);
+        assert_eq!(place.rows(DAYS), [json!([1]), json!([2])]);
+        // Said again, it is another run.
+        assert!(!place.run(days(&[1, 2]), FINE).unwrap().resumed);
+        assert_eq!(place.rows(DAYS).len(), 4);
+        assert_eq!(place.packages(), 0);
+    }
+}
+
+#[test]
+fn no_rows_at_all_only_finish_what_waited() {
+    let place = Place::new();
+    assert!(place.run(days(&[1]), REFUSES).is_err());
+    assert!(place.run(days(&[]), FINE).unwrap().resumed);
+    assert_eq!(place.rows(DAYS), [json!([1])]);
+}
+
+#[test]
+fn a_file_that_changed_since_is_read_again() {
+    let place = Place::new();
+    let file = place.path("days.jsonl");
+    std::fs::write(&file, "{\"day\":1}\n").unwrap();
+    assert!(place.run(dlt::files([&file]), REFUSES).is_err());
+    std::fs::write(&file, "{\"day\":1}\n{\"day\":2}\n").unwrap();
+    assert!(!place.run(dlt::files([&file]), FINE).unwrap().resumed);
+    assert_eq!(place.rows(DAYS), [json!([1]), json!([2])]);
+    // What was committed counts as a run of its own.
+    assert!(place.run(dlt::files([&file]), COMMITS_AND_FAILS).is_err());
+    std::fs::write(&file, "{\"day\":3}\n").unwrap();
+    assert!(!place.run(dlt::files([&file]), FINE).unwrap().resumed);
+    assert_eq!(place.rows(DAYS).len(), 5);
+    assert_eq!(place.packages(), 0);
+}
+
+#[test]
+fn a_schema_that_grew_meanwhile_is_the_one_that_counts() {
+    let place = Place::new();
+    assert!(place.run(dlt::rows("days", [json!({"day": 1})]), REFUSES).is_err());
+    place.pipeline_at("elsewhere").run(dlt::rows("days", [json!({"day": 2, "note": 7})])).unwrap();
+    assert!(place.run(dlt::rows("days", [json!({"day": 1})]), FINE).unwrap().resumed);
+    // The newest schema knows `note`, so that text gets a column beside it.
+    place.run(dlt::rows("days", [json!({"day": 3, "note": "x"})]), FINE).unwrap();
+    let sql = "SELECT day, note, note__v_text FROM days ORDER BY day";
+    assert_eq!(place.rows(sql), [json!([1, null, null]), json!([2, 7, null]), json!([3, null, "x"])]);
+}
+
+#[test]
+fn job_files_that_lost_their_content_are_made_again() {
+    for fault in [REFUSES, COMMITS_AND_FAILS] {
+        let place = Place::new();
+        assert!(place.run(days(&[1, 2]), fault).is_err());
+        for file in job_files(&place.path("here/pipelines/shop/packages")) {
+            let length = std::fs::metadata(&file).unwrap().len() as usize;
+            std::fs::write(&file, vec![0; length]).unwrap();
+        }
+        assert!(place.run(days(&[1, 2]), FINE).unwrap().resumed);
+        assert_eq!(place.rows(DAYS), [json!([1]), json!([2])], "fault {fault}");
+    }
+}
+
+fn job_files(packages: &Path) -> Vec<PathBuf> {
+    let package = std::fs::read_dir(packages).unwrap().next().unwrap().unwrap().path();
+    let files: Vec<_> =
+        std::fs::read_dir(package.join("normalized")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    files
+}
+
+#[test]
+fn a_wrong_declaration_is_told_before_rows_are_kept_that_would_be_in_the_way() {
+    let place = Place::new();
+    let error = place.run(dlt::rows("_dlt_days", [json!({"day": 1})]), FINE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let merge = TableHints { disposition: WriteDisposition::Merge, ..TableHints::default() };
+    let error = place.run(dlt::rows("days", [json!({"day": 1})]).with_hints(merge), FINE).unwrap_err();
+    assert_eq!(error.to_string(), "table `days` is to be merged and has no primary key");
+    assert_eq!(place.packages(), 0);
+    place.run(days(&[1]), FINE).unwrap();
+}
+
+#[test]
+fn a_run_that_is_in_the_way_is_named_with_its_folder() {
+    let place = Place::new();
+    assert!(place.run(days(&[1]), REFUSES).is_err());
+    let error = place.run(dlt::rows("weeks", [json!({"week": 1})]), REFUSES).unwrap_err();
+    assert!(error.to_string().starts_with("the interrupted run "), "{error}");
+    assert!(error.advice().unwrap().contains("packages"), "{error:?}");
+    place.run(dlt::rows("weeks", [json!({"week": 1})]), FINE).unwrap();
+    assert_eq!(place.rows(DAYS), [json!([1])]);
+    assert_eq!(place.rows("SELECT week FROM weeks"), [json!([1])]);
+}
+
+fn keyed(rows: Vec<Value>) -> impl dlt::Source {
+    let hints = TableHints {
+        disposition: WriteDisposition::Merge,
+        primary_key: vec!["id".to_owned()],
+        ..TableHints::default()
+    };
+    dlt::rows("items", rows).with_hints(hints)
+}
+
+/// A merge goes by the key, also where rows came by other ways and have other ids.
+#[test]
+fn a_merge_leaves_out_keys_that_are_there_however_they_came() {
+    let place = Place::new();
+    place.run(dlt::rows("items", [json!({"id": 1, "l": ["a"]}), json!({"id": 2})]), FINE).unwrap();
+    place.run(keyed(vec![json!({"id": 1, "l": ["x", "y"]}), json!({"id": 3, "l": ["c"]})]), FINE).unwrap();
+    assert_eq!(place.rows("SELECT id FROM items ORDER BY id"), [json!([1]), json!([2]), json!([3])]);
+    place.run(keyed(vec![json!({"id": 3, "l": ["p", "q", "r"]})]), FINE).unwrap();
+    // A list belongs to the row that it came with, whole.
+    let lists = "SELECT i.id, l.value FROM items__l l JOIN items i ON i._dlt_id = l._dlt_parent_id ORDER BY 1, 2";
+    assert_eq!(place.rows(lists), [json!([1, "a"]), json!([3, "c"])]);
+}
+
+#[test]
+fn a_key_that_comes_twice_with_nested_rows_is_refused() {
+    let place = Place::new();
+    let twice = vec![json!({"id": 1, "l": ["a"]}), json!({"id": 1, "l": ["x", "y"]})];
+    let error = place.run(keyed(twice), FINE).unwrap_err();
+    assert_eq!(error.to_string(), "1 key of table `items` comes more than once in this load");
+    assert_eq!(place.packages(), 0);
+    place.run(keyed(vec![json!({"id": 1, "v": 1}), json!({"id": 1, "v": 2})]), FINE).unwrap();
+    assert_eq!(place.rows("SELECT id, v FROM items"), [json!([1, 1])], "without nested rows the first counts");
+}
+
+#[test]
+fn another_key_takes_the_place_of_the_first() {
+    let place = Place::new();
+    place.run(keyed(vec![json!({"id": 1, "other": 5})]), FINE).unwrap();
+    let hints = TableHints {
+        disposition: WriteDisposition::Merge,
+        primary_key: vec!["other".to_owned()],
+        ..TableHints::default()
+    };
+    place.run(dlt::rows("items", [json!({"id": 2, "other": 5})]).with_hints(hints), FINE).unwrap();
+    assert_eq!(place.rows("SELECT id FROM items"), [json!([1])]);
+}
+
+#[test]
+fn the_name_of_a_schema_stays_in_its_folder() {
+    let place = Place::new();
+    for name in ["../../x", "My Blog", "1st", "a.b"] {
+        let error = place.run(dlt::rows("days", [json!({"day": 1})]).named(name), FINE).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{name}");
+    }
+}

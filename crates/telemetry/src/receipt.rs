@@ -230,7 +230,7 @@ fn check_chain(files: &[(&Path, &str)]) -> Chain {
         for (index, line) in text.lines().enumerate() {
             let broken = |why: &str| Chain::Broken { file: path.to_path_buf(), line: index + 1, why: why.to_owned() };
             let Some((hashed, hash_of_line)) = split(line) else {
-                if line.ends_with('}') {
+                if line.trim_end().ends_with('}') {
                     return broken("it is not a receipt");
                 }
                 torn += 1;

@@ -243,8 +243,12 @@ impl Transaction for Load<'_> {
             InsertMode::OfNewRows { root, load_id } => self.insert_of_new(table, &files, root, load_id),
         };
         inserted.map_err(|error| {
-            let value = if may_be_a_value(&error) { self.refused(table, &files) } else { None };
-            value.unwrap_or_else(|| explain_refusal(&format!("add rows to table `{}`", table.name), &error))
+            let doing = format!("add rows to table `{}`", table.name);
+            if !may_be_a_value(&error) {
+                return explain_refusal(&doing, &error);
+            }
+            // Where no value is found that is at fault, the rows may be fine, and are kept.
+            self.refused(table, &files).unwrap_or_else(|| explain(&doing, &error))
         })
     }
 

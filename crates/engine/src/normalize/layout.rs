@@ -177,7 +177,7 @@ impl Layout {
         let is_merge = table.write_disposition == Some(WriteDisposition::Merge);
         let key_columns: Vec<String> =
             table.columns.values().filter(|c| c.is("primary_key")).map(|c| c.name.clone()).collect();
-        let level = table.max_nesting().map_or(UNLIMITED_NESTING, i64::from);
+        let level = table.max_nesting().or_else(|| schema.max_nesting()).map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,
             tables: Vec::new(),

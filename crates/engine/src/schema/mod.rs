@@ -201,6 +201,12 @@ impl Schema {
         table
     }
 
+    /// How deep nested data is split where a table says nothing of it.
+    pub(crate) fn max_nesting(&self) -> Option<u32> {
+        let depth = self.normalizers.get("json")?.get("config")?.get("max_nesting")?.as_u64()?;
+        u32::try_from(depth).ok()
+    }
+
     /// Whether the rules that the schema asks for are those of this engine.
     ///
     /// # Errors

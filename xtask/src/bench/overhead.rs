@@ -172,6 +172,9 @@ impl Arena {
         let data = home.join(".dlt");
         fs::create_dir_all(data.join("telemetry"))?;
         fs::write(data.join("telemetry/notice"), "shown\n")?;
+        // What an earlier sender left: nothing waits, nobody sends.
+        fs::write(data.join("telemetry/spool.jsonl"), "")?;
+        fs::write(data.join("telemetry/sender.lock"), "")?;
         fs::write(data.join("telemetry/secret"), "5e".repeat(32))?;
         fs::write(data.join(".anonymous_id"), "1d".repeat(16))?;
         Ok(home)

@@ -4,6 +4,7 @@
 //! memory does not grow with the files.
 
 mod kind;
+mod quotes;
 mod records;
 
 pub(crate) use records::CsvFile;

@@ -4,6 +4,7 @@ use super::super::discover::is_stream;
 use super::super::format::Format;
 use super::super::lines::{count_lines, skip_byte_order_mark};
 use super::super::open::{Input, Place};
+use super::quotes::{Flaw, Quotes};
 use dlt_engine::naming::Naming;
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::HashMap;
@@ -125,6 +126,8 @@ impl Records {
             text: Cursor::new(first).chain(input.stream),
             end: Cursor::new(END.as_bytes()),
             budget: MAX_RECORD_BYTES,
+            quotes: Quotes::new(delimiter),
+            flaw: None,
         };
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -183,6 +186,9 @@ impl Records {
     }
 
     fn read_error(&self, cause: csv::Error, position: Option<&csv::Position>) -> Error {
+        if let Some(flaw) = self.reader.get_ref().flaw {
+            return self.quote_error(flaw);
+        }
         match cause.into_kind() {
             csv::ErrorKind::Utf8 { pos, .. } => self
                 .error("the text is not valid UTF-8", pos.as_ref())
@@ -199,6 +205,20 @@ impl Records {
             }
             other => self.error(format!("cannot be read as CSV: {other:?}"), None),
         }
+    }
+
+    fn quote_error(&self, flaw: Flaw) -> Error {
+        let line = |byte| self.file.line_at(byte).ok();
+        let (opened, closed) = (line(flaw.opened), line(flaw.closed));
+        let what = match opened {
+            Some(opened) if opened != closed.unwrap_or(opened) => {
+                format!("text after a closing quote, in a field that is opened in line {opened}")
+            }
+            _ => "text after a closing quote".to_owned(),
+        };
+        Error::new(ErrorKind::Data, what).at(&*self.name, closed).hint(
+            "within a quoted field a quote is written twice: `\"\"`; behind the closing one only a delimiter or a line end may stand",
+        )
     }
 
     fn read_header(&mut self) -> Result<()> {
@@ -231,11 +251,14 @@ impl Records {
     }
 }
 
-/// The text with the mark at its end, and a limit on what may be read for one record.
+/// The text with the mark at its end, its quotes checked, and a limit on what may be read for one record.
 struct Text {
     text: io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>,
     end: Cursor<&'static [u8]>,
     budget: u64,
+    quotes: Quotes,
+    /// Where the text ends for us.
+    flaw: Option<Flaw>,
 }
 
 impl Read for Text {
@@ -243,10 +266,22 @@ impl Read for Text {
         if self.budget == 0 {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let read = match self.text.read(buffer)? {
-            0 => self.end.read(buffer)?,
-            read => read,
-        };
+        if self.flaw.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let begin = self.quotes.passed();
+        let mut read = self.text.read(buffer)?;
+        if let Err(flaw) = self.quotes.check(&buffer[..read]) {
+            self.flaw = Some(flaw);
+            // The rows before it come first, with what may be wrong in them.
+            read = usize::try_from(flaw.closed.saturating_sub(begin)).unwrap_or(0).min(read);
+            if read == 0 {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        if read == 0 {
+            read = self.end.read(buffer)?;
+        }
         self.budget = self.budget.saturating_sub(read as u64);
         Ok(read)
     }

@@ -61,6 +61,14 @@ fn types_hold_for_all_files_of_a_table() {
 }
 
 #[test]
+fn headers_that_differ_in_spelling_share_their_types() {
+    let dir = folder(&[("a.csv", b"userId\n1\n2\n"), ("b.csv", b"user_id\nx\n")]);
+    let table = &read(&mut files([dir.path()]).table("t")).unwrap()[0];
+    let types: Vec<_> = table.batches.iter().map(|batch| batch.column(0).data_type().to_string()).collect();
+    assert_eq!(types, ["Utf8", "Utf8"]);
+}
+
+#[test]
 fn quotes_hold_delimiters_and_line_ends() {
     check(
         "a,b\r\n\"x,\"\"y\"\"\",\"line\r\nbreak\"\r\n,\r\n\"\",z",

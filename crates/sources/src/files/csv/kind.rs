@@ -3,6 +3,7 @@
 //! A type is only chosen if every value of the column can be kept in it unchanged; else the column is text.
 
 use dlt_engine::value::parse_iso_timestamp;
+use std::io::Write;
 
 /// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Candidates {
             self.bool = parse_bool(value).is_some();
         }
         if self.timestamp {
-            self.timestamp = parse_iso_timestamp(value).is_some();
+            self.timestamp = parse_timestamp(value).is_some();
         }
     }
 
@@ -79,6 +80,8 @@ pub(crate) fn parse_bigint(text: &str) -> Option<i64> {
 const EXACT_INTEGERS: u64 = 1 << 53;
 /// A double has 17 digits at most: a number with more was no double before it was printed.
 const DOUBLE_DIGITS: usize = 17;
+/// A double keeps any number of so few digits, unless it is next to zero.
+const KEPT_DIGITS: usize = 15;
 
 /// A decimal number that a double keeps.
 pub(crate) fn parse_double(text: &str) -> Option<f64> {
@@ -109,11 +112,34 @@ pub(crate) fn parse_double(text: &str) -> Option<f64> {
         let integer: i64 = text.parse().ok()?;
         return (integer.unsigned_abs() <= EXACT_INTEGERS).then_some(integer as f64);
     }
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
-    if digits > DOUBLE_DIGITS {
+    let digits = || mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0');
+    let count = digits().count();
+    if count > DOUBLE_DIGITS {
         return None;
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
+    let is_kept = count == 0 || (count <= KEPT_DIGITS && number.is_normal()) || prints_as(number, count, digits());
+    is_kept.then_some(number)
+}
+
+/// Whether the number, printed with so many digits, has these.
+fn prints_as(number: f64, count: usize, digits: impl Iterator<Item = u8>) -> bool {
+    // A digit, a point, up to 16 digits more, and an exponent such as `e-324`.
+    let mut printed = [0; 32];
+    let mut rest = &mut printed[..];
+    if write!(rest, "{:.*e}", count - 1, number.abs()).is_err() {
+        return false;
+    }
+    let printed = printed.iter().copied().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit);
+    printed.eq(digits)
+}
+
+/// A moment, unless it is finer than a microsecond.
+pub(crate) fn parse_timestamp(text: &str) -> Option<i64> {
+    let micros = parse_iso_timestamp(text)?;
+    let fraction = memchr::memrchr2(b'.', b',', text.as_bytes()).map_or("", |point| &text[point + 1..]);
+    let mut finer = fraction.bytes().take_while(u8::is_ascii_digit).skip(6);
+    finer.all(|digit| digit == b'0').then_some(micros)
 }
 
 /// `true` or `false`, in capitals or not.
@@ -152,6 +178,12 @@ mod tests {
         check(&["9007199254740992", "0.5"], Some(Kind::Double));
         check(&["0.10000000000000001"], Some(Kind::Double));
         check(&["3.14159265358979323846"], Some(Kind::Text));
+        check(&["3.141592653589793", "0.30000000000000004", "-1.7976931348623157e308"], Some(Kind::Double));
+        check(&["99999999.999999999"], Some(Kind::Text));
+        check(&["9007199254740993.0"], Some(Kind::Text));
+        check(&["0.0", "0e5", "-0.000", "5e-324", "2.2250738585072014e-308"], Some(Kind::Double));
+        check(&["1e-400"], Some(Kind::Text));
+        check(&["1.23456789e-320"], Some(Kind::Text));
         check(&["1e999"], Some(Kind::Text));
         check(&["NaN"], Some(Kind::Text));
         check(&["inf"], Some(Kind::Text));
@@ -165,6 +197,9 @@ mod tests {
         check(&["true", "1"], Some(Kind::Text));
         check(&["yes"], Some(Kind::Text));
         check(&["2024-01-02T03:04:05Z", "2024-01-02 03:04:05.123+02:00"], Some(Kind::Timestamp));
+        check(&["2024-01-02T03:04:05.123456000Z", "2024-01-02T03:04:05,1234567"], Some(Kind::Text));
+        check(&["2024-01-02T03:04:05.123456000+02:00", "2024-01-02T03:04:05,1"], Some(Kind::Timestamp));
+        check(&["2024-01-02T03:04:05.123456789Z"], Some(Kind::Text));
         check(&["2024-01-02"], Some(Kind::Text));
         check(&["2024-01-02T03:04:05Z", "soon"], Some(Kind::Text));
         check(&["x"], Some(Kind::Text));

@@ -1,13 +1,12 @@
 //! Records of one delimited text file, with every flaw told by file and line.
 
+use super::super::columns::columns;
 use super::super::discover::is_stream;
 use super::super::format::Format;
 use super::super::lines::{count_lines, skip_byte_order_mark};
 use super::super::open::{Input, Place};
 use super::quotes::{Flaw, Quotes};
-use dlt_engine::naming::Naming;
 use dlt_engine::{Error, ErrorKind, Result};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
@@ -110,6 +109,7 @@ pub(crate) struct Records {
     name: Arc<str>,
     reader: csv::Reader<Text>,
     header: Vec<String>,
+    columns: Vec<String>,
     ended: bool,
 }
 
@@ -135,14 +135,19 @@ impl Records {
             .delimiter(delimiter)
             .buffer_capacity(1 << 16)
             .from_reader(text);
-        let mut records = Self { file, name, reader, header: Vec::new(), ended: false };
+        let mut records = Self { file, name, reader, header: Vec::new(), columns: Vec::new(), ended: false };
         records.read_header()?;
         Ok(records)
     }
 
-    /// Column names.
+    /// Column names as the file has them.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
+    }
+
+    /// Column names as the dataset has them.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// Reads the next record into `record`; `false` at the end.
@@ -232,20 +237,8 @@ impl Records {
                 .error("the first line holds numbers and no column names", record.position())
                 .hint("put a line with the names of the columns first"));
         }
-        let naming = Naming::new(usize::MAX);
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        for (index, name) in header.iter().enumerate() {
-            let column = naming.normalize_key(name);
-            if let Some(first) = seen.insert(column.clone(), index) {
-                let what = format!(
-                    "columns {} (`{}`) and {} (`{name}`) would both be named `{column}`",
-                    first + 1,
-                    header[first],
-                    index + 1
-                );
-                return Err(self.error(what, record.position()).hint("rename one of them in the header"));
-            }
-        }
+        self.columns = columns(header.iter().map(String::as_str))
+            .map_err(|what| self.error(what, record.position()).hint("rename one of them in the header"))?;
         self.header = header;
         Ok(())
     }

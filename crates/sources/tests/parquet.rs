@@ -77,6 +77,24 @@ fn types_that_json_does_not_show_are_told() {
 }
 
 #[test]
+fn columns_that_would_meet_in_one_name_are_refused() {
+    let one_row = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
+    let nothing = || Arc::new(NullArray::new(1)) as ArrayRef;
+    let error =
+        one("t.parquet", &file(vec![("userId", one_row()), ("x", one_row()), ("User Id", one_row())])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    let message = "t.parquet: columns 1 (`userId`) and 3 (`User Id`) would both be named `user_id`";
+    assert!(error.to_string().ends_with(message), "{error}");
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Int64, true));
+    let inner = StructArray::from(vec![(field("a b"), one_row()), (field("a_b"), one_row())]);
+    let error = one("t.parquet", &file(vec![("s", Arc::new(inner))])).unwrap_err();
+    assert!(error.to_string().ends_with("would both be named `a_b`"), "{error}");
+    // A column without a type makes no column.
+    let table = one("t.parquet", &file(vec![("userId", nothing()), ("user_id", one_row())])).unwrap();
+    assert_eq!(table.columns(), ["user_id Int64"]);
+}
+
+#[test]
 fn a_file_that_is_none_is_named() {
     let whole = nested();
     for content in [&b"PAR1"[..], b"not parquet at all", &whole[..whole.len() - 9]] {

@@ -2,8 +2,9 @@
 
 mod text;
 
+use super::columns::columns;
 use super::open::open_file;
-use arrow::datatypes::{DataType as ArrowType, Schema};
+use arrow::datatypes::{DataType as ArrowType, Fields, Schema};
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
 use dlt_engine::schema::{Column, DataType};
@@ -111,7 +112,26 @@ fn read_footer(path: &Path, name: &Arc<str>) -> Result<Option<ParquetRecordBatch
     if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
         return Ok(None);
     }
-    ParquetRecordBatchReaderBuilder::try_new(file).map(Some).map_err(|cause| damaged(name, cause))
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| damaged(name, cause))?;
+    check_names(builder.schema().fields()).map_err(|what| {
+        Error::new(ErrorKind::Data, what)
+            .at(&**name, None)
+            .hint("write the file again with another name for one of them, or without it")
+    })?;
+    Ok(Some(builder))
+}
+
+/// Columns that would meet in one name, also within structs: only the last of them would be left.
+fn check_names(fields: &Fields) -> Result<(), String> {
+    let with_values = fields.iter().filter(|field| *field.data_type() != ArrowType::Null);
+    columns(with_values.map(|field| field.name().as_str()))?;
+    fields.iter().try_for_each(|field| match field.data_type() {
+        ArrowType::Struct(inner) => check_names(inner),
+        ArrowType::List(item) | ArrowType::LargeList(item) | ArrowType::FixedSizeList(item, _) => {
+            check_names(&Fields::from(vec![Arc::clone(item)]))
+        }
+        _ => Ok(()),
+    })
 }
 
 fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {

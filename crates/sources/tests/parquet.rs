@@ -76,6 +76,31 @@ fn types_that_json_does_not_show_are_told() {
     assert_eq!(columns[1].decimal(), (38, 2));
 }
 
+/// A file with a nested column beside a decimal of these digits.
+fn priced(name: &str, digits: u8, decimals: i8) -> Vec<u8> {
+    let price = Decimal128Array::from(vec![1]).with_precision_and_scale(digits, decimals).unwrap();
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)])]);
+    file(vec![("list", Arc::new(lists)), (name, Arc::new(price))])
+}
+
+#[test]
+fn a_decimal_takes_the_values_of_all_files() {
+    let flat = Decimal128Array::from(vec![1]).with_precision_and_scale(12, 0).unwrap();
+    let dir = folder(&[
+        ("a.parquet", &priced("unitPrice", 10, 2)),
+        ("b.parquet", &priced("unit_price", 10, 5)),
+        ("c.parquet", &file(vec![("unit_price", Arc::new(flat))])),
+    ]);
+    let mut source = files([dir.path()]).table("t");
+    let columns = &source.resources(&SourceState::default()).unwrap()[0].hints.columns;
+    let known: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.decimal())).collect();
+    assert_eq!(known, [("unitPrice", (17, 5))]);
+    std::fs::write(dir.path().join("e.parquet"), priced("unit_price", 38, 30)).unwrap();
+    let error = source.resources(&SourceState::default()).err().unwrap();
+    assert!(error.to_string().ends_with("column `unitPrice` would need more than 38 digits"), "{error}");
+    assert!(error.to_string().contains("e.parquet: "), "{error}");
+}
+
 #[test]
 fn columns_that_would_meet_in_one_name_are_refused() {
     let one_row = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;

@@ -1,13 +1,15 @@
 //! Parquet files: flat rows as Arrow, rows with nested values as JSON, so that the engine splits them into tables.
 
+mod known;
 mod text;
+
+pub(crate) use known::known_columns;
 
 use super::columns::columns;
 use super::open::open_file;
 use arrow::datatypes::{DataType as ArrowType, Fields, Schema};
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
-use dlt_engine::schema::{Column, DataType};
 use dlt_engine::source::{Chunk, JsonChunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -70,41 +72,6 @@ impl Reader for ParquetReader {
         let batch = batch.and_then(|batch| batch.project(&self.columns)).map_err(|cause| damaged(&self.name, cause))?;
         if self.is_nested { self.json(&batch).map(Some) } else { Ok(Some(Chunk::Arrow(batch))) }
     }
-}
-
-/// The flat columns of a file with nested ones: their types would not all be seen again once the rows are JSON, and
-/// columns that are known stand first, in this order. None for a flat file.
-///
-/// # Errors
-/// If the file is not Parquet, which is better known before a run than in it.
-pub(crate) fn known_columns(path: &Path) -> Result<Vec<Column>> {
-    let name: Arc<str> = path.to_string_lossy().into();
-    let Some(builder) = read_footer(path, &name)? else { return Ok(Vec::new()) };
-    if !is_nested(builder.schema()) {
-        return Ok(Vec::new());
-    }
-    let known = |field: &Arc<arrow::datatypes::Field>| {
-        let plain = |data_type| Some(Column::inferred(field.name(), data_type));
-        match field.data_type() {
-            ArrowType::Date32 | ArrowType::Date64 => plain(DataType::Date),
-            ArrowType::Time32(_) | ArrowType::Time64(_) => plain(DataType::Time),
-            ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView | ArrowType::FixedSizeBinary(_) => {
-                plain(DataType::Binary)
-            }
-            ArrowType::Decimal128(digits, decimals) | ArrowType::Decimal256(digits, decimals) => {
-                plain(DataType::Decimal).map(|column| column.with("precision", *digits).with("scale", *decimals))
-            }
-            ArrowType::Float16 | ArrowType::Float32 | ArrowType::Float64 => plain(DataType::Double),
-            ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => plain(DataType::Text),
-            ArrowType::Boolean => plain(DataType::Bool),
-            ArrowType::UInt64 => plain(DataType::Wei),
-            integer if integer.is_integer() => plain(DataType::Bigint),
-            ArrowType::Timestamp(_, Some(_)) => plain(DataType::Timestamp),
-            ArrowType::Timestamp(_, None) => plain(DataType::Timestamp).map(|column| column.with("timezone", false)),
-            _ => None,
-        }
-    };
-    Ok(builder.schema().fields().iter().filter_map(known).collect())
 }
 
 fn read_footer(path: &Path, name: &Arc<str>) -> Result<Option<ParquetRecordBatchReaderBuilder<File>>> {

@@ -3,7 +3,7 @@
 use crate::read::{Table, read};
 use crate::server::{Answer, Asked, Server};
 use dlt_engine::source::SourceState;
-use dlt_engine::{Error, ErrorKind, Result, Source};
+use dlt_engine::{ErrorKind, Result, Source};
 use std::time::Duration;
 
 /// Reads a declaration, `BASE` in which stands for the server.
@@ -110,6 +110,53 @@ fn pages_by_links() {
 }
 
 #[test]
+fn all_link_headers_count() {
+    let server = Server::start(|asked, _| {
+        let answer = Answer::json("[1]").with("Link", "</v1/x>; rel=\"first\"");
+        if asked.target.contains("page") { answer } else { answer.with("Link", "</v1/x?page=2>; rel=\"next\"") }
+    });
+    assert_eq!(all(&server, &client("", "\"x\"")), ["1", "1"]);
+    assert_eq!(all(&server, &client("", "{ path = \"x\", paginator = \"header_link\" }")), ["1", "1"]);
+}
+
+#[test]
+fn a_single_thing_that_has_pages_is_one_item() {
+    let server = Server::start(|_, _| Answer::json("{\"title\":\"x\",\"pages\":3}"));
+    assert_eq!(all(&server, &client("", "\"book\"")).len(), 1);
+    assert_eq!(server.targets(), ["/v1/book"]);
+}
+
+#[test]
+fn null_is_no_item() {
+    let server = Server::start(|asked, _| match asked.number("offset").unwrap() {
+        0 => Answer::json("{\"data\":[1]}"),
+        _ => Answer::json("{\"data\":null}"),
+    });
+    let config = client("", "{ paginator = { type = \"offset\", limit = 1, total_path = \"\" } }");
+    assert_eq!(all(&server, &config), ["1"]);
+    assert_eq!(server.targets().len(), 2);
+}
+
+#[test]
+fn items_that_are_not_where_they_should_be_are_an_error() {
+    let server = Server::start(|asked, _| match asked.target.as_str() {
+        "/v1/empty" => Answer::json("{\"items\":[]}"),
+        "/v1/null" => Answer::json("{\"items\":null}"),
+        "/v1/more" => Answer::json("{\"items\":[1],\"next\":\"/v1/end\"}"),
+        "/v1/end" => Answer::json("{\"message\":\"no more\"}"),
+        _ => Answer::json("{\"items\":[1]}"),
+    });
+    let endpoint = |path, selector| client("", &format!("{{ path = \"{path}\", data_selector = \"{selector}\" }}"));
+    let error = load(&server, &endpoint("x?key=s3cret", "itmes")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().ends_with("/v1/x: the response has nothing at `itmes`"), "{error}");
+    assert!(error.advice().unwrap().contains("response_actions"));
+    for (path, items) in [("x", 1), ("empty", 0), ("null", 0), ("more", 1)] {
+        assert_eq!(all(&server, &endpoint(path, "items")).len(), items, "{path}");
+    }
+}
+
+#[test]
 fn pages_are_found_from_the_first_response() {
     let server = Server::start(|asked, _| match asked.target.split('?').next().unwrap() {
         "/v1/pages" => {
@@ -135,6 +182,18 @@ fn a_page_that_names_itself_is_no_endless_loop() {
     let error = load(&server, &client("", "\"x\"")).unwrap_err();
     assert!(error.to_string().contains("names the same page"), "{error}");
     assert_eq!(server.targets().len(), 2);
+}
+
+#[test]
+fn pages_that_go_in_a_circle_are_no_endless_loop() {
+    let server = Server::start(|asked, _| {
+        let next = (asked.number("p").unwrap_or(0) + 1) % 5;
+        Answer::json(format!("{{\"next\":\"/v1/x?key=s3cret&p={next}\",\"items\":[1]}}"))
+    });
+    let error = load(&server, &client("", "\"x\"")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.to_string().contains("/v1/x: the pages go in a circle"), "{error}");
+    assert!(server.targets().len() < 20);
 }
 
 #[test]
@@ -235,6 +294,16 @@ fn failures_that_pass_are_asked_again() {
 }
 
 #[test]
+fn an_answer_that_is_ignored_is_not_asked_for_again() {
+    for status in [429, 503] {
+        let server = Server::start(move |_, _| Answer::status(status));
+        let actions = format!("response_actions = [{{ status_code = {status}, action = \"ignore\" }}]");
+        assert!(all(&server, &client("", &format!("{{ path = \"x\", {actions} }}"))).is_empty());
+        assert_eq!(server.targets().len(), 1);
+    }
+}
+
+#[test]
 fn a_server_can_ask_for_a_pause() {
     let server = Server::start(|_, before| match before {
         0 => Answer::status(429).with("Retry-After", "1"),
@@ -323,8 +392,19 @@ fn nothing_is_nothing() {
     }
 }
 
-fn config_error(config: &str) -> Error {
-    dlt_sources::rest(toml::from_str(config).unwrap()).resources(&SourceState::default()).err().unwrap()
+/// What is wrong with a declaration is known when it is read, so that whoever reads it can say where it stands.
+fn config_error(config: &str) -> String {
+    toml::from_str::<dlt_sources::RestConfig>(config).unwrap_err().message().to_owned()
+}
+
+#[test]
+fn a_declaration_that_a_program_changed_is_checked_again() {
+    let config = "client = { base_url = \"http://127.0.0.1:1\" }\nresources = [\"a\"]";
+    let mut config: dlt_sources::RestConfig = toml::from_str(config).unwrap();
+    config.resources.clear();
+    let error = dlt_sources::rest(config).resources(&SourceState::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "no resource is selected");
 }
 
 #[test]
@@ -341,14 +421,27 @@ fn declarations_that_contradict_themselves_are_refused() {
         ("resources = [{ name = \"a\", include_from_parent = [\"x\"] }]", "needs a parent"),
         ("resources = [{ name = \"a\", endpoint = { params = { x = [1] } } }]", "must be a text"),
         ("resources = [{ name = \"a\", endpoint = { data_selector = \"a..b\" } }]", "is no path"),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"cursor\", cursor_path = \"a..b\" } } }]",
+            "resource `a`: `cursor_path = \"a..b\"` is no path",
+        ),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"json_link\", next_url_path = \"a[\" } } }]",
+            "`next_url_path = \"a[\"` is no path",
+        ),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"offset\", limit = 1, total_path = \"\", has_more_path = \"$a\" } } }]",
+            "`has_more_path = \"$a\"` is no path",
+        ),
     ];
     for (resources, message) in cases {
         let error = config_error(&format!("{base}{resources}"));
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.contains(message), "{error}");
     }
     let error = config_error("client = { base_url = \"api.example.com\" }\nresources = [\"a\"]");
-    assert!(error.to_string().contains("http://"), "{error}");
+    assert!(error.contains("http://"), "{error}");
+    let error = config_error("client = { base_url = \"http://h\", auth = \"x\" }\nresources = [\"a\"]");
+    assert!(error.contains("expected a table with `type`"), "{error}");
     for config in [
         "client = { base_url = \"http://h\", bas = 1 }\nresources = []",
         "client = { base_url = \"http://h\" }\nresources = [{ name = \"a\", endpoin = \"x\" }]",

@@ -4,7 +4,7 @@ use super::super::columns::columns;
 use super::super::discover::is_stream;
 use super::super::format::Format;
 use super::super::lines::{count_lines, skip_byte_order_mark};
-use super::super::open::{Input, Place};
+use super::super::open::{Input, Packing, Place};
 use super::quotes::{Flaw, Quotes};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::fs::File;
@@ -107,6 +107,7 @@ fn spool_error(cause: io::Error) -> Error {
 pub(crate) struct Records {
     file: CsvFile,
     name: Arc<str>,
+    packing: Packing,
     reader: csv::Reader<Text>,
     header: Vec<String>,
     columns: Vec<String>,
@@ -116,7 +117,7 @@ pub(crate) struct Records {
 impl Records {
     fn new(file: CsvFile) -> Result<Self> {
         let mut input = file.open()?;
-        let name = input.name.clone();
+        let (name, packing) = (input.name.clone(), input.packing);
         let mut first = Vec::new();
         let sniffed = input.stream.by_ref().take(SNIFF_BYTES).read_to_end(&mut first);
         sniffed.map_err(|cause| input.read_error(cause))?;
@@ -135,7 +136,7 @@ impl Records {
             .delimiter(delimiter)
             .buffer_capacity(1 << 16)
             .from_reader(text);
-        let mut records = Self { file, name, reader, header: Vec::new(), columns: Vec::new(), ended: false };
+        let mut records = Self { file, name, packing, reader, header: Vec::new(), columns: Vec::new(), ended: false };
         records.read_header()?;
         Ok(records)
     }
@@ -201,13 +202,7 @@ impl Records {
             csv::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::FileTooLarge => self
                 .error(format!("the row is longer than {} MiB", MAX_RECORD_BYTES >> 20), position)
                 .hint("is a quote not closed?"),
-            csv::ErrorKind::Io(cause) if cause.raw_os_error().is_some() => {
-                Error::new(ErrorKind::Source, "cannot be read").at(&*self.name, None).because(cause)
-            }
-            csv::ErrorKind::Io(cause) => {
-                let what = if cause.kind() == io::ErrorKind::UnexpectedEof { "is cut off" } else { "is damaged" };
-                self.error(format!("the archive {what}"), None).because(cause).hint("fetch or pack the file again")
-            }
+            csv::ErrorKind::Io(cause) => self.packing.read_error(&self.name, cause),
             other => self.error(format!("cannot be read as CSV: {other:?}"), None),
         }
     }

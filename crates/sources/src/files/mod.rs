@@ -11,7 +11,7 @@ mod parquet;
 mod scan;
 mod table;
 
-pub use format::{Format, UnknownFormat};
+pub use format::Format;
 
 use discover::{DataFile, discover, is_stream};
 use dlt_engine::Result;

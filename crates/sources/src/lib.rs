@@ -13,8 +13,8 @@ mod ready_made;
 mod rest;
 mod rows;
 
-pub use files::{Files, Format, UnknownFormat, files};
-pub use ready_made::{LIST, ReadyMade, ready_made};
+pub use files::{Files, Format, files};
+pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Names, PaginatorConfig, ResourceConfig,
     ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,

@@ -61,12 +61,25 @@ fn types_hold_for_all_files_of_a_table() {
 }
 
 #[test]
+fn headers_that_differ_in_spelling_share_their_types() {
+    let dir = folder(&[("a.csv", b"userId\n1\n2\n"), ("b.csv", b"user_id\nx\n")]);
+    let table = &read(&mut files([dir.path()]).table("t")).unwrap()[0];
+    let types: Vec<_> = table.batches.iter().map(|batch| batch.column(0).data_type().to_string()).collect();
+    assert_eq!(types, ["Utf8", "Utf8"]);
+}
+
+#[test]
 fn quotes_hold_delimiters_and_line_ends() {
     check(
         "a,b\r\n\"x,\"\"y\"\"\",\"line\r\nbreak\"\r\n,\r\n\"\",z",
         &["a Utf8", "b Utf8"],
         &[r#"{"a":"x,\"y\"","b":"line\r\nbreak"}"#, "{}", r#"{"b":"z"}"#],
     );
+}
+
+#[test]
+fn a_quote_within_plain_text_is_text() {
+    check("a,b\n5\" pipe,\nx\"\",1\n", &["a Utf8", "b Int64"], &[r#"{"a":"5\" pipe"}"#, r#"{"a":"x\"\"","b":1}"#]);
 }
 
 #[test]
@@ -94,6 +107,17 @@ fn flaws_are_told_with_their_line() {
     check_error("t.csv", b"a,b\n1,2\n3,\"open", Some(3), "is not closed");
     check_error("t.csv", b"a,\"b\n1,2\n", Some(1), "is not closed");
     check_error("t.csv", b"a,b\n1,2\n3,\xFF\n", Some(3), "not valid UTF-8");
+    check_error(
+        "t.csv",
+        b"id,name\n1,\"Smith\n2,Jones\n3,\"Doe\n",
+        Some(4),
+        "closing quote, in a field that is opened in line 2",
+    );
+    check_error("t.csv", b"a,b\n1,\"abc\"def\n", Some(2), "text after a closing quote");
+    check_error("t.csv", b"a,b\n\n\"he said \"hi\" ok\",2\n", Some(3), "text after a closing quote");
+    check_error("t.csv", b"a,\"b\"c\n1,2\n", Some(1), "text after a closing quote");
+    // What is wrong first is told first.
+    check_error("t.csv", b"a,b\n1\n2,\"x\"y\n", Some(2), "the row has 1 fields");
     // Two halves of a character in two fields are no character.
     check_error("t.csv", b"a,b\n\xC3,\xA9\n", Some(2), "not valid UTF-8");
     check_error("t.csv", b"a,b,a\n", Some(1), "columns 1 (`a`) and 3 (`a`) would both be named `a`");

@@ -99,6 +99,18 @@ fn a_pipe_is_read_as_a_stream() {
 }
 
 #[test]
+fn a_pipe_that_nobody_named_is_not_waited_for() {
+    let dir = folder(&[("a.jsonl", b"1\n")]);
+    let pipe = dir.path().join("b.jsonl");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let tables = read(&mut files([dir.path()])).unwrap();
+    assert_eq!(tables.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    let error = read(&mut files([dir.path().join("*.jsonl")])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Source);
+    assert!(error.to_string().ends_with("b.jsonl: is a pipe or a device and no file"), "{error}");
+}
+
+#[test]
 fn byte_order_marks_are_no_content() {
     assert_eq!(one("x.jsonl", b"\xEF\xBB\xBF{\"a\":1}\n").unwrap().texts(), ["{\"a\":1}"]);
     assert_eq!(one("x.json", b"\xEF\xBB\xBF [1]").unwrap().texts(), ["1"]);

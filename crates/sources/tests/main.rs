@@ -3,6 +3,7 @@
 
 mod csv;
 mod files;
+mod pages;
 mod parquet;
 mod read;
 mod rest;

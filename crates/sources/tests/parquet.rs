@@ -76,6 +76,49 @@ fn types_that_json_does_not_show_are_told() {
     assert_eq!(columns[1].decimal(), (38, 2));
 }
 
+/// A file with a nested column beside a decimal of these digits.
+fn priced(name: &str, digits: u8, decimals: i8) -> Vec<u8> {
+    let price = Decimal128Array::from(vec![1]).with_precision_and_scale(digits, decimals).unwrap();
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)])]);
+    file(vec![("list", Arc::new(lists)), (name, Arc::new(price))])
+}
+
+#[test]
+fn a_decimal_takes_the_values_of_all_files() {
+    let flat = Decimal128Array::from(vec![1]).with_precision_and_scale(12, 0).unwrap();
+    let dir = folder(&[
+        ("a.parquet", &priced("unitPrice", 10, 2)),
+        ("b.parquet", &priced("unit_price", 10, 5)),
+        ("c.parquet", &file(vec![("unit_price", Arc::new(flat))])),
+    ]);
+    let mut source = files([dir.path()]).table("t");
+    let columns = &source.resources(&SourceState::default()).unwrap()[0].hints.columns;
+    let known: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.decimal())).collect();
+    assert_eq!(known, [("unitPrice", (17, 5))]);
+    std::fs::write(dir.path().join("e.parquet"), priced("unit_price", 38, 30)).unwrap();
+    let error = source.resources(&SourceState::default()).err().unwrap();
+    assert!(error.to_string().ends_with("column `unitPrice` would need more than 38 digits"), "{error}");
+    assert!(error.to_string().contains("e.parquet: "), "{error}");
+}
+
+#[test]
+fn columns_that_would_meet_in_one_name_are_refused() {
+    let one_row = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
+    let nothing = || Arc::new(NullArray::new(1)) as ArrayRef;
+    let error =
+        one("t.parquet", &file(vec![("userId", one_row()), ("x", one_row()), ("User Id", one_row())])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    let message = "t.parquet: columns 1 (`userId`) and 3 (`User Id`) would both be named `user_id`";
+    assert!(error.to_string().ends_with(message), "{error}");
+    let field = |name: &str| Arc::new(Field::new(name, DataType::Int64, true));
+    let inner = StructArray::from(vec![(field("a b"), one_row()), (field("a_b"), one_row())]);
+    let error = one("t.parquet", &file(vec![("s", Arc::new(inner))])).unwrap_err();
+    assert!(error.to_string().ends_with("would both be named `a_b`"), "{error}");
+    // A column without a type makes no column.
+    let table = one("t.parquet", &file(vec![("userId", nothing()), ("user_id", one_row())])).unwrap();
+    assert_eq!(table.columns(), ["user_id Int64"]);
+}
+
 #[test]
 fn a_file_that_is_none_is_named() {
     let whole = nested();

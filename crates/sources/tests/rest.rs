@@ -1,140 +1,25 @@
 //! REST APIs, against a server on this machine that behaves like them.
 
 use crate::read::{Table, read};
-use crate::server::{Answer, Asked, Server};
+use crate::server::{Answer, Server};
 use dlt_engine::source::SourceState;
-use dlt_engine::{Error, ErrorKind, Result, Source};
+use dlt_engine::{ErrorKind, Result, Source};
 use std::time::Duration;
 
 /// Reads a declaration, `BASE` in which stands for the server.
-fn load(server: &Server, config: &str) -> Result<Vec<Table>> {
+pub(crate) fn load(server: &Server, config: &str) -> Result<Vec<Table>> {
     let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
     read(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)).timeout(Duration::from_secs(10)))
 }
 
-fn client(settings: &str, endpoint: &str) -> String {
+pub(crate) fn client(settings: &str, endpoint: &str) -> String {
     format!(
         "client = {{ base_url = \"BASE/v1\"{settings} }}\n[[resources]]\nname = \"things\"\nendpoint = {endpoint}\n"
     )
 }
 
-fn all(server: &Server, config: &str) -> Vec<String> {
+pub(crate) fn all(server: &Server, config: &str) -> Vec<String> {
     load(server, config).unwrap().remove(0).texts()
-}
-
-/// Ten numbers, of which a page holds three.
-fn numbers(from: usize) -> String {
-    let items: Vec<String> = (from..10.min(from + 3)).map(|n| format!("{{\"n\":{n}}}")).collect();
-    format!("[{}]", items.join(","))
-}
-
-fn ten() -> Vec<String> {
-    (0..10).map(|n| format!("{{\"n\":{n}}}")).collect()
-}
-
-#[test]
-fn pages_by_offset() {
-    let answer = |asked: &Asked, _| {
-        assert_eq!(asked.number("limit"), Some(3));
-        Answer::json(format!("{{\"data\":{},\"meta\":{{\"count\":\"10\"}}}}", numbers(asked.number("offset").unwrap())))
-    };
-    let server = Server::start(answer);
-    let config = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"meta.count\" } }");
-    assert_eq!(all(&server, &config), ten());
-    assert_eq!(server.targets().len(), 4);
-    let to_empty = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"\" } }");
-    assert_eq!(all(&server, &to_empty), ten());
-    let limited = client("", "{ paginator = { type = \"offset\", limit = 3, total_path = \"\", maximum_offset = 6 } }");
-    assert_eq!(all(&server, &limited).len(), 6);
-    let error = load(&server, &client("", "{ paginator = { type = \"offset\", limit = 3 } }")).unwrap_err();
-    assert!(error.to_string().contains("no number at `total`"), "{error}");
-}
-
-#[test]
-fn pages_by_number() {
-    let server = Server::start(|asked, _| {
-        let page = asked.number("p").unwrap();
-        Answer::json(format!("{{\"total\":4,\"more\":{},\"data\":{}}}", page < 3, numbers(3 * (page - 1))))
-    });
-    let config = client("", "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\" } }");
-    assert_eq!(all(&server, &config), ten());
-    assert_eq!(server.targets().len(), 4);
-    let more = client(
-        "",
-        "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\", total_path = \"\", has_more_path = \"more\" } }",
-    );
-    assert_eq!(all(&server, &more).len(), 9);
-    let last =
-        client("", "{ paginator = { type = \"page_number\", base_page = 1, page_param = \"p\", maximum_page = 2 } }");
-    assert_eq!(all(&server, &last).len(), 6);
-}
-
-#[test]
-fn pages_by_cursor() {
-    let server = Server::start(|asked, _| {
-        let from = asked.number("after").unwrap_or(0);
-        assert_eq!(asked.param("size"), Some("3"));
-        let next = if from < 9 { format!("\"{}\"", from + 3) } else { "null".to_owned() };
-        Answer::json(format!("{{\"results\":{},\"cursors\":{{\"next\":{next}}}}}", numbers(from)))
-    });
-    let config = client("", "{ params = { size = 3 }, paginator = { type = \"cursor\", cursor_param = \"after\" } }");
-    assert_eq!(all(&server, &config), ten());
-}
-
-#[test]
-fn pages_by_links() {
-    let server = Server::start(|asked, _| {
-        let from = asked.number("from").unwrap_or(0);
-        let next = (from < 9).then(|| format!("?from={}", from + 3));
-        if asked.target.starts_with("/v1/header") {
-            let answer = Answer::json(numbers(from));
-            return match next {
-                Some(next) => answer.with("Link", format!("<{next}>; rel=\"next\"")),
-                None => answer,
-            };
-        }
-        let next = next.map_or("null".to_owned(), |next| format!("\"/v1/body{next}\""));
-        Answer::json(format!("{{\"items\":{},\"paging\":{{\"next\":{next}}}}}", numbers(from)))
-    });
-    let given = client(
-        "",
-        "{ path = \"body\", params = { x = 1 }, paginator = { type = \"json_link\", next_url_path = \"paging.next\" } }",
-    );
-    assert_eq!(all(&server, &given), ten());
-    // A link is a whole request: parameters are not added to it.
-    assert_eq!(server.targets(), ["/v1/body?x=1", "/v1/body?from=3", "/v1/body?from=6", "/v1/body?from=9"]);
-    for endpoint in ["\"body\"", "\"header\"", "{ path = \"header\", paginator = \"header_link\" }"] {
-        assert_eq!(all(&server, &client("", endpoint)), ten(), "{endpoint}");
-    }
-    assert_eq!(all(&server, &client(", paginator = \"single_page\"", "\"body\"")).len(), 3);
-}
-
-#[test]
-fn pages_are_found_from_the_first_response() {
-    let server = Server::start(|asked, _| match asked.target.split('?').next().unwrap() {
-        "/v1/pages" => {
-            let page = asked.number("page").unwrap_or(1);
-            Answer::json(format!("{{\"page\":{page},\"total_pages\":4,\"rows\":{}}}", numbers(3 * (page - 1))))
-        }
-        "/v1/mark" => {
-            let from = asked.number("cursor").unwrap_or(0);
-            let next = if from < 9 { (from + 3).to_string() } else { "null".to_owned() };
-            Answer::json(format!("{{\"next\":{next},\"rows\":{}}}", numbers(from)))
-        }
-        _ => Answer::json("{\"alone\":1.10}"),
-    });
-    assert_eq!(all(&server, &client("", "\"pages\"")), ten());
-    assert_eq!(server.targets().len(), 4);
-    assert_eq!(all(&server, &client("", "\"mark\"")), ten());
-    assert_eq!(all(&server, &client("", "\"one\"")).len(), 1);
-}
-
-#[test]
-fn a_page_that_names_itself_is_no_endless_loop() {
-    let server = Server::start(|_, _| Answer::json("{\"next\":\"same\",\"items\":[1]}"));
-    let error = load(&server, &client("", "\"x\"")).unwrap_err();
-    assert!(error.to_string().contains("names the same page"), "{error}");
-    assert_eq!(server.targets().len(), 2);
 }
 
 #[test]
@@ -235,6 +120,16 @@ fn failures_that_pass_are_asked_again() {
 }
 
 #[test]
+fn an_answer_that_is_ignored_is_not_asked_for_again() {
+    for status in [429, 503] {
+        let server = Server::start(move |_, _| Answer::status(status));
+        let actions = format!("response_actions = [{{ status_code = {status}, action = \"ignore\" }}]");
+        assert!(all(&server, &client("", &format!("{{ path = \"x\", {actions} }}"))).is_empty());
+        assert_eq!(server.targets().len(), 1);
+    }
+}
+
+#[test]
 fn a_server_can_ask_for_a_pause() {
     let server = Server::start(|_, before| match before {
         0 => Answer::status(429).with("Retry-After", "1"),
@@ -323,8 +218,19 @@ fn nothing_is_nothing() {
     }
 }
 
-fn config_error(config: &str) -> Error {
-    dlt_sources::rest(toml::from_str(config).unwrap()).resources(&SourceState::default()).err().unwrap()
+/// What is wrong with a declaration is known when it is read, so that whoever reads it can say where it stands.
+fn config_error(config: &str) -> String {
+    toml::from_str::<dlt_sources::RestConfig>(config).unwrap_err().message().to_owned()
+}
+
+#[test]
+fn a_declaration_that_a_program_changed_is_checked_again() {
+    let config = "client = { base_url = \"http://127.0.0.1:1\" }\nresources = [\"a\"]";
+    let mut config: dlt_sources::RestConfig = toml::from_str(config).unwrap();
+    config.resources.clear();
+    let error = dlt_sources::rest(config).resources(&SourceState::default()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "no resource is selected");
 }
 
 #[test]
@@ -341,14 +247,27 @@ fn declarations_that_contradict_themselves_are_refused() {
         ("resources = [{ name = \"a\", include_from_parent = [\"x\"] }]", "needs a parent"),
         ("resources = [{ name = \"a\", endpoint = { params = { x = [1] } } }]", "must be a text"),
         ("resources = [{ name = \"a\", endpoint = { data_selector = \"a..b\" } }]", "is no path"),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"cursor\", cursor_path = \"a..b\" } } }]",
+            "resource `a`: `cursor_path = \"a..b\"` is no path",
+        ),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"json_link\", next_url_path = \"a[\" } } }]",
+            "`next_url_path = \"a[\"` is no path",
+        ),
+        (
+            "resources = [{ name = \"a\", endpoint = { paginator = { type = \"offset\", limit = 1, total_path = \"\", has_more_path = \"$a\" } } }]",
+            "`has_more_path = \"$a\"` is no path",
+        ),
     ];
     for (resources, message) in cases {
         let error = config_error(&format!("{base}{resources}"));
-        assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains(message), "{error}");
+        assert!(error.contains(message), "{error}");
     }
     let error = config_error("client = { base_url = \"api.example.com\" }\nresources = [\"a\"]");
-    assert!(error.to_string().contains("http://"), "{error}");
+    assert!(error.contains("http://"), "{error}");
+    let error = config_error("client = { base_url = \"http://h\", auth = \"x\" }\nresources = [\"a\"]");
+    assert!(error.contains("expected a table with `type`"), "{error}");
     for config in [
         "client = { base_url = \"http://h\", bas = 1 }\nresources = []",
         "client = { base_url = \"http://h\" }\nresources = [{ name = \"a\", endpoin = \"x\" }]",

@@ -15,7 +15,7 @@ use crate::destinations::Known;
 use crate::source::AnySource;
 
 /// The sources that there are.
-pub const SOURCES: &[Known] = &known(dlt_sources::LIST);
+pub const SOURCES: &[Known] = &known(dlt_sources::SOURCES);
 
 const fn known<const N: usize>(list: [(&'static str, &'static str); N]) -> [Known; N] {
     let mut all = [Known::new("", ""); N];

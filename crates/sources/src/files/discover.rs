@@ -4,7 +4,9 @@ use super::format::{EXTENSIONS, Format, parse_name};
 use super::open::{Place, open_file};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A file to read.
@@ -63,18 +65,26 @@ fn expand(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
             let format = format.or(parts.format).unwrap_or(Format::Json);
             Ok(vec![DataFile { place: Place::Path(path.to_owned()), format, stem: parts.stem }])
         }
-        Err(cause) => match path.to_str() {
-            Some(pattern) if is_glob(pattern) => glob(pattern, format),
-            _ if cause.kind() == std::io::ErrorKind::NotFound => {
-                Err(Error::new(ErrorKind::Source, "there is no such file or folder")
-                    .at(path.to_string_lossy(), None)
-                    .hint("check the path; a relative one starts at the current folder"))
-            }
-            _ => open_file(path).and_then(|_| {
-                Err(Error::new(ErrorKind::Source, "cannot be read").at(path.to_string_lossy(), None).because(cause))
-            }),
-        },
+        Err(cause) => missing(path, format, cause),
     }
+}
+
+/// What a path means that is not there.
+fn missing(path: &Path, format: Option<Format>, cause: io::Error) -> Result<Vec<DataFile>> {
+    let text = path.to_str().unwrap_or_default();
+    if let Some(scheme) = scheme(text) {
+        return Err(url_error(scheme));
+    }
+    if is_glob(text) {
+        return glob(text, format);
+    }
+    if cause.kind() == io::ErrorKind::NotFound {
+        return Err(Error::new(ErrorKind::Source, "there is no such file or folder")
+            .at(path.to_string_lossy(), None)
+            .hint("check the path; a relative one starts at the current folder"));
+    }
+    open_file(path)?;
+    Err(Error::new(ErrorKind::Source, "cannot be read").at(path.to_string_lossy(), None).because(cause))
 }
 
 fn file(path: &Path, format: Option<Format>) -> Result<DataFile> {
@@ -88,12 +98,13 @@ fn file(path: &Path, format: Option<Format>) -> Result<DataFile> {
 }
 
 /// Every file in the folder and below that is of a known format (with a format given: every file), hidden ones aside.
+/// Pipes and devices are no files: they would be waited for.
 fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
     let mut files = Vec::new();
     for found in walk(path, usize::MAX)? {
-        if format.is_some() || parse_name(&found).format.is_some() {
-            open_file(&found)?;
-            files.push(file(&found, format)?);
+        if !found.is_stream && (format.is_some() || parse_name(&found.path).format.is_some()) {
+            open_file(&found.path)?;
+            files.push(file(&found.path, format)?);
         }
     }
     if files.is_empty() {
@@ -104,22 +115,42 @@ fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
     Ok(files)
 }
 
+/// What is in a folder, folders aside.
+struct Found {
+    path: PathBuf,
+    /// Whether it is a pipe or a device. What a link leads to that leads nowhere is taken for a file.
+    is_stream: bool,
+}
+
 /// Files at most `depth` levels below, sorted, hidden ones aside.
-fn walk(path: &Path, depth: usize) -> Result<Vec<PathBuf>> {
-    let hidden =
-        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().as_encoded_bytes().starts_with(b".");
-    let mut found = Vec::new();
+fn walk(path: &Path, depth: usize) -> Result<Vec<Found>> {
+    let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+    let mut all = Vec::new();
     let tree = WalkDir::new(path).max_depth(depth).follow_links(true).sort_by_file_name();
-    for entry in tree.into_iter().filter_entry(|entry| !hidden(entry)) {
-        let entry = entry.map_err(|cause| {
-            let place = cause.path().unwrap_or(path).to_string_lossy().into_owned();
-            Error::new(ErrorKind::Source, "cannot be read").at(place, None).because(cause)
-        })?;
-        if !entry.file_type().is_dir() {
-            found.push(entry.into_path());
+    for entry in tree.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name())) {
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => {
+                let is_stream = !entry.file_type().is_file();
+                all.push(Found { path: entry.into_path(), is_stream });
+            }
+            // A link to a folder above: what is there is read already.
+            Err(cause) if cause.loop_ancestor().is_some() => {}
+            Err(cause) => match cause.path() {
+                // A link that leads nowhere harms only who wants to read it.
+                Some(link) if cause.depth() > 0 && link.is_symlink() => {
+                    if !link.file_name().is_some_and(is_hidden) {
+                        all.push(Found { path: link.to_owned(), is_stream: false });
+                    }
+                }
+                place => {
+                    let place = place.unwrap_or(path).to_string_lossy().into_owned();
+                    return Err(Error::new(ErrorKind::Source, "cannot be read").at(place, None).because(cause));
+                }
+            },
         }
     }
-    Ok(found)
+    Ok(all)
 }
 
 fn is_glob(pattern: &str) -> bool {
@@ -127,37 +158,65 @@ fn is_glob(pattern: &str) -> bool {
 }
 
 /// The files that match; `*` and `?` stay within a folder, `**` crosses folders. Matches must be of a known format.
-fn glob(pattern: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
-    let matcher = globset::GlobBuilder::new(pattern)
+fn glob(given: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
+    // Paths are matched as they are found, without `//` and `/./`.
+    let mut pattern: PathBuf = Path::new(given).components().collect();
+    if given.ends_with('/') {
+        // It would be a folder's, and those do not match.
+        pattern.push("");
+    }
+    let matcher = globset::GlobBuilder::new(&pattern.to_string_lossy())
         .literal_separator(true)
         .build()
-        .map_err(|cause| Error::new(ErrorKind::Config, "the pattern is not valid").at(pattern, None).because(cause))?
+        .map_err(|cause| Error::new(ErrorKind::Config, "the pattern is not valid").at(given, None).because(cause))?
         .compile_matcher();
-    let base: PathBuf = Path::new(pattern)
-        .components()
-        .take_while(|part| part.as_os_str().to_str().is_some_and(|part| !is_glob(part)))
-        .collect();
+    let is_plain = |part: &Component<'_>| part.as_os_str().to_str().is_some_and(|part| !is_glob(part));
+    let base: PathBuf = pattern.components().take_while(is_plain).collect();
     // Folders that cannot match need not be looked into, nor be readable.
-    let levels = Path::new(pattern).components().count() - base.components().count();
-    let depth = if pattern.contains("**") { usize::MAX } else { levels };
+    let levels = pattern.components().count() - base.components().count();
+    let depth = if given.contains("**") { usize::MAX } else { levels };
     // A relative pattern is matched against relative paths, which have no `./` in front.
     let (start, strip) = if base.as_os_str().is_empty() { (Path::new("."), true) } else { (&*base, false) };
     let mut files = Vec::new();
     if start.is_dir() {
-        for found in walk(start, depth)? {
-            let found = if strip { found.strip_prefix(".").map(Path::to_path_buf).unwrap_or(found) } else { found };
-            if matcher.is_match(&found) {
-                open_file(&found)?;
-                files.push(file(&found, format)?);
+        for Found { path, is_stream } in walk(start, depth)? {
+            let path = if strip { path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path) } else { path };
+            if !matcher.is_match(&path) {
+                continue;
             }
+            if is_stream {
+                return Err(Error::new(ErrorKind::Source, "is a pipe or a device and no file")
+                    .at(path.to_string_lossy(), None)
+                    .hint("give its path instead of a pattern to read it as a stream"));
+            }
+            open_file(&path)?;
+            files.push(file(&path, format)?);
         }
     }
     if files.is_empty() {
         return Err(Error::new(ErrorKind::Source, "the pattern matches no file")
-            .at(pattern, None)
+            .at(given, None)
             .hint("`*` stays within a folder, `**/` crosses folders; hidden files are left out"));
     }
     Ok(files)
+}
+
+/// The scheme of a URL. The path may have been put behind a folder's.
+fn scheme(path: &str) -> Option<&str> {
+    let before = &path[..path.find("://")?];
+    let scheme = before.rsplit('/').next()?;
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme.then_some(scheme)
+}
+
+/// The URL itself stays out of the message: it may hold a password or a signature.
+fn url_error(scheme: &str) -> Error {
+    let hint = match scheme {
+        "file" => "write the path alone, without `file://`",
+        _ => "what is read: files, folders, patterns and `-` for standard input; fetch it first, or pipe it in",
+    };
+    Error::new(ErrorKind::Config, format!("`{scheme}://…` is a URL, and URLs are not read")).hint(hint)
 }
 
 #[cfg(test)]
@@ -210,6 +269,51 @@ mod tests {
         assert!(error.to_string().ends_with("the pattern matches no file"), "{error}");
         let error = names(dir.path(), &["n*"], None).unwrap_err();
         assert!(error.advice().unwrap().contains(".ndjson"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_may_be_written_with_more_than_it_needs() {
+        let dir = tree(&["sub/c.jsonl"]);
+        for pattern in ["sub//*.jsonl", "./sub/./*.jsonl", "*//c.jsonl", "sub/.//**/./*.jsonl"] {
+            assert_eq!(names(dir.path(), &[pattern], None).unwrap(), ["sub/c.jsonl"], "{pattern}");
+        }
+        assert!(names(dir.path(), &["sub/*/"], None).is_err());
+    }
+
+    #[test]
+    fn urls_are_not_read() {
+        for url in ["https://u:s3cret@h/x.csv?key=s3cret", "s3://bucket/*.parquet", "file:///tmp/x.csv"] {
+            for path in [PathBuf::from(url), Path::new("/folder of/the file").join(url)] {
+                let error = discover(&[path], None).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Config);
+                assert!(error.to_string().ends_with("://…` is a URL, and URLs are not read"), "{error}");
+                assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+            }
+        }
+        assert!(discover(&["file:///x".into()], None).unwrap_err().advice().unwrap().contains("without `file://`"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_that_lead_nowhere_or_upwards_stop_no_folder() {
+        use std::os::unix::fs::symlink;
+        let dir = tree(&["a.jsonl", "sub/b.jsonl"]);
+        let link = |target: &str, name: &str| symlink(target, dir.path().join(name)).unwrap();
+        link("absent", "stray");
+        link("absent", ".hidden.jsonl");
+        link("itself", "itself");
+        link("..", "sub/loop");
+        for path in [".", "*.jsonl", "**/*.jsonl"] {
+            let found = names(dir.path(), &[path], None).unwrap();
+            assert_eq!(found[0], "a.jsonl");
+            assert_eq!(found.len(), if path == "*.jsonl" { 1 } else { 2 }, "{path}");
+        }
+        // Data that is missing is not left out in silence.
+        link("absent", "c.jsonl");
+        for path in [".", "*.jsonl"] {
+            let error = names(dir.path(), &[path], None).unwrap_err();
+            assert!(error.to_string().ends_with("c.jsonl: cannot be opened"), "{error}");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
 /// How rows are written in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,19 +55,6 @@ impl fmt::Display for Format {
     }
 }
 
-/// A word that names no [`Format`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no file format; there are jsonl, json, csv, tsv and parquet")]
-pub struct UnknownFormat(String);
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::of_extension(word.strip_prefix('.').unwrap_or(word)).ok_or_else(|| UnknownFormat(word.to_owned()))
-    }
-}
-
 /// A file name taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NameParts {
@@ -97,7 +83,6 @@ fn strip_extension<'a>(name: &'a str, extensions: &[&str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -117,14 +102,5 @@ mod tests {
         for (path, stem, format) in cases {
             assert_eq!(parse_name(Path::new(path)), NameParts { stem: stem.into(), format }, "{path}");
         }
-    }
-
-    #[test]
-    fn words_name_formats() {
-        for format in Format::ALL {
-            assert_eq!(format.name().parse::<Format>().unwrap(), format);
-        }
-        assert_eq!(".NDJSON".parse::<Format>().unwrap(), Format::Jsonl);
-        assert!("xml".parse::<Format>().unwrap_err().to_string().contains("xml"));
     }
 }

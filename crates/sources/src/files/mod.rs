@@ -1,5 +1,6 @@
 //! Files as a source: which tables they make, and who reads which format.
 
+mod columns;
 mod csv;
 mod discover;
 mod format;
@@ -10,7 +11,7 @@ mod parquet;
 mod scan;
 mod table;
 
-pub use format::{Format, UnknownFormat};
+pub use format::Format;
 
 use discover::{DataFile, discover, is_stream};
 use dlt_engine::Result;
@@ -176,17 +177,14 @@ impl Source for Files {
 
 /// Adds the columns whose types are known from the files; a column that is known otherwise stays as it is.
 fn add_known_columns(files: &[DataFile], columns: &mut Vec<Column>) -> Result<()> {
-    for file in files {
-        if let (Format::Parquet, Place::Path(path)) = (file.format, &file.place)
-            && !is_stream(path)
-        {
-            for column in parquet::known_columns(path)? {
-                if columns.iter().all(|known| known.name != column.name) {
-                    columns.push(column);
-                }
-            }
-        }
-    }
+    let paths = files.iter().filter_map(|file| match (file.format, &file.place) {
+        (Format::Parquet, Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
+        _ => None,
+    });
+    let naming = Naming::new(usize::MAX);
+    let given: Vec<String> = columns.iter().map(|column| naming.normalize_key(&column.name)).collect();
+    let known = parquet::known_columns(paths)?.into_iter();
+    columns.extend(known.filter(|column| !given.contains(&naming.normalize_key(&column.name))));
     Ok(())
 }
 

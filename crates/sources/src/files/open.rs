@@ -30,11 +30,12 @@ impl Place {
 pub(crate) struct Input {
     pub(crate) name: Arc<str>,
     pub(crate) stream: Box<dyn Read + Send>,
-    packing: Packing,
+    pub(crate) packing: Packing,
 }
 
+/// How an input is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Packing {
+pub(crate) enum Packing {
     None,
     Gzip,
     Zstd,
@@ -68,6 +69,25 @@ impl Packing {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
         }
+    }
+
+    /// Says what it means that reading failed: the system's fault, a damaged archive, or one that is too much for us.
+    pub(crate) fn read_error(self, input: &str, cause: io::Error) -> Error {
+        if self == Self::None || cause.raw_os_error().is_some() {
+            return Error::new(ErrorKind::Source, "cannot be read").at(input, None).because(cause);
+        }
+        // The decoder has no other sign for it.
+        if self == Self::Zstd && cause.to_string().contains("requires too much memory") {
+            return Error::new(ErrorKind::Data, "the zstd archive was packed with a window of more than 128 MiB")
+                .at(input, None)
+                .because(cause)
+                .hint("pack it again without `--long`, or unpack it on the way in: `zstd -dc --long=31 FILE | dlt ingest -`");
+        }
+        let what = if cause.kind() == io::ErrorKind::UnexpectedEof { "is cut off" } else { "is damaged" };
+        Error::new(ErrorKind::Data, format!("the {} archive {what}", self.name()))
+            .at(input, None)
+            .because(cause)
+            .hint("fetch or pack the file again")
     }
 }
 
@@ -106,16 +126,9 @@ impl Input {
         Ok(Self { name, stream, packing })
     }
 
-    /// Says what it means that reading failed: the system's fault, or a damaged archive.
+    /// See [`Packing::read_error`].
     pub(crate) fn read_error(&self, cause: io::Error) -> Error {
-        if self.packing == Packing::None || cause.raw_os_error().is_some() {
-            return Error::new(ErrorKind::Source, "cannot be read").at(&*self.name, None).because(cause);
-        }
-        let what = if cause.kind() == io::ErrorKind::UnexpectedEof { "is cut off" } else { "is damaged" };
-        Error::new(ErrorKind::Data, format!("the {} archive {what}", self.packing.name()))
-            .at(&*self.name, None)
-            .because(cause)
-            .hint("fetch or pack the file again")
+        self.packing.read_error(&self.name, cause)
     }
 
     /// An input of a file that is open and holds plain bytes.
@@ -201,7 +214,17 @@ mod tests {
         let middle = packed.len() / 2;
         packed[middle..middle + 8].fill(0xFF);
         let error = text(packed, Packing::Gzip).unwrap_err();
-        assert!(error.to_string().contains("archive is "), "{error}");
+        assert!(error.to_string().contains("archive is damaged"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Data);
+    }
+
+    #[test]
+    fn a_window_that_is_too_large_is_no_damage() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(28).unwrap();
+        encoder.write_all(b"text").unwrap();
+        let error = text(encoder.finish().unwrap(), Packing::Zstd).unwrap_err();
+        assert_eq!(error.to_string(), "x: the zstd archive was packed with a window of more than 128 MiB");
+        assert!(error.advice().unwrap().contains("--long"));
     }
 }

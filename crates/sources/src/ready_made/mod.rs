@@ -20,7 +20,7 @@ const GITHUB: ReadyMade = ReadyMade {
 };
 
 /// Every source by name, with what it loads.
-pub const LIST: [(&str, &str); 4] = [
+pub const SOURCES: [(&str, &str); 4] = [
     ("filesystem", "files: JSON, JSON Lines, CSV and Parquet, also packed, in folders or by a pattern"),
     ("rest_api", "any REST API, declared: base URL, resources, pages, parents and children"),
     ("chess", CHESS.description),
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_declaration_can_be_read() {
-        for (name, description) in LIST {
+        for (name, description) in SOURCES {
             let Some(source) = ready_made(name) else {
                 assert!(["filesystem", "rest_api"].contains(&name));
                 continue;

@@ -1,7 +1,7 @@
 //! Requests: who asks, how often it is asked again, and which answers are failures.
 
 use super::config::{AuthConfig, ClientConfig, KeyLocation};
-use super::url::{is_absolute, join, origin, public, with_query};
+use super::url::{join, origin, public, with_query};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Request {
 /// An answer.
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// Value of the header `Link`, if there is one.
+    /// Values of all headers `Link`, between commas, if there is one.
     pub(crate) link: Option<String>,
     pub(crate) body: Vec<u8>,
     /// Where it came from, redirects followed.
@@ -61,10 +61,7 @@ pub(crate) struct Response {
 }
 
 impl Client {
-    pub(crate) fn new(config: &ClientConfig, patience: Patience) -> Result<Self> {
-        if !is_absolute(&config.base_url) {
-            return Err(Error::new(ErrorKind::Config, "client.base_url must begin with http:// or https://"));
-        }
+    pub(crate) fn new(config: &ClientConfig, patience: Patience) -> Self {
         let mut headers: Vec<_> =
             config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
         let mut query = Vec::new();
@@ -93,22 +90,24 @@ impl Client {
             .user_agent(concat!("dlt/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Self { agent, base_url: config.base_url.clone(), headers, query, patience })
+        Self { agent, base_url: config.base_url.clone(), headers, query, patience }
     }
 
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Asks until there is an answer that is no passing failure.
+    /// Asks until there is an answer that is no passing failure, or one with a status in `accepted`.
     ///
     /// # Errors
     /// If no attempt got through. An answer of 400 and above that will not change is given back as it is.
-    pub(crate) fn get(&self, request: &Request) -> Result<Response> {
+    pub(crate) fn get(&self, request: &Request, accepted: &[u16]) -> Result<Response> {
         let mut wait = self.patience.backoff;
         for attempt in 1.. {
             let (failure, asked) = match self.follow(request) {
-                Ok((response, _)) if !is_passing(response.status) => return Ok(response),
+                Ok((response, _)) if accepted.contains(&response.status) || !is_passing(response.status) => {
+                    return Ok(response);
+                }
                 Ok((response, asked)) => (Error::new(ErrorKind::Source, failed(&response, attempt)), asked),
                 Err(cause) => (unreachable(&public(&request.url), attempt, cause)?, None),
             };
@@ -143,7 +142,9 @@ impl Client {
                 url = join(&url, &location);
                 continue;
             }
-            let link = header("link");
+            let links: Vec<&str> =
+                response.headers().get_all("link").iter().filter_map(|value| value.to_str().ok()).collect();
+            let link = (!links.is_empty()).then(|| links.join(", "));
             let wait = header("retry-after").and_then(|text| retry_after(&text));
             let body = response.into_body().into_with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
             return Ok((Response { status, link, body, url }, wait));

@@ -1,5 +1,6 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
+use super::plan::plan;
 use dlt_engine::schema::WriteDisposition;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -7,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A REST API: how to reach it, and what to take from it.
+/// A REST API: how to reach it, and what to take from it. What is read contradicts itself nowhere.
 #[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[non_exhaustive]
 pub struct RestConfig {
     /// What all requests have in common.
@@ -19,6 +20,21 @@ pub struct RestConfig {
     pub resource_defaults: ResourceDefaults,
     /// The resources; each becomes a table.
     pub resources: Vec<Short<ResourceConfig>>,
+}
+
+impl<'de> Deserialize<'de> for RestConfig {
+    /// Here whoever reads the declaration still knows where it stands.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The derived function of the same name.
+        let config = Self::deserialize(deserializer)?;
+        match plan(&config) {
+            Ok(_) => Ok(config),
+            Err(error) => Err(de::Error::custom(match error.advice() {
+                Some(advice) => format!("{error}: {advice}"),
+                None => error.to_string(),
+            })),
+        }
+    }
 }
 
 /// How to reach the API.
@@ -41,7 +57,7 @@ pub struct ClientConfig {
 
 /// How a person or program is known to the API.
 #[derive(Clone, Debug, serde::Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields, expecting = "a table with `type`")]
 #[non_exhaustive]
 pub enum AuthConfig {
     /// `Authorization: Bearer …`.

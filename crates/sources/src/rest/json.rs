@@ -55,27 +55,43 @@ impl JsonPath {
 
     /// Every value at the path.
     pub(crate) fn select<'a>(&self, value: &'a RawValue) -> Vec<&'a RawValue> {
+        self.0.iter().fold(vec![value], |found, step| step.select(&found))
+    }
+
+    /// Whether the path can lead to several values.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.0.contains(&Step::All)
+    }
+
+    /// Whether a key of the path is not there. In null, and in a list without elements, none is missed.
+    pub(crate) fn misses_key(&self, value: &RawValue) -> bool {
         let mut found = vec![value];
         for step in &self.0 {
-            found = found
-                .into_iter()
-                .flat_map(|value| match step {
-                    Step::Key(key) => member(value, key).into_iter().collect(),
-                    Step::Index(index) => {
-                        elements(value).and_then(|all| all.get(*index).copied()).into_iter().collect()
-                    }
-                    Step::All => elements(value).unwrap_or_else(|| {
-                        members(value).map(|all| all.into_iter().map(|(_, value)| value).collect()).unwrap_or_default()
-                    }),
-                })
-                .collect();
+            let next = step.select(&found);
+            if next.is_empty() {
+                return matches!(step, Step::Key(_)) && found.iter().any(|value| !is_null(value));
+            }
+            found = next;
         }
-        found
+        false
     }
 
     /// The first value at the path that is not null.
     pub(crate) fn first<'a>(&self, value: &'a RawValue) -> Option<&'a RawValue> {
-        self.select(value).into_iter().find(|value| value.get() != "null")
+        self.select(value).into_iter().find(|value| !is_null(value))
+    }
+}
+
+impl Step {
+    fn select<'a>(&self, values: &[&'a RawValue]) -> Vec<&'a RawValue> {
+        let of_one = |value: &&'a RawValue| match self {
+            Self::Key(key) => member(value, key).into_iter().collect(),
+            Self::Index(index) => elements(value).and_then(|all| all.get(*index).copied()).into_iter().collect(),
+            Self::All => elements(value).unwrap_or_else(|| {
+                members(value).map(|all| all.into_iter().map(|(_, value)| value).collect()).unwrap_or_default()
+            }),
+        };
+        values.iter().flat_map(of_one).collect()
     }
 }
 
@@ -111,6 +127,10 @@ fn member<'a>(value: &'a RawValue, key: &str) -> Option<&'a RawValue> {
     members(value)?.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
 }
 
+pub(crate) fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
+}
+
 pub(crate) fn is_list(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
@@ -124,7 +144,7 @@ pub(crate) fn scalar_text(value: &RawValue) -> Option<String> {
     match value.get().as_bytes().first()? {
         b'"' => serde_json::from_str(value.get()).ok(),
         b'{' | b'[' => None,
-        _ if value.get() == "null" => None,
+        _ if is_null(value) => None,
         _ => Some(value.get().to_owned()),
     }
 }
@@ -222,6 +242,26 @@ mod tests {
         assert_eq!(JsonPath::parse("$").unwrap().select(&value)[0].get(), value.get());
         for path in ["a..b", "$a", "a[", "a[x]", "."] {
             assert_eq!(JsonPath::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_there_is_missed() {
+        let missed = |path: &str, text: &str| JsonPath::parse(path).unwrap().misses_key(&raw(text));
+        for (path, text) in
+            [("a", "{}"), ("a", "[]"), ("a", "1"), ("a.b", r#"{"a":{}}"#), ("a[*].b", r#"{"a":[{},null]}"#)]
+        {
+            assert!(missed(path, text), "{path} {text}");
+        }
+        for (path, text) in [
+            ("a", r#"{"a":null}"#),
+            ("a.b", r#"{"a":null}"#),
+            ("a[0].b", r#"{"a":[]}"#),
+            ("a[*].b", r#"{"a":[]}"#),
+            ("a[*].b", r#"{"a":[{},{"b":1}]}"#),
+            ("$", "null"),
+        ] {
+            assert!(!missed(path, text), "{path} {text}");
         }
     }
 

@@ -103,7 +103,7 @@ impl Source for Rest {
 
     fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
         let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
-        let client = Arc::new(Client::new(&self.config.client, self.patience)?);
+        let client = Arc::new(Client::new(&self.config.client, self.patience));
         // What each child that is read takes from a parent that is read before it. A parent that is not selected is
         // read again for each of its children, and may itself be a child.
         let mut spools: Vec<(Arc<Plan>, Arc<Plan>, Spool)> = Vec::new();

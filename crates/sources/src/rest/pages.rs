@@ -2,7 +2,7 @@
 
 use super::client::{Request, Response};
 use super::config::PaginatorConfig;
-use super::json::{JsonPath, elements, integer, is_object, members, scalar_text};
+use super::json::{JsonPath, elements, integer, is_null, is_object, members, scalar_text};
 use super::url::join;
 use serde_json::value::RawValue;
 
@@ -11,6 +11,34 @@ pub(crate) struct Pages {
     paginator: PaginatorConfig,
     /// Offset or number of the page that was asked for.
     position: u64,
+    trail: Trail,
+}
+
+/// Finds out that requests come again, without remembering all of them: one is remembered, and replaced by a later one
+/// after 1, 2, 4, 8 … further ones, so that it is in the circle at last.
+struct Trail {
+    remembered: Request,
+    steps: u64,
+    steps_to_next: u64,
+}
+
+impl Trail {
+    fn begin(request: &Request) -> Self {
+        Self { remembered: request.clone(), steps: 0, steps_to_next: 1 }
+    }
+
+    /// Whether the request closes a circle.
+    fn closes(&mut self, request: &Request) -> bool {
+        if *request == self.remembered {
+            return true;
+        }
+        self.steps += 1;
+        if self.steps == self.steps_to_next {
+            let steps_to_next = self.steps_to_next.saturating_mul(2);
+            *self = Self { remembered: request.clone(), steps: 0, steps_to_next };
+        }
+        false
+    }
 }
 
 /// Something in a response that keeps its pages from being followed.
@@ -32,7 +60,7 @@ impl Pages {
             }
             _ => {}
         }
-        Self { paginator, position }
+        Self { paginator, position, trail: Trail::begin(request) }
     }
 
     /// Makes `request` ask for the page after `response`; `false` if there is none.
@@ -40,12 +68,13 @@ impl Pages {
         &mut self,
         response: &Response,
         content: &RawValue,
-        item_count: usize,
+        found: &Found<'_>,
         request: &mut Request,
     ) -> Result<bool, Flaw> {
         if matches!(self.paginator, PaginatorConfig::Auto {}) {
-            (self.paginator, self.position) = detect(response, content);
+            (self.paginator, self.position) = detect(response, content, found.is_list);
         }
+        let item_count = found.items.len();
         let before = request.clone();
         let has_next = match &self.paginator {
             PaginatorConfig::Auto {} | PaginatorConfig::SinglePage {} => false,
@@ -106,6 +135,11 @@ impl Pages {
         if has_next && *request == before {
             return Err("the response names the same page as the next one".to_owned());
         }
+        if has_next && self.trail.closes(request) {
+            return Err(
+                "the pages go in a circle: the response names as the next one a page that was read before".to_owned()
+            );
+        }
         Ok(has_next)
     }
 }
@@ -163,7 +197,7 @@ fn link_target(header: &str, relation: &str) -> Option<String> {
 }
 
 /// Finds out from the first response how pages follow one another.
-fn detect(response: &Response, content: &RawValue) -> (PaginatorConfig, u64) {
+fn detect(response: &Response, content: &RawValue, is_list: bool) -> (PaginatorConfig, u64) {
     if response.link.as_deref().is_some_and(|header| link_target(header, "next").is_some()) {
         return (PaginatorConfig::HeaderLink { links_next_key: "next".to_owned() }, 0);
     }
@@ -189,7 +223,8 @@ fn detect(response: &Response, content: &RawValue) -> (PaginatorConfig, u64) {
             && !value.get().starts_with('"')
             && integer(value).is_some()
     };
-    if let Some((path, _)) = find(&is_total) {
+    // A single thing that has pages, a book, say, is no page of a list.
+    if let Some((path, _)) = find(&is_total).filter(|_| is_list) {
         // The response says how it counts; most count from one.
         let is_page = |path: &[String], value: &RawValue| {
             last_is(path, &["page", "current_page", "currentpage", "page_number", "pagenumber"])
@@ -245,13 +280,23 @@ fn written(keys: &[String]) -> String {
     format!("${}", keys.iter().map(step).collect::<String>())
 }
 
-/// The items at `selector`: the elements of a single list, or every value that was found.
-pub(crate) fn items<'a>(selector: &JsonPath, content: &'a RawValue) -> Vec<&'a RawValue> {
-    let found = selector.select(content);
-    match found.as_slice() {
-        [only] => elements(only).unwrap_or(found),
-        _ => found,
+/// The items of a page.
+pub(crate) struct Found<'a> {
+    pub(crate) items: Vec<&'a RawValue>,
+    /// Whether they stand in a list: a single thing does not.
+    pub(crate) is_list: bool,
+}
+
+/// The items at `selector`: the elements of a single list, or every value that was found. Null is none.
+pub(crate) fn items<'a>(selector: &JsonPath, content: &'a RawValue) -> Found<'a> {
+    let mut found = selector.select(content);
+    if let [only] = found.as_slice()
+        && let Some(items) = elements(only)
+    {
+        return Found { items, is_list: true };
     }
+    found.retain(|value| !is_null(value));
+    Found { items: found, is_list: selector.takes_all() }
 }
 
 #[cfg(test)]
@@ -274,7 +319,7 @@ mod tests {
             let response =
                 Response { status: 200, link: link.map(str::to_owned), body: Vec::new(), url: "http://h".to_owned() };
             let content = RawValue::from_string(text.to_owned()).unwrap();
-            match detect(&response, &content).0 {
+            match detect(&response, &content, true).0 {
                 PaginatorConfig::JsonLink { next_url_path } => format!("json_link {next_url_path}"),
                 PaginatorConfig::HeaderLink { .. } => "header_link".to_owned(),
                 PaginatorConfig::PageNumber { base_page, total_path, .. } => format!("page {base_page} {total_path}"),

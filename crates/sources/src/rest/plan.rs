@@ -5,6 +5,7 @@ use super::config::{
 };
 use super::json::JsonPath;
 use super::template::{ParentFields, Template};
+use super::url::is_absolute;
 use dlt_engine::source::TableHints;
 use dlt_engine::{Error, ErrorKind, Result};
 use serde_json::value::RawValue;
@@ -37,6 +38,8 @@ pub(crate) struct Endpoint {
     pub(crate) paginator: PaginatorConfig,
     /// `None`: found from the first response.
     pub(crate) selector: Option<JsonPath>,
+    /// The same as it was written.
+    pub(crate) selector_text: String,
     pub(crate) ignored: Vec<u16>,
     pub(crate) parent: ParentFields,
     /// Names that fields of the parent get in each item, with their indexes.
@@ -58,6 +61,9 @@ impl Plan {
 /// # Errors
 /// If it contradicts itself; the message names the resource.
 pub(crate) fn plan(config: &RestConfig) -> Result<Vec<Plan>> {
+    if !is_absolute(&config.client.base_url) {
+        return Err(Error::new(ErrorKind::Config, "client.base_url must begin with http:// or https://"));
+    }
     let mut plans: Vec<Plan> = Vec::new();
     for resource in &config.resources {
         let resource = &resource.0;
@@ -161,6 +167,7 @@ fn endpoint(
     }
     let is_single = path.ends_in_field() && own.data_selector.is_none() && own.paginator.is_none();
     let selector = own.data_selector.as_deref().or(common.data_selector.as_deref());
+    let selector_text = selector.unwrap_or("$").to_owned();
     let selector = match selector {
         _ if is_single => JsonPath::parse("$"),
         Some(text) => Some(JsonPath::parse(text).ok_or_else(|| format!("`data_selector = \"{text}\"` is no path"))?),
@@ -172,10 +179,42 @@ fn endpoint(
         Some(Short(paginator)) => paginator.clone(),
         None => PaginatorConfig::Auto {},
     };
+    check_paths(&paginator)?;
     let actions = own.response_actions.as_ref().or(common.response_actions.as_ref());
     let ignored = actions.into_iter().flatten().filter(|action| action.action == Action::Ignore);
     let ignored = ignored.map(|action| action.status_code).collect();
-    Ok(Endpoint { path, params, headers: header_templates, paginator, selector, ignored, parent, included })
+    Ok(Endpoint {
+        path,
+        params,
+        headers: header_templates,
+        paginator,
+        selector,
+        selector_text,
+        ignored,
+        parent,
+        included,
+    })
+}
+
+/// A path that is none would otherwise be found out by the first response.
+fn check_paths(paginator: &PaginatorConfig) -> Result<(), String> {
+    let paths: &[(&str, Option<&str>)] = match paginator {
+        PaginatorConfig::Auto {} | PaginatorConfig::SinglePage {} | PaginatorConfig::HeaderLink { .. } => &[],
+        PaginatorConfig::JsonLink { next_url_path } => &[("next_url_path", Some(next_url_path))],
+        PaginatorConfig::Cursor { cursor_path, has_more_path, .. } => {
+            &[("cursor_path", Some(cursor_path)), ("has_more_path", has_more_path.as_deref())]
+        }
+        PaginatorConfig::Offset { total_path, has_more_path, .. }
+        | PaginatorConfig::PageNumber { total_path, has_more_path, .. } => {
+            &[("total_path", Some(total_path)), ("has_more_path", has_more_path.as_deref())]
+        }
+    };
+    for (key, path) in paths {
+        if let Some(path) = path.filter(|path| JsonPath::parse(path).is_none()) {
+            return Err(format!("`{key} = \"{path}\"` is no path into a response"));
+        }
+    }
+    Ok(())
 }
 
 fn param_text(name: &str, value: &toml::Value) -> Result<String, String> {

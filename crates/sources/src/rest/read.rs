@@ -1,6 +1,6 @@
 //! Reads resources: for every item of the parent the pages of a request, from every page its items.
 
-use super::client::{Client, Request, refused};
+use super::client::{Client, Request, Response, refused};
 use super::json::{JsonPath, find_items, scalar_text, with_members};
 use super::pages::{Pages, items};
 use super::plan::{Endpoint, Origin, Plan};
@@ -34,6 +34,7 @@ impl Items {
                 client: Arc::clone(client),
                 parents,
                 selector: endpoint.selector.clone(),
+                is_selector_right: false,
                 current: None,
             })),
         }
@@ -104,6 +105,8 @@ pub(crate) struct EndpointItems {
     parents: Parents,
     /// Known after the first page of a request, even if it was to be found.
     selector: Option<JsonPath>,
+    /// Whether a response had something where the declaration says that items are.
+    is_selector_right: bool,
     current: Option<Current>,
 }
 
@@ -131,7 +134,7 @@ impl EndpointItems {
             self.current = Some(self.begin(endpoint, &row));
         }
         let Some(current) = &mut self.current else { return Ok(None) };
-        let response = self.client.get(&current.request)?;
+        let response = self.client.get(&current.request, &endpoint.ignored)?;
         if endpoint.ignored.contains(&response.status) {
             self.current = None;
             return Ok(Some(Vec::new()));
@@ -149,9 +152,16 @@ impl EndpointItems {
                 .because(cause)
                 .hint("is `base_url` that of the API and not of a page for people?")
         })?;
+        if let Some(given) = endpoint.selector.as_ref().filter(|_| !self.is_selector_right) {
+            if given.misses_key(content) {
+                return Err(nothing_selected(&response, &endpoint.selector_text));
+            }
+            self.is_selector_right = true;
+        }
         let selector = self.selector.get_or_insert_with(|| find_items(content));
         let found = items(selector, content);
         let page: Result<Vec<Item>> = found
+            .items
             .iter()
             .map(|item| {
                 let text = with_members(item, &current.added);
@@ -161,7 +171,7 @@ impl EndpointItems {
             .collect();
         let has_next = current
             .pages
-            .turn(&response, content, found.len(), &mut current.request)
+            .turn(&response, content, &found, &mut current.request)
             .map_err(|what| Error::new(ErrorKind::Data, what).at(public(&response.url), None))?;
         if !has_next {
             self.current = None;
@@ -181,6 +191,13 @@ impl EndpointItems {
         let added = endpoint.included.iter().map(|(name, index)| (name.clone(), row[*index].clone())).collect();
         Current { request, pages, added }
     }
+}
+
+/// No items because of a slip in the declaration must not pass for no items: a table that is replaced would be emptied.
+fn nothing_selected(response: &Response, selector: &str) -> Error {
+    Error::new(ErrorKind::Data, format!("the response has nothing at `{selector}`"))
+        .at(public(&response.url), None)
+        .hint("set `data_selector` to where the items are; if the answer means that there are none, ignore its status in `response_actions`")
 }
 
 /// Reads one resource for the engine.

@@ -4,6 +4,7 @@
 //! memory does not grow with the files.
 
 mod kind;
+mod quotes;
 mod records;
 
 pub(crate) use records::CsvFile;
@@ -16,8 +17,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use dlt_engine::Result;
 use dlt_engine::source::{Chunk, Reader};
-use dlt_engine::value::parse_iso_timestamp;
-use kind::{Candidates, Kind, parse_bigint, parse_bool, parse_double};
+use kind::{Candidates, Kind, parse_bigint, parse_bool, parse_double, parse_timestamp};
 use records::Records;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const BATCH_ROWS: usize = 64 << 10;
 /// … or this many bytes of text.
 const BATCH_BYTES: usize = 8 << 20;
 
-/// The types of the columns of a table, by their names in the header.
+/// The types of the columns of a table, by their names in the dataset: headers may spell them differently.
 pub(crate) type Types = Arc<HashMap<String, Kind>>;
 
 /// Finds the types of the columns over all of the files. A column without any value has none.
@@ -37,7 +37,7 @@ pub(crate) fn infer_types<'a>(files: impl Iterator<Item = &'a CsvFile>) -> Resul
     for file in files {
         let mut records = file.records()?;
         let mut columns: Vec<Candidates> =
-            records.header().iter().map(|name| types.get(name).copied().unwrap_or_default()).collect();
+            records.columns().iter().map(|name| types.get(name).copied().unwrap_or_default()).collect();
         while records.next(&mut record)? {
             for (column, value) in columns.iter_mut().zip(&record) {
                 if !value.is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn infer_types<'a>(files: impl Iterator<Item = &'a CsvFile>) -> Resul
                 }
             }
         }
-        types.extend(records.header().iter().cloned().zip(columns));
+        types.extend(records.columns().iter().cloned().zip(columns));
     }
     Ok(Arc::new(types.into_iter().filter_map(|(name, seen)| seen.kind().map(|kind| (name, kind))).collect()))
 }
@@ -61,7 +61,7 @@ impl CsvReader {
     pub(crate) fn new(file: &CsvFile, types: &Types) -> Result<Self> {
         let records = file.records()?;
         let columns =
-            records.header().iter().map(|name| types.get(name).map(|kind| ColumnBuilder::new(*kind))).collect();
+            records.columns().iter().map(|name| types.get(name).map(|kind| ColumnBuilder::new(*kind))).collect();
         Ok(Self { records, columns, ended: false })
     }
 
@@ -144,7 +144,7 @@ impl ColumnBuilder {
             Self::Bigint(builder) => append!(builder, parse_bigint),
             Self::Double(builder) => append!(builder, parse_double),
             Self::Bool(builder) => append!(builder, parse_bool),
-            Self::Timestamp(builder) => append!(builder, parse_iso_timestamp),
+            Self::Timestamp(builder) => append!(builder, parse_timestamp),
             Self::Text(builder) => append!(builder, Some::<&str>),
         }
     }

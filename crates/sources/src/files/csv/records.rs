@@ -1,12 +1,12 @@
 //! Records of one delimited text file, with every flaw told by file and line.
 
+use super::super::columns::columns;
 use super::super::discover::is_stream;
 use super::super::format::Format;
 use super::super::lines::{count_lines, skip_byte_order_mark};
-use super::super::open::{Input, Place};
-use dlt_engine::naming::Naming;
+use super::super::open::{Input, Packing, Place};
+use super::quotes::{Flaw, Quotes};
 use dlt_engine::{Error, ErrorKind, Result};
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
@@ -107,15 +107,17 @@ fn spool_error(cause: io::Error) -> Error {
 pub(crate) struct Records {
     file: CsvFile,
     name: Arc<str>,
+    packing: Packing,
     reader: csv::Reader<Text>,
     header: Vec<String>,
+    columns: Vec<String>,
     ended: bool,
 }
 
 impl Records {
     fn new(file: CsvFile) -> Result<Self> {
         let mut input = file.open()?;
-        let name = input.name.clone();
+        let (name, packing) = (input.name.clone(), input.packing);
         let mut first = Vec::new();
         let sniffed = input.stream.by_ref().take(SNIFF_BYTES).read_to_end(&mut first);
         sniffed.map_err(|cause| input.read_error(cause))?;
@@ -125,6 +127,8 @@ impl Records {
             text: Cursor::new(first).chain(input.stream),
             end: Cursor::new(END.as_bytes()),
             budget: MAX_RECORD_BYTES,
+            quotes: Quotes::new(delimiter),
+            flaw: None,
         };
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -132,14 +136,19 @@ impl Records {
             .delimiter(delimiter)
             .buffer_capacity(1 << 16)
             .from_reader(text);
-        let mut records = Self { file, name, reader, header: Vec::new(), ended: false };
+        let mut records = Self { file, name, packing, reader, header: Vec::new(), columns: Vec::new(), ended: false };
         records.read_header()?;
         Ok(records)
     }
 
-    /// Column names.
+    /// Column names as the file has them.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
+    }
+
+    /// Column names as the dataset has them.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// Reads the next record into `record`; `false` at the end.
@@ -183,6 +192,9 @@ impl Records {
     }
 
     fn read_error(&self, cause: csv::Error, position: Option<&csv::Position>) -> Error {
+        if let Some(flaw) = self.reader.get_ref().flaw {
+            return self.quote_error(flaw);
+        }
         match cause.into_kind() {
             csv::ErrorKind::Utf8 { pos, .. } => self
                 .error("the text is not valid UTF-8", pos.as_ref())
@@ -190,15 +202,23 @@ impl Records {
             csv::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::FileTooLarge => self
                 .error(format!("the row is longer than {} MiB", MAX_RECORD_BYTES >> 20), position)
                 .hint("is a quote not closed?"),
-            csv::ErrorKind::Io(cause) if cause.raw_os_error().is_some() => {
-                Error::new(ErrorKind::Source, "cannot be read").at(&*self.name, None).because(cause)
-            }
-            csv::ErrorKind::Io(cause) => {
-                let what = if cause.kind() == io::ErrorKind::UnexpectedEof { "is cut off" } else { "is damaged" };
-                self.error(format!("the archive {what}"), None).because(cause).hint("fetch or pack the file again")
-            }
+            csv::ErrorKind::Io(cause) => self.packing.read_error(&self.name, cause),
             other => self.error(format!("cannot be read as CSV: {other:?}"), None),
         }
+    }
+
+    fn quote_error(&self, flaw: Flaw) -> Error {
+        let line = |byte| self.file.line_at(byte).ok();
+        let (opened, closed) = (line(flaw.opened), line(flaw.closed));
+        let what = match opened {
+            Some(opened) if opened != closed.unwrap_or(opened) => {
+                format!("text after a closing quote, in a field that is opened in line {opened}")
+            }
+            _ => "text after a closing quote".to_owned(),
+        };
+        Error::new(ErrorKind::Data, what).at(&*self.name, closed).hint(
+            "within a quoted field a quote is written twice: `\"\"`; behind the closing one only a delimiter or a line end may stand",
+        )
     }
 
     fn read_header(&mut self) -> Result<()> {
@@ -212,30 +232,21 @@ impl Records {
                 .error("the first line holds numbers and no column names", record.position())
                 .hint("put a line with the names of the columns first"));
         }
-        let naming = Naming::new(usize::MAX);
-        let mut seen: HashMap<String, usize> = HashMap::new();
-        for (index, name) in header.iter().enumerate() {
-            let column = naming.normalize_key(name);
-            if let Some(first) = seen.insert(column.clone(), index) {
-                let what = format!(
-                    "columns {} (`{}`) and {} (`{name}`) would both be named `{column}`",
-                    first + 1,
-                    header[first],
-                    index + 1
-                );
-                return Err(self.error(what, record.position()).hint("rename one of them in the header"));
-            }
-        }
+        self.columns = columns(header.iter().map(String::as_str))
+            .map_err(|what| self.error(what, record.position()).hint("rename one of them in the header"))?;
         self.header = header;
         Ok(())
     }
 }
 
-/// The text with the mark at its end, and a limit on what may be read for one record.
+/// The text with the mark at its end, its quotes checked, and a limit on what may be read for one record.
 struct Text {
     text: io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>,
     end: Cursor<&'static [u8]>,
     budget: u64,
+    quotes: Quotes,
+    /// Where the text ends for us.
+    flaw: Option<Flaw>,
 }
 
 impl Read for Text {
@@ -243,10 +254,22 @@ impl Read for Text {
         if self.budget == 0 {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let read = match self.text.read(buffer)? {
-            0 => self.end.read(buffer)?,
-            read => read,
-        };
+        if self.flaw.is_some() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let begin = self.quotes.passed();
+        let mut read = self.text.read(buffer)?;
+        if let Err(flaw) = self.quotes.check(&buffer[..read]) {
+            self.flaw = Some(flaw);
+            // The rows before it come first, with what may be wrong in them.
+            read = usize::try_from(flaw.closed.saturating_sub(begin)).unwrap_or(0).min(read);
+            if read == 0 {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        if read == 0 {
+            read = self.end.read(buffer)?;
+        }
         self.budget = self.budget.saturating_sub(read as u64);
         Ok(read)
     }

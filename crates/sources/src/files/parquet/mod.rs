@@ -1,12 +1,15 @@
 //! Parquet files: flat rows as Arrow, rows with nested values as JSON, so that the engine splits them into tables.
 
+mod known;
 mod text;
 
+pub(crate) use known::known_columns;
+
+use super::columns::columns;
 use super::open::open_file;
-use arrow::datatypes::{DataType as ArrowType, Schema};
+use arrow::datatypes::{DataType as ArrowType, Fields, Schema};
 use arrow::json::writer::{LineDelimited, WriterBuilder};
 use arrow::record_batch::RecordBatch;
-use dlt_engine::schema::{Column, DataType};
 use dlt_engine::source::{Chunk, JsonChunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -71,47 +74,31 @@ impl Reader for ParquetReader {
     }
 }
 
-/// The flat columns of a file with nested ones: their types would not all be seen again once the rows are JSON, and
-/// columns that are known stand first, in this order. None for a flat file.
-///
-/// # Errors
-/// If the file is not Parquet, which is better known before a run than in it.
-pub(crate) fn known_columns(path: &Path) -> Result<Vec<Column>> {
-    let name: Arc<str> = path.to_string_lossy().into();
-    let Some(builder) = read_footer(path, &name)? else { return Ok(Vec::new()) };
-    if !is_nested(builder.schema()) {
-        return Ok(Vec::new());
-    }
-    let known = |field: &Arc<arrow::datatypes::Field>| {
-        let plain = |data_type| Some(Column::inferred(field.name(), data_type));
-        match field.data_type() {
-            ArrowType::Date32 | ArrowType::Date64 => plain(DataType::Date),
-            ArrowType::Time32(_) | ArrowType::Time64(_) => plain(DataType::Time),
-            ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView | ArrowType::FixedSizeBinary(_) => {
-                plain(DataType::Binary)
-            }
-            ArrowType::Decimal128(digits, decimals) | ArrowType::Decimal256(digits, decimals) => {
-                plain(DataType::Decimal).map(|column| column.with("precision", *digits).with("scale", *decimals))
-            }
-            ArrowType::Float16 | ArrowType::Float32 | ArrowType::Float64 => plain(DataType::Double),
-            ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => plain(DataType::Text),
-            ArrowType::Boolean => plain(DataType::Bool),
-            ArrowType::UInt64 => plain(DataType::Wei),
-            integer if integer.is_integer() => plain(DataType::Bigint),
-            ArrowType::Timestamp(_, Some(_)) => plain(DataType::Timestamp),
-            ArrowType::Timestamp(_, None) => plain(DataType::Timestamp).map(|column| column.with("timezone", false)),
-            _ => None,
-        }
-    };
-    Ok(builder.schema().fields().iter().filter_map(known).collect())
-}
-
 fn read_footer(path: &Path, name: &Arc<str>) -> Result<Option<ParquetRecordBatchReaderBuilder<File>>> {
     let file = open_file(path)?;
     if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
         return Ok(None);
     }
-    ParquetRecordBatchReaderBuilder::try_new(file).map(Some).map_err(|cause| damaged(name, cause))
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| damaged(name, cause))?;
+    check_names(builder.schema().fields()).map_err(|what| {
+        Error::new(ErrorKind::Data, what)
+            .at(&**name, None)
+            .hint("write the file again with another name for one of them, or without it")
+    })?;
+    Ok(Some(builder))
+}
+
+/// Columns that would meet in one name, also within structs: only the last of them would be left.
+fn check_names(fields: &Fields) -> Result<(), String> {
+    let with_values = fields.iter().filter(|field| *field.data_type() != ArrowType::Null);
+    columns(with_values.map(|field| field.name().as_str()))?;
+    fields.iter().try_for_each(|field| match field.data_type() {
+        ArrowType::Struct(inner) => check_names(inner),
+        ArrowType::List(item) | ArrowType::LargeList(item) | ArrowType::FixedSizeList(item, _) => {
+            check_names(&Fields::from(vec![Arc::clone(item)]))
+        }
+        _ => Ok(()),
+    })
 }
 
 fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {

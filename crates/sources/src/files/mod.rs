@@ -141,19 +141,17 @@ impl Source for Files {
 
     /// Paths, sizes and times of change of all files.
     fn fingerprint(&self) -> String {
+        if !self.is_replayable() {
+            return String::new();
+        }
         let mut text = String::new();
-        for file in self.is_replayable().then(|| discover(&self.paths, self.format).ok()).flatten().unwrap_or_default()
-        {
-            if let Place::Path(path) = &file.place
-                && let Ok(found) = path.metadata()
-            {
+        // What is not there or cannot be read is told by whoever reads it.
+        for file in discover(&self.paths, self.format).unwrap_or_default() {
+            let Place::Path(path) = &file.place else { continue };
+            if let (Ok(path), Ok(found)) = (path.canonicalize(), path.metadata()) {
                 let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-                text.push_str(&format!(
-                    "{} {} {}\n",
-                    path.display(),
-                    found.len(),
-                    changed.unwrap_or_default().as_nanos()
-                ));
+                let nanos = changed.unwrap_or_default().as_nanos();
+                text.push_str(&format!("{} {} {nanos}\n", path.display(), found.len()));
             }
         }
         version_digest([text.as_bytes()])

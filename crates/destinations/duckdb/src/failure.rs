@@ -69,8 +69,8 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
         return destination("permission denied")
             .hint("make the database file and its folder writable, or name another file");
     }
-    if lower.contains("not a valid duckdb database file") {
-        return destination("the file is not a DuckDB database").hint("name another file; this one is left as it is");
+    if lower.contains("not a valid duckdb database file") || lower.contains("in-memory database in read-only mode") {
+        return not_a_database(doing);
     }
     if lower.contains("with version number") {
         return destination("the file was written by a newer version of DuckDB")
@@ -89,6 +89,12 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
         }
         _ => destination(rest.trim()),
     }
+}
+
+/// The file is something else, and DuckDB must not have it.
+pub(crate) fn not_a_database(doing: &str) -> Error {
+    Error::new(ErrorKind::Destination, format!("cannot {doing}: the file is not a DuckDB database"))
+        .hint("name another file; this one is left as it is")
 }
 
 fn busy(doing: &str, rest: &str) -> Error {

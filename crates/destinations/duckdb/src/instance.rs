@@ -107,7 +107,9 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
                 Access::Write => AccessMode::ReadWrite,
             })?
             // JSON, Parquet and time zones are part of the library; anything else would come over the network.
-            .enable_autoload_extension(false)?;
+            .enable_autoload_extension(false)?
+            .with("autoinstall_known_extensions", "false")?
+            .with("allow_community_extensions", "false")?;
         if let Some(bytes) = memory_limit {
             config = config.max_memory(&format!("{bytes}B"))?;
         }

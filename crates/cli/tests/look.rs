@@ -65,6 +65,26 @@ fn rows() {
 }
 
 #[test]
+fn data_is_printed_with_every_character() {
+    let sandbox = loaded();
+    let query = |options: &str| {
+        let mut command = sandbox.command(&format!("dataset raw {options}"));
+        // Escape, start of heading, delete and backspace.
+        let text = "chr(27) || '[31mred' || chr(1) || chr(127) || chr(8) || '|'";
+        command.args(["--sql", &format!("select {text} as \"na\u{1b}[1mme\"")]);
+        sandbox.see(command).ok().stdout
+    };
+    assert_eq!(query("--format csv"), "na\u{1b}[1mme\n\u{1b}[31mred\u{1}\u{7f}\u{8}|\n");
+    let json = query("--format json");
+    let object: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(object["na\u{1b}[1mme"], "\u{1b}[31mred\u{1}\u{7f}\u{8}|");
+    // A terminal is not driven by data.
+    let table = query("");
+    assert!(table.contains("na\\u{1b}[1mme") && table.contains("\\u{1b}[31mred\\u{1}\\u{7f}\\u{8}|"), "{table}");
+    assert!(!table.contains(|letter: char| letter.is_control() && letter != '\n'), "{table:?}");
+}
+
+#[test]
 fn a_dataset_may_be_named_as_it_was_given() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);

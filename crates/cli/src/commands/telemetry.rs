@@ -151,7 +151,7 @@ fn show(event: Option<&str>, setup: &Setup, printer: Printer) -> Outcome {
         check_event(event)?;
     }
     for pending in &shown {
-        printer.data(&format!("{}\n", pending.body))?;
+        printer.data_with(|out| writeln!(out, "{}", pending.body))?;
     }
     printer.note(&match (shown.len(), event) {
         (0, None) => "Nothing waits to be sent.".to_owned(),

@@ -35,7 +35,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                 ReportFormat::Json => {
                     let text = serde_json::to_string_pretty(&report)
                         .map_err(|error| Failure::work("the report cannot be written as JSON").because(&error))?;
-                    printer.data(&with_line_end(text))
+                    printer.data_with(|out| out.write_all(with_line_end(text).as_bytes()))
                 }
             }
         }

@@ -166,7 +166,7 @@ pub(crate) struct Dataset {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Output,
-    /// Rows to print at most, 0 for all [default: 20 of a table, all of a query]
+    /// Rows to print at most, 0 for all [default: 20 of a table; of a query 1000 for people, all as csv or json]
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
     /// Where the dataset is, if no pipeline of this machine loaded it: `duckdb:FILE`

@@ -85,6 +85,48 @@ fn data_is_printed_with_every_character() {
 }
 
 #[test]
+fn a_long_table_ends() {
+    let sandbox = loaded();
+    let query = |count: u32, options: &str| {
+        let mut command = sandbox.command(&format!("dataset raw {options}"));
+        command.args(["--sql", &format!("select 1 as one from range({count})")]);
+        let seen = sandbox.see(command).ok();
+        (seen.stdout.lines().count(), seen.stderr)
+    };
+    let note = "There are more than these 1,000 rows; --limit 0 shows all of them.\n";
+    assert_eq!(query(5_000, ""), (1_002, note.to_owned()));
+    assert_eq!(query(1_001, ""), (1_002, note.to_owned()));
+    assert_eq!(query(1_000, ""), (1_002, String::new()));
+    assert_eq!(query(5_000, "--limit 0"), (5_002, String::new()));
+    assert_eq!(query(5_000, "--limit 4"), (6, String::new()));
+    assert_eq!(query(5_000, "--format csv"), (5_001, String::new()));
+}
+
+#[test]
+fn numbers_and_days_of_any_size() {
+    let sandbox = loaded();
+    let sql = "select sum(id) as sum, 170141183460469231731687303715884105727::hugeint as huge, \
+               'infinity'::date as day, '-infinity'::timestamptz as instant, 'infinity'::timestamp_ns as moment from events";
+    let mut command = sandbox.command("dataset raw --format json");
+    command.args(["--sql", sql]);
+    let expected = r#"{"sum":6,"huge":"170141183460469231731687303715884105727","day":"infinity","instant":"-infinity","moment":"infinity"}"#;
+    assert_eq!(sandbox.see(command).ok().stdout.trim_end(), expected);
+}
+
+#[test]
+fn only_a_query_is_run() {
+    let sandbox = loaded();
+    let query = |sql: &str| {
+        let mut command = sandbox.command("dataset raw");
+        command.args(["--sql", sql]);
+        sandbox.see(command)
+    };
+    assert_seen!("query_that_writes", query("drop table events"));
+    assert_seen!("two_queries", query("select 1; select 2"));
+    assert_seen!("query_of_nothing", query(";"));
+}
+
+#[test]
 fn a_dataset_may_be_named_as_it_was_given() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);

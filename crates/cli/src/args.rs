@@ -100,9 +100,9 @@ pub(crate) struct Ingest {
     /// Name under which the load is remembered [default: the dataset's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
-    /// Threads that normalize [default: one for each core]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Threads that normalize, 1 to 1024 [default: one for each core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(dlt::MAX_WORKERS)))]
+    pub(crate) workers: Option<u16>,
 }
 
 /// `dlt init`.

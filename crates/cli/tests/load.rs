@@ -72,6 +72,16 @@ fn failures() {
         "bad_pipeline_name",
         sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --pipeline a/b")
     );
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:x.duckdb");
+    command.args(["--dataset", ""]);
+    assert_seen!("dataset_without_a_name", sandbox.see(command));
+    assert_seen!(
+        "too_many_workers",
+        sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --workers 30000")
+    );
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:x.duckdb --dataset raw");
+    command.env("DESTINATION__DUCKDB__MEMORY_LIMIT", "much");
+    assert_seen!("wrong_memory_limit", sandbox.see(command));
     let broken = format!("{EVENTS}{{\"id\":4,\n");
     sandbox.write("broken.jsonl", broken);
     assert_seen!("broken_line", sandbox.run("ingest broken.jsonl --to duckdb:x.duckdb --dataset raw"));

@@ -138,6 +138,8 @@ fn a_dataset_may_be_named_as_it_was_given() {
     call(&["ingest", "events.jsonl", "--to", "duckdb:s.duckdb", "--dataset", "My Data"]);
     assert_eq!(call(&["dataset", "My Data"]).stdout, call(&["dataset", "my_data"]).stdout);
     assert!(sandbox.run("pipeline").stdout.contains("My_Data"));
+    let from = call(&["dataset", "My Data", "--from", "duckdb:s.duckdb"]);
+    assert_eq!(from.stdout, call(&["dataset", "My Data"]).stdout);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use dlt::telemetry::Telemetry;
 use dlt::{Dataset, DestinationName, Error, ErrorKind};
 
 use crate::args::{self, Output};
+use crate::commands::ingest::name_of;
 use crate::commands::pipeline::tables;
 use crate::exit::{Failure, Outcome};
 use crate::rows::{RowPrinter, csv_field};
@@ -15,7 +16,7 @@ const DEFAULT_ROWS: u64 = 20;
 pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let (pipeline, destination) = find(arguments, settings)?;
     let pipeline = dlt::pipeline(pipeline)
-        .destination(destination)
+        .destination(destination.limited_by(&settings.surroundings)?)
         .data_dir(settings.surroundings.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&arguments.name);
@@ -51,7 +52,7 @@ fn limit_clause(limit: u64) -> String {
 fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, DestinationName)> {
     let name = &arguments.name;
     if let Some(place) = &arguments.from {
-        return Ok((name.clone(), DestinationName::parse(place)?));
+        return Ok((name_of(name), DestinationName::parse(place)?));
     }
     let known = dlt::known_pipelines(settings.surroundings.data_folder())?;
     let holding: Vec<_> = known.iter().filter(|known| known.holds(name)).collect();

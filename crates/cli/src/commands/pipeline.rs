@@ -87,7 +87,7 @@ fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Ou
     }
     printer.data(&out)?;
     let pipeline = dlt::pipeline(&known.pipeline)
-        .destination(known.destination()?)
+        .destination(known.destination()?.limited_by(&settings.surroundings)?)
         .data_dir(settings.surroundings.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&known.dataset);

@@ -63,7 +63,10 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
             return destination("there is no room on the disk for data that does not fit into memory")
                 .hint("free some space beside the database file, then run the same command again");
         }
-        return destination("DuckDB needs more memory than it may take").hint("raise the destination's memory limit");
+        return destination("DuckDB needs more memory than it may take").hint(
+            "raise its memory limit: memory_limit = \"2 GB\" under [destination] of the pipeline file, or the \
+             environment variable DESTINATION__DUCKDB__MEMORY_LIMIT",
+        );
     }
     if lower.contains("permission denied") || lower.contains("read-only file system") {
         return destination("permission denied")

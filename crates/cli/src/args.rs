@@ -115,10 +115,10 @@ pub(crate) struct Init {
     #[arg(required_unless_present_any = ["list_sources", "list_destinations"])]
     pub(crate) destination: Option<String>,
     /// List the sources that there are
-    #[arg(short = 'l', long, exclusive = true)]
+    #[arg(short = 'l', long, conflicts_with_all = ["source", "destination", "list_destinations"])]
     pub(crate) list_sources: bool,
     /// List the destinations that there are
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["source", "destination"])]
     pub(crate) list_destinations: bool,
 }
 

@@ -29,6 +29,11 @@ fn pipelines() {
     assert_seen!("pipeline_whose_database_is_gone", sandbox.run("pipeline shop info"));
     sandbox.run("ingest nope.jsonl --to duckdb:shop.duckdb --dataset raw --pipeline shop");
     assert_seen!("pipeline_trace_of_a_failed_run", sandbox.run("pipeline shop trace"));
+    assert_seen!("pipelines_with_a_failed_run", sandbox.run("pipeline").squeezed());
+    std::fs::write(sandbox.data().join("pipelines/shop/trace.json"), "{").unwrap();
+    assert_seen!("pipelines_with_a_broken_trace", sandbox.run("pipeline").squeezed());
+    std::fs::create_dir_all(sandbox.data().join("pipelines/first/packages/1795347104.99")).unwrap();
+    assert_seen!("pipeline_whose_first_run_was_interrupted", sandbox.run("pipeline first"));
 }
 
 #[test]

@@ -60,6 +60,9 @@ fn with_line_end(mut text: String) -> String {
 fn failure(error: Error) -> Failure {
     let failure = match &error {
         Error::NoData { .. } => Failure::usage(error.to_string()),
+        Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+            Failure::usage(error.to_string()).hint("write an address and a port: --listen 127.0.0.1:8080")
+        }
         Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::work(error.to_string())
                 .hint("another program listens there; take another port, or 0 for a free one")

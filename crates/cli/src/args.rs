@@ -94,7 +94,7 @@ pub(crate) struct Ingest {
     /// Columns that identify a row, separated by commas; needed for merge
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) primary_key: Vec<String>,
-    /// Format of the input [default: told by each file's name; for standard input jsonl]
+    /// Format of the input [default: told by each file's name; for standard input json]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// Name under which the load is remembered [default: the dataset's name]
@@ -255,7 +255,7 @@ pub(crate) enum WriteDisposition {
 pub(crate) enum Format {
     /// One JSON value a line
     Jsonl,
-    /// One JSON value, or a list of them
+    /// One JSON value or several, in lines or not, or a list of them
     Json,
     /// Text with a header line; the delimiter is found out
     Csv,
@@ -263,6 +263,19 @@ pub(crate) enum Format {
     Tsv,
     /// Apache Parquet
     Parquet,
+}
+
+impl Format {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Parquet => "parquet",
+        }
+    }
 }
 
 /// How rows are printed.

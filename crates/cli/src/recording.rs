@@ -9,7 +9,7 @@ use dlt::telemetry::events::{
 };
 use dlt::telemetry::{Telemetry, Word};
 
-use crate::args::{Command, Format, Init, Operation, Output, Tracker};
+use crate::args::{Command, Init, Operation, Output, Tracker};
 use crate::commands::run::Declared;
 
 /// Records that a command ended. `declared` is what a pipeline file said, as far as it was understood.
@@ -83,16 +83,4 @@ pub(crate) fn record_switch(telemetry: &Telemetry, took: Duration, success: bool
 
 fn known(list: &[dlt::Known], name: &str) -> Option<Word> {
     list.iter().find(|known| known.name == name).map(|known| Word::new(known.name))
-}
-
-impl Format {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Parquet => "parquet",
-        }
-    }
 }

@@ -32,6 +32,15 @@ fn standard_input() {
 }
 
 #[test]
+fn json_on_standard_input_may_stand_in_lines_or_not() {
+    for input in ["{\"a\":1}\n{\"a\":2}\n", "[{\"a\":1},\n{\"a\":2}]", "{\"a\":1}{\"a\":\n2}"] {
+        let sandbox = Sandbox::new();
+        let seen = sandbox.run_with_input("ingest - --to duckdb --dataset raw", input.as_bytes()).ok();
+        assert!(seen.stdout.contains("stdin  2 rows\n"), "{input}: {}", seen.stdout);
+    }
+}
+
+#[test]
 fn dispositions() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);

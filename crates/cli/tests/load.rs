@@ -40,6 +40,22 @@ fn json_on_standard_input_may_stand_in_lines_or_not() {
     }
 }
 
+/// What is told of a load that nobody can be told of, so that it is not loaded twice.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(told.contains("error: the data is loaded, but: cannot write to standard output"), "{told}");
+    assert!(sandbox.run("dataset raw --format csv").ok().stdout.contains("events,3\n"));
+}
+
 #[test]
 fn dispositions() {
     let sandbox = Sandbox::new();

@@ -85,6 +85,10 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     if lower.contains("database has been invalidated") {
         return destination("an earlier failure closed the database").hint("run the same command again");
     }
+    if let Some((what, _)) = rest.split_once("Please try installing and loading") {
+        return destination(what.trim())
+            .hint("extensions are not installed or loaded here: get the file first, and name it on this machine");
+    }
     match class {
         "Constraint Error" => destination(&constraint(rest)),
         "Conversion Error" | "Out of Range Error" | "Invalid Input Error" | "Mismatch Type Error" => {
@@ -176,6 +180,19 @@ mod tests {
         assert!(explained("Catalog Error: Table with name x does not exist!").to_string().contains("name x"));
         let error = explained("Constraint Error: NOT NULL constraint failed: users.id");
         assert_eq!(error.to_string(), "cannot load: column users.id must have a value in every row");
+    }
+
+    #[test]
+    fn an_extension_is_not_advised() {
+        let error = explained(
+            "Missing Extension Error: File https://a/b.parquet requires the extension httpfs to be loaded\n\n\
+             Please try installing and loading the httpfs extension by running:\nINSTALL httpfs;\nLOAD httpfs;",
+        );
+        assert_eq!(
+            error.to_string(),
+            "cannot load: File https://a/b.parquet requires the extension httpfs to be loaded"
+        );
+        assert!(error.advice().is_some());
     }
 
     #[test]

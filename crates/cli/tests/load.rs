@@ -97,6 +97,12 @@ fn failures() {
         "bad_pipeline_name",
         sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --pipeline a/b")
     );
+    sandbox.write("data.csv", "a,b\n1,2\n");
+    assert_seen!(
+        "a_file_of_data_is_no_destination",
+        sandbox.run("-q ingest events.jsonl --to duckdb:data.csv --dataset raw --pipeline csv")
+    );
+    assert_eq!(sandbox.read("data.csv"), "a,b\n1,2\n");
     let mut command = sandbox.command("ingest events.jsonl --to duckdb:x.duckdb");
     command.args(["--dataset", ""]);
     assert_seen!("dataset_without_a_name", sandbox.see(command));

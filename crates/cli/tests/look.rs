@@ -152,6 +152,10 @@ fn wrong_names() {
     let sandbox = loaded();
     assert_seen!("dataset_unknown", sandbox.run("dataset rwa"));
     assert_seen!("dataset_table_unknown", sandbox.run("dataset raw evnts"));
+    let empty = Sandbox::new();
+    empty.write("none.jsonl", "");
+    empty.run("ingest none.jsonl --to duckdb:none.duckdb --dataset raw").ok();
+    assert_seen!("dataset_without_tables", empty.run("dataset raw events --from duckdb:none.duckdb"));
     assert_seen!("dataset_of_a_missing_file", sandbox.run("dataset raw --from duckdb:nope.duckdb"));
     sandbox.run("ingest events.jsonl --to duckdb:second.duckdb --dataset raw --pipeline second").ok();
     assert_seen!("dataset_in_two_places", sandbox.run("dataset raw"));

@@ -107,7 +107,8 @@ impl Dataset {
     /// # Errors
     /// If a value cannot be shown.
     pub fn values(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
-        let options = FormatOptions::default();
+        // Else a failure would be shown as if it were the value.
+        let options = FormatOptions::default().with_display_error(false);
         let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             let text = ArrayFormatter::try_new(array, &options).map_err(unreadable)?;
@@ -249,7 +250,7 @@ fn end_of_time(array: &ArrayRef, row: usize) -> Option<&'static str> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arrow::array::{Date32Array, Decimal128Array, TimestampMicrosecondArray};
+    use arrow::array::{Date32Array, Decimal128Array, ListArray, TimestampMicrosecondArray};
 
     fn shown(array: ArrayRef) -> Result<Vec<Value>> {
         let batch = RecordBatch::try_from_iter([("a", array)]).unwrap();
@@ -277,8 +278,15 @@ mod tests {
         assert_eq!(shown(Arc::new(days)).unwrap(), ["infinity", "-infinity", "1970-01-01"]);
         let instants = TimestampMicrosecondArray::from(vec![i64::MAX, -i64::MAX]);
         assert_eq!(shown(Arc::new(instants)).unwrap(), ["infinity", "-infinity"]);
-        let error = shown(Arc::new(Date32Array::from(vec![i32::MAX - 1]))).unwrap_err();
-        assert_eq!(error.to_string(), "a value of column `a` cannot be shown");
-        assert!(error.advice().unwrap().contains("CAST"));
+        let late = [Some([Some(i32::MAX - 1)])];
+        let arrays: [ArrayRef; 2] = [
+            Arc::new(Date32Array::from(vec![i32::MAX - 1])),
+            Arc::new(ListArray::from_iter_primitive::<Date32Type, _, _>(late)),
+        ];
+        for array in arrays {
+            let error = shown(array).unwrap_err();
+            assert_eq!(error.to_string(), "a value of column `a` cannot be shown");
+            assert!(error.advice().unwrap().contains("CAST"));
+        }
     }
 }

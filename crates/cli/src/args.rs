@@ -182,7 +182,7 @@ pub(crate) struct Telemetry {
 }
 
 /// What `dlt telemetry` does.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum TelemetryOperation {
     /// Print the events that wait to be sent, byte for byte; sends nothing
     Show {

@@ -9,7 +9,7 @@ use dlt::telemetry::events::{
 };
 use dlt::telemetry::{Telemetry, Word};
 
-use crate::args::{Command, Init, Operation, Output, Tracker};
+use crate::args::{Command, Init, Operation, Output, TelemetryOperation, Tracker};
 use crate::commands::run::Declared;
 
 /// Records that a command ended. `declared` is what a pipeline file said, as far as it was understood.
@@ -55,6 +55,8 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             let (format, sql) = (Some(Word::new(format)), dataset.sql.is_some());
             telemetry.record(&CommandDataset { format, sql, elapsed, success });
         }
+        // Who was forgotten a moment ago is not made known anew.
+        Command::Telemetry(arguments) if success && arguments.operation == Some(TelemetryOperation::Forget) => {}
         Command::Telemetry(_) => telemetry.record(&CommandTelemetry { elapsed, success }),
         Command::Tracker(Tracker::Serve { .. }) => telemetry.record(&CommandTrackerServe { elapsed, success }),
         Command::Tracker(Tracker::Report { .. }) => telemetry.record(&CommandTrackerReport { elapsed, success }),

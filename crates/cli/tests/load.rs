@@ -83,6 +83,20 @@ fn merge_leaves_out_what_is_there() {
 }
 
 #[test]
+fn the_environment_limits_the_databases_memory() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw").ok();
+    let limit = |text: &str| {
+        let mut command = sandbox.command("dataset raw --format csv");
+        command.args(["--sql", "select current_setting('memory_limit')"]);
+        command.env("DESTINATION__DUCKDB__MEMORY_LIMIT", text);
+        sandbox.see(command).ok().stdout.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!((limit("").as_str(), limit("1 GiB").as_str()), ("256.0 MiB", "1.0 GiB"));
+}
+
+#[test]
 fn failures() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);

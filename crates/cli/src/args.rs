@@ -94,15 +94,15 @@ pub(crate) struct Ingest {
     /// Columns that identify a row, separated by commas; needed for merge
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) primary_key: Vec<String>,
-    /// Format of the input [default: told by each file's name; for standard input jsonl]
+    /// Format of the input [default: told by each file's name; for standard input json]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// Name under which the load is remembered [default: the dataset's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
-    /// Threads that normalize [default: one for each core]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Threads that normalize, 1 to 1024 [default: one for each core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(dlt::MAX_WORKERS)))]
+    pub(crate) workers: Option<u16>,
 }
 
 /// `dlt init`.
@@ -115,10 +115,10 @@ pub(crate) struct Init {
     #[arg(required_unless_present_any = ["list_sources", "list_destinations"])]
     pub(crate) destination: Option<String>,
     /// List the sources that there are
-    #[arg(short = 'l', long, exclusive = true)]
+    #[arg(short = 'l', long, conflicts_with_all = ["source", "destination", "list_destinations"])]
     pub(crate) list_sources: bool,
     /// List the destinations that there are
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["source", "destination"])]
     pub(crate) list_destinations: bool,
 }
 
@@ -166,7 +166,7 @@ pub(crate) struct Dataset {
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Output,
-    /// Rows to print at most, 0 for all [default: 20 of a table, all of a query]
+    /// Rows to print at most, 0 for all [default: 20 of a table; of a query 1000 for people, all as csv or json]
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
     /// Where the dataset is, if no pipeline of this machine loaded it: `duckdb:FILE`
@@ -182,7 +182,7 @@ pub(crate) struct Telemetry {
 }
 
 /// What `dlt telemetry` does.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum TelemetryOperation {
     /// Print the events that wait to be sent, byte for byte; sends nothing
     Show {
@@ -255,7 +255,7 @@ pub(crate) enum WriteDisposition {
 pub(crate) enum Format {
     /// One JSON value a line
     Jsonl,
-    /// One JSON value, or a list of them
+    /// One JSON value or several, in lines or not, or a list of them
     Json,
     /// Text with a header line; the delimiter is found out
     Csv,
@@ -263,6 +263,19 @@ pub(crate) enum Format {
     Tsv,
     /// Apache Parquet
     Parquet,
+}
+
+impl Format {
+    /// The word for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Parquet => "parquet",
+        }
+    }
 }
 
 /// How rows are printed.

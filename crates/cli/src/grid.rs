@@ -36,7 +36,7 @@ impl Cell {
 
 impl Grid {
     pub(crate) fn new<T: Into<String>>(header: impl IntoIterator<Item = T>) -> Self {
-        Self { header: header.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        Self { header: header.into_iter().map(|name| one_line(&name.into())).collect(), rows: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, row: Vec<Cell>) {
@@ -129,19 +129,21 @@ fn push_line(out: &mut String, cells: impl Iterator<Item = String>) {
     out.push('\n');
 }
 
-/// A line break, a tab or a control character in a value must not break the table (or drive the terminal).
+/// A line break, a tab or a control character in a value must not break the table, or drive the terminal.
 fn one_line(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }
-    text.chars()
-        .map(|letter| match letter {
-            '\n' => '⏎',
-            '\t' => ' ',
-            letter if letter.is_control() => '\u{fffd}',
-            letter => letter,
-        })
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' => out.push('⏎'),
+            '\t' => out.push(' '),
+            letter if letter.is_control() => out.extend(letter.escape_default()),
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 /// A count with its thousands apart: `1,234,567`.
@@ -176,8 +178,8 @@ mod tests {
     fn numbers_stand_right_and_control_characters_are_shown() {
         let expected = "\
 name                            rows  日本
-─────────────────────────────  ─────  ────────
-users                             12  a⏎b�[31m
+─────────────────────────────  ─────  ─────────────
+users                             12  a⏎b\\u{1b}[31m
 a rather long name of a table  1,234  ∅
 ";
         assert_eq!(plain(&sample(), None), expected);
@@ -187,7 +189,7 @@ a rather long name of a table  1,234  ∅
     fn a_narrow_terminal_cuts_the_widest_column() {
         let drawn = plain(&sample(), Some(40));
         assert!(drawn.lines().all(|line| measure_text_width(line) <= 40), "{drawn}");
-        assert!(drawn.contains("a rather long name of …"), "{drawn}");
+        assert!(drawn.contains("a rather long nam…"), "{drawn}");
         let narrow = plain(&sample(), Some(20));
         assert!(narrow.contains("a rather lon…  1,234") && narrow.ends_with("beside it: 日本\n"), "{narrow}");
         assert!(plain(&sample(), Some(3)).contains("beside it: rows, 日本"));

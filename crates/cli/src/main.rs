@@ -20,7 +20,7 @@ use std::time::Instant;
 use clap::Parser as _;
 use dlt::telemetry::{DetachedSender, Setup, Telemetry};
 
-use args::{Arguments, Command, Global};
+use args::{Arguments, Command};
 use commands::run::Declared;
 use exit::{Code, Failure, Outcome};
 use settings::Settings;
@@ -53,7 +53,7 @@ fn answer_of_parser(error: &clap::Error) -> ExitCode {
 
 fn run(arguments: &Arguments, settings: &Settings, sender: DetachedSender) -> Outcome {
     let started = Instant::now();
-    let switched = switch_telemetry(&arguments.global, settings, sender);
+    let switched = switch_telemetry(arguments, settings, sender);
     let setup = setup(settings, sender, arguments.global.disable_telemetry);
     let telemetry = setup.clone().start();
     if arguments.global.enable_telemetry {
@@ -100,11 +100,20 @@ fn dispatch(
 }
 
 /// Does what `--disable-telemetry` or `--enable-telemetry` says; whether there was something to do.
-fn switch_telemetry(global: &Global, settings: &Settings, sender: DetachedSender) -> Outcome<bool> {
+fn switch_telemetry(arguments: &Arguments, settings: &Settings, sender: DetachedSender) -> Outcome<bool> {
+    let global = &arguments.global;
+    let tell = |line: &str| match &arguments.command {
+        None => settings.printer.report(line),
+        // Standard output is the command's.
+        Some(_) => {
+            settings.printer.note(line);
+            Ok(())
+        }
+    };
     if global.disable_telemetry {
-        commands::telemetry::disable(&setup(settings, sender, true), settings.printer)?;
+        commands::telemetry::disable(&setup(settings, sender, true), &tell)?;
     } else if global.enable_telemetry {
-        commands::telemetry::enable(&setup(settings, sender, false), settings.printer)?;
+        commands::telemetry::enable(&setup(settings, sender, false), &tell)?;
     }
     Ok(global.disable_telemetry || global.enable_telemetry)
 }

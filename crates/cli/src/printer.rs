@@ -34,14 +34,15 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Data that was asked for: always printed, to standard output.
+    /// Data that was asked for, with styles for people: always printed, to standard output.
     pub(crate) fn data(&self, text: &str) -> Outcome {
         written(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
-    /// Data that was asked for, written piece by piece as bytes.
+    /// Data that was asked for, written piece by piece as bytes, of which each arrives: what takes styles out would take
+    /// control characters out of the data.
     pub(crate) fn data_with(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Outcome {
-        let mut out = io::BufWriter::new(anstream::stdout().lock());
+        let mut out = io::BufWriter::new(io::stdout().lock());
         written(write(&mut out).and_then(|()| out.flush()))
     }
 

@@ -9,7 +9,7 @@ use dlt::telemetry::events::{
 };
 use dlt::telemetry::{Telemetry, Word};
 
-use crate::args::{Command, Format, Init, Operation, Output, TelemetryOperation, Tracker};
+use crate::args::{Command, Init, Operation, Output, TelemetryOperation, Tracker};
 use crate::commands::run::Declared;
 
 /// Records that a command ended. `declared` is what a pipeline file said, as far as it was understood.
@@ -55,8 +55,8 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             let (format, sql) = (Some(Word::new(format)), dataset.sql.is_some());
             telemetry.record(&CommandDataset { format, sql, elapsed, success });
         }
-        // Whoever asks to be forgotten is not greeted with a new id and a report of it.
-        Command::Telemetry(asked) if matches!(asked.operation, Some(TelemetryOperation::Forget)) => {}
+        // Who was forgotten a moment ago is not made known anew.
+        Command::Telemetry(arguments) if success && arguments.operation == Some(TelemetryOperation::Forget) => {}
         Command::Telemetry(_) => telemetry.record(&CommandTelemetry { elapsed, success }),
         Command::Tracker(Tracker::Serve { .. }) => telemetry.record(&CommandTrackerServe { elapsed, success }),
         Command::Tracker(Tracker::Report { .. }) => telemetry.record(&CommandTrackerReport { elapsed, success }),
@@ -85,16 +85,4 @@ pub(crate) fn record_switch(telemetry: &Telemetry, took: Duration, success: bool
 
 fn known(list: &[dlt::Known], name: &str) -> Option<Word> {
     list.iter().find(|known| known.name == name).map(|known| Word::new(known.name))
-}
-
-impl Format {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Jsonl => "jsonl",
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Parquet => "parquet",
-        }
-    }
 }

@@ -5,8 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::args::Output;
 use crate::exit::Outcome;
-use crate::grid::{Cell, Grid};
+use crate::grid::{Cell, Grid, count};
 use crate::printer::Printer;
+
+/// Rows of a table for people where nothing else is said: the table is drawn with all of them in memory.
+const DEFAULT_TABLE_ROWS: u64 = 1_000;
 
 /// Prints the rows of one query.
 pub(crate) struct RowPrinter {
@@ -14,25 +17,35 @@ pub(crate) struct RowPrinter {
     format: Output,
     /// Rows that may still be printed.
     left: u64,
+    /// Whether there are more rows than were asked for; looked for only where nobody said how many.
+    has_more: bool,
+    is_limit_said: bool,
     names: Option<Vec<String>>,
     grid: Grid,
 }
 
 impl RowPrinter {
     /// A `limit` of 0 is none.
-    pub(crate) fn new(printer: Printer, format: Output, limit: u64) -> Self {
-        let left = if limit == 0 { u64::MAX } else { limit };
-        Self { printer, format, left, names: None, grid: Grid::default() }
+    pub(crate) fn new(printer: Printer, format: Output, limit: Option<u64>) -> Self {
+        let left = match (limit, format) {
+            (None, Output::Table) => DEFAULT_TABLE_ROWS,
+            (None | Some(0), _) => u64::MAX,
+            (Some(limit), _) => limit,
+        };
+        let is_limit_said = limit.is_some();
+        Self { printer, format, left, has_more: false, is_limit_said, names: None, grid: Grid::default() }
     }
 
-    /// Whether nothing more will be printed.
+    /// Whether nothing more will be printed, or needs to be known.
     pub(crate) fn has_enough(&self) -> bool {
-        self.left == 0
+        self.left == 0 && (self.is_limit_said || self.has_more)
     }
 
     /// Takes the next rows. Values are in the order of `names`, which are the same every time.
     pub(crate) fn print<'a>(&mut self, names: impl Iterator<Item = &'a str>, mut rows: Vec<Vec<Value>>) -> Outcome {
-        rows.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let fitting = usize::try_from(self.left).unwrap_or(usize::MAX);
+        self.has_more |= rows.len() > fitting;
+        rows.truncate(fitting);
         self.left -= rows.len() as u64;
         let is_first = self.names.is_none();
         let names = self.names.get_or_insert_with(|| unique(names));
@@ -70,7 +83,12 @@ impl RowPrinter {
         }
         let terminal = Term::stdout();
         let width = terminal.is_term().then(|| usize::from(terminal.size().1));
-        self.printer.data(&self.grid.draw(width))
+        self.printer.data(&self.grid.draw(width))?;
+        if self.has_more && !self.is_limit_said {
+            let shown = count(DEFAULT_TABLE_ROWS);
+            self.printer.note(&format!("There are more than these {shown} rows; --limit 0 shows all of them."));
+        }
+        Ok(())
     }
 }
 

@@ -70,6 +70,39 @@ fn wrong_names() {
 }
 
 #[test]
+fn a_second_pipeline_is_run_by_its_name() {
+    let sandbox = Sandbox::new();
+    sandbox.run("init filesystem duckdb").ok();
+    let seen = sandbox.run("init chess duckdb").ok();
+    assert!(seen.stdout.contains("\n  dlt run chess_pipeline.toml  loads the data\n"), "{}", seen.stdout);
+    assert!(seen.stdout.contains("\n  dlt dataset chess_data       shows what was loaded\n"), "{}", seen.stdout);
+}
+
+#[test]
+fn settings_that_are_wrong_are_told_before_anything_is_written() {
+    for file in [".dlt/config.toml", ".dlt/secrets.toml"] {
+        let sandbox = Sandbox::new();
+        sandbox.write(file, "[runtime\n");
+        let seen = sandbox.run("init filesystem duckdb");
+        assert_eq!((seen.code, seen.stdout.as_str()), (Some(2), ""), "{}", seen.text());
+        assert!(seen.stderr.contains(&format!("{file} is not valid TOML")), "{}", seen.stderr);
+        assert_eq!(std::fs::read_dir(sandbox.project()).unwrap().count(), 1, "only the settings are there");
+    }
+}
+
+#[test]
+fn lists_take_the_options_of_every_command() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.run("init -l").ok().stdout;
+    assert_eq!(sandbox.run("init -l -q").ok().stdout, list);
+    assert_eq!(sandbox.run("init -l --disable-telemetry").ok().stdout, list);
+    for line in ["init -l chess", "init -l --list-destinations", "init --list-destinations chess duckdb"] {
+        let seen = sandbox.run(line);
+        assert!(seen.code == Some(2) && seen.stderr.contains("cannot be used with"), "{}", seen.text());
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written() {
     let sandbox = Sandbox::new();
     sandbox.write(".dlt", "a file where a folder has to be");

@@ -32,6 +32,31 @@ fn standard_input() {
 }
 
 #[test]
+fn json_on_standard_input_may_stand_in_lines_or_not() {
+    for input in ["{\"a\":1}\n{\"a\":2}\n", "[{\"a\":1},\n{\"a\":2}]", "{\"a\":1}{\"a\":\n2}"] {
+        let sandbox = Sandbox::new();
+        let seen = sandbox.run_with_input("ingest - --to duckdb --dataset raw", input.as_bytes()).ok();
+        assert!(seen.stdout.contains("stdin  2 rows\n"), "{input}: {}", seen.stdout);
+    }
+}
+
+/// What is told of a load that nobody can be told of, so that it is not loaded twice.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_is_full() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(told.contains("error: the data is loaded, but: cannot write to standard output"), "{told}");
+    assert!(sandbox.run("dataset raw --format csv").ok().stdout.contains("events,3\n"));
+}
+
+#[test]
 fn dispositions() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);
@@ -76,6 +101,20 @@ fn a_missing_file_leaves_no_database() {
 }
 
 #[test]
+fn the_environment_limits_the_databases_memory() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw").ok();
+    let limit = |text: &str| {
+        let mut command = sandbox.command("dataset raw --format csv");
+        command.args(["--sql", "select current_setting('memory_limit')"]);
+        command.env("DESTINATION__DUCKDB__MEMORY_LIMIT", text);
+        sandbox.see(command).ok().stdout.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!((limit("").as_str(), limit("1 GiB").as_str()), ("256.0 MiB", "1.0 GiB"));
+}
+
+#[test]
 fn failures() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);
@@ -90,6 +129,22 @@ fn failures() {
         "bad_pipeline_name",
         sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --pipeline a/b")
     );
+    sandbox.write("data.csv", "a,b\n1,2\n");
+    assert_seen!(
+        "a_file_of_data_is_no_destination",
+        sandbox.run("-q ingest events.jsonl --to duckdb:data.csv --dataset raw --pipeline csv")
+    );
+    assert_eq!(sandbox.read("data.csv"), "a,b\n1,2\n");
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:x.duckdb");
+    command.args(["--dataset", ""]);
+    assert_seen!("dataset_without_a_name", sandbox.see(command));
+    assert_seen!(
+        "too_many_workers",
+        sandbox.run("ingest events.jsonl --to duckdb:x.duckdb --dataset raw --workers 30000")
+    );
+    let mut command = sandbox.command("ingest events.jsonl --to duckdb:x.duckdb --dataset raw");
+    command.env("DESTINATION__DUCKDB__MEMORY_LIMIT", "much");
+    assert_seen!("wrong_memory_limit", sandbox.see(command));
     let broken = format!("{EVENTS}{{\"id\":4,\n");
     sandbox.write("broken.jsonl", broken);
     assert_seen!("broken_line", sandbox.run("ingest broken.jsonl --to duckdb:x.duckdb --dataset raw"));

@@ -29,6 +29,11 @@ fn pipelines() {
     assert_seen!("pipeline_whose_database_is_gone", sandbox.run("pipeline shop info"));
     sandbox.run("ingest nope.jsonl --to duckdb:shop.duckdb --dataset raw --pipeline shop");
     assert_seen!("pipeline_trace_of_a_failed_run", sandbox.run("pipeline shop trace"));
+    assert_seen!("pipelines_with_a_failed_run", sandbox.run("pipeline").squeezed());
+    std::fs::write(sandbox.data().join("pipelines/shop/trace.json"), "{").unwrap();
+    assert_seen!("pipelines_with_a_broken_trace", sandbox.run("pipeline").squeezed());
+    std::fs::create_dir_all(sandbox.data().join("pipelines/first/packages/1795347104.99")).unwrap();
+    assert_seen!("pipeline_whose_first_run_was_interrupted", sandbox.run("pipeline first"));
 }
 
 #[test]
@@ -65,6 +70,68 @@ fn rows() {
 }
 
 #[test]
+fn data_is_printed_with_every_character() {
+    let sandbox = loaded();
+    let query = |options: &str| {
+        let mut command = sandbox.command(&format!("dataset raw {options}"));
+        // Escape, start of heading, delete and backspace.
+        let text = "chr(27) || '[31mred' || chr(1) || chr(127) || chr(8) || '|'";
+        command.args(["--sql", &format!("select {text} as \"na\u{1b}[1mme\"")]);
+        sandbox.see(command).ok().stdout
+    };
+    assert_eq!(query("--format csv"), "na\u{1b}[1mme\n\u{1b}[31mred\u{1}\u{7f}\u{8}|\n");
+    let json = query("--format json");
+    let object: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(object["na\u{1b}[1mme"], "\u{1b}[31mred\u{1}\u{7f}\u{8}|");
+    // A terminal is not driven by data.
+    let table = query("");
+    assert!(table.contains("na\\u{1b}[1mme") && table.contains("\\u{1b}[31mred\\u{1}\\u{7f}\\u{8}|"), "{table}");
+    assert!(!table.contains(|letter: char| letter.is_control() && letter != '\n'), "{table:?}");
+}
+
+#[test]
+fn a_long_table_ends() {
+    let sandbox = loaded();
+    let query = |count: u32, options: &str| {
+        let mut command = sandbox.command(&format!("dataset raw {options}"));
+        command.args(["--sql", &format!("select 1 as one from range({count})")]);
+        let seen = sandbox.see(command).ok();
+        (seen.stdout.lines().count(), seen.stderr)
+    };
+    let note = "There are more than these 1,000 rows; --limit 0 shows all of them.\n";
+    assert_eq!(query(5_000, ""), (1_002, note.to_owned()));
+    assert_eq!(query(1_001, ""), (1_002, note.to_owned()));
+    assert_eq!(query(1_000, ""), (1_002, String::new()));
+    assert_eq!(query(5_000, "--limit 0"), (5_002, String::new()));
+    assert_eq!(query(5_000, "--limit 4"), (6, String::new()));
+    assert_eq!(query(5_000, "--format csv"), (5_001, String::new()));
+}
+
+#[test]
+fn numbers_and_days_of_any_size() {
+    let sandbox = loaded();
+    let sql = "select sum(id) as sum, 170141183460469231731687303715884105727::hugeint as huge, \
+               'infinity'::date as day, '-infinity'::timestamptz as instant, 'infinity'::timestamp_ns as moment from events";
+    let mut command = sandbox.command("dataset raw --format json");
+    command.args(["--sql", sql]);
+    let expected = r#"{"sum":6,"huge":"170141183460469231731687303715884105727","day":"infinity","instant":"-infinity","moment":"infinity"}"#;
+    assert_eq!(sandbox.see(command).ok().stdout.trim_end(), expected);
+}
+
+#[test]
+fn only_a_query_is_run() {
+    let sandbox = loaded();
+    let query = |sql: &str| {
+        let mut command = sandbox.command("dataset raw");
+        command.args(["--sql", sql]);
+        sandbox.see(command)
+    };
+    assert_seen!("query_that_writes", query("drop table events"));
+    assert_seen!("two_queries", query("select 1; select 2"));
+    assert_seen!("query_of_nothing", query(";"));
+}
+
+#[test]
 fn a_dataset_may_be_named_as_it_was_given() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);
@@ -76,6 +143,8 @@ fn a_dataset_may_be_named_as_it_was_given() {
     call(&["ingest", "events.jsonl", "--to", "duckdb:s.duckdb", "--dataset", "My Data"]);
     assert_eq!(call(&["dataset", "My Data"]).stdout, call(&["dataset", "my_data"]).stdout);
     assert!(sandbox.run("pipeline").stdout.contains("My_Data"));
+    let from = call(&["dataset", "My Data", "--from", "duckdb:s.duckdb"]);
+    assert_eq!(from.stdout, call(&["dataset", "My Data"]).stdout);
 }
 
 #[test]
@@ -83,6 +152,10 @@ fn wrong_names() {
     let sandbox = loaded();
     assert_seen!("dataset_unknown", sandbox.run("dataset rwa"));
     assert_seen!("dataset_table_unknown", sandbox.run("dataset raw evnts"));
+    let empty = Sandbox::new();
+    empty.write("none.jsonl", "");
+    empty.run("ingest none.jsonl --to duckdb:none.duckdb --dataset raw").ok();
+    assert_seen!("dataset_without_tables", empty.run("dataset raw events --from duckdb:none.duckdb"));
     assert_seen!("dataset_of_a_missing_file", sandbox.run("dataset raw --from duckdb:nope.duckdb"));
     sandbox.run("ingest events.jsonl --to duckdb:second.duckdb --dataset raw --pipeline second").ok();
     assert_seen!("dataset_in_two_places", sandbox.run("dataset raw"));

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 
-use crate::declaration::word_hint;
+use crate::declaration::{Origin, Surroundings, word_hint};
+use crate::memory;
 
 /// A kind of destination or source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +32,12 @@ pub const DESTINATIONS: &[Known] =
 
 /// DuckDB in the file `<pipeline>.duckdb` of the current folder.
 pub fn duckdb() -> DestinationName {
-    DestinationName { path: None }
+    DestinationName { path: None, memory_limit: None }
 }
 
 /// DuckDB in this file, which is made by the first load if it is not there.
 pub fn duckdb_at(path: impl Into<PathBuf>) -> DestinationName {
-    DestinationName { path: Some(path.into()) }
+    DestinationName { path: Some(path.into()), memory_limit: None }
 }
 
 /// Says which destination, before a pipeline uses it.
@@ -50,6 +51,7 @@ pub fn duckdb_at(path: impl Into<PathBuf>) -> DestinationName {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationName {
     path: Option<PathBuf>,
+    memory_limit: Option<u64>,
 }
 
 impl DestinationName {
@@ -64,7 +66,29 @@ impl DestinationName {
         }
         DuckDb::from_spec(text, Path::new("default.duckdb"))?;
         let path = rest.map(|rest| rest.strip_prefix("///").unwrap_or(rest)).filter(|path| !path.is_empty());
-        Ok(Self { path: path.map(PathBuf::from) })
+        Ok(Self { path: path.map(PathBuf::from), memory_limit: None })
+    }
+
+    /// Bytes of memory that the database may use for data before it spills to disk. Default: 256 MiB.
+    #[must_use]
+    pub fn memory_limit(self, bytes: u64) -> Self {
+        Self { memory_limit: Some(bytes), ..self }
+    }
+
+    /// With the limit of memory that `DESTINATION__DUCKDB__MEMORY_LIMIT` says, if it is set. A pipeline file looks that up
+    /// by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no size.
+    pub fn limited_by(self, surroundings: &Surroundings) -> Result<Self> {
+        let Some(text) = surroundings.variable(MEMORY_LIMIT) else { return Ok(self) };
+        let wrong = || Origin::Variable(MEMORY_LIMIT.to_owned()).error(format!("must be {}", memory::EXPECTED));
+        Ok(self.memory_limit(memory::bytes_of(text).ok_or_else(wrong)?))
+    }
+
+    /// The file, if one is named.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// The word for the kind.
@@ -76,7 +100,8 @@ impl DestinationName {
     #[must_use]
     pub(crate) fn relative_to(self, folder: &Path, pipeline: &str) -> Self {
         let path = self.path.unwrap_or_else(|| file_of(pipeline));
-        Self { path: Some(if folder.as_os_str().is_empty() { path } else { folder.join(path) }) }
+        let path = Some(if folder.as_os_str().is_empty() { path } else { folder.join(path) });
+        Self { path, memory_limit: self.memory_limit }
     }
 
     /// The destination itself, for a pipeline of this name. Nothing is opened yet.
@@ -84,9 +109,15 @@ impl DestinationName {
     /// # Errors
     /// [`ErrorKind::Config`] if it cannot be a destination, such as a database in memory.
     pub fn open(&self, pipeline: &str) -> Result<Arc<dyn Destination>> {
-        Ok(Arc::new(DuckDb::at(self.path.clone().unwrap_or_else(|| file_of(pipeline)))?))
+        let database = DuckDb::at(self.path.clone().unwrap_or_else(|| file_of(pipeline)))?;
+        Ok(Arc::new(match self.memory_limit {
+            Some(bytes) => database.memory_limit(bytes),
+            None => database,
+        }))
     }
 }
+
+const MEMORY_LIMIT: &str = "DESTINATION__DUCKDB__MEMORY_LIMIT";
 
 fn file_of(pipeline: &str) -> PathBuf {
     PathBuf::from(format!("{pipeline}.duckdb"))
@@ -164,5 +195,15 @@ mod tests {
             assert_eq!(DestinationName::parse(text).unwrap_err().advice(), Some(hint), "{text}");
         }
         assert!(DestinationName::parse("duckdb::memory:").unwrap_err().to_string().contains("memory"));
+    }
+
+    #[test]
+    fn a_limit_of_memory_from_the_environment() {
+        let limited =
+            |text: &str| duckdb().limited_by(&Surroundings::new([(MEMORY_LIMIT.to_owned(), text.to_owned())]));
+        assert_eq!(limited("2 GB").unwrap().memory_limit, Some(2_000_000_000));
+        assert_eq!(limited("").unwrap().memory_limit, None);
+        let error = limited("much").unwrap_err().to_string();
+        assert!(error.starts_with("environment variable DESTINATION__DUCKDB__MEMORY_LIMIT: must be a size"), "{error}");
     }
 }

@@ -53,10 +53,24 @@ impl KnownPipeline {
 
     /// Load packages that wait to be taken up by the next run.
     pub fn pending_packages(&self) -> usize {
-        let entries = fs::read_dir(self.folder.join("packages"));
-        entries.map_or(0, |entries| entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()).count())
+        packages_in(&self.folder)
     }
 }
+
+fn packages_in(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder.join("packages"));
+    entries.map_or(0, |entries| entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()).count())
+}
+
+/// The working folder of a pipeline that is not known yet because its first run was interrupted, if a load package waits
+/// there to be taken up by the next.
+pub fn interrupted_first_run(data_dir: &Path, name: &str) -> Option<PathBuf> {
+    let folder = data_dir.join("pipelines").join(name);
+    (!folder.join(PIPELINE_FILE).exists() && packages_in(&folder) > 0).then_some(folder)
+}
+
+/// What a working folder remembers of its pipeline.
+const PIPELINE_FILE: &str = "pipeline.json";
 
 /// What a working folder remembers of a pipeline; `None` if nothing was loaded by one of that name.
 ///
@@ -64,7 +78,7 @@ impl KnownPipeline {
 /// If the folder cannot be read, or what stands in it cannot be understood.
 pub fn known_pipeline(data_dir: &Path, name: &str) -> Result<Option<KnownPipeline>> {
     let folder = data_dir.join("pipelines").join(name);
-    let path = folder.join("pipeline.json");
+    let path = folder.join(PIPELINE_FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {

@@ -34,6 +34,7 @@
 pub mod declaration;
 mod destinations;
 mod known;
+mod memory;
 mod nearest;
 mod pipeline;
 mod recording;
@@ -51,7 +52,7 @@ pub use dlt_engine::{
     TableAccess, Trace, rows_of,
 };
 pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, Rows, ready_made, rest};
-pub use known::{KnownPipeline, known_pipeline, known_pipelines};
+pub use known::{KnownPipeline, interrupted_first_run, known_pipeline, known_pipelines};
 pub use nearest::nearest;
-pub use pipeline::{Builder, Pipeline, pipeline};
+pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use source::{AnySource, files, rows};

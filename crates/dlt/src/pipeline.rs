@@ -14,6 +14,9 @@ use crate::destinations::{IntoDestination, duckdb};
 use crate::known::{KnownPipeline, known_pipeline};
 use crate::recording::{Recorder, of_this_process, record_access};
 
+/// Threads that a pipeline takes at most. More do not help, and the system may refuse them.
+pub const MAX_WORKERS: u16 = 1024;
+
 /// Begins a pipeline. Its name is that of its working folder and, for plain rows, of its schema.
 pub fn pipeline(name: impl Into<String>) -> Builder {
     let name = name.into();
@@ -64,10 +67,10 @@ impl Builder {
         self
     }
 
-    /// Threads that normalize. Default: one for each core.
+    /// Threads that normalize, at most [`MAX_WORKERS`]. Default: one for each core.
     #[must_use]
     pub fn workers(mut self, count: usize) -> Self {
-        self.workers = Some(count);
+        self.workers = Some(count.min(MAX_WORKERS.into()));
         self
     }
 

@@ -93,6 +93,41 @@ fn wrong_files_name_the_line_and_the_right_word() {
             "shop_pipeline.toml:1: `:memory:` cannot be a DuckDB destination: data in memory would be gone with the process that loads it",
             "name a file: duckdb:shop.duckdb",
         ),
+        (
+            GOOD.replace("name = \"shop\"", "name = \"shop\"\nworkers = 0"),
+            "shop_pipeline.toml:3: `pipeline.workers` must be from 1 to 1024",
+            "",
+        ),
+        (
+            GOOD.replace("name = \"shop\"", "name = \"shop\"\nworkers = 30000"),
+            "shop_pipeline.toml:3: `pipeline.workers` must be from 1 to 1024",
+            "",
+        ),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckdb\"\npath = \":memory:\""),
+            "shop_pipeline.toml:6: `:memory:` cannot be a DuckDB destination: data in memory would be gone",
+            "write the path of a file: path = \"shop.duckdb\"",
+        ),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckdb\"\npath = \"md:shop\""),
+            "shop_pipeline.toml:6: `md:shop` cannot be a DuckDB destination: MotherDuck is another destination",
+            "write the path of a file: path = \"shop.duckdb\"",
+        ),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckdb\"\npath = \"duckdb:foo.duckdb\""),
+            "shop_pipeline.toml:6: `destination.path` is the path of the file alone",
+            "write path = \"foo.duckdb\"",
+        ),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckdb\"\nmemory_limit = \"2\""),
+            "shop_pipeline.toml:6: `destination.memory_limit` must be a size with its unit, such as \"512 MB\" or \"2 GB\"",
+            "",
+        ),
+        (
+            GOOD.replace("\"duckdb\"", "\"duckdb\"\nmemory_limit = 2"),
+            "shop_pipeline.toml:6: `destination.memory_limit` must be text, and is a number",
+            "",
+        ),
         ("[pipeline\n".to_owned(), "shop_pipeline.toml:1: this is not valid TOML: ", ""),
         (
             String::new(),
@@ -115,6 +150,53 @@ fn short_forms_and_defaults() {
     assert_eq!((declared.name(), declared.dataset(), declared.source_kind()), ("shop", "shop_dataset", "filesystem"));
     let expected = format!("duckdb:{}", folder.path().join("x/shop.db").display());
     assert_eq!(declared.destination().to_string(), expected);
+}
+
+const REST: &str = "destination = \"duckdb\"\n[pipeline]\nname = \"shop\"\n[source]\ntype = \"rest_api\"\n[source.client]\nbase_url = \"http://127.0.0.1:1\"\n";
+
+#[test]
+fn resources_that_do_not_fit_together_are_told_before_anything_is_begun() {
+    let users = "[[source.resources]]\nname = \"users\"\n";
+    for (text, message) in [
+        (
+            format!("{REST}{users}[[source.resources]]\ntable_name = \"x\"\n"),
+            "shop_pipeline.toml:10: a resource has no `name`",
+        ),
+        (format!("{REST}{users}{users}"), "shop_pipeline.toml:10: two resources are named `users`"),
+        (format!("{REST}{users}selected = false\n"), "shop_pipeline.toml:4: no resource is selected"),
+        (
+            format!("{REST}{users}write_disposition = \"merge\"\n"),
+            "shop_pipeline.toml:8: resource `users` is to be merged and has no primary key",
+        ),
+        (
+            format!("{REST}{users}[[source.resources]]\nname = \"posts\"\nendpoint = \"a/{{resources.usres.id}}\"\n"),
+            "shop_pipeline.toml:10: resource `posts` refers to `usres`, which is no resource here",
+        ),
+        (
+            format!("{}{users}", REST.replace("http://127", "127")),
+            "shop_pipeline.toml:7: client.base_url must begin with http",
+        ),
+    ] {
+        let (said, _) = complaint(&text);
+        assert!(said.starts_with(message), "{said}\nfor\n{text}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_table_of_the_file_is_looked_up_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, format!("{REST}[[source.resources]]\nname = \"users\"\n")).unwrap();
+    std::fs::create_dir(folder.path().join(".dlt")).unwrap();
+    std::fs::write(
+        folder.path().join(".dlt/secrets.toml"),
+        "[sources.rest_api.client]\nbase_url = \"unused\"\nauth = { type = \"bearer\", token = \"t\" }\n",
+    )
+    .unwrap();
+    let declared =
+        Declaration::read(&file, &around(folder.path(), &[("DESTINATION__DUCKDB__MEMORY_LIMIT", "1 GB")])).unwrap();
+    let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(looked_up, ["destination.memory_limit", "source.client.auth.type", "source.client.auth.token"]);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use crate::destination::{Access, Connection, Destination, Row};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
-use arrow::datatypes::{DataType as ArrowType, Schema, SchemaRef};
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Decimal128Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::Value;
@@ -65,8 +68,12 @@ impl Dataset {
             let known: Vec<&str> =
                 tables.iter().map(String::as_str).filter(|table| !table.starts_with("_dlt_")).collect();
             let dataset = &self.name;
-            return Err(Error::new(ErrorKind::Config, format!("dataset `{dataset}` has no table `{name}`"))
-                .hint(format!("its tables are {}", known.join(", "))));
+            let hint = if known.is_empty() {
+                "it has no tables: load something into it first".to_owned()
+            } else {
+                format!("its tables are {}", known.join(", "))
+            };
+            return Err(Error::new(ErrorKind::Config, format!("dataset `{dataset}` has no table `{name}`")).hint(hint));
         }
         Ok(TableAccess { name: name.to_owned(), dataset: self })
     }
@@ -94,6 +101,29 @@ impl Dataset {
         })?;
         Ok(rows)
     }
+
+    /// The rows of a batch, each with its values in the order of the columns; as JSON like those of [`rows_of`].
+    ///
+    /// # Errors
+    /// If a value cannot be shown.
+    pub fn values(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
+        // Else a failure would be shown as if it were the value.
+        let options = FormatOptions::default().with_display_error(false);
+        let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
+        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            let text = ArrayFormatter::try_new(array, &options).map_err(unreadable)?;
+            for (at, row) in rows.iter_mut().enumerate() {
+                row.push(value_of(array, at, &text).ok_or_else(|| not_shown(field.name()))?);
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The cause would quote the value.
+fn not_shown(column: &str) -> Error {
+    Error::new(ErrorKind::Destination, format!("a value of column `{column}` cannot be shown"))
+        .hint(format!("ask for it as text: CAST(\"{column}\" AS VARCHAR)"))
 }
 
 /// A table, for reading.
@@ -155,32 +185,108 @@ fn unreadable(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Destination, "a result cannot be shown").because(error)
 }
 
-/// The rows of a batch as JSON objects: numbers and booleans as such, everything else as text, null as null.
+/// The rows of a batch as JSON objects: numbers and booleans as such, everything else as text, null as null. Whole numbers
+/// of more than 64 bits are text too. Of two columns with one name the second counts; [`Dataset::values`] has both.
 ///
 /// # Errors
-/// If a type cannot be shown.
+/// If a value cannot be shown.
 pub fn rows_of(batch: &RecordBatch) -> Result<Vec<Row>> {
-    let options = FormatOptions::default();
-    let mut rows = vec![Row::new(); batch.num_rows()];
-    for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-        let text = ArrayFormatter::try_new(array, &options).map_err(unreadable)?;
-        for (at, row) in rows.iter_mut().enumerate() {
-            row.insert(field.name().clone(), value_of(array, at, &text));
-        }
-    }
-    Ok(rows)
+    let names = || batch.schema_ref().fields().iter().map(|field| field.name().clone());
+    Ok(Dataset::values(batch)?.into_iter().map(|row| names().zip(row).collect()).collect())
 }
 
-fn value_of(array: &ArrayRef, row: usize, text: &ArrayFormatter<'_>) -> Value {
+/// A value as JSON; `None` if it cannot be shown.
+fn value_of(array: &ArrayRef, row: usize, text: &ArrayFormatter<'_>) -> Option<Value> {
     if array.is_null(row) {
-        return Value::Null;
+        return Some(Value::Null);
     }
-    match array.data_type() {
+    let shown = || text.value(row).try_to_string().ok();
+    Some(match array.data_type() {
         ArrowType::Boolean => array.as_boolean().value(row).into(),
         numeric if numeric.is_integer() || matches!(numeric, ArrowType::Float32 | ArrowType::Float64) => {
-            let shown = text.value(row).to_string();
+            let shown = shown()?;
             serde_json::from_str(&shown).unwrap_or(Value::String(shown))
         }
-        _ => text.value(row).to_string().into(),
+        // A sum of whole numbers is one. The formatter stops at 38 digits, and there may be 39.
+        ArrowType::Decimal128(_, 0) => whole(array.as_primitive::<Decimal128Type>().value(row)),
+        _ => match end_of_time(array, row) {
+            Some(end) => end.into(),
+            None => shown()?.into(),
+        },
+    })
+}
+
+fn whole(number: i128) -> Value {
+    match (i64::try_from(number), u64::try_from(number)) {
+        (Ok(number), _) => number.into(),
+        (_, Ok(number)) => number.into(),
+        _ => number.to_string().into(),
+    }
+}
+
+/// Databases have a day and an instant after all others, and one before them.
+fn end_of_time(array: &ArrayRef, row: usize) -> Option<&'static str> {
+    let (value, last) = match array.data_type() {
+        ArrowType::Date32 => (array.as_primitive::<Date32Type>().value(row).into(), i32::MAX.into()),
+        ArrowType::Timestamp(unit, _) => {
+            let value = match unit {
+                TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row),
+                TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().value(row),
+                TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().value(row),
+                TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().value(row),
+            };
+            (value, i64::MAX)
+        }
+        _ => return None,
+    };
+    match value {
+        value if value == last => Some("infinity"),
+        value if value == -last => Some("-infinity"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use arrow::array::{Date32Array, Decimal128Array, ListArray, TimestampMicrosecondArray};
+
+    fn shown(array: ArrayRef) -> Result<Vec<Value>> {
+        let batch = RecordBatch::try_from_iter([("a", array)]).unwrap();
+        Ok(Dataset::values(&batch)?.into_iter().flatten().collect())
+    }
+
+    #[test]
+    fn whole_numbers_are_numbers_and_keep_every_digit() {
+        let numbers = [4_499_998_500_000, -1, u64::MAX.into(), i128::MAX];
+        let array = Decimal128Array::from_iter_values(numbers).with_precision_and_scale(38, 0).unwrap();
+        let expected = [
+            Value::from(4_499_998_500_000_i64),
+            Value::from(-1),
+            Value::from(u64::MAX),
+            Value::from("170141183460469231731687303715884105727"),
+        ];
+        assert_eq!(shown(Arc::new(array)).unwrap(), expected);
+        let money = Decimal128Array::from_iter_values([1050]).with_precision_and_scale(10, 2).unwrap();
+        assert_eq!(shown(Arc::new(money)).unwrap(), ["10.50"]);
+    }
+
+    #[test]
+    fn the_ends_of_time_have_a_word() {
+        let days = Date32Array::from(vec![i32::MAX, -i32::MAX, 0]);
+        assert_eq!(shown(Arc::new(days)).unwrap(), ["infinity", "-infinity", "1970-01-01"]);
+        let instants = TimestampMicrosecondArray::from(vec![i64::MAX, -i64::MAX]);
+        assert_eq!(shown(Arc::new(instants)).unwrap(), ["infinity", "-infinity"]);
+        let late = [Some([Some(i32::MAX - 1)])];
+        let arrays: [ArrayRef; 2] = [
+            Arc::new(Date32Array::from(vec![i32::MAX - 1])),
+            Arc::new(ListArray::from_iter_primitive::<Date32Type, _, _>(late)),
+        ];
+        for array in arrays {
+            let error = shown(array).unwrap_err();
+            assert_eq!(error.to_string(), "a value of column `a` cannot be shown");
+            assert!(error.advice().unwrap().contains("CAST"));
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! `dlt dataset`: reads what was loaded.
 
 use dlt::telemetry::Telemetry;
-use dlt::{Dataset, DestinationName, Error, ErrorKind, rows_of};
-use serde_json::Value;
+use dlt::{Dataset, DestinationName, Error, ErrorKind};
 
 use crate::args::{self, Output};
+use crate::commands::ingest::name_of;
 use crate::commands::pipeline::tables;
 use crate::exit::{Failure, Outcome};
 use crate::rows::{RowPrinter, csv_field};
@@ -16,7 +16,7 @@ const DEFAULT_ROWS: u64 = 20;
 pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let (pipeline, destination) = find(arguments, settings)?;
     let pipeline = dlt::pipeline(pipeline)
-        .destination(destination)
+        .destination(destination.limited_by(&settings.surroundings)?)
         .data_dir(settings.surroundings.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&arguments.name);
@@ -25,10 +25,10 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
         (Some(table), _) => {
             check_table(&mut dataset, table)?;
             let limit = arguments.limit.unwrap_or(DEFAULT_ROWS);
-            (format!("SELECT * FROM \"{}\"{}", table.replace('"', "\"\""), limit_clause(limit)), limit)
+            (format!("SELECT * FROM \"{}\"{}", table.replace('"', "\"\""), limit_clause(limit)), Some(limit))
         }
         (None, Some(sql)) if sql.trim().is_empty() => return Err(Failure::usage("the query is empty")),
-        (None, Some(sql)) => (sql.clone(), arguments.limit.unwrap_or(0)),
+        (None, Some(sql)) => (sql.clone(), arguments.limit),
         (None, None) => return list(&mut dataset, arguments.format, settings),
     };
     print_query(&mut dataset, &sql, limit, arguments.format, settings)
@@ -52,7 +52,7 @@ fn limit_clause(limit: u64) -> String {
 fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, DestinationName)> {
     let name = &arguments.name;
     if let Some(place) = &arguments.from {
-        return Ok((name.clone(), DestinationName::parse(place)?));
+        return Ok((name_of(name), DestinationName::parse(place)?));
     }
     let known = dlt::known_pipelines(settings.surroundings.data_folder())?;
     let holding: Vec<_> = known.iter().filter(|known| known.holds(name)).collect();
@@ -91,20 +91,12 @@ fn list(dataset: &mut Dataset, format: Output, settings: &Settings) -> Outcome {
 }
 
 /// Runs a query and prints its rows as they come; at most `limit` of them, unless that is 0.
-fn print_query(dataset: &mut Dataset, sql: &str, limit: u64, format: Output, settings: &Settings) -> Outcome {
+fn print_query(dataset: &mut Dataset, sql: &str, limit: Option<u64>, format: Output, settings: &Settings) -> Outcome {
     let mut printer = RowPrinter::new(settings.printer, format, limit);
     // What ends the query before its end, if it is not the query's own fault.
     let mut ended: Option<Outcome> = None;
     let result = dataset.query(sql, &mut |schema, batch| {
-        let mut rows: Vec<Vec<Value>> = vec![Vec::new(); batch.num_rows()];
-        // Column by column: two may have one name.
-        for column in 0..batch.num_columns() {
-            let failed = |cause| Error::new(ErrorKind::Internal, "a column cannot be read").because(cause);
-            let values = rows_of(&batch.project(&[column]).map_err(failed)?)?;
-            for (row, value) in rows.iter_mut().zip(values) {
-                row.extend(value.into_iter().map(|(_, value)| value));
-            }
-        }
+        let rows = Dataset::values(&batch)?;
         let printed = printer.print(schema.fields().iter().map(|field| field.name().as_str()), rows);
         if printed.is_err() || printer.has_enough() {
             ended = Some(printed);

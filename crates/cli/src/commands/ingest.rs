@@ -13,7 +13,7 @@ use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
-    let destination = dlt::DestinationName::parse(&arguments.to)?;
+    let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.surroundings)?;
     if arguments.write_disposition == WriteDisposition::Merge && arguments.primary_key.is_empty() {
         return Err(
             Failure::usage("merge has to know which columns identify a row").hint("add, for example: --primary-key id")
@@ -34,18 +34,22 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
         settings.printer.note("Reading standard input; Ctrl-D ends it.");
     }
+    if arguments.dataset.trim().is_empty() {
+        return Err(Failure::usage("the dataset needs a name").hint("add, for example: --dataset raw"));
+    }
     let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
     settings.printer.detail(&format!("pipeline: {name}, destination: {destination}"));
     let mut builder = dlt::pipeline(name).destination(destination);
     if let Some(workers) = arguments.workers {
-        builder = builder.workers(workers.get());
+        builder = builder.workers(workers.into());
     }
     load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
 }
 
 /// A dataset's name with what cannot stand in the name of a pipeline replaced.
-fn name_of(dataset: &str) -> String {
+pub(crate) fn name_of(dataset: &str) -> String {
     let name = dataset.trim_start_matches('.');
+    let name = if name.is_empty() { "dataset" } else { name };
     name.chars().map(|letter| if letter.is_alphanumeric() || "_-.".contains(letter) { letter } else { '_' }).collect()
 }
 
@@ -89,7 +93,9 @@ mod tests {
 
     #[test]
     fn a_pipeline_is_named_after_the_dataset() {
-        for (dataset, name) in [("raw", "raw"), ("my data", "my_data"), ("a/b", "a_b"), (".hidden", "hidden")] {
+        for (dataset, name) in
+            [("raw", "raw"), ("my data", "my_data"), ("a/b", "a_b"), (".hidden", "hidden"), (".", "dataset")]
+        {
             assert_eq!(name_of(dataset), name);
         }
     }

@@ -1,8 +1,10 @@
 //! `dlt init`: begins a project.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
+
+use dlt::declaration::Declaration;
 
 use crate::args::Init;
 use crate::exit::{Failure, Outcome};
@@ -10,6 +12,9 @@ use crate::grid::{Cell, Grid};
 use crate::printer::{BOLD, DIM, GOOD, Printer};
 use crate::settings::Settings;
 use crate::templates::{CONFIG_HEADER, IGNORED, SECRETS_HEADER, Template};
+
+/// What may be said beside pipeline files.
+const SETTINGS_FILES: [&str; 2] = [".dlt/config.toml", ".dlt/secrets.toml"];
 
 pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     let printer = settings.printer;
@@ -25,22 +30,30 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     check_destination(destination)?;
 
     let folder = &settings.folder;
+    // What is wrong is found before anything is written.
+    for file in SETTINGS_FILES {
+        check_toml(&folder.join(file))?;
+    }
     let pipeline_file = format!("{source}_pipeline.toml");
     let written = write_new(&folder.join(&pipeline_file), &template.pipeline)?;
     report(printer, written, &pipeline_file, "what is loaded, and where to")?;
-    let config = with_section(&folder.join(".dlt/config.toml"), CONFIG_HEADER, "")?;
-    report(printer, config, ".dlt/config.toml", "settings; to be committed")?;
-    let secrets = with_section(&folder.join(".dlt/secrets.toml"), SECRETS_HEADER, template.secrets)?;
-    report(printer, secrets, ".dlt/secrets.toml", "passwords and tokens; stays out of git")?;
+    let [config_file, secrets_file] = SETTINGS_FILES;
+    let config = with_section(&folder.join(config_file), CONFIG_HEADER, "")?;
+    report(printer, config, config_file, "settings; to be committed")?;
+    let secrets = with_section(&folder.join(secrets_file), SECRETS_HEADER, template.secrets)?;
+    report(printer, secrets, secrets_file, "passwords and tokens; stays out of git")?;
     let ignored = with_lines(&folder.join(".gitignore"), IGNORED)?;
     report(printer, ignored, ".gitignore", "keeps secrets and databases out of git")?;
 
+    // `dlt run` alone means the only pipeline file of the folder.
+    let is_alone = Declaration::find(folder).is_ok();
+    let run = if is_alone { "dlt run".to_owned() } else { format!("dlt run {pipeline_file}") };
     let show = format!("dlt dataset {}", template.dataset);
-    let width = show.len();
+    let width = show.len().max(run.len());
     printer.report(&format!("\n{BOLD}Next{BOLD:#}"))?;
     printer.report(&format!("  look through {pipeline_file}"))?;
-    printer.report(&format!("  {:<width$}  {DIM}loads the data{DIM:#}", "dlt run"))?;
-    printer.report(&format!("  {show}  {DIM}shows what was loaded{DIM:#}"))
+    printer.report(&format!("  {run:<width$}  {DIM}loads the data{DIM:#}"))?;
+    printer.report(&format!("  {show:<width$}  {DIM}shows what was loaded{DIM:#}"))
 }
 
 fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
@@ -97,9 +110,23 @@ fn write_new(path: &Path, text: &str) -> Outcome<Change> {
             file.write_all(text.as_bytes()).map_err(|error| cannot("write", path, &error))?;
             Ok(Change::Created)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(Change::Kept),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Change::Kept),
         Err(error) => Err(cannot("write", path, &error)),
     }
+}
+
+/// A file of settings that is there must be one.
+fn check_toml(path: &Path) -> Outcome {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(cannot("read", path, &error)),
+    };
+    toml_edit::Document::parse(text.as_str()).map(drop).map_err(|error| {
+        let message = error.message().replace('\n', "; ");
+        Failure::usage(format!("{} is not valid TOML: {message}", path.display()))
+            .hint("repair the file, then try again")
+    })
 }
 
 /// Makes a file of settings, or adds the section to one that lacks it.
@@ -109,11 +136,6 @@ fn with_section(path: &Path, header: &str, section: &str) -> Outcome<Change> {
         return Ok(Change::Created);
     }
     let text = fs::read_to_string(path).map_err(|error| cannot("read", path, &error))?;
-    toml_edit::Document::parse(text.as_str()).map_err(|error| {
-        let message = error.message().replace('\n', "; ");
-        Failure::usage(format!("{} is not valid TOML: {message}", path.display()))
-            .hint("repair the file, then try again")
-    })?;
     // Its first heading tells whether it was added before, commented out or not.
     let heading = section.lines().map(|line| line.trim_start_matches("# ")).find(|line| line.starts_with('['));
     if heading.is_none_or(|heading| text.contains(heading)) {
@@ -146,10 +168,10 @@ fn append(path: &Path, text: &str, more: &str) -> Outcome<Change> {
 fn cannot(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
     let failure = Failure::work(format!("cannot {doing} {}", path.display())).because(error);
     match error.kind() {
-        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
             failure.hint("a file stands where a folder has to be; move it away, then try again")
         }
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             failure.hint("make the folder writable, or begin the project in another")
         }
         _ => failure,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dlt::telemetry::Telemetry;
 use dlt::{Builder, Source};
 
-use crate::exit::Outcome;
+use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
 use crate::settings::Settings;
 
@@ -27,5 +27,9 @@ pub(crate) fn load(
     let mut printed = Ok(());
     // Told before the run counts as delivered: a kill in between does not leave a load that nobody heard of.
     pipeline.run_then(source, |info| printed = printer.report(&info.to_string()))?;
-    printed
+    printed.map_err(|failure| match failure.code {
+        // To load again would load twice.
+        Code::Failed => Failure { message: format!("the data is loaded, but: {}", failure.message), ..failure },
+        _ => failure,
+    })
 }

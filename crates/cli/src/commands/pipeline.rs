@@ -1,5 +1,6 @@
 //! `dlt pipeline`: what the pipelines of this machine loaded, and how their last runs went.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dlt::telemetry::Telemetry;
@@ -30,7 +31,19 @@ pub(crate) fn pipeline(arguments: &Pipeline, settings: &Settings, telemetry: &Te
     {
         return print_trace(&found, printer);
     }
+    if let Some(folder) = dlt::interrupted_first_run(data_folder, name) {
+        return interrupted(name, &folder, printer);
+    }
     Err(unknown(name, settings))
+}
+
+/// Nothing is known of a pipeline before its first load but that a package waits.
+fn interrupted(name: &str, folder: &Path, printer: Printer) -> Outcome {
+    let folder = folder.display();
+    printer.data(&format!(
+        "{BOLD}Pipeline {name}{BOLD:#}\n  {:<15} {folder}\n  {:<15} {}\n",
+        "working folder", "pending", "its first run was interrupted, and nothing is loaded; the next run takes it up"
+    ))
 }
 
 fn unknown(name: &str, settings: &Settings) -> Failure {
@@ -57,16 +70,27 @@ fn list(known: &[KnownPipeline], settings: &Settings) -> Outcome {
             Cell::Text(known.pipeline.clone()),
             Cell::Text(known.dataset.clone()),
             Cell::Text(known.location.clone()),
-            Cell::Text(last_run(known.trace()?.as_ref())),
+            Cell::Text(last_run(known, printer)),
         ]);
     }
     printer.data(&grid.draw(None))
 }
 
-fn last_run(trace: Option<&Trace>) -> String {
-    let Some(trace) = trace else { return "none".to_owned() };
-    let outcome = if trace.success { String::new() } else { format!(", {BAD}failed{BAD:#}") };
-    format!("{} ({}){outcome}", instant(trace), ago(trace))
+/// A trace that cannot be read hides nothing else.
+fn last_run(known: &KnownPipeline, printer: Printer) -> String {
+    match known.trace() {
+        Ok(None) => "none".to_owned(),
+        Ok(Some(trace)) => {
+            let outcome = if trace.success { "" } else { ", failed" };
+            format!("{} ({}){outcome}", instant(&trace), ago(&trace))
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            let message = format!("pipeline {} ({}): {}", known.pipeline, known.folder.display(), failure.message);
+            printer.complaint(&Failure { message, ..failure });
+            "unknown".to_owned()
+        }
+    }
 }
 
 fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome {
@@ -77,7 +101,7 @@ fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Ou
     line("destination", &known.location);
     line("schema", &known.schema);
     line("working folder", &known.folder.display().to_string());
-    line("last run", &last_run(known.trace()?.as_ref()));
+    line("last run", &last_run(known, printer));
     match known.pending_packages() {
         0 => {}
         1 => line("pending", "1 load package of a run that did not end; the next run takes it up"),
@@ -87,7 +111,7 @@ fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Ou
     }
     printer.data(&out)?;
     let pipeline = dlt::pipeline(&known.pipeline)
-        .destination(known.destination()?)
+        .destination(known.destination()?.limited_by(&settings.surroundings)?)
         .data_dir(settings.surroundings.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&known.dataset);

@@ -24,25 +24,28 @@ pub(crate) fn telemetry(arguments: &Telemetry, setup: &Setup, settings: &Setting
     }
 }
 
+/// Prints what a switch did: as the answer where it stands alone; beside the answer of the command that it stands before.
+type Tell<'a> = &'a dyn Fn(&str) -> Outcome;
+
 /// `--disable-telemetry`: says off everywhere, deletes what waits, sends nothing.
-pub(crate) fn disable(setup: &Setup, printer: Printer) -> Outcome {
+pub(crate) fn disable(setup: &Setup, tell: Tell<'_>) -> Outcome {
     let switched = setup.disable();
-    switch(&switched, "off", printer)?;
+    switch(&switched, "off", tell)?;
     match switched.deleted {
         0 => Ok(()),
-        1 => printer.report("1 event that waited to be sent was deleted."),
-        several => printer.report(&format!("{several} events that waited to be sent were deleted.")),
+        1 => tell("1 event that waited to be sent was deleted."),
+        several => tell(&format!("{several} events that waited to be sent were deleted.")),
     }
 }
 
 /// `--enable-telemetry`.
-pub(crate) fn enable(setup: &Setup, printer: Printer) -> Outcome {
-    switch(&setup.enable(), "on", printer)
+pub(crate) fn enable(setup: &Setup, tell: Tell<'_>) -> Outcome {
+    switch(&setup.enable(), "on", tell)
 }
 
-fn switch(switched: &Switched, word: &str, printer: Printer) -> Outcome {
+fn switch(switched: &Switched, word: &str, tell: Tell<'_>) -> Outcome {
     for path in &switched.written {
-        printer.report(&format!("Telemetry is switched {word} in {}.", path.display()))?;
+        tell(&format!("Telemetry is switched {word} in {}.", path.display()))?;
     }
     if switched.failed.is_empty() {
         return Ok(());
@@ -151,7 +154,7 @@ fn show(event: Option<&str>, setup: &Setup, printer: Printer) -> Outcome {
         check_event(event)?;
     }
     for pending in &shown {
-        printer.data(&format!("{}\n", pending.body))?;
+        printer.data_with(|out| writeln!(out, "{}", pending.body))?;
     }
     printer.note(&match (shown.len(), event) {
         (0, None) => "Nothing waits to be sent.".to_owned(),

@@ -35,7 +35,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                 ReportFormat::Json => {
                     let text = serde_json::to_string_pretty(&report)
                         .map_err(|error| Failure::work("the report cannot be written as JSON").because(&error))?;
-                    printer.data(&with_line_end(text))
+                    printer.data_with(|out| out.write_all(with_line_end(text).as_bytes()))
                 }
             }
         }
@@ -60,6 +60,9 @@ fn with_line_end(mut text: String) -> String {
 fn failure(error: Error) -> Failure {
     let failure = match &error {
         Error::NoData { .. } => Failure::usage(error.to_string()),
+        Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
+            Failure::usage(error.to_string()).hint("write an address and a port: --listen 127.0.0.1:8080")
+        }
         Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::work(error.to_string())
                 .hint("another program listens there; take another port, or 0 for a free one")

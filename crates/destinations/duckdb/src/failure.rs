@@ -63,14 +63,17 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
             return destination("there is no room on the disk for data that does not fit into memory")
                 .hint("free some space beside the database file, then run the same command again");
         }
-        return destination("DuckDB needs more memory than it may take").hint("raise the destination's memory limit");
+        return destination("DuckDB needs more memory than it may take").hint(
+            "raise its memory limit: memory_limit = \"2 GB\" under [destination] of the pipeline file, or the \
+             environment variable DESTINATION__DUCKDB__MEMORY_LIMIT",
+        );
     }
     if lower.contains("permission denied") || lower.contains("read-only file system") {
         return destination("permission denied")
             .hint("make the database file and its folder writable, or name another file");
     }
-    if lower.contains("not a valid duckdb database file") {
-        return destination("the file is not a DuckDB database").hint("name another file; this one is left as it is");
+    if lower.contains("not a valid duckdb database file") || lower.contains("in-memory database in read-only mode") {
+        return not_a_database(doing);
     }
     if lower.contains("with version number") {
         return destination("the file was written by a newer version of DuckDB")
@@ -82,6 +85,10 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     if lower.contains("database has been invalidated") {
         return destination("an earlier failure closed the database").hint("run the same command again");
     }
+    if let Some((what, _)) = rest.split_once("Please try installing and loading") {
+        return destination(what.trim())
+            .hint("extensions are not installed or loaded here: get the file first, and name it on this machine");
+    }
     match class {
         "Constraint Error" => destination(&constraint(rest)),
         "Conversion Error" | "Out of Range Error" | "Invalid Input Error" | "Mismatch Type Error" => {
@@ -89,6 +96,12 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
         }
         _ => destination(rest.trim()),
     }
+}
+
+/// The file is something else, and DuckDB must not have it.
+pub(crate) fn not_a_database(doing: &str) -> Error {
+    Error::new(ErrorKind::Destination, format!("cannot {doing}: the file is not a DuckDB database"))
+        .hint("name another file; this one is left as it is")
 }
 
 fn busy(doing: &str, rest: &str) -> Error {
@@ -167,6 +180,19 @@ mod tests {
         assert!(explained("Catalog Error: Table with name x does not exist!").to_string().contains("name x"));
         let error = explained("Constraint Error: NOT NULL constraint failed: users.id");
         assert_eq!(error.to_string(), "cannot load: column users.id must have a value in every row");
+    }
+
+    #[test]
+    fn an_extension_is_not_advised() {
+        let error = explained(
+            "Missing Extension Error: File https://a/b.parquet requires the extension httpfs to be loaded\n\n\
+             Please try installing and loading the httpfs extension by running:\nINSTALL httpfs;\nLOAD httpfs;",
+        );
+        assert_eq!(
+            error.to_string(),
+            "cannot load: File https://a/b.parquet requires the extension httpfs to be loaded"
+        );
+        assert!(error.advice().is_some());
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! the same file by one process would destroy it, and closing any descriptor of it would drop the lock. So all
 //! connections of this process to a file share one database, which the last of them closes.
 
-use crate::failure::{explain, needs_memory};
+use crate::failure::{explain, needs_memory, not_a_database};
 use dlt_engine::destination::Access;
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::{AccessMode, Config, Connection};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -105,7 +107,9 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
                 Access::Write => AccessMode::ReadWrite,
             })?
             // JSON, Parquet and time zones are part of the library; anything else would come over the network.
-            .enable_autoload_extension(false)?;
+            .enable_autoload_extension(false)?
+            .with("autoinstall_known_extensions", "false")?
+            .with("allow_community_extensions", "false")?;
         if let Some(bytes) = memory_limit {
             config = config.max_memory(&format!("{bytes}B"))?;
         }
@@ -114,7 +118,7 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
         }
         Connection::open_with_flags(file, config)
     };
-    match attempt(Some(settings.memory_limit)) {
+    let database = match attempt(Some(settings.memory_limit)) {
         // A load that widened tables and was killed right after its commit left a log that takes as much memory to read as
         // the load took. DuckDB's own limit, a part of the machine's memory, serves until the log is in the file.
         Err(error) if needs_memory(&error) => {
@@ -124,10 +128,15 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
                 // Refused while so much is held, and then the next load sets it.
                 let _ = database.execute_batch(&memory_limit(settings.memory_limit));
             }
-            Ok(database)
+            database
         }
-        other => other.map_err(|error| explain(&doing, &error)),
-    }
+        other => other.map_err(|error| explain(&doing, &error))?,
+    };
+    // What is loaded into memory is lost, and DuckDB would not tell.
+    let place = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()";
+    let path: Option<String> =
+        database.query_row(place, [], |row| row.get(0)).map_err(|error| explain(&doing, &error))?;
+    if path.is_none() { Err(not_a_database(&doing)) } else { Ok(database) }
 }
 
 /// A statement that sets how much memory the database may use.
@@ -162,9 +171,27 @@ fn check_place(file: &Path, access: Access) -> Result<()> {
     match file.parent() {
         Some(folder) if !folder.is_dir() => {
             let folder = folder.display();
-            Err(Error::new(ErrorKind::Destination, format!("cannot open {shown}: there is no folder {folder}"))
-                .hint(format!("make it: mkdir -p '{folder}'")))
+            return Err(Error::new(
+                ErrorKind::Destination,
+                format!("cannot open {shown}: there is no folder {folder}"),
+            )
+            .hint(format!("make it: mkdir -p '{folder}'")));
         }
-        _ => Ok(()),
+        _ => {}
     }
+    if is_something_else(file) { Err(not_a_database(&format!("open {shown}"))) } else { Ok(()) }
+}
+
+/// Whether a file holds something, and not a database. DuckDB opens files of data (CSV, JSON, Parquet) too, as views in a
+/// database in memory.
+///
+/// Nobody else in this process has the file open now, who would lose his lock by its being closed here.
+fn is_something_else(file: &Path) -> bool {
+    if !file.metadata().is_ok_and(|found| found.is_file() && found.len() > 0) {
+        return false;
+    }
+    // A checksum of eight bytes, and the mark. What cannot be read, DuckDB says why.
+    let Ok(opened) = File::open(file) else { return false };
+    let mut head = Vec::new();
+    opened.take(12).read_to_end(&mut head).is_ok() && head.get(8..) != Some(b"DUCK")
 }

@@ -56,10 +56,16 @@ pub(crate) fn absolute(file: &Path) -> Result<PathBuf> {
             "name a file: duckdb:shop.duckdb",
         )),
         Some("") => Err(refused("", "it names no file", "name a file: duckdb:shop.duckdb")),
-        _ => std::path::absolute(file).map_err(|cause| {
+        _ => std::path::absolute(file).map(|file| in_real_folder(&file).unwrap_or(file)).map_err(|cause| {
             Error::new(ErrorKind::Config, format!("the path {} cannot be resolved", file.display())).because(cause)
         }),
     }
+}
+
+/// The file below the real path of its folder, without links and `..`: a run that was killed is taken up by one that
+/// names the same file in another way. `None` where there is no such folder.
+fn in_real_folder(file: &Path) -> Option<PathBuf> {
+    Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?))
 }
 
 fn refused(spec: &str, why: &str, hint: &str) -> Error {
@@ -89,6 +95,21 @@ mod tests {
             ("/data/it's.duckdb", "/data/it's.duckdb".into()),
         ] {
             assert_eq!(file_of(spec, default).unwrap(), file, "{spec}");
+        }
+    }
+
+    #[test]
+    fn one_file_has_one_path() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().canonicalize().unwrap();
+        std::fs::create_dir(folder.join("sub")).unwrap();
+        let file = folder.join("shop.duckdb");
+        assert_eq!(absolute(&folder.join("sub/../shop.duckdb")).unwrap(), file);
+        assert_eq!(absolute(&folder.join("none/../shop.duckdb")).unwrap(), folder.join("none/../shop.duckdb"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(&folder, folder.join("link")).unwrap();
+            assert_eq!(absolute(&folder.join("link/shop.duckdb")).unwrap(), file);
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn run(
     match access {
         Access::Write => stream(connection, sql, on_batch),
         Access::Read => {
+            check_reads(connection, sql)?;
             // The database may be open for writing in another thread, so it is not enough that a reader opens the file
             // read-only.
             batch("BEGIN TRANSACTION READ ONLY")?;
@@ -69,6 +70,64 @@ fn stream(
         on_batch(&schema, RecordBatch::new_empty(schema.clone()))?;
     }
     Ok(())
+}
+
+/// Refuses all but one statement that reads. A transaction that is read-only does not keep a statement from files
+/// (`COPY`, `EXPORT`), other databases (`ATTACH`) or the network (`INSTALL`).
+fn check_reads(connection: &Connection, sql: &str) -> Result<()> {
+    let refused = |why: &str| Error::new(ErrorKind::Config, format!("cannot {DOING}: {why}"));
+    match parse(connection, sql.trim_start())? {
+        Parsed::Reads(1) | Parsed::Wrong => Ok(()),
+        Parsed::Reads(0) => Err(refused("there is none").hint("write one, such as: SELECT * FROM table LIMIT 10")),
+        Parsed::Reads(count) => {
+            Err(refused(&format!("these are {count} queries, and one is run at a time")).hint("run them one by one"))
+        }
+        Parsed::Other => {
+            let hint = if sql.to_lowercase().contains("pivot") {
+                "PIVOT has to know its columns: PIVOT table ON column IN ('a', 'b') USING count(*)"
+            } else {
+                "write one query that begins with SELECT, FROM, WITH, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN"
+            };
+            Err(refused("a dataset is only read here").hint(hint))
+        }
+    }
+}
+
+/// What DuckDB's own parser makes of a text.
+enum Parsed {
+    /// So many statements, all of which read.
+    Reads(i64),
+    /// At least one that does something else.
+    Other,
+    /// No SQL; preparing it tells why and where.
+    Wrong,
+}
+
+fn parse(connection: &Connection, sql: &str) -> Result<Parsed> {
+    // Only what reads has a form as JSON.
+    let as_json = "SELECT json ->> 'error_type', json_array_length(json -> 'statements') \
+         FROM (SELECT json_serialize_sql(?::VARCHAR) AS json)";
+    let parsed = |sql: &str| {
+        let found = connection
+            .query_row(as_json, [sql], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<i64>>(1)?)));
+        Ok(match found.map_err(|error| explain(DOING, &error))? {
+            (None, Some(count)) => Parsed::Reads(count),
+            (Some(kind), _) if kind == "parser" => Parsed::Wrong,
+            _ => Parsed::Other,
+        })
+    };
+    // A plan is shown of what reads; ANALYZE runs it as well.
+    let explained = after_word(sql, "EXPLAIN").map(|rest| after_word(rest, "ANALYZE").unwrap_or(rest));
+    match explained.map(parsed).transpose()? {
+        Some(Parsed::Wrong) | None => parsed(sql),
+        Some(found) => Ok(found),
+    }
+}
+
+/// What follows `word` at the beginning of a text.
+fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    let (head, rest) = text.split_at_checked(word.len())?;
+    (head.eq_ignore_ascii_case(word) && rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
 }
 
 fn require_dataset(connection: &Connection, place: &Place) -> Result<()> {

@@ -80,6 +80,37 @@ fn a_file_that_is_something_else_is_left_alone() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "something was written beside it");
 }
 
+/// DuckDB opens these as databases in memory, and all that is loaded is lost.
+#[test]
+fn a_file_of_data_is_no_database() {
+    let folder = TempDir::new().unwrap();
+    let row = "{\"id\":1,\"name\":\"Ann\"}\n";
+    let parquet = user_file(&folder.path().join("data.parquet"), &[1], "Ann");
+    let files = [
+        ("data.csv", "id,name\n1,Ann\n"),
+        ("data.tsv", "id\tname\n1\tAnn\n"),
+        ("data.json", row),
+        ("data.jsonl", row),
+        ("short.csv", "a"),
+        ("empty.csv", ""),
+        ("empty.duckdb", ""),
+        ("data.sqlite", "SQLite format 3\0 and so on"),
+    ];
+    let files = files.map(|(name, text)| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    });
+    for file in files.iter().chain([&parquet]) {
+        let before = std::fs::read(file).unwrap();
+        for access in [Access::Write, Access::Read] {
+            let told = told(&refused(file, access));
+            assert!(told.contains("is not a DuckDB database; name another file"), "{told}");
+        }
+        assert_eq!(std::fs::read(file).unwrap(), before);
+    }
+}
+
 #[test]
 fn a_file_of_a_newer_version_is_told() {
     let folder = TempDir::new().unwrap();

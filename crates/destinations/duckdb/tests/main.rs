@@ -8,3 +8,4 @@ mod failures;
 mod jobs;
 mod kills;
 mod processes;
+mod reading;

@@ -24,10 +24,12 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
+use dlt_destination_duckdb::DuckDb;
 use dlt_engine::{Error, ErrorKind, Result};
 
 use crate::destinations::{DESTINATIONS, DestinationName};
-use crate::pipeline::Builder;
+use crate::memory;
+use crate::pipeline::{Builder, MAX_WORKERS};
 use crate::source::AnySource;
 use section::{Located, Section};
 use sources::SourceDeclaration;
@@ -68,7 +70,7 @@ impl Declaration {
         };
         let name = pipeline.required_text("name", "name = \"shop\"")?.value;
         let dataset = pipeline.text("dataset")?.map_or_else(|| format!("{name}_dataset"), |found| found.value);
-        let workers = pipeline.count("workers")?.map(|found| usize::try_from(found.value).unwrap_or(usize::MAX));
+        let workers = pipeline.count("workers")?.map(|found| workers_of(&found)).transpose()?;
         pipeline.finish()?;
 
         let destination = read_destination(&mut top, folder, surroundings, &mut looked_up)?.relative_to(folder, &name);
@@ -156,12 +158,19 @@ fn read_destination(
         return Err(top.missing("destination", "[destination] with type = \"duckdb\""));
     };
     let mut table = match entry.node.value {
-        Value::Text(text) if text.contains(':') => {
-            return DestinationName::parse(&text).map_err(|error| relocated(&error, &entry.node.origin));
-        }
         Value::Text(text) => {
             let mut table = Table::default();
-            table.set(&["type".to_owned()], tree::Node { origin: entry.node.origin.clone(), value: Value::Text(text) });
+            let mut set = |key: &str, text: String| {
+                let value = tree::Node { origin: entry.node.origin.clone(), value: Value::Text(text) };
+                table.set(&[key.to_owned()], value);
+            };
+            if text.contains(':') {
+                let named = DestinationName::parse(&text).map_err(|error| relocated(&error, &entry.node.origin))?;
+                set("type", named.kind().to_owned());
+                named.path().into_iter().for_each(|path| set("path", path.to_string_lossy().into_owned()));
+            } else {
+                set("type", text);
+            }
             table
         }
         Value::Table(table) => table,
@@ -177,9 +186,38 @@ fn read_destination(
     if !names.contains(&kind.value.as_str()) {
         return Err(section::unknown_word(&kind.origin, "destination", &kind.value, &names));
     }
-    let path = section.text("path")?.map(|found| PathBuf::from(found.value));
+    let path = section.text("path")?.map(|found| file_of(&found)).transpose()?;
+    let memory_limit = section.text("memory_limit")?.map(|found| memory_limit_of(&found)).transpose()?;
     section.finish()?;
-    Ok(path.map_or_else(crate::duckdb, crate::duckdb_at))
+    let destination = path.map_or_else(crate::duckdb, crate::duckdb_at);
+    Ok(match memory_limit {
+        Some(bytes) => destination.memory_limit(bytes),
+        None => destination,
+    })
+}
+
+/// A path that is joined with a folder is not seen for what it is any more: it is looked at before.
+fn file_of(path: &Word) -> Result<PathBuf> {
+    if let Some(file) = path.value.strip_prefix("duckdb:") {
+        let error = path.origin.error("`destination.path` is the path of the file alone");
+        return Err(error.hint(format!("write path = \"{}\"", file.trim_start_matches("///"))));
+    }
+    DuckDb::from_spec(&path.value, Path::new(&path.value)).map_err(|error| {
+        let located = path.origin.error(error.to_string());
+        located.hint("write the path of a file: path = \"shop.duckdb\"")
+    })?;
+    Ok(PathBuf::from(&path.value))
+}
+
+fn memory_limit_of(text: &Word) -> Result<u64> {
+    let wrong = || text.origin.error(format!("`destination.memory_limit` must be {}", memory::EXPECTED));
+    memory::bytes_of(&text.value).ok_or_else(wrong)
+}
+
+fn workers_of(count: &Located<u64>) -> Result<usize> {
+    let wrong = || count.origin.error(format!("`pipeline.workers` must be from 1 to {MAX_WORKERS}"));
+    let workers = u16::try_from(count.value).ok().filter(|workers| (1..=MAX_WORKERS).contains(workers));
+    workers.map(usize::from).ok_or_else(wrong)
 }
 
 fn read_source(
@@ -211,12 +249,21 @@ fn kind_of(table: &Table) -> Option<String> {
 
 /// Adds what the file leaves open, and notes it.
 fn add_looked_up(table: &mut Table, found: Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
+    note_looked_up(Some(table), &found, name, looked_up);
+    table.fill_from(found);
+}
+
+/// Notes the keys of `found` that `table` lacks, down to those in tables that both have.
+fn note_looked_up(table: Option<&Table>, found: &Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
     for entry in &found.entries {
-        if table.get(&entry.key).is_none() {
-            looked_up.push((format!("{name}.{}", entry.key), entry.node.origin.clone()));
+        let name = format!("{name}.{}", entry.key);
+        match (table.and_then(|table| table.get(&entry.key)).map(|node| &node.value), &entry.node.value) {
+            (Some(Value::Table(own)), Value::Table(found)) => note_looked_up(Some(own), found, &name, looked_up),
+            (None, Value::Table(found)) => note_looked_up(None, found, &name, looked_up),
+            (None, _) => looked_up.push((name, entry.node.origin.clone())),
+            (Some(_), _) => {}
         }
     }
-    table.fill_from(found);
 }
 
 /// The same complaint, with the place in the file.

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use dlt_engine::Result;
 use dlt_engine::schema::WriteDisposition;
-use dlt_engine::source::TableHints;
+use dlt_engine::source::{SourceState, TableHints};
+use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
 use super::decode::decode;
 use super::section::{Section, unknown_word};
-use super::tree::Value;
-use super::{Word, tree};
+use super::tree::{Node, Value};
+use super::{Word, relocated, tree};
 use crate::destinations::Known;
 use crate::source::AnySource;
 
@@ -103,7 +103,49 @@ fn read_rest(kind: &'static str, mut section: Section) -> Result<SourceDeclarati
         table.fill_from(tree::parse(ready_made.config_toml, &shown)?);
     }
     let config = Box::new(decode::<RestConfig>(&node, "source")?);
+    check_rest(&config, &node)?;
     Ok(SourceDeclaration::Rest { kind, name, config })
+}
+
+/// What only shows when the resources are put together. No request is made for that.
+fn check_rest(config: &RestConfig, node: &Node) -> Result<()> {
+    let located = |error: &Error| relocated(error, &place_of(&error.to_string(), node).origin);
+    let resources = dlt_sources::rest(config.clone()).resources(&SourceState::default());
+    for resource in resources.map_err(|error| located(&error))? {
+        let hints = &resource.hints;
+        if hints.disposition == WriteDisposition::Merge && hints.primary_key.is_empty() {
+            let message = format!("resource `{}` is to be merged and has no primary key", resource.name);
+            let error = Error::new(dlt_engine::ErrorKind::Config, message);
+            return Err(located(&error.hint("add, for example: primary_key = \"id\" (what identifies a row)")));
+        }
+    }
+    Ok(())
+}
+
+/// Where that stands which a complaint about resources is about: the resource whose name it quotes first, or the base URL.
+fn place_of<'a>(complaint: &str, source: &'a Node) -> &'a Node {
+    let child = |node: &'a Node, key: &str| match &node.value {
+        Value::Table(table) => table.get(key),
+        _ => None,
+    };
+    if complaint.contains("base_url") {
+        return child(source, "client").and_then(|client| child(client, "base_url")).unwrap_or(source);
+    }
+    let nameless = complaint.contains("has no `name`");
+    let quoted = if nameless { None } else { complaint.split('`').nth(1) };
+    let Some(Value::List(resources)) = child(source, "resources").map(|node| &node.value) else { return source };
+    // Of two with one name it is the second that is one too many.
+    let found = resources.iter().rfind(|resource| {
+        let name = match &resource.value {
+            Value::Text(name) => Some(name.as_str()),
+            _ => match child(resource, "name").map(|node| &node.value) {
+                Some(Value::Text(name)) => Some(name.as_str()),
+                _ => None,
+            },
+        };
+        name.filter(|name| !name.is_empty()) == quoted
+    });
+    found.unwrap_or(source)
 }
 
 fn read_hints(section: &mut Section) -> Result<TableHints> {

@@ -33,6 +33,7 @@ mod check;
 mod data_dir;
 mod decode;
 mod deletion;
+mod descriptors;
 mod digest;
 mod error;
 mod event;

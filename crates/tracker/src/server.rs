@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::check::Check;
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
+use crate::descriptors;
 use crate::error::Error;
 use crate::http::{self, App, Bounds};
 use crate::journal::{self, Journal, JournalOptions, OsFilesystem};
@@ -37,7 +38,8 @@ pub struct ServeOptions {
     pub load_interval: Duration,
     /// Memory that requests under way may take together, in bytes; more is answered with 429. Default: 128 MiB.
     pub memory_bytes: usize,
-    /// Connections at a time; more are answered with 429. Default: 4,096.
+    /// Connections at a time; more are answered with 429. The process's limit on open files is raised for them; where
+    /// it can't be, there are fewer. Default: 4,096.
     pub connections: usize,
     /// Size of the journal; where the loader is further behind than this, events are answered with 429. Default: 8 GiB.
     pub journal_bytes: u64,
@@ -45,7 +47,7 @@ pub struct ServeOptions {
     pub segment_bytes: u64,
     /// Threads that serve requests. Default: one a core.
     pub threads: usize,
-    /// How long a body may take to arrive. Default: 10 s.
+    /// How long a body may take to arrive, and an answer to be taken. Default: 10 s.
     pub body_timeout: Duration,
     /// How long a connection may take to send the head of its next request. Default: 75 s.
     pub idle_timeout: Duration,
@@ -138,6 +140,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let address = listener.local_addr().map_err(Error::Start)?;
     let signals = runtime.block_on(async { Signals::install() }).map_err(Error::Start)?;
 
+    let connections = descriptors::room_for(options.connections);
     let journal_options = JournalOptions {
         segment_bytes: options.segment_bytes,
         max_bytes: options.journal_bytes,
@@ -152,6 +155,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         metrics: Metrics::default(),
         limits: options.limits,
         memory: Semaphore::new((options.memory_bytes / 1024).min(Semaphore::MAX_PERMITS)),
+        proof: Arc::new(Semaphore::new(1)),
         body_timeout: options.body_timeout,
         key: key().map_err(Error::Start)?,
     });
@@ -165,7 +169,12 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         ledger: app.ledger(),
         stop: StopHandle(Arc::new(stop)),
     });
-    let bounds = Bounds { connections: options.connections, head_timeout: options.idle_timeout, drain: options.drain };
+    let bounds = Bounds {
+        connections,
+        head_timeout: options.idle_timeout,
+        answer_timeout: options.body_timeout,
+        drain: options.drain,
+    };
     let until = async move {
         tokio::select! {
             () = signals.received() => {}

@@ -259,7 +259,7 @@ impl Journal {
         if queue.closed {
             return Err(AppendError::Closed);
         }
-        if queue.bytes > 0 && queue.bytes + bytes > self.shared.options.max_waiting_bytes {
+        if queue.bytes + bytes > self.shared.options.max_waiting_bytes {
             return Err(AppendError::Busy);
         }
         queue.bytes += bytes;

@@ -365,6 +365,12 @@ impl LoaderThread {
         self.questions.try_send(question).is_ok()
     }
 
+    /// Whether the thread lives: what it does not load piles up in the journal.
+    pub(crate) fn is_running(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(|thread| !thread.is_finished())
+    }
+
     /// Has everything loaded and waits for the end.
     pub(crate) fn stop(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -430,6 +436,20 @@ mod tests {
 
     use super::*;
     use crate::journal::{JournalOptions, NewRecord, OsFilesystem};
+
+    #[test]
+    fn a_loader_that_died_is_noticed() {
+        let (questions, inbox) = mpsc::sync_channel(1);
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || drop((inbox, ended.recv())));
+        let loader = LoaderThread { questions, thread: Mutex::new(Some(thread)) };
+        assert!(loader.is_running());
+        drop(end);
+        while loader.thread.lock().unwrap().as_ref().is_some_and(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!loader.is_running());
+    }
 
     #[test]
     fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded() {

@@ -198,6 +198,42 @@ fn overload_is_a_fast_429_that_says_when_to_come_again() {
 }
 
 #[test]
+fn health_tells_of_the_disk_and_of_its_recovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut small = options(dir.path());
+    small.segment_bytes = 4096;
+    let tracker = Tracker::with(small);
+    let mut client = tracker.client();
+    let event = format!(r#"{{"event":"e","properties":{{"x":"{}"}}}}"#, "x".repeat(5000));
+    assert_eq!(client.post("/", event.as_bytes()).status, 204);
+    assert_eq!(client.get("/healthz").status, 200);
+    // Where there is no folder, no segment can be begun.
+    let (folder, away) = (dir.path().join("journal"), dir.path().join("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    assert_eq!(client.post("/", event.as_bytes()).status, 503);
+    let told = client.get("/healthz");
+    assert_eq!((told.status, told.json()["reason"].as_str()), (503, Some("the journal can't be written")));
+    std::fs::rename(&away, &folder).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while client.get("/healthz").status != 200 {
+        assert!(Instant::now() < deadline, "it is still said to fail");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(client.post("/", event.as_bytes()).status, 204);
+    let ledger = tracker.stop().ledger;
+    assert_eq!((ledger.accepted, ledger.loaded), (2, 2));
+    assert!(check(dir.path()).unwrap().is_sound());
+
+    let mut full = options(dir.path());
+    full.journal_bytes = 1;
+    let tracker = Tracker::with(full);
+    assert_eq!(tracker.client().post("/", br#"{"event":"e"}"#).status, 429);
+    let told = tracker.client().get("/healthz");
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(told.json()["reason"].as_str().unwrap().contains("limit"), "{told:?}");
+}
+
+#[test]
 fn reports_are_for_the_owner_of_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let tracker = Tracker::start(dir.path());

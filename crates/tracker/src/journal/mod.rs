@@ -251,7 +251,7 @@ impl Journal {
         records: Vec<NewRecord>,
     ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
         let bytes = records.iter().map(NewRecord::encoded_bytes).sum();
-        if self.bytes() > self.shared.options.max_bytes {
+        if self.is_full() {
             return Err(AppendError::Full { limit: self.shared.options.max_bytes });
         }
         let (done, answer) = oneshot::channel();
@@ -282,6 +282,11 @@ impl Journal {
     /// Size of all segments in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         locked(&self.shared.state).segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Whether nothing is taken until the loader has caught up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes() > self.shared.options.max_bytes
     }
 
     /// Groups synced since opening.

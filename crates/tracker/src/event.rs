@@ -3,10 +3,7 @@
 //! The row that goes into the journal is the row that will be in the table: it is decided here, once, before the
 //! sender is answered. Nothing that is not named here is stored.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,14 +12,19 @@ use crate::message_id;
 use crate::outcome::Reason;
 use crate::scrub;
 
+mod client_form;
+mod quarantine;
+
+use client_form::ClientForm;
+pub(crate) use quarantine::lost_row;
+use quarantine::quarantine;
+
 /// Longest id of a message or of a person's installation, in characters.
 const MAX_ID_CHARS: usize = 100;
 /// Longest name of an event, in characters.
 const MAX_NAME_CHARS: usize = 200;
 /// What is said to have happened before is a clock that was never set (2000-01-01).
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
-/// Most of a quarantined event that is kept, in bytes.
-const MAX_QUARANTINED_BYTES: usize = 4096;
 
 /// What is known about a request that its events don't say themselves.
 #[derive(Debug, Clone)]
@@ -105,77 +107,6 @@ struct Incoming {
     sent_at: Value,
 }
 
-/// A request as the telemetry client makes it: these members and no others, and nothing in them that is taken off but the
-/// rest of a version's numbers.
-///
-/// Only of such a request the digest is kept: it lets its sender prove later who it is. Of another request it could be
-/// used to guess what was taken off, such as an address.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "that they are there, and nothing else, is what counts")]
-struct ClientForm {
-    anonymous_id: String,
-    context: ClientContext,
-    event: String,
-    properties: IgnoredAny,
-    message_id: String,
-    timestamp: String,
-    sent_at: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientContext {
-    #[serde(default, rename = "ci_run")]
-    _ci_run: bool,
-    #[serde(default, rename = "cpu")]
-    _cpu: i64,
-    #[serde(default)]
-    exec_info: Vec<String>,
-    #[serde(default)]
-    library: ClientPart,
-    #[serde(default)]
-    os: ClientPart,
-    #[serde(default)]
-    runtime: ClientPart,
-    #[serde(default)]
-    python: String,
-    #[serde(default)]
-    dropped: BTreeMap<String, u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClientPart {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    version: String,
-}
-
-impl ClientForm {
-    /// Whether an event came in this form.
-    fn fits(text: &str) -> bool {
-        serde_json::from_str::<Self>(text).is_ok_and(|form| {
-            let are_times = [form.timestamp, form.sent_at].iter().all(|time| time.parse::<Timestamp>().is_ok());
-            are_times && form.context.is_kept()
-        })
-    }
-}
-
-impl ClientContext {
-    /// Whether all its texts are kept.
-    fn is_kept(&self) -> bool {
-        let parts = [&self.library, &self.os, &self.runtime];
-        let texts = parts.into_iter().flat_map(|part| [&part.name, &part.version]);
-        let mut texts = texts.chain([&self.python]).chain(&self.exec_info);
-        texts.all(|text| scrub::context_text(text).as_ref() == Some(text))
-            && self.exec_info.len() <= scrub::MAX_CONTEXT_MEMBERS
-            && self.dropped.len() <= scrub::MAX_CONTEXT_MEMBERS
-            && self.dropped.keys().all(|name| is_count_name(name))
-    }
-}
-
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct EventRow {
@@ -250,21 +181,6 @@ struct KnownColumns {
     requested_schema_name_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     transaction_id: Option<String>,
-}
-
-/// A row of the quarantine.
-#[derive(Debug, Serialize)]
-struct QuarantineRow<'a> {
-    message_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    anonymous_id: Option<&'a str>,
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    received_at: String,
-    bytes: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<String>,
 }
 
 /// What was decided about an event.
@@ -480,50 +396,6 @@ fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Optio
 /// As it is written into rows: microseconds, UTC.
 pub(crate) fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")
-}
-
-fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
-    let parsed = serde_json::from_str::<Value>(text).ok();
-    let member = |name: &str| parsed.as_ref().and_then(|event| event.get(name)).and_then(Value::as_str);
-    let event = member("event").filter(|name| !scrub::is_personal(name)).map(clipped_name);
-    let anonymous_id = member("anonymousId").filter(|id| is_id(id)).map(str::to_owned);
-    let payload = parsed.and_then(scrub::for_quarantine).map(|event| {
-        let mut payload = event.to_string();
-        if payload.len() > MAX_QUARANTINED_BYTES {
-            payload.truncate(payload.floor_char_boundary(MAX_QUARANTINED_BYTES));
-        }
-        payload
-    });
-    let row = QuarantineRow {
-        message_id: message_id::new(arrival.received_at),
-        anonymous_id: anonymous_id.as_deref(),
-        reason: reason.code(),
-        event: event.as_deref(),
-        received_at: written(arrival.received_at),
-        bytes: text.len(),
-        payload,
-    };
-    // A struct of texts and numbers always serialises; an empty row would still be counted.
-    let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
-    Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(reason) }
-}
-
-fn clipped_name(name: &str) -> String {
-    name.chars().take(MAX_NAME_CHARS).collect()
-}
-
-/// The quarantine's row for an event that was accepted and can't be loaded; nothing of its contents is in it.
-pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
-    let row = QuarantineRow {
-        message_id: format!("{}-{sequence}", reason.code()),
-        anonymous_id: None,
-        reason: reason.code(),
-        event: None,
-        received_at: written(found_at),
-        bytes: 0,
-        payload: None,
-    };
-    serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec())
 }
 
 #[cfg(test)]

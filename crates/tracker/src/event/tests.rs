@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::quarantine::MAX_QUARANTINED_BYTES;
 use super::*;
 
 fn arrival() -> Arrival {
@@ -264,7 +265,41 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// JSON with addresses in it, as values and as names.
+fn any_personal_json() -> impl Strategy<Value = Value> {
+    let personal = || prop::sample::select(vec!["192.0.2.7", "[2001:db8::7]:80", "ada@example.org"]);
+    let name = prop_oneof![
+        prop::sample::select(vec!["name", "version", "os", "library", "python", "exec_info", "dropped", "event_name"]),
+        personal(),
+    ];
+    let leaf = prop_oneof![personal().prop_map(Value::from), any::<bool>().prop_map(Value::from), Just(json!(1))];
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..4).prop_map(|members| {
+                Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+            }),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn no_address_gets_into_a_row(
+        name in prop_oneof![Just(json!("e")), any_personal_json()], id in prop_oneof![Just(json!("a")), any_personal_json()],
+        properties in any_personal_json(), context in any_personal_json(), other in any_personal_json(),
+    ) {
+        let event = json!({"event": name, "anonymousId": id, "properties": properties, "context": context,
+            "name": other, "other": other, "type": "page"});
+        for text in [event.to_string(), other.to_string()] {
+            let arrival = Arrival { context: Some(context.clone()), digest: Some("d".to_owned()), ..arrival() };
+            let row = String::from_utf8(judge(&text, &arrival).record.payload).unwrap();
+            for personal in ["192.0.2.7", "2001:db8", "ada@"] {
+                prop_assert!(!row.contains(personal), "{} in {}", personal, row);
+            }
+        }
+    }
+
     #[test]
     fn every_object_ends_in_one_row(
         event in any_json(), properties in any_json(), context in any_json(), id in any_json(), when in any_json(),

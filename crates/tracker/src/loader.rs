@@ -21,7 +21,7 @@ use crate::check::{self, Check};
 use crate::error::{Error, in_full};
 use crate::event;
 use crate::forget::{self, Claim};
-use crate::journal::{Batch, Entry, Journal, Kind};
+use crate::journal::{Batch, Durable, Entry, Journal, Kind};
 use crate::ledger::Ledger;
 use crate::report::{self, Report};
 use crate::source::JournalSource;
@@ -63,7 +63,7 @@ impl LoaderState {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, counts: Counts) {
+    pub(crate) fn set(&self, counts: Counts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
@@ -118,7 +118,7 @@ impl Loader {
 
     /// Loads everything that is durable now.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
-        let until = self.journal.durable().sequence;
+        let until = self.journal.durable();
         // Held open meanwhile, so that the file is opened once and nobody comes in between.
         let mut tables = Tables::open(&*self.destination, Access::Write).map_err(|source| self.error(source))?;
         let loaded = self.load(&mut tables, until);
@@ -134,11 +134,11 @@ impl Loader {
         Ok(())
     }
 
-    fn load(&mut self, tables: &mut Tables, until: u64) -> Result<(), Error> {
+    fn load(&mut self, tables: &mut Tables, until: Durable) -> Result<(), Error> {
         let mut piece = LOAD_BYTES;
         loop {
             let position = tables.counts().map_err(|source| self.error(source))?.position;
-            if position >= until {
+            if position >= until.sequence {
                 return Ok(());
             }
             let mut reader = self.journal.reader(position);
@@ -262,7 +262,7 @@ impl Loader {
         while self.verified < position {
             let mut reader = self.journal.reader(self.verified);
             let failed = |source| Error::folder("read the journal of", self.database.with_file_name("journal"), source);
-            let batch = reader.read(position, LOAD_BYTES).map_err(failed)?;
+            let batch = reader.read(self.journal.durable().at_most(position), LOAD_BYTES).map_err(failed)?;
             if batch.is_empty() {
                 self.verified = position;
                 break;

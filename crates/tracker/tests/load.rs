@@ -97,6 +97,9 @@ fn a_damaged_record_is_put_aside_and_the_others_are_loaded() {
     assert!(check(dir.path()).unwrap().is_sound());
     tracker.client().post("/v1/track", br#"{"event":"after"}"#);
     assert_eq!(report(dir.path()).unwrap().total, 6);
+    let metrics = tracker.client().get("/metrics").body;
+    let counted = "dlt_tracker_put_aside_total{reason=\"corrupt_record\"} 1";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 }
 
 #[test]

@@ -63,6 +63,16 @@ impl Batch {
         self
     }
 
+    /// How many sequence numbers it accounts for.
+    pub(crate) fn count(&self) -> u64 {
+        self.entries.len() as u64 + self.missing_count()
+    }
+
+    /// How many of them are those of damaged records.
+    pub(crate) fn missing_count(&self) -> u64 {
+        self.missing.iter().map(|range| range.end() - range.start() + 1).sum()
+    }
+
     /// Whether it accounts for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.missing.is_empty()

@@ -68,6 +68,26 @@ fn the_report_equals_what_was_sent_while_it_runs_and_when_it_is_stopped() {
 }
 
 #[test]
+fn the_ledger_is_right_before_the_first_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    for number in 0..3 {
+        tracker.client().post("/v1/track", format!(r#"{{"event":"e{number}"}}"#).as_bytes());
+    }
+    let before = tracker.stop().ledger;
+    assert_eq!((before.accepted, before.loaded), (3, 3));
+    // Somebody reads the file, so that nothing can be loaded.
+    let destination = dlt_destination_duckdb::DuckDb::at(dir.path().join("tracker.duckdb")).unwrap();
+    let reader = dlt_engine::Destination::connect(&destination, "telemetry", dlt_engine::destination::Access::Read);
+    let tracker = Tracker::start(dir.path());
+    assert_eq!(tracker.ready.ledger, before);
+    let metrics = tracker.client().get("/metrics").body;
+    assert!(metrics.lines().any(|line| line == "dlt_tracker_ledger_loaded 3"), "{metrics}");
+    assert_eq!(tracker.stop().ledger, before);
+    drop(reader.unwrap());
+}
+
+#[test]
 fn events_are_in_the_tables_within_two_seconds_and_strangers_may_query_them() {
     let dir = tempfile::tempdir().unwrap();
     let tracker = Tracker::start(dir.path());
@@ -246,6 +266,11 @@ fn reports_are_for_the_owner_of_the_folder() {
     assert_eq!(mode & 0o777, 0o600);
     tracker.stop();
     assert!(!file.exists());
+    // The tables are read without a key by whoever gets at the file.
+    let made = dir.path().join("made");
+    Tracker::start(&made).stop();
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&made).unwrap());
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
@@ -259,8 +284,13 @@ fn what_stands_in_the_way_is_named() {
     let other = tempfile::tempdir().unwrap();
     let mut same_port = options(other.path());
     same_port.listen = tracker.ready.address.to_string();
+    same_port.data_dir = other.path().join("new");
     let taken = dlt_tracker::serve(same_port, |_| panic!("two on one port")).unwrap_err().to_string();
     assert!(taken.contains("can't listen on 127.0.0.1"), "{taken}");
+    assert!(!other.path().join("new").exists(), "it left a trace");
+    std::fs::write(other.path().join("lock"), "").unwrap();
+    let empty = report(other.path()).unwrap_err().to_string();
+    assert!(empty.contains("there is no tracker data"), "a lock is no data: {empty}");
     let file = other.path().join("file");
     std::fs::write(&file, "x").unwrap();
     let no_folder = dlt_tracker::serve(options(&file), |_| panic!("a file")).unwrap_err().to_string();

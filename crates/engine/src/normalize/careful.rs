@@ -19,6 +19,9 @@ pub(crate) struct NoPlace {
     pub(crate) column_type: DataType,
 }
 
+/// Digits of the longest decimal.
+const MAX_DIGITS: u8 = 38;
+
 type Outcome = Result<(), NoPlace>;
 
 /// Lists found in a row by path, each with the place it was found at.
@@ -224,7 +227,11 @@ impl Layout {
                 let is_id = name == column_names::ID;
                 let data_type = if is_id { DataType::Text } else { infer(&value) };
                 let new = if is_variant { Column::variant(name, data_type) } else { Column::inferred(name, data_type) };
-                let mut probe = new;
+                // With room for every number of these decimals.
+                let mut probe = match &value {
+                    Scalar::Decimal(value) => new.with("precision", MAX_DIGITS).with("scale", value.scale.max(0)),
+                    _ => new,
+                };
                 let fits = coerce(value, &probe)?;
                 // A hint may have named the column before its type was known.
                 if let Some(hints) = table.hinted.get(name) {

@@ -145,7 +145,10 @@ impl Layout {
                 }
                 fields.extend(column.column.arrow_field().map(|field| field.with_nullable(true)));
                 arrays.push(match array {
-                    Some(array) => array,
+                    Some(array) => {
+                        column.truncate(0);
+                        array
+                    }
                     None => column.take(rows)?,
                 });
             }
@@ -159,7 +162,7 @@ impl Layout {
     }
 }
 
-fn missing(table: &str, column: &str) -> Error {
+pub(super) fn missing(table: &str, column: &str) -> Error {
     Error::new(ErrorKind::Data, format!("a row of table `{table}` has no value in `{column}`, which must have one"))
         .hint("a primary key needs a value in every row; correct the data or name another key")
 }

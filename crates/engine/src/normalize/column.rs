@@ -168,10 +168,10 @@ impl ColumnRows {
                     self.valid.push(true);
                 }
             }
-            Scalar::Decimal(unscaled) => {
+            Scalar::Decimal(value) => {
                 self.seek(row);
                 if let Values::Decimal(values) = &mut self.values {
-                    values.push(*unscaled);
+                    values.push(value.unscaled);
                     self.valid.push(true);
                 }
             }

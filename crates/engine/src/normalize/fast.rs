@@ -43,7 +43,7 @@ impl Layout {
         let mut more = cursor.enter(b'}')?;
         while more {
             let slot = match self.nodes[node].slots.get(expected) {
-                Some(slot) if cursor.skip_key(&slot.key) => expected,
+                Some(slot) if slot.is_plain && cursor.skip_key(&slot.key) => expected,
                 _ => {
                     let raw = cursor.key()?;
                     let key = cursor.decode(raw)?;

@@ -22,6 +22,8 @@ use std::sync::Arc;
 const ROWS_A_FILE: usize = 122_880;
 /// Wide rows fill a file earlier.
 const BYTES_A_FILE: usize = 48 << 20;
+/// Bytes that may wait in all; with many tables none of them fills its file soon.
+const BYTES_WAITING: usize = 128 << 20;
 
 #[derive(Default)]
 struct Waiting {
@@ -35,23 +37,40 @@ struct Waiting {
 pub(super) struct PendingRows {
     folder: PathBuf,
     tables: IndexMap<String, Waiting>,
+    bytes: usize,
 }
 
 impl PendingRows {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, tables: IndexMap::new() }
+        Self { folder, tables: IndexMap::new(), bytes: 0 }
     }
 
     pub(super) fn push(&mut self, table: String, batch: RecordBatch) {
         let waiting = self.tables.entry(table).or_default();
+        let bytes = batch.get_array_memory_size();
         waiting.rows += batch.num_rows();
-        waiting.bytes += batch.get_array_memory_size();
+        waiting.bytes += bytes;
+        self.bytes += bytes;
         waiting.batches.push(batch);
     }
 
-    /// Groups that are large enough.
+    #[cfg(test)]
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Groups that are large enough; the largest others too where too much waits in all.
     pub(super) fn full_groups(&mut self) -> Vec<RowGroup> {
-        self.take(|waiting| waiting.rows >= ROWS_A_FILE || waiting.bytes >= BYTES_A_FILE)
+        let mut groups = self.take(|waiting| waiting.rows >= ROWS_A_FILE || waiting.bytes >= BYTES_A_FILE);
+        if self.bytes > BYTES_WAITING {
+            // The upper half of them: one at a time would mean to come back with every chunk.
+            let mut sizes: Vec<usize> =
+                self.tables.values().map(|waiting| waiting.bytes).filter(|bytes| *bytes > 0).collect();
+            sizes.sort_unstable();
+            let middle = sizes.get(sizes.len() / 2).copied().unwrap_or(0);
+            groups.extend(self.take(|waiting| waiting.rows > 0 && waiting.bytes >= middle));
+        }
+        groups
     }
 
     /// Everything.
@@ -61,9 +80,11 @@ impl PendingRows {
 
     fn take(&mut self, is_due: impl Fn(&Waiting) -> bool) -> Vec<RowGroup> {
         let mut groups = Vec::new();
-        for (table, waiting) in self.tables.iter_mut().filter(|(_, waiting)| is_due(waiting)) {
-            let name = format!("{table}.{:06}.parquet", waiting.files);
+        for (at, (table, waiting)) in self.tables.iter_mut().enumerate().filter(|(_, (_, waiting))| is_due(waiting)) {
+            // By number: the name of a table may be longer than that of a file.
+            let name = format!("{at:05}.{:06}.parquet", waiting.files);
             waiting.files += 1;
+            self.bytes -= waiting.bytes;
             (waiting.rows, waiting.bytes) = (0, 0);
             let batches = std::mem::take(&mut waiting.batches);
             groups.push(RowGroup { table: table.clone(), path: self.folder.join(&name), name, batches });

@@ -1,5 +1,6 @@
 //! Fills in the columns of the contract: ids of rows, of their parents and roots, and of the load.
 
+use super::chunk::missing;
 use super::column::ColumnRows;
 use super::layout::{Layout, NONE, TableRows};
 use crate::digest::{ROW_ID_BYTES, key_row_id, nested_row_id_into};
@@ -61,6 +62,16 @@ impl Layout {
         let id = table.system_column(column_names::ID, DataType::Text);
         match key_columns {
             Some(keys) => {
+                // Without this all rows that lack a key would be one.
+                for key in &keys {
+                    let lacks = match table.by_name.get(key) {
+                        Some(&at) => table.columns[at].first_null(rows).is_some(),
+                        None => true,
+                    };
+                    if lacks {
+                        return Err(missing(&table.name, key));
+                    }
+                }
                 let ids = (0..rows).map(|row| key_row_id(&key_json(table, &keys, row))).collect::<Vec<_>>();
                 for (row, key_id) in ids.iter().enumerate() {
                     table.columns[id].set_bytes(row, key_id.as_bytes());

@@ -13,6 +13,8 @@ use std::collections::HashMap;
 /// Index of nothing.
 pub(crate) const NONE: usize = usize::MAX;
 const UNLIMITED_NESTING: i64 = 1000;
+/// Keys that a worker remembers from one chunk to the next.
+const MOST_SLOTS: usize = 20_000;
 
 /// A table under construction.
 #[derive(Debug)]
@@ -105,6 +107,8 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) key: String,
+    /// Whether the key stands in JSON as it is, without escapes.
+    pub(crate) is_plain: bool,
     /// Normalized key.
     pub(crate) part: String,
     /// Normalized path from the row: the column's name.
@@ -144,6 +148,9 @@ pub(crate) struct Layout {
     pub(crate) nodes: Vec<Node>,
     pub(crate) lists: Vec<ListNodes>,
     table_index: HashMap<String, usize>,
+    /// Slots by the column that they lead to: node and place in it.
+    by_column: HashMap<(usize, String), Vec<(usize, usize)>>,
+    slots_in_all: usize,
     /// Normalized names of the key columns, where rows are known by their key.
     pub(crate) key_columns: Option<Vec<String>>,
     pub(crate) propagates_root_id: bool,
@@ -184,6 +191,8 @@ impl Layout {
             nodes: Vec::new(),
             lists: Vec::new(),
             table_index: HashMap::new(),
+            by_column: HashMap::new(),
+            slots_in_all: 0,
             key_columns: is_merge.then_some(key_columns),
             propagates_root_id: is_merge,
             objects_seen: 0,
@@ -243,18 +252,21 @@ impl Layout {
         };
         let table = of.table;
         let mut is_shared = column_names::is_filled_by_engine(&name);
-        for other in self.nodes.iter_mut().filter(|other| other.table == table) {
-            for slot in other.slots.iter_mut().filter(|slot| slot.name == name) {
-                slot.target.is_shared = true;
-                is_shared = true;
-            }
+        let at = self.nodes[node].slots.len();
+        let together = self.by_column.entry((table, name.clone())).or_default();
+        for &(node, slot) in together.iter() {
+            self.nodes[node].slots[slot].target.is_shared = true;
+            is_shared = true;
         }
+        together.push((node, at));
+        self.slots_in_all += 1;
         let column = self.tables[table].by_name.get(&name).copied().unwrap_or(NONE);
         let node = &mut self.nodes[node];
-        node.index.insert(key.to_owned(), node.slots.len());
+        node.index.insert(key.to_owned(), at);
         let target = Target { column, object: NONE, list: NONE, is_shared };
-        node.slots.push(Slot { key: key.to_owned(), part, name, target, seen_in: 0 });
-        node.slots.len() - 1
+        let is_plain = !key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+        node.slots.push(Slot { key: key.to_owned(), is_plain, part, name, target, seen_in: 0 });
+        at
     }
 
     /// Whether nested values under this slot stay JSON.
@@ -306,6 +318,11 @@ impl Layout {
         self.lists.push(ListNodes { table, parent, element, wrapper });
         self.nodes[node].slots[slot].target.list = self.lists.len() - 1;
         self.lists.len() - 1
+    }
+
+    /// Whether so many keys were seen that it is better to begin anew than to go on: they are data rather than names.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.slots_in_all > MOST_SLOTS
     }
 
     /// Whether this chunk showed a table or a column that the schema lacks.

@@ -30,6 +30,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -189,6 +190,11 @@ impl<'a> Normalizer<'a> {
             if !found.new_columns.is_empty() || !self.schema.tables.contains_key(&found.table) {
                 let schema = Arc::make_mut(&mut self.schema);
                 let parent = found.parent.as_deref().unwrap_or_default();
+                if let Some(known) = schema.tables.get(&found.table)
+                    && known.parent.as_deref() != found.parent.as_deref()
+                {
+                    return Err(two_makers(&found.table, known, parent));
+                }
                 let table =
                     schema.tables.entry(found.table.clone()).or_insert_with(|| Table::nested(&found.table, parent));
                 for column in found.new_columns {
@@ -216,7 +222,7 @@ impl<'a> Normalizer<'a> {
             let (file_tx, file_rx) = unbounded();
             for _ in 0..self.settings.workers.min(groups.len()) {
                 let (groups, files) = (group_rx.clone(), file_tx.clone());
-                spawn(scope, "dlt-write", move || groups.iter().for_each(|group| drop(files.send(group.write()))))?;
+                spawn(scope, "dlt-write", move || groups.iter().for_each(|group| drop(files.send(write(group)))))?;
             }
             drop((group_rx, file_tx));
             for group in groups {
@@ -237,6 +243,16 @@ impl<'a> Normalizer<'a> {
         self.files.sort_by(|a, b| (&a.table, &a.name).cmp(&(&b.table, &b.name)));
         Ok((schema, self.files))
     }
+}
+
+/// A list would fill a table that belongs elsewhere.
+fn two_makers(table: &str, known: &Table, parent: &str) -> Error {
+    let other = match &known.parent {
+        Some(other) => format!("a list of `{other}`"),
+        None => "another resource".to_owned(),
+    };
+    Error::new(ErrorKind::Data, format!("a list of `{parent}` would fill table `{table}`, which {other} fills already"))
+        .hint("give one of the two root tables another name")
 }
 
 fn spawn<'scope, F>(scope: &'scope std::thread::Scope<'scope, '_>, name: &str, body: F) -> Result<()>
@@ -264,13 +280,15 @@ fn work(jobs: &Receiver<Job>, done: &Sender<Done>, load_id: &str, naming: Naming
     let mut kept: Option<(Arc<str>, u64, Layout)> = None;
     for job in jobs {
         let outcome = match job {
-            Job::Write(group) => Done::Written(group.write()),
+            Job::Write(group) => Done::Written(write(group)),
             Job::Normalize { number, chunk, schema, version, root } => {
                 let fresh = |_| Layout::new(&schema, &root, naming).map(|layout| (root.clone(), version, layout));
                 let layout = kept.take().filter(|kept| kept.0 == root && kept.1 == version).ok_or(()).or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
-                    let result = chunk::normalize(&chunk, &mut layout, load_id)?;
-                    if !result.has_news {
+                    let normalized = catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, load_id)));
+                    // A worker that is gone would leave the others waiting.
+                    let result = normalized.unwrap_or_else(|_| Err(panicked()))?;
+                    if !result.has_news && !layout.is_crowded() {
                         kept = Some((root, version, layout));
                     }
                     Ok(result)
@@ -282,6 +300,15 @@ fn work(jobs: &Receiver<Job>, done: &Sender<Done>, load_id: &str, naming: Naming
             return;
         }
     }
+}
+
+fn write(group: RowGroup) -> Result<JobFile> {
+    catch_unwind(AssertUnwindSafe(|| group.write())).unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Internal, "a worker met a case that was not foreseen")
+        .hint("this is a bug of dlt: please report it, with the lines above")
 }
 
 fn chunk_bytes(chunk: &Chunk) -> u64 {

@@ -3,18 +3,24 @@
 #![allow(clippy::unwrap_used)]
 
 use super::chunk::{self, NormalizedChunk};
+use super::files::PendingRows;
 use super::json::Cursor;
 use super::layout::Layout;
 use super::{Normalizer, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
-use crate::schema::{Schema, Table, WriteDisposition};
+use crate::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use crate::source::{Chunk, JsonChunk, Reader};
-use arrow::array::AsArray;
+use arrow::array::{
+    ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, TimestampNanosecondArray, UInt64Array,
+};
+use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 const NAMING_LENGTH: usize = 65_536;
 
@@ -103,22 +109,43 @@ proptest! {
         let alone = run(vec![lines(&rows)], 1);
         let pieces = run(rows.chunks(size).map(lines).collect(), workers);
         match (alone, pieces) {
-            (Ok((schema, _)), Ok((same, _))) => prop_assert_eq!(schema.tables, same.tables),
+            (Ok(one), Ok(other)) => {
+                prop_assert_eq!(one.schema.tables, other.schema.tables);
+                prop_assert_eq!(one.rows, other.rows);
+            }
             (Err(one), Err(other)) => prop_assert_eq!(one.to_string(), other.to_string()),
             (one, other) => prop_assert!(false, "{:?} and {:?}", one.map(|_| ()), other.map(|_| ())),
         }
     }
 }
 
-struct Pieces(VecDeque<(String, u64)>);
+struct Pieces(VecDeque<Chunk>);
 
 impl Reader for Pieces {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        Ok(self.0.pop_front().map(|(text, line)| json_chunk(&text, line)))
+        Ok(self.0.pop_front())
     }
 }
 
-fn run(pieces: Vec<String>, workers: usize) -> Result<(Schema, u64)> {
+/// What a run gave.
+#[derive(Debug)]
+struct Normalized {
+    schema: Schema,
+    /// By table: every row as its cells, without the ids that are random or hang on random ones, in some fixed order.
+    rows: BTreeMap<String, Vec<String>>,
+}
+
+fn run(pieces: Vec<String>, workers: usize) -> Result<Normalized> {
+    let mut line = 1;
+    let numbered = pieces.into_iter().map(|piece| {
+        let first = line;
+        line += piece.matches('\n').count() as u64;
+        json_chunk(&piece, first)
+    });
+    run_chunks(numbered.collect(), schema(), workers)
+}
+
+fn run_chunks(chunks: VecDeque<Chunk>, schema: Schema, workers: usize) -> Result<Normalized> {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
         load_id: "1.0",
@@ -127,16 +154,28 @@ fn run(pieces: Vec<String>, workers: usize) -> Result<(Schema, u64)> {
         folder: folder.path().to_owned(),
         on_progress: &|_, _| {},
     };
-    let mut line = 1;
-    let numbered = pieces.into_iter().map(|piece| {
-        let first = line;
-        line += piece.matches('\n').count() as u64;
-        (piece, first)
-    });
-    let mut normalizer = Normalizer::new(&settings, schema());
-    normalizer.normalize("t", &mut Pieces(numbered.collect()))?;
+    let mut normalizer = Normalizer::new(&settings, schema);
+    normalizer.normalize("t", &mut Pieces(chunks))?;
     let (schema, files) = normalizer.finish()?;
-    Ok((schema, files.iter().map(|file| file.rows).sum()))
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files {
+        let opened = std::fs::File::open(folder.path().join(&file.name)).unwrap();
+        let batches = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap().build().unwrap();
+        for batch in batches {
+            let batch = crate::relabel_utc(&batch.unwrap()).unwrap();
+            for row in crate::rows_of(&batch).unwrap() {
+                let mut cells: Vec<String> = row
+                    .into_iter()
+                    .filter(|(name, value)| !value.is_null() && !["_dlt_id", "_dlt_parent_id"].contains(&name.as_str()))
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                cells.sort();
+                rows.entry(file.table.clone()).or_default().push(cells.join(" "));
+            }
+        }
+    }
+    rows.values_mut().for_each(|rows| rows.sort());
+    Ok(Normalized { schema, rows })
 }
 
 fn normalized(rows: &[Value]) -> NormalizedChunk {
@@ -221,5 +260,153 @@ fn the_first_error_of_the_input_is_the_one_that_is_reported() {
 #[test]
 fn no_row_is_lost_between_files() {
     let pieces: Vec<String> = (0..30).map(|n| format!("{{\"a\":{n},\"l\":[1,2]}}\n").repeat(9_000)).collect();
-    assert_eq!(run(pieces, 2).unwrap().1, 30 * 9_000 * 3);
+    let rows = run(pieces, 2).unwrap().rows;
+    assert_eq!(rows.values().map(Vec::len).sum::<usize>(), 30 * 9_000 * 3);
+}
+
+fn arrow_chunk(columns: Vec<(&str, ArrayRef)>) -> Chunk {
+    Chunk::Arrow(RecordBatch::try_from_iter(columns).unwrap())
+}
+
+fn merged_by_id() -> Schema {
+    let mut schema = schema();
+    let table = &mut schema.tables["t"];
+    table.write_disposition = Some(WriteDisposition::Merge);
+    table.add(
+        Column { data_type: None, nullable: false, ..Column::inferred("id", DataType::Bigint) }
+            .with("primary_key", true),
+    );
+    schema
+}
+
+/// Rows in columns and the same rows as text make the same tables.
+#[test]
+fn columns_and_text_become_the_same_rows() {
+    let ids = |range: std::ops::Range<i64>| Arc::new(Int64Array::from_iter_values(range)) as ArrayRef;
+    let names = |range: std::ops::Range<i64>| {
+        let name = |id: i64| (id % 3 != 0).then(|| format!("name {id}"));
+        Arc::new(range.map(name).collect::<StringArray>()) as ArrayRef
+    };
+    let chunks = [0..4, 4..7, 7..20].map(|range| arrow_chunk(vec![("Id", ids(range.clone())), ("name", names(range))]));
+    let lines: String = (0..20)
+        .map(|id| {
+            if id % 3 == 0 { format!("{{\"Id\":{id}}}\n") } else { format!("{{\"Id\":{id},\"name\":\"name {id}\"}}\n") }
+        })
+        .collect();
+    for schema in [schema(), merged_by_id()] {
+        let columns = run_chunks(chunks.iter().map(copied).collect(), schema.clone(), 3).unwrap();
+        let text = run_chunks([json_chunk(&lines, 1)].into(), schema, 3).unwrap();
+        assert_eq!(columns.rows, text.rows);
+    }
+}
+
+fn copied(chunk: &Chunk) -> Chunk {
+    match chunk {
+        Chunk::Arrow(batch) => Chunk::Arrow(batch.clone()),
+        Chunk::Json(chunk) => json_chunk(std::str::from_utf8(&chunk.bytes).unwrap(), chunk.first_line),
+    }
+}
+
+/// The key is read from columns too: rows are known by it, and none may lack it.
+#[test]
+fn a_key_in_columns_makes_the_ids() {
+    let keys = |ids: Vec<Option<i64>>| arrow_chunk(vec![("id", Arc::new(Int64Array::from(ids)) as ArrayRef)]);
+    let mut layout = Layout::new(&merged_by_id(), "t", Naming::new(NAMING_LENGTH)).unwrap();
+    let chunk = chunk::normalize(&keys(vec![Some(1), Some(2), Some(1)]), &mut layout, "1.0").unwrap();
+    let ids = chunk.tables[0].batch.column_by_name("_dlt_id").unwrap().as_string::<i32>().clone();
+    assert_eq!(ids.value(0), crate::digest::key_row_id(r#"{"id":1}"#));
+    assert!(ids.value(0) == ids.value(2) && ids.value(0) != ids.value(1));
+    for lacking in
+        [keys(vec![Some(1), None]), arrow_chunk(vec![("idd", Arc::new(Int64Array::from(vec![1])) as ArrayRef)])]
+    {
+        let mut layout = Layout::new(&merged_by_id(), "t", Naming::new(NAMING_LENGTH)).unwrap();
+        let error = chunk::normalize(&lacking, &mut layout, "1.0").unwrap_err();
+        assert!(error.to_string().contains("no value in `id`"), "{error}");
+    }
+    for line in ["{\"idd\":1}\n{\"idd\":2}\n", "{\"id\":1}\n{\"id\":null}\n"] {
+        assert!(run_chunks([json_chunk(line, 1)].into(), merged_by_id(), 1).is_err(), "{line}");
+    }
+}
+
+/// Of two columns that meet in one name the later one counts, and no chunk sees values of another.
+#[test]
+fn columns_that_meet_in_one_name_leave_nothing_behind() {
+    let both = |from: i64| {
+        let text = Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
+        arrow_chunk(vec![
+            ("id", Arc::new(Int64Array::from(vec![from, from + 1]))),
+            ("A-b", text),
+            ("a_b", Arc::new(Int64Array::from(vec![from, from]))),
+        ])
+    };
+    let alone = arrow_chunk(vec![("id", Arc::new(Int64Array::from(vec![31, 32])) as ArrayRef)]);
+    let rows = run_chunks([both(11), both(21), alone].into(), schema(), 1).unwrap().rows;
+    let expect = ["a_b=11 id=11", "a_b=11 id=12", "a_b=21 id=21", "a_b=21 id=22", "id=31", "id=32"];
+    let expect: Vec<String> = expect.iter().map(|row| format!("_dlt_load_id=\"1.0\" {row}")).collect();
+    assert_eq!(rows["t"], expect);
+}
+
+#[test]
+fn decimals_of_other_scales_keep_their_value() {
+    let decimals = |values: Vec<i128>, digits, scale| {
+        Arc::new(Decimal128Array::from(values).with_precision_and_scale(digits, scale).unwrap()) as ArrayRef
+    };
+    let chunks = [
+        arrow_chunk(vec![("v", decimals(vec![125], 10, 2))]),
+        arrow_chunk(vec![("v", decimals(vec![12_300, 123_456], 12, 4))]),
+        arrow_chunk(vec![("v", Arc::new(UInt64Array::from(vec![500])) as ArrayRef)]),
+    ];
+    let rows = run_chunks(chunks.into(), schema(), 1).unwrap().rows;
+    let expect = ["v=\"1.23\"", "v=\"1.25\"", "v=\"500.00\"", "v__v_decimal=\"12.3456\""];
+    let expect: Vec<String> = expect.iter().map(|row| format!("_dlt_load_id=\"1.0\" {row}")).collect();
+    assert_eq!(rows["t"], expect);
+}
+
+#[test]
+fn nanoseconds_are_not_cut_off_in_silence() {
+    let nanos =
+        |value| arrow_chunk(vec![("at", Arc::new(TimestampNanosecondArray::from(vec![1_000, value])) as ArrayRef)]);
+    assert!(run_chunks([nanos(2_000)].into(), schema(), 1).is_ok());
+    let error = run_chunks([nanos(2_001)].into(), schema(), 1).unwrap_err();
+    assert!(error.to_string().contains("row 2 of column `at` has nanoseconds"), "{error}");
+}
+
+#[test]
+fn a_key_with_an_escape_is_not_taken_for_its_spelling() {
+    let rows = run(vec!["{\"C:\\\\new\":1}\n{\"C:\\new\":2}\n".into()], 1).unwrap().rows;
+    let expect = ["_dlt_load_id=\"1.0\" c_ew=2", "_dlt_load_id=\"1.0\" c_new=1"];
+    assert_eq!(rows["t"], expect);
+    assert!(run(vec!["{\"a\\\"b\":1}\n{\"a\"b\":2}\n".into()], 1).is_err(), "that is no JSON");
+}
+
+#[test]
+fn a_list_does_not_fill_the_table_of_another_resource() {
+    let mut schema = schema();
+    schema.tables.insert("t__l".into(), Table::root("t__l", "t__l", WriteDisposition::Append));
+    let error = run_chunks([json_chunk("{\"l\":[1]}\n", 1)].into(), schema, 1).unwrap_err();
+    assert_eq!(error.to_string(), "a list of `t` would fill table `t__l`, which another resource fills already");
+}
+
+/// Keys that are data make as many places as there are rows; looking one up may not take longer for that.
+#[test]
+fn keys_that_are_data_are_forgotten_again() {
+    let piece = |from: usize| (from..from + 15_000).map(|n| format!("{{\"seen\":{{\"key {n}\":null}}}}\n")).collect();
+    assert_eq!(run((0..4).map(|n| piece(n * 15_000)).collect(), 2).unwrap().rows["t"].len(), 60_000);
+}
+
+#[test]
+fn many_tables_do_not_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pending = PendingRows::new(folder.path().to_owned());
+    let array = || Arc::new(Int64Array::from(vec![0; 12_500])) as ArrayRef;
+    let (mut written, mut most) = (0, 0);
+    for round in 0..30 {
+        for table in 0..200 {
+            pending.push(format!("t{table}"), RecordBatch::try_from_iter([("a", array())]).unwrap());
+        }
+        most = most.max(pending.waiting_bytes());
+        written += pending.full_groups().len();
+        assert!(pending.waiting_bytes() < 128 << 20, "round {round}");
+    }
+    assert!(written > 0 && most > 128 << 20, "{written} files, {most} bytes");
 }

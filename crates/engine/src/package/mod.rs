@@ -10,7 +10,7 @@
 //!   packages/<load id>/
 //!     package.json             the manifest: what the package holds and how far it has come
 //!     extracted/<n>.jsonl      input that cannot be read again, as it came (`.parquet` where it came as Arrow)
-//!     normalized/<table>.<n>.parquet
+//!     normalized/<table's number>.<n>.parquet
 //! ```
 //!
 //! A package goes through the stages of [`Stage`]; each is entered by replacing `package.json` as a whole (written beside

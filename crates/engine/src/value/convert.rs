@@ -27,13 +27,16 @@ pub(super) fn convert<'a>(value: Scalar<'a>, to: DataType, column: &Column) -> R
             i32::try_from(micros.div_euclid(DAY)).ok().map(Scalar::Date)
         }
         Scalar::Date(days) if to == DataType::Timestamp => i64::from(*days).checked_mul(DAY).map(Scalar::Timestamp),
-        // Truth values and nested ones become text only; of a decimal's scale nothing is known here.
+        Scalar::Decimal(v) if matches!(to, DataType::Decimal | DataType::Wei) => {
+            fixed(to, column).of_decimal(*v).map(Scalar::Decimal)
+        }
+        // Truth values and nested ones become text only.
         _ => None,
     };
     converted.ok_or(value)
 }
 
-/// Every value has a text, but that of a decimal depends on a scale that is not known here.
+/// Every value has a text.
 fn into_text(value: Scalar<'_>) -> Result<Scalar<'_>, Scalar<'_>> {
     Ok(Scalar::Text(match value {
         Scalar::Bool(true) => Cow::Borrowed("True"),
@@ -45,7 +48,7 @@ fn into_text(value: Scalar<'_>) -> Result<Scalar<'_>, Scalar<'_>> {
         Scalar::Date(days) => date_text(days).into(),
         Scalar::Time(micros) => time_text(micros).into(),
         Scalar::Binary(bytes) => BASE64.encode(bytes).into(),
-        Scalar::Decimal(_) => return Err(value),
+        Scalar::Decimal(v) => number::decimal_text(v).into(),
     }))
 }
 

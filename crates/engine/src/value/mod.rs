@@ -35,10 +35,19 @@ pub enum Scalar<'a> {
     Date(i32),
     /// Microseconds since midnight.
     Time(i64),
-    /// Unscaled digits, in the scale of the column that the value is in.
-    Decimal(i128),
+    /// A fixed-point number.
+    Decimal(Decimal),
     /// Bytes.
     Binary(Cow<'a, [u8]>),
+}
+
+/// `unscaled` divided by ten to the power of `scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    /// All digits.
+    pub unscaled: i128,
+    /// How many of them are decimals.
+    pub scale: i8,
 }
 
 impl Scalar<'_> {
@@ -106,6 +115,8 @@ fn other_form(text: &str) -> Option<i64> {
 pub fn coerce<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
     match (column.data_type, &value) {
         (None, _) => Ok(value),
+        // Of the same type, and yet perhaps of another scale.
+        (Some(to @ (DataType::Decimal | DataType::Wei)), Scalar::Decimal(_)) => convert::convert(value, to, column),
         (Some(to), _) if to == value.own_type() => Ok(value),
         // Every row of a column of moments comes as text.
         (Some(DataType::Timestamp), Scalar::Text(text)) => match parse_iso_timestamp(text) {

@@ -1,5 +1,6 @@
 //! Numbers: reading them from text, fitting them into fixed-point columns, writing them.
 
+use super::Decimal;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -167,7 +168,7 @@ pub(super) struct Fixed {
 
 impl Fixed {
     /// An integer as unscaled digits.
-    pub(super) fn of_integer(self, v: i128) -> Option<i128> {
+    pub(super) fn of_integer(self, v: i128) -> Option<Decimal> {
         self.checked(match self.decimals.cmp(&0) {
             Ordering::Less => return self.of_text(&v.to_string()),
             Ordering::Equal => v,
@@ -177,7 +178,7 @@ impl Fixed {
 
     /// A number in decimal notation, with or without exponent, or in hexadecimal after `0x`, as unscaled digits. Decimals
     /// that there is no room for are rounded, halves away from zero.
-    pub(super) fn of_text(self, text: &str) -> Option<i128> {
+    pub(super) fn of_text(self, text: &str) -> Option<Decimal> {
         let text = trimmed(text);
         if let Some(hex) = text.strip_prefix("0x") {
             let (is_negative, digits) = hexadecimal(hex)?;
@@ -199,14 +200,14 @@ impl Fixed {
         }
         let first = whole.bytes().chain(fraction.bytes()).position(|digit| digit != b'0');
         let Some(leading_zeros) = first else {
-            return Some(0);
+            return self.checked(0);
         };
         // So many significant digits are kept; fewer than none if all of them are too small to see.
         let kept = whole.len() as i64 + exponent + i64::from(self.decimals) - leading_zeros as i64;
         let kept = match usize::try_from(kept) {
             Ok(kept) if kept <= 39 => kept,
             Ok(_) => return None,
-            Err(_) => return Some(0),
+            Err(_) => return self.checked(0),
         };
         let mut significant =
             whole.bytes().chain(fraction.bytes()).skip(leading_zeros).map(|digit| i128::from(digit - b'0'));
@@ -220,9 +221,38 @@ impl Fixed {
         self.checked(if is_negative { -magnitude } else { magnitude })
     }
 
-    fn checked(self, unscaled: i128) -> Option<i128> {
+    /// The same number with other decimals; a digit that there is no room for is not rounded away.
+    pub(super) fn of_decimal(self, v: Decimal) -> Option<Decimal> {
+        let step = i32::from(self.decimals) - i32::from(v.scale);
+        let factor = power_of_ten(step.unsigned_abs());
+        match (step >= 0, factor) {
+            _ if v.unscaled == 0 => self.checked(0),
+            (true, factor) => self.checked(v.unscaled.checked_mul(factor?)?),
+            (false, factor) => {
+                let factor = factor?;
+                self.checked((v.unscaled % factor == 0).then_some(v.unscaled / factor)?)
+            }
+        }
+    }
+
+    fn checked(self, unscaled: i128) -> Option<Decimal> {
         let limit = power_of_ten(u32::from(self.digits)).map_or(u128::MAX, i128::unsigned_abs);
-        (unscaled.unsigned_abs() < limit).then_some(unscaled)
+        (unscaled.unsigned_abs() < limit).then_some(Decimal { unscaled, scale: self.decimals })
+    }
+}
+
+/// A fixed-point number in decimal notation, with all its decimals.
+pub(super) fn decimal_text(v: Decimal) -> String {
+    let sign = if v.unscaled < 0 { "-" } else { "" };
+    let digits = v.unscaled.unsigned_abs().to_string();
+    match usize::try_from(v.scale) {
+        Ok(0) => format!("{sign}{digits}"),
+        Ok(scale) => {
+            let digits = format!("{digits:0>width$}", width = scale + 1);
+            let (whole, decimals) = digits.split_at(digits.len() - scale);
+            format!("{sign}{whole}.{decimals}")
+        }
+        Err(_) => format!("{sign}{digits}{}", "0".repeat(usize::from(v.scale.unsigned_abs()))),
     }
 }
 

@@ -36,6 +36,10 @@ fn scalar(value: &Value) -> Scalar<'_> {
     }
 }
 
+fn decimal(unscaled: i128, scale: i8) -> Scalar<'static> {
+    Scalar::Decimal(Decimal { unscaled, scale })
+}
+
 fn shown(value: Scalar<'_>) -> Value {
     match value {
         Scalar::Bool(v) => v.into(),
@@ -46,7 +50,7 @@ fn shown(value: Scalar<'_>) -> Value {
         Scalar::Timestamp(v) => timestamp_text(v, true).into(),
         Scalar::Date(v) => date_text(v).into(),
         Scalar::Time(v) => time_text(v).into(),
-        Scalar::Decimal(v) => v.to_string().into(),
+        Scalar::Decimal(v) => v.unscaled.to_string().into(),
         Scalar::Binary(v) => v.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
     }
 }
@@ -94,7 +98,7 @@ fn a_value_of_the_columns_type_stays_as_it_is() {
         Scalar::Json("{ }".into()),
         Scalar::Double(f64::INFINITY),
         Scalar::Timestamp(i64::MAX),
-        Scalar::Decimal(i128::MAX),
+        decimal(i128::MAX / 10, 9),
     ] {
         let column = column(value.own_type());
         assert_eq!(coerce(value.clone(), &column), Ok(value));
@@ -138,7 +142,10 @@ fn values_that_json_does_not_have_convert_too() {
         (Scalar::Binary(b"ABCD".as_slice().into()), DataType::Text, Some(Scalar::Text("QUJDRA==".into()))),
         (Scalar::Json("[1]".into()), DataType::Text, Some(Scalar::Text("[1]".into()))),
         (Scalar::Json("[1]".into()), DataType::Bigint, None),
-        (Scalar::Decimal(5), DataType::Text, None),
+        (decimal(5, 0), DataType::Text, Some(Scalar::Text("5".into()))),
+        (decimal(-5, 2), DataType::Text, Some(Scalar::Text("-0.05".into()))),
+        (decimal(12_345, 2), DataType::Text, Some(Scalar::Text("123.45".into()))),
+        (decimal(12_345, 2), DataType::Bigint, None),
         (Scalar::Double(f64::NAN), DataType::Text, Some(Scalar::Text("nan".into()))),
         (Scalar::Double(f64::NEG_INFINITY), DataType::Text, Some(Scalar::Text("-inf".into()))),
         (Scalar::Double(f64::INFINITY), DataType::Bigint, None),
@@ -165,8 +172,30 @@ fn a_decimal_fits_the_digits_of_its_column() {
         (json!("1e999"), None),
         (json!("."), None),
     ] {
-        assert_eq!(coerce(scalar(&value), &small).ok(), expected.map(Scalar::Decimal), "{value}");
+        assert_eq!(coerce(scalar(&value), &small).ok(), expected.map(|unscaled| decimal(unscaled, 2)), "{value}");
     }
+}
+
+#[test]
+fn a_decimal_of_another_scale_is_the_same_number_or_refused() {
+    let cents = column(DataType::Decimal).with("precision", 10).with("scale", 2);
+    for (unscaled, scale, expected) in [
+        (12_345, 2, Some(12_345)),
+        (12_300, 4, Some(123)),
+        (12_345, 4, None),
+        (500, 0, Some(50_000)),
+        (5, -2, Some(50_000)),
+        (0, 38, Some(0)),
+        (99_999_999, 0, Some(9_999_999_900)),
+        (100_000_000, 0, None),
+        (i128::MAX, -100, None),
+        (i128::MIN, 127, None),
+    ] {
+        let found = coerce(decimal(unscaled, scale), &cents).ok();
+        assert_eq!(found, expected.map(|unscaled| decimal(unscaled, 2)), "{unscaled} with {scale} decimals");
+    }
+    assert_eq!(coerce(decimal(1_200, 2), &column(DataType::Wei)).ok(), Some(decimal(12, 0)));
+    assert_eq!(coerce(decimal(1_250, 2), &column(DataType::Wei)).ok(), None);
 }
 
 #[test]
@@ -206,7 +235,7 @@ fn any_scalar() -> impl Strategy<Value = Scalar<'static>> {
         any::<i64>().prop_map(Scalar::Timestamp),
         any::<i32>().prop_map(Scalar::Date),
         any::<i64>().prop_map(Scalar::Time),
-        any::<i128>().prop_map(Scalar::Decimal),
+        (any::<i128>(), any::<i8>()).prop_map(|(unscaled, scale)| decimal(unscaled, scale)),
         any::<Vec<u8>>().prop_map(|bytes| Scalar::Binary(bytes.into())),
     ]
 }

@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How long a command may run unless told otherwise. Far above what any test needs: reached only by a hang.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long it may take to read what is left when everybody who could print has ended.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A command about to be run.
 #[derive(Debug)]
@@ -93,13 +97,14 @@ impl Invocation {
         }
         let stdout = child.stdout.take().map(read_all);
         let stderr = child.stderr.take().map(read_all);
-        Ok(Running { shown, child, stdout, stderr, limit: self.limit, started: Instant::now() })
+        let started = Instant::now();
+        Ok(Running { shown, child, stdout, stderr, limit: self.limit, started, deadline: started + self.limit })
     }
 
     /// Runs the command to its end.
     ///
     /// # Errors
-    /// When it can't be started or does not end within the limit. Any exit code is a result, not an error.
+    /// When it can't be started, or does not end and close its output within the limit. Any exit code is a result, not an error.
     pub fn run(self) -> Result<Output> {
         self.spawn()?.wait()
     }
@@ -117,13 +122,36 @@ impl Invocation {
     }
 }
 
-fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // What was read before an error is still worth showing.
-        let _ = pipe.read_to_end(&mut bytes);
-        bytes
-    })
+/// What a pipe has given so far.
+#[derive(Debug)]
+struct Printed {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Printed {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> Printed {
+    let bytes = Arc::<Mutex<Vec<u8>>>::default();
+    let read = Arc::clone(&bytes);
+    let reader = thread::spawn(move || {
+        let mut piece = [0; 8192];
+        loop {
+            match pipe.read(&mut piece) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What was read before an error is still worth showing.
+                Ok(0) | Err(_) => return,
+                Ok(length) => {
+                    read.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..length]);
+                }
+            }
+        }
+    });
+    Printed { bytes, reader }
 }
 
 /// A command that runs. Dropped while it runs, it is killed together with its children.
@@ -131,10 +159,11 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 pub struct Running {
     shown: String,
     child: Child,
-    stdout: Option<JoinHandle<Vec<u8>>>,
-    stderr: Option<JoinHandle<Vec<u8>>>,
+    stdout: Option<Printed>,
+    stderr: Option<Printed>,
     limit: Duration,
     started: Instant,
+    deadline: Instant,
 }
 
 impl Running {
@@ -154,21 +183,22 @@ impl Running {
     /// Waits for the end.
     ///
     /// # Errors
-    /// When the limit passes first; the process group is killed then.
+    /// When the limit passes first, or a child of it holds its output that long; the process group is killed then.
     pub fn wait(mut self) -> Result<Output> {
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
-            if self.started.elapsed() > self.limit {
+            if Instant::now() > self.deadline {
                 self.kill_group();
                 let status = self.child.wait()?;
-                let output = self.collect(status);
-                bail!("did not end within {:?}\n{output}", self.limit);
+                let elapsed = self.started.elapsed();
+                self.is_read_by(Instant::now() + GRACE);
+                bail!("did not end within {:?}\n{}", self.limit, self.output(status, elapsed));
             }
             thread::sleep(Duration::from_millis(3));
         };
-        Ok(self.collect(status))
+        self.collect(status, self.deadline)
     }
 
     /// Sends SIGKILL to the process (and its group) and collects what it had printed.
@@ -178,17 +208,17 @@ impl Running {
     pub fn kill(mut self) -> Result<Output> {
         self.kill_group();
         let status = self.child.wait()?;
-        Ok(self.collect(status))
+        self.collect(status, Instant::now())
     }
 
-    /// Sends SIGTERM to the process alone and waits for its end.
+    /// Sends SIGTERM to the process alone and waits for its end, for which it has the limit once more.
     ///
     /// # Errors
     /// When the signal can't be sent or the process does not end within the limit.
     pub fn terminate(mut self) -> Result<Output> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::TERM).context("could not send SIGTERM")?;
-        self.started = Instant::now();
+        self.deadline = Instant::now() + self.limit;
         self.wait()
     }
 
@@ -197,18 +227,39 @@ impl Running {
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
     }
 
-    fn collect(&mut self, status: ExitStatus) -> Output {
-        let text = |handle: Option<JoinHandle<Vec<u8>>>| {
-            let bytes = handle.and_then(|handle| handle.join().ok());
-            String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
-        };
+    /// Waits until the output is read to its end. It has none while a child of the ended process holds it.
+    fn is_read_by(&self, deadline: Instant) -> bool {
+        let mut pipes = self.stdout.iter().chain(&self.stderr);
+        pipes.all(|printed| {
+            while !printed.reader.is_finished() {
+                if Instant::now() > deadline {
+                    return false;
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            true
+        })
+    }
+
+    /// The output of the ended process, once it is read.
+    fn collect(&self, status: ExitStatus, deadline: Instant) -> Result<Output> {
+        let elapsed = self.started.elapsed();
+        if !self.is_read_by(deadline.max(Instant::now() + GRACE)) {
+            self.kill_group();
+            self.is_read_by(Instant::now() + GRACE);
+            bail!("it ended, and a child of it still holds its output\n{}", self.output(status, elapsed));
+        }
+        Ok(self.output(status, elapsed))
+    }
+
+    fn output(&self, status: ExitStatus, elapsed: Duration) -> Output {
         Output {
             shown: self.shown.clone(),
-            stdout: text(self.stdout.take()),
-            stderr: text(self.stderr.take()),
+            stdout: self.stdout.as_ref().map(Printed::text).unwrap_or_default(),
+            stderr: self.stderr.as_ref().map(Printed::text).unwrap_or_default(),
             code: status.code(),
             signal: status.signal(),
-            elapsed: self.started.elapsed(),
+            elapsed,
         }
     }
 }

@@ -51,6 +51,29 @@ fn a_child_that_hangs_is_killed_with_its_children_and_shown() {
 }
 
 #[test]
+fn a_child_of_a_child_that_holds_the_output_fails_the_test_instead_of_hanging_it() {
+    let sandbox = Sandbox::new().unwrap();
+    let script = "echo begun; sleep 60 & echo $!; exit 0";
+    let held = sandbox.command("sh").args(["-c", script]).limit(Duration::from_millis(200)).run();
+    let message = format!("{:#}", held.unwrap_err());
+    assert!(message.contains("a child of it still holds its output"), "{message}");
+    assert!(message.contains("begun") && message.contains("exit code: 0"), "{message}");
+    let pid = message.lines().find(|line| line.parse::<u32>().is_ok()).unwrap().to_owned();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    assert!(status.is_empty() || status.contains("State:\tZ"), "it still runs: {status}");
+}
+
+#[test]
+fn the_time_of_a_run_is_that_from_its_start() {
+    let sandbox = Sandbox::new().unwrap();
+    let slow = sandbox.command("sleep").arg("60").spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let output = slow.terminate().unwrap();
+    assert_eq!(output.signal, Some(15));
+    assert!(output.elapsed >= Duration::from_millis(300), "{:?}", output.elapsed);
+}
+
+#[test]
 fn input_output_and_exit_code_pass_through() {
     let sandbox = Sandbox::new().unwrap();
     let script = "cat; echo err >&2; exit 3";

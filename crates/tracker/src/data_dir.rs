@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::journal;
+use crate::tables::PIPELINE;
 
 /// The paths in a data folder.
 #[derive(Debug, Clone)]
@@ -39,6 +41,16 @@ impl DataDir {
         self.0.join("work")
     }
 
+    /// Drops a load that a killed tracker had begun. It is bound to the database's path, which may be another by now, and
+    /// nothing is lost with it: the position is in the tables, and the journal is read again from there.
+    pub(crate) fn drop_begun_load(&self) -> Result<(), Error> {
+        let packages = self.work().join("pipelines").join(PIPELINE).join("packages");
+        match std::fs::remove_dir_all(&packages) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::folder("clear", packages, source)),
+            _ => Ok(()),
+        }
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.0.join("lock")
     }
@@ -47,14 +59,14 @@ impl DataDir {
         self.0.join("server.json")
     }
 
-    /// Whether a tracker was ever started here.
+    /// Whether there is anything to read.
     pub(crate) fn exists(&self) -> bool {
-        self.lock_file().exists()
+        self.journal().exists() || self.database().exists()
     }
 
-    /// Makes the folder.
+    /// Makes the folder, for its owner alone: the key to the report protects nothing that the tables show to all.
     pub(crate) fn create(&self) -> Result<(), Error> {
-        std::fs::create_dir_all(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
+        journal::make_dir(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
     }
 
     /// Takes the folder for this process; `None` if another has it. The system releases it when this process ends,
@@ -198,9 +210,9 @@ mod tests {
     fn a_folder_has_one_user_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let dir = DataDir::new(folder.path());
-        assert!(!dir.exists());
         let lock = dir.lock().unwrap();
-        assert!(lock.is_some() && dir.exists());
+        assert!(lock.is_some());
+        assert!(!dir.exists(), "a lock is no data");
         assert!(dir.lock().unwrap().is_none());
         drop(lock);
         assert!(dir.lock().unwrap().is_some());

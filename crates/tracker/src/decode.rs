@@ -37,6 +37,12 @@ pub(crate) enum Refusal {
         /// The limit.
         limit: usize,
     },
+    /// What is to be stored of its events is longer than allowed.
+    #[error("what is to be stored of its events is longer than {limit} bytes: send fewer at once")]
+    TooMuch {
+        /// The limit.
+        limit: usize,
+    },
     /// `Content-Encoding` names something else than gzip.
     #[error("the content encoding {encoding:?} is not known: send gzip or nothing")]
     Encoding {
@@ -75,7 +81,7 @@ impl Refusal {
     /// A stable word for programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::TooMuch { .. } => "too_large",
             Self::Encoding { .. } => "unknown_encoding",
             Self::Gzip { .. } => "invalid_gzip",
             Self::Json { .. } => "invalid_json",

@@ -51,8 +51,8 @@ pub(crate) fn statements(request: &Request, sequence: u64, has_id_in_quarantine:
         ),
         // The position in the journal.
         format!(
-            "INSERT INTO {LOADS} (first_seq, last_seq, events, quarantined, loaded_at, _dlt_load_id, _dlt_id) \
-             VALUES ({sequence}, {sequence}, 0, 0, {now}::TIMESTAMPTZ, 'forget', 'forget-{sequence}')"
+            "INSERT INTO {LOADS} (first_seq, last_seq, events, quarantined, deduplicated, loaded_at, _dlt_load_id, _dlt_id) \
+             VALUES ({sequence}, {sequence}, 0, 0, 0, {now}::TIMESTAMPTZ, 'forget', 'forget-{sequence}')"
         ),
     ]
 }

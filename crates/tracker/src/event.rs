@@ -4,7 +4,6 @@
 //! sender is answered. Nothing that is not named here is stored.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,14 +12,19 @@ use crate::message_id;
 use crate::outcome::Reason;
 use crate::scrub;
 
+mod client_form;
+mod quarantine;
+
+use client_form::ClientForm;
+pub(crate) use quarantine::lost_row;
+use quarantine::quarantine;
+
 /// Longest id of a message or of a person's installation, in characters.
 const MAX_ID_CHARS: usize = 100;
 /// Longest name of an event, in characters.
 const MAX_NAME_CHARS: usize = 200;
 /// What is said to have happened before is a clock that was never set (2000-01-01).
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
-/// Most of a quarantined event that is kept, in bytes.
-const MAX_QUARANTINED_BYTES: usize = 4096;
 
 /// What is known about a request that its events don't say themselves.
 #[derive(Debug, Clone)]
@@ -103,23 +107,6 @@ struct Incoming {
     sent_at: Value,
 }
 
-/// A request as the telemetry client makes it: these members and no others, and nothing in them that is taken off.
-///
-/// Only of such a request the digest is kept: it lets its sender prove later who it is. Of another request it could be
-/// used to guess what was taken off, such as an address.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "that they are there, and nothing else, is what counts")]
-struct ClientForm {
-    anonymous_id: IgnoredAny,
-    context: IgnoredAny,
-    event: IgnoredAny,
-    properties: IgnoredAny,
-    message_id: IgnoredAny,
-    timestamp: IgnoredAny,
-    sent_at: IgnoredAny,
-}
-
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct EventRow {
@@ -196,21 +183,6 @@ struct KnownColumns {
     transaction_id: Option<String>,
 }
 
-/// A row of the quarantine.
-#[derive(Debug, Serialize)]
-struct QuarantineRow<'a> {
-    message_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    anonymous_id: Option<&'a str>,
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<&'a str>,
-    received_at: String,
-    bytes: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<String>,
-}
-
 /// What was decided about an event.
 #[derive(Debug)]
 pub(crate) struct Judged {
@@ -231,12 +203,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
         return quarantine(text, Reason::Unreadable, arrival);
     };
-    let is_own = match &incoming.context {
-        Value::Object(context) if arrival.digest.is_some() => {
-            scrub::is_kept_context(context) && serde_json::from_str::<ClientForm>(text).is_ok()
-        }
-        _ => false,
-    };
+    let is_own = arrival.digest.is_some() && ClientForm::fits(text);
     match row(incoming, is_own, arrival) {
         Ok(row) => match serde_json::to_vec(&row) {
             Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
@@ -250,19 +217,19 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
     let message_id = match incoming.message_id {
         Value::Null => message_id::new(arrival.received_at),
         Value::String(id) if id.is_empty() => message_id::new(arrival.received_at),
-        Value::String(id) if id.chars().count() <= MAX_ID_CHARS => id,
+        Value::String(id) if is_id(&id) => id,
         _ => return Err(Reason::BadMessageId),
     };
     let anonymous_id = match incoming.anonymous_id {
         Value::Null => None,
         Value::String(id) if id.is_empty() => None,
-        Value::String(id) if id.chars().count() <= MAX_ID_CHARS => Some(id),
+        Value::String(id) if is_id(&id) => Some(id),
         _ => return Err(Reason::BadAnonymousId),
     };
     let call = arrival.call.or_else(|| incoming.call.as_str().and_then(Call::named)).unwrap_or(Call::Track);
     let event = match (incoming.event, call.event()) {
         (_, Some(name)) => name.to_owned(),
-        (Value::String(name), None) if !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS => name,
+        (Value::String(name), None) if !name.is_empty() && is_name(&name) => name,
         (Value::Null, None) => return Err(Reason::NoEventName),
         (_, None) => return Err(Reason::BadEventName),
     };
@@ -283,7 +250,7 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
 
     let event_category = take_text(&mut properties, "event_category");
     let event_name = take_text(&mut properties, "event_name").or_else(|| match call {
-        Call::Page | Call::Screen => incoming.name.as_str().map(str::to_owned),
+        Call::Page | Call::Screen => incoming.name.as_str().filter(|name| is_name(name)).map(str::to_owned),
         _ => None,
     });
     let known = known_columns(&mut properties);
@@ -305,9 +272,25 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
     })
 }
 
-/// Removes a property that is a text; another type stays where it is, with the other properties.
+/// Whether a text can be the id of a message or of an installation: an address is none.
+fn is_id(id: &str) -> bool {
+    id.chars().count() <= MAX_ID_CHARS && !scrub::is_personal(id)
+}
+
+/// Whether a text can be the name of an event.
+fn is_name(name: &str) -> bool {
+    name.chars().count() <= MAX_NAME_CHARS && !scrub::is_personal(name)
+}
+
+/// Whether a text can be the name of a count of the client's.
+fn is_count_name(name: &str) -> bool {
+    name.chars().count() <= MAX_ID_CHARS && !scrub::is_forbidden_name(name)
+}
+
+/// Removes a property that is a text; another type stays where it is, with the other properties, and so does a text that
+/// is not kept.
 fn take_text(properties: &mut Map<String, Value>, name: &str) -> Option<String> {
-    if !properties.get(name)?.is_string() {
+    if properties.get(name)?.as_str().is_none_or(scrub::is_personal) {
         return None;
     }
     match properties.shift_remove(name)? {
@@ -347,12 +330,13 @@ fn rest(properties: Map<String, Value>) -> (Option<String>, Option<String>) {
             continue;
         }
         if value.is_object() || value.is_array() || scrub::is_forbidden(&name, &value) {
-            dropped.push(name);
+            dropped.push(if scrub::is_personal(&name) { "address".to_owned() } else { name });
         } else {
             kept.insert(name, value);
         }
     }
     dropped.sort_unstable();
+    dropped.dedup();
     let kept = if kept.is_empty() { None } else { Some(Value::Object(kept).to_string()) };
     (kept, if dropped.is_empty() { None } else { Some(dropped.join(",")) })
 }
@@ -360,21 +344,22 @@ fn rest(properties: Map<String, Value>) -> (Option<String>, Option<String>) {
 fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, Value>>) -> ContextColumns {
     let member = |name: &str| own.and_then(|own| own.get(name)).or_else(|| batch.and_then(|batch| batch.get(name)));
     let text = |name: &str, inner: &str| member(name).and_then(|value| value.get(inner)).and_then(Value::as_str);
-    let coarse = |version: &str| Some(scrub::coarse_version(version)).filter(|version| !version.is_empty());
     ContextColumns {
-        library_name: text("library", "name").map(str::to_owned),
-        library_version: text("library", "version").map(str::to_owned),
-        os_name: text("os", "name").map(str::to_owned),
-        os_version: text("os", "version").and_then(coarse),
-        python_version: member("python").and_then(Value::as_str).and_then(coarse),
-        runtime_name: text("runtime", "name").map(str::to_owned),
-        runtime_version: text("runtime", "version").and_then(coarse),
+        library_name: text("library", "name").and_then(scrub::context_text),
+        library_version: text("library", "version").and_then(scrub::library_version),
+        os_name: text("os", "name").and_then(scrub::context_text),
+        os_version: text("os", "version").and_then(scrub::system_version),
+        python_version: member("python").and_then(Value::as_str).and_then(scrub::system_version),
+        runtime_name: text("runtime", "name").and_then(scrub::context_text),
+        runtime_version: text("runtime", "version").and_then(scrub::system_version),
         cpu: member("cpu").and_then(Value::as_i64),
         ci_run: member("ci_run").and_then(Value::as_bool),
         exec_info: member("exec_info").and_then(Value::as_array).map(|names| {
-            let mut names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            let mut names: Vec<String> =
+                names.iter().filter_map(Value::as_str).filter_map(scrub::context_text).collect();
             names.sort_unstable();
             names.dedup();
+            names.truncate(scrub::MAX_CONTEXT_MEMBERS);
             names.join(",")
         }),
         client_dropped: member("dropped").and_then(Value::as_object).and_then(counts),
@@ -383,9 +368,9 @@ fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, 
 
 /// What a client says that it lost, by reason: numbers only.
 fn counts(members: &Map<String, Value>) -> Option<String> {
-    let is_count = |(name, count): &(&String, &Value)| name.chars().count() <= MAX_ID_CHARS && count.is_u64();
-    let counts: Map<String, Value> =
-        members.iter().filter(is_count).map(|(name, count)| (name.clone(), count.clone())).collect();
+    let is_count = |(name, count): &(&String, &Value)| count.is_u64() && is_count_name(name);
+    let counts = members.iter().filter(is_count).take(scrub::MAX_CONTEXT_MEMBERS);
+    let counts: Map<String, Value> = counts.map(|(name, count)| (name.clone(), count.clone())).collect();
     if counts.is_empty() { None } else { Some(Value::Object(counts).to_string()) }
 }
 
@@ -411,50 +396,6 @@ fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Optio
 /// As it is written into rows: microseconds, UTC.
 pub(crate) fn written(moment: Timestamp) -> String {
     format!("{moment:.6}")
-}
-
-fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
-    let parsed = serde_json::from_str::<Value>(text).ok();
-    let event = parsed.as_ref().and_then(|event| event.get("event")).and_then(Value::as_str).map(clipped_name);
-    let anonymous_id = parsed.as_ref().and_then(|event| event.get("anonymousId")).and_then(Value::as_str);
-    let anonymous_id = anonymous_id.filter(|id| id.chars().count() <= MAX_ID_CHARS).map(str::to_owned);
-    let payload = parsed.map(|event| {
-        let mut payload = scrub::for_quarantine(event).to_string();
-        if payload.len() > MAX_QUARANTINED_BYTES {
-            payload.truncate(payload.floor_char_boundary(MAX_QUARANTINED_BYTES));
-        }
-        payload
-    });
-    let row = QuarantineRow {
-        message_id: message_id::new(arrival.received_at),
-        anonymous_id: anonymous_id.as_deref(),
-        reason: reason.code(),
-        event: event.as_deref(),
-        received_at: written(arrival.received_at),
-        bytes: text.len(),
-        payload,
-    };
-    // A struct of texts and numbers always serialises; an empty row would still be counted.
-    let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
-    Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(reason) }
-}
-
-fn clipped_name(name: &str) -> String {
-    name.chars().take(MAX_NAME_CHARS).collect()
-}
-
-/// The quarantine's row for an event that was accepted and can't be loaded; nothing of its contents is in it.
-pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
-    let row = QuarantineRow {
-        message_id: format!("{}-{sequence}", reason.code()),
-        anonymous_id: None,
-        reason: reason.code(),
-        event: None,
-        received_at: written(found_at),
-        bytes: 0,
-        payload: None,
-    };
-    serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec())
 }
 
 #[cfg(test)]

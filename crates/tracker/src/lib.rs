@@ -20,7 +20,7 @@
 //!
 //! * A sender that was told of success has its events on the disk. A crash between any two steps loses none of them
 //!   and doubles none: a sequence number is taken from the journal in the transaction that writes its row, and the
-//!   journal forgets it only after the row was found.
+//!   journal forgets it only after the row was found, or missed and copied.
 //! * Every accepted event is in exactly one place; the [`Ledger`] says in which, [`check`] counts anew.
 //! * Who proves to have sent an event can have all of that id deleted; the request goes through the journal as events
 //!   do, so an acknowledged one survives a crash, and what was acknowledged before it is covered (see `forget`).
@@ -33,6 +33,7 @@ mod check;
 mod data_dir;
 mod decode;
 mod deletion;
+mod descriptors;
 mod digest;
 mod error;
 mod event;
@@ -41,6 +42,7 @@ mod http;
 mod journal;
 mod ledger;
 mod loader;
+mod loads;
 mod message_id;
 mod metrics;
 mod outcome;

@@ -67,8 +67,13 @@ impl Metrics {
         metric(&mut page, "dlt_tracker_requests_total", "counter", "Requests with events, by outcome.", &requests);
         let labels: Vec<String> =
             Reason::ALL.iter().map(|reason| format!("{{reason=\"{}\"}}", reason.code())).collect();
-        let put_aside: Vec<(&str, u64)> =
-            labels.iter().zip(&self.put_aside).map(|(label, counter)| (label.as_str(), read(counter))).collect();
+        // Some are put aside when they are loaded.
+        let counted = Reason::ALL.iter().zip(&self.put_aside).map(|(reason, counter)| match reason {
+            Reason::CorruptRecord => read(&loader.corrupt),
+            Reason::RefusedRow => read(&loader.refused),
+            _ => read(counter),
+        });
+        let put_aside: Vec<(&str, u64)> = labels.iter().map(String::as_str).zip(counted).collect();
         metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Events put aside, by reason.", &put_aside);
 
         let gauge = [("", journal.bytes())];

@@ -4,16 +4,31 @@
 //! decided here and nowhere else, before the journal, so that there is nothing to clean up later. Names of the
 //! properties that were taken off are kept, so that nothing vanishes in silence.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::{Map, Value};
 
-/// Members of an event's `context` that are kept; of all others nothing is.
-const CONTEXT: &[&str] =
-    &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "run_context", "runtime"];
+/// Longest text about the sender itself, such as the name of a library, in characters.
+const MAX_CONTEXT_CHARS: usize = 200;
+/// Most members of a list in the context, and of an object there whose names are the sender's.
+pub(crate) const MAX_CONTEXT_MEMBERS: usize = 30;
 
-/// Members of an event that say who a person is; they are never kept, in the quarantine neither.
-const PERSONAL: &[&str] = &["userId", "traits", "integrations", "writeKey", "previousId", "groupId"];
+/// Members of an event that are kept where it is put aside; `context` is one of them, with the members below.
+const MEMBERS: &[&str] = &[
+    "anonymousId",
+    "context",
+    "event",
+    "messageId",
+    "name",
+    "originalTimestamp",
+    "properties",
+    "sentAt",
+    "timestamp",
+    "type",
+];
+
+/// Members of an event's `context` that are kept; of all others nothing is.
+const CONTEXT: &[&str] = &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "runtime"];
 
 /// Names of properties that carry an address, a header or a secret, in lower case and without punctuation.
 const FORBIDDEN: &[&str] = &[
@@ -21,7 +36,6 @@ const FORBIDDEN: &[&str] = &[
     "clientip",
     "cookie",
     "cookies",
-    "email",
     "forwarded",
     "header",
     "headers",
@@ -29,34 +43,115 @@ const FORBIDDEN: &[&str] = &[
     "ip",
     "ipaddr",
     "ipaddress",
-    "password",
     "remoteaddr",
     "remoteaddress",
     "remoteip",
-    "secret",
-    "token",
+    "traits",
     "useragent",
+    "userid",
     "username",
-    "writekey",
     "xforwardedfor",
     "xrealip",
 ];
 
+/// Names that end so carry a secret or a mail address, in lower case and without punctuation.
+const FORBIDDEN_ENDINGS: &[&str] = &[
+    "accesskey",
+    "apikey",
+    "email",
+    "emailaddress",
+    "ipaddress",
+    "password",
+    "passwd",
+    "secret",
+    "secretkey",
+    "token",
+    "writekey",
+];
+
+/// Last words of names that carry a secret or an address. As endings they would meet `monkey` and `zip` too.
+const FORBIDDEN_LAST_WORDS: &[&str] = &["ip", "key", "mail"];
+
 /// Whether a property must not be kept, by its name or by its value.
 pub(crate) fn is_forbidden(name: &str, value: &Value) -> bool {
-    is_forbidden_name(name) || matches!(value, Value::String(text) if text.trim().parse::<IpAddr>().is_ok())
+    is_forbidden_name(name) || value.as_str().is_some_and(is_personal)
 }
 
-fn is_forbidden_name(name: &str) -> bool {
+/// Whether a name says that an address or a secret comes with it, or is an address itself.
+pub(crate) fn is_forbidden_name(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     FORBIDDEN.contains(&plain.as_str())
+        || FORBIDDEN_ENDINGS.iter().any(|ending| plain.ends_with(ending))
+        || FORBIDDEN_LAST_WORDS.iter().any(|word| last_word(name).eq_ignore_ascii_case(word))
+        || is_personal(name)
+}
+
+/// The last word of a name in any of the usual spellings: `client_ip`, `client-ip`, `clientIp`, `clientIP`.
+fn last_word(name: &str) -> &str {
+    let name = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let mut begin = 0;
+    let mut before = ' ';
+    for (at, c) in name.char_indices() {
+        if !c.is_ascii_alphanumeric() {
+            begin = at + c.len_utf8();
+        } else if c.is_ascii_uppercase() && !before.is_ascii_uppercase() {
+            begin = at;
+        }
+        before = c;
+    }
+    &name[begin..]
+}
+
+/// Whether a text has the address of a machine or of a person in it: IP addresses, also with a port or in brackets, and
+/// mail addresses.
+pub(crate) fn is_personal(text: &str) -> bool {
+    // Most texts have none of these and need no closer look.
+    text.contains(['.', ':', '@']) && text.split(is_separator).any(|word| is_machine(word) || is_mail(word))
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ';' | '/' | '%' | '|' | '=' | '"' | '\'' | '(' | ')' | '<' | '>')
+}
+
+fn is_machine(word: &str) -> bool {
+    // A sentence may go on behind it, but `2001:db8::` ends with its colons.
+    [word, word.trim_end_matches(['.', ':'])]
+        .into_iter()
+        .any(|word| word.parse::<SocketAddr>().is_ok() || word.trim_matches(['[', ']']).parse::<IpAddr>().is_ok())
+        || word.rsplit_once('@').is_some_and(|(_, host)| is_machine(host))
+}
+
+/// `somebody@example.org`, but neither `@scope/package` nor `package@1.2.3`.
+fn is_mail(word: &str) -> bool {
+    word.rsplit_once('@').is_some_and(|(person, host)| {
+        let last = host.split(':').next().and_then(|host| host.trim_end_matches('.').rsplit_once('.'));
+        !person.is_empty() && last.is_some_and(|(rest, last)| !rest.is_empty() && last.starts_with(char::is_alphabetic))
+    })
+}
+
+/// A text of the context, as far as it is kept.
+pub(crate) fn context_text(text: &str) -> Option<String> {
+    if is_personal(text) { None } else { Some(text.chars().take(MAX_CONTEXT_CHARS).collect()) }
+}
+
+/// A library's version. Its four numbers may look like an address: then the first two are kept.
+pub(crate) fn library_version(version: &str) -> Option<String> {
+    if version.parse::<Ipv4Addr>().is_ok() { system_version(version) } else { context_text(version) }
+}
+
+/// The version of a system or a language, as far as it is kept.
+pub(crate) fn system_version(version: &str) -> Option<String> {
+    if is_personal(version) && version.parse::<Ipv4Addr>().is_err() {
+        return None;
+    }
+    Some(coarse_version(version)).filter(|version| !version.is_empty())
 }
 
 /// An operating system's or a language's version, as coarse as a report needs: its first two numbers.
 ///
 /// `6.18.44-fc-v657` tells one machine from another; `6.18` does not. What does not begin with a number is kept up to
 /// the first space, 20 characters at most.
-pub(crate) fn coarse_version(version: &str) -> String {
+fn coarse_version(version: &str) -> String {
     let numbers: Vec<&str> = version
         .split('.')
         .map(|part| part.split_at(part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len())).0)
@@ -66,31 +161,48 @@ pub(crate) fn coarse_version(version: &str) -> String {
     if numbers.is_empty() {
         return version.split_whitespace().next().unwrap_or_default().chars().take(20).collect();
     }
-    numbers.join(".")
+    numbers.join(".").chars().take(20).collect()
 }
 
-/// Whether nothing of a context is taken off.
-pub(crate) fn is_kept_context(context: &Map<String, Value>) -> bool {
-    context.keys().all(|name| CONTEXT.contains(&name.as_str()))
-}
-
-/// An event that is put aside, without what must not be kept.
+/// An event that is put aside, without what must not be kept. Of what is no event nothing is, but a number or a truth
+/// value: nothing tells what is in it.
 ///
-/// Unlike a good event, whose fields are picked one by one, this one is kept as it came, less what is personal.
-pub(crate) fn for_quarantine(mut event: Value) -> Value {
-    if let Value::Object(members) = &mut event {
-        for name in PERSONAL {
-            members.shift_remove(*name);
-        }
-        if let Some(context) = members.get_mut("context") {
-            match context {
-                Value::Object(context) => context.retain(|name, _| CONTEXT.contains(&name.as_str())),
-                other => *other = Value::Null,
-            }
+/// Unlike a good event, whose fields are picked one by one, the properties of this one are kept as they came, less what is
+/// personal.
+pub(crate) fn for_quarantine(event: Value) -> Option<Value> {
+    let mut members = match event {
+        Value::Object(members) => members,
+        Value::String(_) | Value::Array(_) => return None,
+        other => return Some(other),
+    };
+    members.retain(|name, _| MEMBERS.contains(&name.as_str()));
+    if let Some(context) = members.get_mut("context") {
+        match context {
+            Value::Object(context) => clean_context(context),
+            other => *other = Value::Null,
         }
     }
+    let mut event = Value::Object(members);
     strip(&mut event);
-    event
+    Some(event)
+}
+
+/// The same members as a good event's, and versions as coarse.
+fn clean_context(context: &mut Map<String, Value>) {
+    context.retain(|name, _| CONTEXT.contains(&name.as_str()));
+    let coarse = |version: &mut Value| *version = version.as_str().and_then(system_version).into();
+    context.get_mut("python").into_iter().for_each(coarse);
+    for name in ["library", "os", "runtime"] {
+        if let Some(Value::Object(about)) = context.get_mut(name) {
+            about.retain(|member, _| member == "name" || member == "version");
+            let finest = if name == "library" { library_version } else { system_version };
+            if let Some(version) = about.get_mut("version") {
+                *version = version.as_str().and_then(finest).into();
+            }
+        } else {
+            context.shift_remove(name);
+        }
+    }
 }
 
 fn strip(value: &mut Value) {
@@ -116,15 +228,86 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_headers_are_known_however_they_are_written() {
-        for name in ["ip", "$ip", "IP_Address", "user-agent", "X-Forwarded-For", "Headers", "writeKey"] {
+    fn addresses_and_secrets_are_known_however_they_are_written() {
+        for name in [
+            "ip",
+            "$ip",
+            "IP_Address",
+            "user-agent",
+            "X-Forwarded-For",
+            "Headers",
+            "writeKey",
+            "api_key",
+            "apiKey",
+            "APIKey",
+            "apikey",
+            "access_token",
+            "AccessToken",
+            "client-secret",
+            "db_password",
+            "user_email",
+            "user_id",
+            "userId",
+            "request_ip",
+            "clientIp",
+            "clientIP",
+            "ip",
+            "10.0.0.1",
+            "ada@example.org",
+            "primary key",
+        ] {
             assert!(is_forbidden(name, &json!("x")), "{name}");
         }
-        for value in ["192.168.0.1", " 10.0.0.1 ", "2001:db8::1", "::1"] {
+        for value in [
+            "192.168.0.1",
+            " 10.0.0.1 ",
+            "2001:db8::1",
+            "::1",
+            "10.0.0.1:8080",
+            "[::1]",
+            "[::1]:80",
+            "fe80::1%eth0",
+            "2001:db8::",
+            "10.0.0.1: no",
+            "10.0.0.1, 10.0.0.2",
+            "http://10.0.0.1/x",
+            "https://ada:pw@10.0.0.1:80/",
+            "10.0.0.0/8",
+            "at 10.0.0.1.",
+            "ada@example.org",
+            "Ada <ada@example.org>",
+            "mailto:ada@example.org",
+            "git@example.org:ada",
+            "a.b@c.d.org.",
+        ] {
             assert!(is_forbidden("where", &json!(value)), "{value}");
         }
-        for (name, value) in [("destination_name", "duckdb"), ("version", "1.31.0"), ("zip", "1")] {
-            assert!(!is_forbidden(name, &json!(value)), "{name}");
+        for (name, value) in [
+            ("destination_name", "duckdb"),
+            ("version", "1.31.0"),
+            ("zip", "1"),
+            ("monkey", "1"),
+            ("max_tokens", "1"),
+            ("library", "@segment/analytics-node"),
+            ("library", "package@1.2.3"),
+            ("destination_type", "dlt.destinations.duckdb"),
+            ("hash", "/cv01Cetl9bjYmZcWw0l"),
+            ("at", "2026-11-22T11:48:18.635+00:00"),
+            ("path", "std::vec"),
+            ("url", "https://example.org:80/start"),
+            ("é", "@"),
+        ] {
+            assert!(!is_forbidden(name, &json!(value)), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_version_of_four_numbers_is_no_address() {
+        assert_eq!(library_version("1.31.0"), Some("1.31.0".to_owned()));
+        assert_eq!(library_version("10.0.0.1"), Some("10.0".to_owned()));
+        assert_eq!(system_version("10.0.0.1"), Some("10.0".to_owned()));
+        for version in ["ada.lovelace@example.org", "[2001:db8:1111:2222:3333::1]:80", "10.0.0.1:80"] {
+            assert_eq!((library_version(version), system_version(version)), (None, None), "{version}");
         }
     }
 
@@ -146,17 +329,24 @@ mod tests {
     #[test]
     fn a_quarantined_event_is_as_clean_as_a_stored_one() {
         let event = json!({
-            "userId": "ada", "traits": {"email": "a@b"}, "writeKey": "k", "event": 7,
-            "context": {"ip": "1.2.3.4", "userAgent": "x", "library": {"name": "dlt"}},
-            "properties": {"deep": [{"client_ip": "x", "kept": 1}, "8.8.8.8"]},
+            "userId": "ada", "user_id": "ada", "traits": {"email": "a@b"}, "writeKey": "k", "event": 7, "channel": "x",
+            "request_ip": "10.0.0.1:443", "api_key": "k", "type": "track", "name": "for ada@example.org",
+            "context": {"ip": "1.2.3.4", "userAgent": "x", "run_context": {"cwd": "/home/ada"}, "python": "3.11.7",
+                "library": {"name": "dlt", "version": "1.31.0", "path": "/home/ada"},
+                "os": {"name": "Linux", "version": "6.18.44-fc-v657"}, "runtime": "/home/ada", "cpu": 2},
+            "properties": {"deep": [{"client_ip": "x", "kept": 1}, "8.8.8.8:53"], "10.0.0.1": 1, "access_token": "t"},
         });
         assert_eq!(
             for_quarantine(event),
-            json!({
-                "event": 7,
-                "context": {"library": {"name": "dlt"}},
+            Some(json!({
+                "event": 7, "type": "track",
+                "context": {"python": "3.11", "library": {"name": "dlt", "version": "1.31.0"},
+                    "os": {"name": "Linux", "version": "6.18"}, "cpu": 2},
                 "properties": {"deep": [{"kept": 1}]},
-            })
+            }))
         );
+        assert_eq!(for_quarantine(json!("ada@example.org")), None);
+        assert_eq!(for_quarantine(json!([{"traits": "ada"}])), None);
+        assert_eq!(for_quarantine(json!(7)), Some(json!(7)));
     }
 }

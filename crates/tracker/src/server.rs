@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::check::Check;
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
+use crate::descriptors;
 use crate::error::Error;
 use crate::http::{self, App, Bounds};
 use crate::journal::{self, Journal, JournalOptions, OsFilesystem};
@@ -20,7 +21,7 @@ use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
 use crate::report::Report;
-use crate::tables::{self, Tables};
+use crate::tables::{self, Counts, Tables};
 use dlt_engine::destination::Access;
 
 /// How a tracker runs.
@@ -37,7 +38,8 @@ pub struct ServeOptions {
     pub load_interval: Duration,
     /// Memory that requests under way may take together, in bytes; more is answered with 429. Default: 128 MiB.
     pub memory_bytes: usize,
-    /// Connections at a time; more are answered with 429. Default: 4,096.
+    /// Connections at a time; more are answered with 429. The process's limit on open files is raised for them; where
+    /// it can't be, there are fewer. Default: 4,096.
     pub connections: usize,
     /// Size of the journal; where the loader is further behind than this, events are answered with 429. Default: 8 GiB.
     pub journal_bytes: u64,
@@ -45,7 +47,7 @@ pub struct ServeOptions {
     pub segment_bytes: u64,
     /// Threads that serve requests. Default: one a core.
     pub threads: usize,
-    /// How long a body may take to arrive. Default: 10 s.
+    /// How long a body may take to arrive, and an answer to be taken. Default: 10 s.
     pub body_timeout: Duration,
     /// How long a connection may take to send the head of its next request. Default: 75 s.
     pub idle_timeout: Duration,
@@ -120,11 +122,6 @@ pub struct Summary {
 /// When the folder can't be used or is in use, or the address can't be listened on. Once it is ready, nothing that
 /// happens to disk or database ends it: senders are told to come again, and loading is tried again.
 pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Summary, Error> {
-    let dir = DataDir::new(&options.data_dir);
-    dir.create()?;
-    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
-    let lock = dir.lock()?.ok_or_else(in_use)?;
-    dir.withdraw();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
         .thread_name("tracker-http")
@@ -136,8 +133,14 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         .block_on(TcpListener::bind(&options.listen))
         .map_err(|source| Error::Listen { address: options.listen.clone(), source })?;
     let address = listener.local_addr().map_err(Error::Start)?;
+    let dir = DataDir::new(&options.data_dir);
+    dir.create()?;
+    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
+    let lock = dir.lock()?.ok_or_else(in_use)?;
+    dir.withdraw();
     let signals = runtime.block_on(async { Signals::install() }).map_err(Error::Start)?;
 
+    let connections = descriptors::room_for(options.connections);
     let journal_options = JournalOptions {
         segment_bytes: options.segment_bytes,
         max_bytes: options.journal_bytes,
@@ -152,6 +155,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         metrics: Metrics::default(),
         limits: options.limits,
         memory: Semaphore::new((options.memory_bytes / 1024).min(Semaphore::MAX_PERMITS)),
+        proof: Arc::new(Semaphore::new(1)),
         body_timeout: options.body_timeout,
         key: key().map_err(Error::Start)?,
     });
@@ -165,7 +169,12 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         ledger: app.ledger(),
         stop: StopHandle(Arc::new(stop)),
     });
-    let bounds = Bounds { connections: options.connections, head_timeout: options.idle_timeout, drain: options.drain };
+    let bounds = Bounds {
+        connections,
+        head_timeout: options.idle_timeout,
+        answer_timeout: options.body_timeout,
+        drain: options.drain,
+    };
     let until = async move {
         tokio::select! {
             () = signals.received() => {}
@@ -249,32 +258,33 @@ impl Parts {
         let filesystem = Arc::new(OsFilesystem);
         let folder = dir.journal();
         let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
-        let loaded = match position(dir) {
-            Ok(position) => position,
+        dir.drop_begun_load()?;
+        let loaded = match loaded(dir) {
+            Ok(counts) => counts,
             // The journal knows by itself where it ends; without it there would be no telling.
-            Err(_) if journal::is_begun(&*filesystem, &folder).map_err(failed)? => 0,
+            Err(_) if journal::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
             Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
         };
-        let journal = Arc::new(Journal::open(filesystem, &folder, options, loaded).map_err(failed)?);
+        let journal = Arc::new(Journal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
         let state = Arc::new(LoaderState::default());
+        state.set(loaded);
         let loader = Loader::new(dir.database(), dir.work(), Arc::clone(&journal), Arc::clone(&state))?;
         Ok(Self { journal, loader, state })
     }
 }
 
-/// The newest sequence number in the tables.
-fn position(dir: &DataDir) -> Result<u64, Error> {
+/// What the tables hold.
+fn loaded(dir: &DataDir) -> Result<Counts, Error> {
     let database = dir.database();
     if !database.exists() {
-        return Ok(0);
+        return Ok(Counts::default());
     }
     let read = |access| {
         let destination = tables::destination(&database)?;
         Tables::open(&*destination, access)?.counts()
     };
     // After a crash only a writer can take up what the database had not put in place.
-    let counts = read(Access::Write).or_else(|_| read(Access::Read));
-    counts.map(|counts| counts.position).map_err(|source| Error::tables(&database, source))
+    read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(&database, source))
 }
 
 /// SIGINT and SIGTERM.

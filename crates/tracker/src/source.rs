@@ -37,7 +37,8 @@ impl JournalSource {
     /// No rows: it only makes the tables. Its load takes no number.
     pub(crate) fn nothing(now: Timestamp) -> Self {
         let load = format!(
-            "{{\"first_seq\":0,\"last_seq\":-1,\"events\":0,\"quarantined\":0,\"loaded_at\":\"{}\"}}\n",
+            "{{\"first_seq\":0,\"last_seq\":-1,\"events\":0,\"quarantined\":0,\"deduplicated\":0,\
+             \"loaded_at\":\"{}\"}}\n",
             event::written(now)
         );
         Self { chunks: [Vec::new(), Vec::new(), vec![load.into_bytes()]] }

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::deletion::{self, REQUESTS, TOMBSTONES};
 use crate::forget::{Claim, Request};
+use crate::loads;
 
 /// The dataset.
 pub(crate) const DATASET: &str = "telemetry";
@@ -77,6 +78,8 @@ const LOAD_COLUMNS: &[(&str, DataType)] = &[
     ("last_seq", DataType::Bigint),
     ("events", DataType::Bigint),
     ("quarantined", DataType::Bigint),
+    // Of the events, those that were there already; filled in when the others were found in the tables.
+    ("deduplicated", DataType::Bigint),
     ("loaded_at", DataType::Timestamp),
 ];
 
@@ -134,11 +137,13 @@ pub(crate) struct Tables {
     connection: Box<dyn Connection>,
     /// Whether anything was ever deleted on request, if that was asked before.
     have_deletions: Option<bool>,
+    /// The loads are known to have the column `deduplicated`.
+    record_duplicates: bool,
 }
 
 impl Tables {
     pub(crate) fn open(destination: &dyn Destination, access: Access) -> Result<Self, Error> {
-        Ok(Self { connection: destination.connect(DATASET, access)?, have_deletions: None })
+        Ok(Self { connection: destination.connect(DATASET, access)?, have_deletions: None, record_duplicates: false })
     }
 
     /// Whether anything was ever loaded.
@@ -151,11 +156,18 @@ impl Tables {
         if !self.exist()? {
             return Ok(Counts::default());
         }
+        let (known, since) = match self.record_duplicates()? {
+            true => (
+                "coalesce(sum(deduplicated), 0)::BIGINT",
+                "min(first_seq) FILTER (deduplicated IS NULL AND events > 0)",
+            ),
+            // The tables of a version before.
+            false => ("0", "0"),
+        };
         let row = self.row(&format!(
-            "SELECT (SELECT coalesce(max(last_seq), 0) FROM {LOADS}) AS position, \
-                    (SELECT coalesce(sum(events), 0)::BIGINT FROM {LOADS}) AS offered, \
+            "SELECT coalesce(max(last_seq), 0) AS position, {known} AS deduplicated, {since} AS since, \
                     (SELECT count(*) FROM {EVENTS}) AS loaded, \
-                    (SELECT count(*) FROM {QUARANTINE}) AS quarantined"
+                    (SELECT count(*) FROM {QUARANTINE}) AS quarantined FROM {LOADS}"
         ))?;
         let deleted = match self.have_deletions()? {
             false => Row::default(),
@@ -165,12 +177,18 @@ impl Tables {
                         (SELECT count(*) FROM {REQUESTS}) AS requests"
             ))?,
         };
-        let (offered, loaded) = (number(&row, "offered"), number(&row, "loaded"));
+        let rest = match row.get("since").and_then(Value::as_u64) {
+            Some(since) => {
+                let have_deletions = self.have_deletions()?;
+                self.row(&loads::rest(since, self.record_duplicates, have_deletions))?
+            }
+            None => Row::default(),
+        };
         Ok(Counts {
             position: number(&row, "position"),
-            loaded,
+            loaded: number(&row, "loaded"),
             quarantined: number(&row, "quarantined"),
-            deduplicated: offered.saturating_sub(loaded + number(&deleted, "events")),
+            deduplicated: number(&row, "deduplicated") + number(&rest, "deduplicated"),
             deleted_events: number(&deleted, "events"),
             deleted_quarantined: number(&deleted, "quarantined"),
             requests: number(&deleted, "requests"),
@@ -213,16 +231,36 @@ impl Tables {
         Ok(self.rows(&sql)?.iter().map(|row| number(row, "journal_seq")).collect())
     }
 
-    /// How many of these message ids, each given once, have a row among the events, or had one that was deleted.
-    pub(crate) fn known_messages(&mut self, ids: &[String]) -> Result<u64, Error> {
-        let mut known = 0;
+    /// Which of these message ids have a row among the events, or had one that was deleted.
+    pub(crate) fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
+        let mut known = self.deleted_of(ids)?;
         for ids in ids.chunks(1000) {
             let quoted: Vec<String> = ids.iter().map(|id| literal(id)).collect();
-            let sql = format!("SELECT count(*) AS known FROM {EVENTS} WHERE message_id IN ({})", quoted.join(","));
-            known += number(&self.row(&sql)?, "known");
+            let sql = format!("SELECT message_id AS id FROM {EVENTS} WHERE message_id IN ({})", quoted.join(","));
+            known.extend(self.rows(&sql)?.iter().filter_map(|row| row.get("id")?.as_str().map(str::to_owned)));
         }
-        // What was deleted is not stored once more, so none is counted twice.
-        Ok(known + self.deleted_of(ids)?.len() as u64)
+        Ok(known)
+    }
+
+    /// Whether the loads say how many of their events were there already. Tables of a version before do not.
+    pub(crate) fn record_duplicates(&mut self) -> Result<bool, Error> {
+        self.record_duplicates = self.record_duplicates || self.has_column(LOADS, "deduplicated")?;
+        Ok(self.record_duplicates)
+    }
+
+    /// The first and the last sequence number of the loads that do not say it yet.
+    pub(crate) fn unsettled(&mut self) -> Result<Option<(u64, u64)>, Error> {
+        let row = self.row(&format!(
+            "SELECT count(*) AS loads, min(first_seq) AS first, max(last_seq) AS last FROM {LOADS} \
+             WHERE deduplicated IS NULL"
+        ))?;
+        Ok((number(&row, "loads") > 0).then(|| (number(&row, "first"), number(&row, "last"))))
+    }
+
+    /// Has these loads say it. The events with the numbers in `lost` were looked for, and are nowhere.
+    pub(crate) fn settle(&mut self, first: u64, last: u64, lost: &[u64]) -> Result<(), Error> {
+        let have_deletions = self.have_deletions()?;
+        self.execute(&loads::settle(first, last, lost, have_deletions))
     }
 
     /// Whether anything was ever deleted on request.

@@ -20,7 +20,7 @@ fn body(anonymous_id: &str, message_id: &str) -> String {
     json!({
         "anonymousId": anonymous_id,
         "context": {"library": {"name": "dlt", "version": "0.1.0"}, "runtime": {"name": "rust", "version": "1.95.0"},
-            "dropped": {"spool_full": 2, "note": "x"}},
+            "dropped": {"spool_full": 2}},
         "event": "command_init", "properties": {"success": true}, "messageId": message_id,
         "timestamp": "2026-03-01T12:00:00.000Z", "sentAt": "2026-03-01T12:00:00.000Z",
     })
@@ -127,7 +127,8 @@ fn without_proof_nothing_is_deleted() {
     assert_eq!(client.post("/v1/batch", batched.as_bytes()).status, 200);
     let with_address = body("ada", "a3").replace("\"success\":true", "\"ip\":\"10.0.0.1\"");
     let with_person = body("ada", "a4").replacen('{', "{\"userId\":\"ada\",", 1);
-    for body in [&with_address, &with_person] {
+    let with_note = body("ada", "a5").replace("\"spool_full\":2", "\"note\":\"x\"");
+    for body in [&with_address, &with_person, &with_note] {
         assert_eq!(client.post("/v1/track", body.as_bytes()).body, r#"{"success":true}"#);
     }
     let claims = [
@@ -143,7 +144,8 @@ fn without_proof_nothing_is_deleted() {
         json!({"anonymousId": "ada\u{0}", "proof": [proof("a1", &ada)]}),
         json!({"anonymousId": "ada", "proof": [proof("' OR true --", &ada)]}),
         json!({"anonymousId": "ada", "proof": [proof("a2", &batched), proof("a2", &body("ada", "a2"))]}),
-        json!({"anonymousId": "ada", "proof": [proof("a3", &with_address), proof("a4", &with_person)]}),
+        json!({"anonymousId": "ada", "proof": [proof("a3", &with_address), proof("a4", &with_person),
+            proof("a5", &with_note)]}),
     ];
     for claim in claims {
         let answer = client.post("/v1/forget", claim.to_string().as_bytes());
@@ -153,12 +155,12 @@ fn without_proof_nothing_is_deleted() {
     }
     assert_eq!(client.post("/v1/forget", b"{").status, 400);
     let ledger = sound(dir.path());
-    assert_eq!((ledger.accepted, ledger.loaded, ledger.deleted), (5, 5, 0));
+    assert_eq!((ledger.accepted, ledger.loaded, ledger.deleted), (6, 6, 0));
     // Of several, one is enough.
     let answer = forget(&mut client, "ada", &[proof("a9", &bob), proof("a1", &ada)]);
     assert_eq!(answer.status, 200, "{answer:?}");
     let ledger = sound(dir.path());
-    assert_eq!((ledger.accepted, ledger.loaded, ledger.deleted), (6, 1, 5));
+    assert_eq!((ledger.accepted, ledger.loaded, ledger.deleted), (7, 1, 6));
     tracker.stop();
     let rows = sql(dir.path(), "SELECT message_id, client_dropped, runtime_name, runtime_version FROM events");
     assert_eq!(

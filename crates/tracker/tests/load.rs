@@ -97,6 +97,9 @@ fn a_damaged_record_is_put_aside_and_the_others_are_loaded() {
     assert!(check(dir.path()).unwrap().is_sound());
     tracker.client().post("/v1/track", br#"{"event":"after"}"#);
     assert_eq!(report(dir.path()).unwrap().total, 6);
+    let metrics = tracker.client().get("/metrics").body;
+    let counted = "dlt_tracker_put_aside_total{reason=\"corrupt_record\"} 1";
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
 }
 
 #[test]
@@ -114,4 +117,28 @@ fn a_database_that_was_replaced_is_noticed() {
     let found = check(dir.path()).unwrap();
     assert!(!found.is_sound(), "{found}");
     assert_eq!((found.ledger.loaded, found.ledger.unaccounted()), (1, 4));
+}
+
+#[test]
+fn a_load_that_a_kill_cut_short_does_not_bind_the_folder_to_its_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+    let tracker = Tracker::start(&before);
+    tracker.client().post("/v1/track", br#"{"event":"e","messageId":"m"}"#);
+    assert_eq!(tracker.stop().ledger.loaded, 1);
+    // What is left when the process is killed between normalizing and loading.
+    let package = before.join("work/pipelines/tracker/packages/1.0");
+    std::fs::create_dir_all(package.join("normalized")).unwrap();
+    let manifest = serde_json::json!({
+        "format": 1, "load_id": "1.0", "transaction_id": "t", "stage": "normalized", "identity": "journal",
+        "is_replayable": true, "schema_name": "tracker", "dataset": "telemetry",
+        "destination": before.join("tracker.duckdb"),
+    });
+    std::fs::write(package.join("package.json"), manifest.to_string()).unwrap();
+    std::fs::rename(&before, &after).unwrap();
+
+    let tracker = Tracker::start(&after);
+    tracker.client().post("/v1/track", br#"{"event":"after"}"#);
+    assert_eq!(report(&after).unwrap().total, 2);
+    assert_eq!(tracker.stop().ledger.unaccounted(), 0);
 }

@@ -68,6 +68,26 @@ fn the_report_equals_what_was_sent_while_it_runs_and_when_it_is_stopped() {
 }
 
 #[test]
+fn the_ledger_is_right_before_the_first_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    for number in 0..3 {
+        tracker.client().post("/v1/track", format!(r#"{{"event":"e{number}"}}"#).as_bytes());
+    }
+    let before = tracker.stop().ledger;
+    assert_eq!((before.accepted, before.loaded), (3, 3));
+    // Somebody reads the file, so that nothing can be loaded.
+    let destination = dlt_destination_duckdb::DuckDb::at(dir.path().join("tracker.duckdb")).unwrap();
+    let reader = dlt_engine::Destination::connect(&destination, "telemetry", dlt_engine::destination::Access::Read);
+    let tracker = Tracker::start(dir.path());
+    assert_eq!(tracker.ready.ledger, before);
+    let metrics = tracker.client().get("/metrics").body;
+    assert!(metrics.lines().any(|line| line == "dlt_tracker_ledger_loaded 3"), "{metrics}");
+    assert_eq!(tracker.stop().ledger, before);
+    drop(reader.unwrap());
+}
+
+#[test]
 fn events_are_in_the_tables_within_two_seconds_and_strangers_may_query_them() {
     let dir = tempfile::tempdir().unwrap();
     let tracker = Tracker::start(dir.path());
@@ -150,6 +170,9 @@ fn refusals_are_400_with_a_code_and_the_connection_lives_on() {
         ("/v1/track", long.as_str(), "too_large"),
         ("/v2/track", "{}", "unknown_path"),
         ("/v1/nonsense", "{}", "unknown_path"),
+        ("/v1/%ff", "{}", "unknown_path"),
+        ("/%ff", "{}", "unknown_path"),
+        ("/healthz", "{}", "unknown_method"),
     ] {
         let answer = client.post(path, body.as_bytes());
         let told = answer.json();
@@ -158,8 +181,14 @@ fn refusals_are_400_with_a_code_and_the_connection_lives_on() {
     }
     let many = format!(r#"{{"batch":[{}1]}}"#, "1,".repeat(2500));
     assert_eq!(client.post("/v1/batch", many.as_bytes()).json()["code"], "too_many_events");
+    for path in ["/", "/v1/track"] {
+        let answer = client.get(path);
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("unknown_method")), "{path}");
+    }
     assert_eq!(client.get("/healthz").json()["status"], "ok");
     assert_eq!(report(dir.path()).unwrap().ledger.accepted, 0);
+    let metrics = client.get("/metrics").body;
+    assert!(metrics.contains("dlt_tracker_requests_total{outcome=\"refused\"} 12"), "{metrics}");
 }
 
 #[test]
@@ -189,6 +218,42 @@ fn overload_is_a_fast_429_that_says_when_to_come_again() {
 }
 
 #[test]
+fn health_tells_of_the_disk_and_of_its_recovery() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut small = options(dir.path());
+    small.segment_bytes = 4096;
+    let tracker = Tracker::with(small);
+    let mut client = tracker.client();
+    let event = format!(r#"{{"event":"e","properties":{{"x":"{}"}}}}"#, "x".repeat(5000));
+    assert_eq!(client.post("/", event.as_bytes()).status, 204);
+    assert_eq!(client.get("/healthz").status, 200);
+    // Where there is no folder, no segment can be begun.
+    let (folder, away) = (dir.path().join("journal"), dir.path().join("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    assert_eq!(client.post("/", event.as_bytes()).status, 503);
+    let told = client.get("/healthz");
+    assert_eq!((told.status, told.json()["reason"].as_str()), (503, Some("the journal can't be written")));
+    std::fs::rename(&away, &folder).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while client.get("/healthz").status != 200 {
+        assert!(Instant::now() < deadline, "it is still said to fail");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(client.post("/", event.as_bytes()).status, 204);
+    let ledger = tracker.stop().ledger;
+    assert_eq!((ledger.accepted, ledger.loaded), (2, 2));
+    assert!(check(dir.path()).unwrap().is_sound());
+
+    let mut full = options(dir.path());
+    full.journal_bytes = 1;
+    let tracker = Tracker::with(full);
+    assert_eq!(tracker.client().post("/", br#"{"event":"e"}"#).status, 429);
+    let told = tracker.client().get("/healthz");
+    assert_eq!(told.status, 503, "{told:?}");
+    assert!(told.json()["reason"].as_str().unwrap().contains("limit"), "{told:?}");
+}
+
+#[test]
 fn reports_are_for_the_owner_of_the_folder() {
     let dir = tempfile::tempdir().unwrap();
     let tracker = Tracker::start(dir.path());
@@ -201,6 +266,11 @@ fn reports_are_for_the_owner_of_the_folder() {
     assert_eq!(mode & 0o777, 0o600);
     tracker.stop();
     assert!(!file.exists());
+    // The tables are read without a key by whoever gets at the file.
+    let made = dir.path().join("made");
+    Tracker::start(&made).stop();
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&made).unwrap());
+    assert_eq!(mode & 0o777, 0o700);
 }
 
 #[test]
@@ -214,8 +284,13 @@ fn what_stands_in_the_way_is_named() {
     let other = tempfile::tempdir().unwrap();
     let mut same_port = options(other.path());
     same_port.listen = tracker.ready.address.to_string();
+    same_port.data_dir = other.path().join("new");
     let taken = dlt_tracker::serve(same_port, |_| panic!("two on one port")).unwrap_err().to_string();
     assert!(taken.contains("can't listen on 127.0.0.1"), "{taken}");
+    assert!(!other.path().join("new").exists(), "it left a trace");
+    std::fs::write(other.path().join("lock"), "").unwrap();
+    let empty = report(other.path()).unwrap_err().to_string();
+    assert!(empty.contains("there is no tracker data"), "a lock is no data: {empty}");
     let file = other.path().join("file");
     std::fs::write(&file, "x").unwrap();
     let no_folder = dlt_tracker::serve(options(&file), |_| panic!("a file")).unwrap_err().to_string();

@@ -69,8 +69,36 @@ fn failure(error: Error) -> Failure {
         }
         _ => Failure::work(error.to_string()),
     };
+    let failure = match advice(&error) {
+        Some(advice) => failure.hint(advice),
+        None => failure,
+    };
     match error.source() {
         Some(cause) => failure.because(cause),
         None => failure,
+    }
+}
+
+/// What the engine says can be done about it.
+fn advice(error: &Error) -> Option<&str> {
+    match error {
+        Error::Tables { source, .. } => source.advice(),
+        Error::JournalGone { source, .. } => advice(source),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_advises_is_passed_on() {
+        let source = dlt::Error::new(dlt::ErrorKind::DestinationBusy, "the file is locked").hint("close it there");
+        let tables = Error::Tables { database: "tracker.duckdb".into(), source: Box::new(source) };
+        let gone = Error::JournalGone { folder: "journal".into(), source: Box::new(tables) };
+        let failure = failure(gone);
+        assert_eq!(failure.hint.as_deref(), Some("close it there"));
+        assert_eq!(failure.causes.last().map(String::as_str), Some("the file is locked"));
     }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::quarantine::MAX_QUARANTINED_BYTES;
 use super::*;
 
 fn arrival() -> Arrival {
@@ -63,6 +64,94 @@ fn a_pipeline_event_fills_its_columns() {
             "properties": "{\"host\":\"dlt\"}", "properties_dropped": "extract_data,ip",
         })
     );
+}
+
+#[test]
+fn no_address_and_no_secret_is_in_any_column() {
+    let row = stored(&json!({
+        "event": "e", "messageId": "m",
+        "context": {
+            "library": {"name": "ada@example.org", "version": "10.0.0.1"}, "os": {"name": "10.0.0.1:80", "version": "[::1]:80"},
+            "runtime": {"name": "::1", "version": "ada@example.org"}, "python": "ada.lovelace@example.org",
+            "exec_info": ["docker", "10.0.0.1"], "dropped": {"10.0.0.1": 1, "ada@example.org": 2, "too_old": 3, "api_key": 4},
+        },
+        "properties": {
+            "event_category": "10.0.0.1", "event_name": "ada@example.org", "destination_name": "http://10.0.0.1/",
+            "transaction_id": "10.0.0.1:80", "10.0.0.1": true, "ada@example.org": 1, "user_id": 7, "api_key": "k",
+            "access_token": "t", "kept": "here",
+        },
+    }));
+    assert_eq!(
+        row,
+        json!({
+            "message_id": "m", "event": "e",
+            "timestamp": "2026-03-01T12:00:00.000000Z", "received_at": "2026-03-01T12:00:00.000000Z",
+            "library_version": "10.0", "exec_info": "docker", "client_dropped": "{\"too_old\":3}",
+            "properties": "{\"kept\":\"here\"}",
+            "properties_dropped":
+                "access_token,address,api_key,destination_name,event_category,event_name,transaction_id,user_id",
+        })
+    );
+    for (member, reason) in
+        [("event", Reason::BadEventName), ("messageId", Reason::BadMessageId), ("anonymousId", Reason::BadAnonymousId)]
+    {
+        let mut event = json!({"event": "e", "anonymousId": "a"});
+        event[member] = json!("ada@example.org");
+        let (found, row) = refused(&event.to_string());
+        assert_eq!(found, reason);
+        assert!(!row.to_string().contains("ada"), "{row}");
+    }
+}
+
+#[test]
+fn what_a_sender_says_about_itself_is_kept_short() {
+    let long = "x".repeat(1000);
+    let names: Vec<String> = (0..50).map(|number| format!("{number}{}", &long[..300])).collect();
+    let counts: Map<String, Value> = (0..50).map(|number| (format!("reason {number}"), json!(1))).collect();
+    let row = stored(&json!({"event": "e", "context": {
+        "library": {"name": long, "version": long}, "os": {"name": long, "version": long}, "python": "1".repeat(1000),
+        "runtime": {"name": long, "version": long}, "exec_info": names, "dropped": counts,
+    }}));
+    assert!(row.to_string().len() < 10_000, "{row}");
+    assert_eq!(row["library_name"].as_str().unwrap().len(), 200);
+    assert_eq!(row["exec_info"].as_str().unwrap().split(',').count(), 30);
+    assert_eq!(serde_json::from_str::<Map<String, Value>>(row["client_dropped"].as_str().unwrap()).unwrap().len(), 30);
+}
+
+#[test]
+fn only_what_is_kept_as_a_whole_has_a_digest() {
+    let own = json!({
+        "anonymousId": "a", "messageId": "m", "event": "e", "properties": {"success": true},
+        "timestamp": "2026-03-01T12:00:00.000Z", "sentAt": "2026-03-01T12:00:00.000Z",
+        "context": {"ci_run": false, "cpu": 2, "exec_info": ["docker"], "library": {"name": "dlt", "version": "0.1.0"},
+            "os": {"name": "Linux", "version": "6.18.44-fc-v657"}, "runtime": {"name": "rust", "version": "1.95.0"},
+            "python": "3.11.7", "dropped": {"too_old": 1}},
+    });
+    let digest = |event: &Value| {
+        let arrival = Arrival { digest: Some("d".to_owned()), ..arrival() };
+        let row: Value = serde_json::from_slice(&judge(&event.to_string(), &arrival).record.payload).unwrap();
+        row.get("body_digest").cloned()
+    };
+    // The client sends its whole version of the system, which is shortened.
+    assert_eq!(digest(&own), Some(json!("d")));
+    for (pointer, value) in [
+        ("/context/os", json!({"name": "Linux", "version": "6", "hostname": "ada"})),
+        ("/context/library", json!({"name": "ada@example.org", "version": "1"})),
+        ("/context/runtime", json!("10.0.0.1")),
+        ("/context/python", json!("3.11.7 /home/ada".repeat(20))),
+        ("/context/exec_info", json!(["docker", 7])),
+        ("/context/exec_info", json!(["10.0.0.1"])),
+        ("/context/dropped", json!({"too_old": "ada"})),
+        ("/context/dropped", json!({"10.0.0.1": 1})),
+        ("/context/cpu", json!("ada")),
+        ("/context", json!({"run_context": {"cwd": "/home/ada"}})),
+        ("/properties", json!({"ip": "10.0.0.1"})),
+        ("/timestamp", json!("ada")),
+    ] {
+        let mut event = own.clone();
+        *event.pointer_mut(pointer).unwrap() = value.clone();
+        assert_eq!(digest(&event), None, "{pointer} {value}");
+    }
 }
 
 #[test]
@@ -176,7 +265,41 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// JSON with addresses in it, as values and as names.
+fn any_personal_json() -> impl Strategy<Value = Value> {
+    let personal = || prop::sample::select(vec!["192.0.2.7", "[2001:db8::7]:80", "ada@example.org"]);
+    let name = prop_oneof![
+        prop::sample::select(vec!["name", "version", "os", "library", "python", "exec_info", "dropped", "event_name"]),
+        personal(),
+    ];
+    let leaf = prop_oneof![personal().prop_map(Value::from), any::<bool>().prop_map(Value::from), Just(json!(1))];
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..4).prop_map(|members| {
+                Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+            }),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn no_address_gets_into_a_row(
+        name in prop_oneof![Just(json!("e")), any_personal_json()], id in prop_oneof![Just(json!("a")), any_personal_json()],
+        properties in any_personal_json(), context in any_personal_json(), other in any_personal_json(),
+    ) {
+        let event = json!({"event": name, "anonymousId": id, "properties": properties, "context": context,
+            "name": other, "other": other, "type": "page"});
+        for text in [event.to_string(), other.to_string()] {
+            let arrival = Arrival { context: Some(context.clone()), digest: Some("d".to_owned()), ..arrival() };
+            let row = String::from_utf8(judge(&text, &arrival).record.payload).unwrap();
+            for personal in ["192.0.2.7", "2001:db8", "ada@"] {
+                prop_assert!(!row.contains(personal), "{} in {}", personal, row);
+            }
+        }
+    }
+
     #[test]
     fn every_object_ends_in_one_row(
         event in any_json(), properties in any_json(), context in any_json(), id in any_json(), when in any_json(),

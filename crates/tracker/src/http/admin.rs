@@ -1,6 +1,7 @@
 //! The paths for those who run the tracker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -11,17 +12,32 @@ use tokio::sync::oneshot;
 
 use super::{App, answer};
 use crate::error::{Error, in_full};
+use crate::journal::Journal;
 use crate::loader::Question;
 
-/// `GET /healthz`: whether events are taken.
+/// How long the disk may take to answer whether it can be written again.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// `GET /healthz`: whether events are taken and loaded.
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
-    match app.journal.failure() {
-        None => answer::document(StatusCode::OK, json!({"status": "ok"}).to_string()),
-        Some(_) => {
-            let text = json!({"status": "failing", "reason": "the journal can't be written"}).to_string();
-            answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
-        }
-    }
+    let reason = if !app.loader.is_running() {
+        "the loader has ended: start the tracker again"
+    } else if app.journal.is_full() {
+        "the journal is at its limit, because events can't be loaded"
+    } else if app.journal.failure().is_some() && !can_write(&app.journal).await {
+        "the journal can't be written"
+    } else {
+        return answer::document(StatusCode::OK, json!({"status": "ok"}).to_string());
+    };
+    let text = json!({"status": "failing", "reason": reason}).to_string();
+    answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
+}
+
+/// Whether the journal takes something again, after a failure. It is tried with nothing: events may stay away as long as
+/// the tracker is said to fail.
+async fn can_write(journal: &Journal) -> bool {
+    let Ok(written) = journal.append(Vec::new()) else { return false };
+    matches!(tokio::time::timeout(PROBE_TIMEOUT, written).await, Ok(Ok(Ok(_))))
 }
 
 /// `GET /metrics`: counts only, nothing of an event.

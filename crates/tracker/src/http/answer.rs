@@ -1,7 +1,7 @@
 //! What senders are told. One place decides about status, code and when to come again.
 //!
 //! Clients of the tracking protocol differ in what they take for final: 400 with a code and a message is what all of
-//! them drop at once, and 429 is what they send again. So there is no 413, 415 or 401 here.
+//! them drop at once, and 429 is what they send again. So there is no 405, 413, 415 or 401 here.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     Undecided,
     /// The path is none of ours.
     UnknownPath,
+    /// The path takes another method.
+    UnknownMethod,
     /// The body did not come in time, or the connection broke.
     Incomplete,
     /// Too much is under way.
@@ -93,6 +95,10 @@ pub(crate) fn failure(failure: &Failure) -> Response<Body> {
         Failure::UnknownPath => {
             let message = "there is no such path: send events to /v1/track, /v1/batch or /".to_owned();
             (StatusCode::BAD_REQUEST, "unknown_path", message, None)
+        }
+        Failure::UnknownMethod => {
+            let message = "this path does not take that method: events are sent by POST".to_owned();
+            (StatusCode::BAD_REQUEST, "unknown_method", message, None)
         }
         Failure::Incomplete => {
             (StatusCode::REQUEST_TIMEOUT, "incomplete", "the body did not arrive in time".to_owned(), None)

@@ -6,35 +6,47 @@ use axum::body::{Body, Bytes};
 use http_body_util::BodyExt;
 
 use super::answer::Failure;
+use super::memory::Reservation;
 use crate::decode::Refusal;
 
-/// A body that is too long is read on and thrown away up to this length, so that its sender gets to see the answer:
+/// A body that is not taken is read on and thrown away up to this length, so that its sender gets to see the answer:
 /// closing at once would reset the connection, and clients take that for a reason to try again.
 const DISCARDED_BYTES: usize = 4 << 20;
 
-/// Reads a body of at most `limit` bytes.
-pub(crate) async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, Failure> {
-    match tokio::time::timeout(timeout, collect(body, limit)).await {
+/// Reads a body of at most `limit` bytes; memory is taken as it arrives.
+pub(super) async fn read(
+    body: Body,
+    limit: usize,
+    timeout: Duration,
+    memory: &mut Reservation<'_>,
+) -> Result<Bytes, Failure> {
+    match tokio::time::timeout(timeout, collect(body, limit, memory)).await {
         Ok(read) => read,
         Err(_) => Err(Failure::Incomplete),
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
+async fn collect(mut body: Body, limit: usize, memory: &mut Reservation<'_>) -> Result<Bytes, Failure> {
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     let mut length = 0usize;
+    let mut failure = None;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return Err(Failure::Incomplete) };
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length > limit {
-            whole = Vec::new();
+        if failure.is_none() {
+            let taken = if length > limit { Err(Refusal::TooLarge { limit }.into()) } else { memory.take(data.len()) };
+            failure = taken.err();
+        }
+        if failure.is_some() {
+            (first, whole) = (Bytes::new(), Vec::new());
+            memory.shrink_to(0);
             if length > DISCARDED_BYTES {
                 break;
             }
         } else if first.is_empty() {
-            // Nearly all bodies come in one piece, and are not copied.
+            // Most bodies come in one piece, and are not copied.
             first = data;
         } else {
             if whole.is_empty() {
@@ -43,8 +55,8 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Failure> {
             whole.extend_from_slice(&data);
         }
     }
-    if length > limit {
-        return Err(Refusal::TooLarge { limit }.into());
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(if whole.is_empty() { first } else { Bytes::from(whole) }),
     }
-    Ok(if whole.is_empty() { first } else { Bytes::from(whole) })
 }

@@ -5,19 +5,25 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::http::{HeaderValue, Response, header};
 use jiff::Timestamp;
-use tokio::sync::SemaphorePermit;
 
 use super::answer::{self, Failure};
+use super::memory::Reservation;
 use super::{App, body};
-use crate::decode::{self, Delivery};
+use crate::decode::{self, Delivery, Refusal};
 use crate::digest;
 use crate::event::{self, Arrival, Call};
-use crate::journal::AppendError;
+use crate::journal::{AppendError, NewRecord};
 use crate::metrics::Metrics;
+
+/// All rows of a request together take at most so many times the bytes that a request may have.
+const ROWS_FACTOR: usize = 4;
+/// A byte of gzip inflates to at most so many.
+const GZIP_FACTOR: usize = 1032;
 
 /// How the events of a request are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +45,17 @@ pub(crate) async fn root(State(app): State<Arc<App>>, request: Request) -> Respo
 }
 
 /// `POST /v1/track` and its like, also by one letter and without the version.
-pub(crate) async fn call(State(app): State<Arc<App>>, Path(name): Path<String>, request: Request) -> Response<Body> {
-    let form = match name.as_str() {
+pub(crate) async fn call(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response<Body> {
+    // A name that is no text is none that is known.
+    let form = match name.as_ref().map_or("", |Path(name)| name.as_str()) {
         "batch" | "import" | "b" => Form::Batch,
         other => match Call::named(other) {
             Some(call) => Form::Single(call),
-            None => return unknown_path().await,
+            None => return unknown_path(State(app)).await,
         },
     };
     match take(&app, request, form).await {
@@ -54,8 +65,19 @@ pub(crate) async fn call(State(app): State<Arc<App>>, Path(name): Path<String>, 
 }
 
 /// Any other path.
-pub(crate) async fn unknown_path() -> Response<Body> {
-    answer::failure(&Failure::UnknownPath)
+pub(crate) async fn unknown_path(State(app): State<Arc<App>>) -> Response<Body> {
+    refuse(&app, Failure::UnknownPath)
+}
+
+/// Another method than the path takes.
+pub(crate) async fn unknown_method(State(app): State<Arc<App>>) -> Response<Body> {
+    refuse(&app, Failure::UnknownMethod)
+}
+
+fn refuse(app: &App, failure: Failure) -> Response<Body> {
+    let response = answer::failure(&failure);
+    count::<()>(app, &Err(failure));
+    response
 }
 
 /// What a browser asks before it sends events from a page of another origin.
@@ -87,19 +109,21 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
             &metrics.overloaded
         }
         Err(Failure::Journal(AppendError::Disk { .. } | AppendError::Closed) | Failure::Undecided) => &metrics.failed,
-        Err(Failure::Refused(_) | Failure::Unforgotten(_) | Failure::UnknownPath | Failure::Incomplete) => {
-            &metrics.refused
-        }
+        Err(
+            Failure::Refused(_)
+            | Failure::Unforgotten(_)
+            | Failure::UnknownPath
+            | Failure::UnknownMethod
+            | Failure::Incomplete,
+        ) => &metrics.refused,
     });
 }
 
 async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
-    let (parts, body) = request.into_parts();
-    let encoding = parts.headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
-    let _memory = reserve(app, &parts.headers, encoding.is_some())?;
-    drop(parts);
-    let body = body::read(body, app.limits.request_bytes, app.body_timeout).await?;
+    let mut memory = Reservation::begin(&app.memory)?;
+    let (encoding, body) = read(app, request, &mut memory).await?;
     let received_at = Timestamp::now();
+    let mut row_bytes = 0;
     let (records, reasons) = {
         let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
         let (delivery, call) = unwrap(&body, form, app)?;
@@ -115,14 +139,23 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();
+        // A batch lends its context to each of its events, so a short one can make long rows.
+        let limit = app.limits.request_bytes.saturating_mul(ROWS_FACTOR);
         for event in delivery.events {
             let judged = event::judge(event.get(), &arrival);
+            let bytes = size_of::<NewRecord>() + judged.record.payload.capacity();
+            memory.take(bytes)?;
+            row_bytes += bytes;
+            if row_bytes > limit {
+                return Err(Refusal::TooMuch { limit }.into());
+            }
             reasons.extend(judged.reason);
             records.push(judged.record);
         }
         (records, reasons)
     };
     drop(body);
+    memory.shrink_to(row_bytes);
     if records.is_empty() {
         return Ok(());
     }
@@ -138,28 +171,30 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     }
 }
 
+/// Reads the body of a request; with its encoding. Memory for what it inflates to is taken as well.
+pub(super) async fn read(
+    app: &App,
+    request: Request,
+    memory: &mut Reservation<'_>,
+) -> Result<(Option<String>, Bytes), Failure> {
+    let (parts, body) = request.into_parts();
+    let encoding = parts.headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
+    drop(parts);
+    let body = body::read(body, app.limits.request_bytes, app.body_timeout, memory).await?;
+    if encoding.is_some() {
+        // Held only until the body was taken apart, for which nobody waits.
+        memory.take(body.len().saturating_mul(GZIP_FACTOR).min(app.limits.request_bytes))?;
+    }
+    Ok((encoding, body))
+}
+
 fn unwrap<'a>(body: &'a [u8], form: Form, app: &App) -> Result<(Delivery<'a>, Option<Call>), Failure> {
     Ok(match form {
         Form::Single(call) => (decode::single(body)?, Some(call)),
         Form::Batch => (decode::batch(body, &app.limits)?, None),
         Form::Any => match memchr::memmem::find(body, b"\"batch\"").map(|_| decode::batch(body, &app.limits)) {
-            Some(Err(decode::Refusal::NoBatch)) | None => (decode::single(body)?, None),
+            Some(Err(Refusal::NoBatch)) | None => (decode::single(body)?, None),
             Some(batch) => (batch?, None),
         },
     })
-}
-
-/// Reserves the memory that a request may take: its body, what it inflates to, and the rows made of it.
-pub(super) fn reserve<'a>(app: &'a App, headers: &HeaderMap, is_encoded: bool) -> Result<SemaphorePermit<'a>, Failure> {
-    let limit = app.limits.request_bytes;
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<usize>().ok());
-    let bytes = match announced {
-        Some(length) if !is_encoded => length.min(limit).saturating_mul(3),
-        _ => limit.saturating_mul(3),
-    };
-    let kibibytes = u32::try_from(bytes / 1024 + 4).unwrap_or(u32::MAX);
-    app.memory.try_acquire_many(kibibytes).map_err(|_| Failure::Overloaded)
 }

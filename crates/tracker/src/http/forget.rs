@@ -1,21 +1,26 @@
 //! The path by which people are forgotten.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{Response, header};
+use axum::http::Response;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::answer::{self, Failure};
-use super::{App, body, collect};
+use super::memory::Reservation;
+use super::{App, collect};
 use crate::decode;
 use crate::error::in_full;
 use crate::event;
 use crate::forget::{self, Claim, Refusal};
 use crate::journal::{AppendError, Kind, NewRecord};
 use crate::loader::Question;
+
+/// How long a request to be forgotten waits for those before it.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// `POST /v1/forget`
 pub(crate) async fn forget(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
@@ -34,13 +39,11 @@ struct Receipt {
 
 /// Takes a request; returns when it is durable.
 async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
-    let (parts, body) = request.into_parts();
-    let encoding = parts.headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
-    let _memory = collect::reserve(app, &parts.headers, encoding.is_some())?;
-    drop(parts);
-    let body = body::read(body, app.limits.request_bytes, app.body_timeout).await?;
+    let mut memory = Reservation::begin(&app.memory)?;
+    let (encoding, body) = collect::read(app, request, &mut memory).await?;
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;
     drop(body);
+    memory.shrink_to(0);
     let requested_at = event::written(Timestamp::now());
     let anonymous_id = claim.anonymous_id.clone();
     if !is_proven(app, claim).await? {
@@ -57,17 +60,28 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
 }
 
 /// Has the loader look the events up, after it has loaded what waits.
+///
+/// One request at a time: anybody may ask, each question is work for the thread that loads, and those of the tracker's
+/// owner go the same way.
 async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
+    let turn = tokio::time::timeout(MAX_WAIT, Arc::clone(&app.proof).acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else { return Err(Failure::Overloaded) };
     let (sender, answer) = oneshot::channel();
     if !app.loader.ask(Question::Proof(claim, sender)) {
         return Err(Failure::Overloaded);
     }
-    match answer.await {
-        Ok(Ok(is_proven)) => Ok(is_proven),
-        Ok(Err(error)) => {
+    // Who asks and goes away leaves the question behind, so its turn must not end with the connection.
+    let looked_up = tokio::spawn(async move {
+        let found = answer.await;
+        drop(turn);
+        found
+    });
+    match looked_up.await {
+        Ok(Ok(Ok(is_proven))) => Ok(is_proven),
+        Ok(Ok(Err(error))) => {
             tracing::warn!(error = in_full(&error), "a request to be forgotten could not be looked into");
             Err(Failure::Undecided)
         }
-        Err(_) => Err(AppendError::Closed.into()),
+        Ok(Err(_)) | Err(_) => Err(AppendError::Closed.into()),
     }
 }

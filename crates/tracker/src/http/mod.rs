@@ -6,6 +6,8 @@ mod body;
 mod collect;
 mod connection;
 mod forget;
+mod memory;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Memory that requests under way may take, in KiB.
     pub(crate) memory: Semaphore,
+    /// One request to be forgotten is looked into at a time.
+    pub(crate) proof: Arc<Semaphore>,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
     /// What `report.json` and `check.json` ask for.
@@ -58,6 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/forget", post(forget::forget).options(collect::preflight))
         .route("/v1/{call}", post(collect::call).options(collect::preflight))
         .fallback(collect::unknown_path)
+        .method_not_allowed_fallback(collect::unknown_method)
         // Bodies are read by `body`, which has a limit of its own.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

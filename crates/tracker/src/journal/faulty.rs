@@ -27,6 +27,7 @@ struct Disk {
     /// Operations until the next failure.
     fail_after: Option<u32>,
     random: u64,
+    bytes_read: usize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -117,6 +118,11 @@ impl FaultyDisk {
         self.disk().fail_after = operations;
     }
 
+    /// Bytes read since the disk was made.
+    pub(super) fn bytes_read(&self) -> usize {
+        self.disk().bytes_read
+    }
+
     /// The power goes: of what was not synced, any part may be left. Nothing that ran goes on.
     pub(super) fn crash(&self) {
         let mut disk = self.disk();
@@ -162,16 +168,19 @@ impl Filesystem for FaultyDisk {
     }
 
     fn read(&self, path: &Path, offset: u64, limit: u64) -> io::Result<Vec<u8>> {
-        let disk = self.alive()?;
+        let mut disk = self.alive()?;
         let file = *disk.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         let bytes = disk.files[file].now();
         let from = bytes.len().min(offset as usize);
         let to = bytes.len().min(from.saturating_add(limit as usize));
+        disk.bytes_read += to - from;
         Ok(bytes[from..to].to_vec())
     }
 
     fn len(&self, path: &Path) -> io::Result<u64> {
-        Ok(self.read(path, 0, u64::MAX)?.len() as u64)
+        let disk = self.alive()?;
+        let file = *disk.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(disk.files[file].now().len() as u64)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

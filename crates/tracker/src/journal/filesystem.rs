@@ -4,9 +4,9 @@
 //! what was not synced and runs full at the worst moment.
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::Path;
 
 /// The operations on files and folders that the journal needs.
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Durability is explicit: a write is durable after [`JournalFile::sync`], a name (created, renamed, removed) after
 /// [`Filesystem::sync_dir`] of its folder. Before that, any part of it may be lost in a crash.
 pub(crate) trait Filesystem: Send + Sync + Debug + 'static {
-    /// Makes a folder and its parents; an existing one is fine.
+    /// Makes a folder and its parents, durable; an existing one is fine.
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// The names of the files in a folder, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
@@ -46,7 +46,7 @@ pub(crate) struct OsFilesystem;
 
 impl Filesystem for OsFilesystem {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(dir)
+        make_dir(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -89,6 +89,22 @@ impl Filesystem for OsFilesystem {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }
+}
+
+/// Makes a folder for its owner alone, and its parents as usual; the names of those that were made are durable. An
+/// existing one stays as it is.
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
+    let made: Vec<&Path> = dir.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    if let Some(parent) = dir.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    // Recursive, so that an existing folder is no error.
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    for path in made {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        OsFilesystem.sync_dir(parent)?;
+    }
+    Ok(())
 }
 
 struct OsFile(File);

@@ -41,7 +41,9 @@
 //! handed to the loader, which puts them into the quarantine as `corrupt_record`. Nothing is to be deleted by hand.
 //! After a loss of power a torn last group can look the same; its events were never acknowledged, but that can't be
 //! known, so they are counted rather than forgotten. What is missing behind the last sound record of the newest
-//! segment is a torn write and is not counted.
+//! segment is a torn write and is not counted. A newest segment that held something, and has neither a sound header nor
+//! a sound record, is not passed over: its numbers would be given out again. Nor is a segment of another version. Both
+//! are errors on opening.
 //!
 //! # Being forgotten
 //!
@@ -75,7 +77,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use filesystem::Filesystem;
-pub(crate) use filesystem::OsFilesystem;
+pub(crate) use filesystem::{OsFilesystem, make_dir};
 pub(crate) use reader::{Batch, Entry, Reader};
 pub(crate) use record::{Kind, NewRecord};
 use segment::Segment;
@@ -139,8 +141,15 @@ pub(crate) struct Durable {
     pub(crate) sequence: u64,
     /// The segment being written.
     segment: u64,
-    /// Where its next record goes.
+    /// Where its next record goes: what stands there was not acknowledged yet.
     offset: u64,
+}
+
+impl Durable {
+    /// The same, of an older sequence number.
+    pub(crate) fn at_most(self, sequence: u64) -> Self {
+        Self { sequence: self.sequence.min(sequence), ..self }
+    }
 }
 
 /// An open journal: one writer thread, any number of senders.
@@ -197,7 +206,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the folder can't be read, or the first segment can't be written.
+    /// When the folder can't be read, holds a segment of another version or one that nobody can tell the end of, or the
+    /// first segment can't be written.
     pub(crate) fn open(
         filesystem: Arc<dyn Filesystem>,
         dir: &Path,
@@ -205,7 +215,11 @@ impl Journal {
         loaded: u64,
     ) -> io::Result<Self> {
         filesystem.create_dir(dir)?;
-        let segments = segment::list(&*filesystem, dir)?.readable;
+        let listing = segment::list(&*filesystem, dir)?;
+        if let Some(file) = listing.unreadable_newest {
+            return Err(unreadable(&file));
+        }
+        let segments = listing.readable;
         let mut newest = loaded;
         if let Some(last) = segments.last() {
             let bytes = filesystem.read(&segment::path(dir, last.number), 0, last.bytes)?;
@@ -251,7 +265,7 @@ impl Journal {
         records: Vec<NewRecord>,
     ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
         let bytes = records.iter().map(NewRecord::encoded_bytes).sum();
-        if self.bytes() > self.shared.options.max_bytes {
+        if self.is_full() {
             return Err(AppendError::Full { limit: self.shared.options.max_bytes });
         }
         let (done, answer) = oneshot::channel();
@@ -259,7 +273,7 @@ impl Journal {
         if queue.closed {
             return Err(AppendError::Closed);
         }
-        if queue.bytes > 0 && queue.bytes + bytes > self.shared.options.max_waiting_bytes {
+        if queue.bytes + bytes > self.shared.options.max_waiting_bytes {
             return Err(AppendError::Busy);
         }
         queue.bytes += bytes;
@@ -282,6 +296,11 @@ impl Journal {
     /// Size of all segments in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         locked(&self.shared.state).segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Whether nothing is taken until the loader has caught up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes() > self.shared.options.max_bytes
     }
 
     /// Groups synced since opening.
@@ -333,6 +352,15 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn unreadable(file: &Path) -> io::Error {
+    let message = format!(
+        "the newest segment, {}, is damaged from its header to its end, so nobody knows which events it held; \
+         put it back from a copy, or move it out of the folder to go on without them",
+        file.display()
+    );
+    io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
 /// Whether a folder holds a journal that knows its newest sequence number.

@@ -1,13 +1,14 @@
 //! Reading the journal from where the tables end.
 
 use std::io;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Durable;
 use super::filesystem::Filesystem;
 use super::record::Kind;
-use super::segment::{self, Item, Listing, Segment};
+use super::segment::{self, Item, Listing};
 
 /// Reads records in the order of their sequence numbers, a bounded piece at a time.
 #[derive(Debug)]
@@ -62,6 +63,16 @@ impl Batch {
         self
     }
 
+    /// How many sequence numbers it accounts for.
+    pub(crate) fn count(&self) -> u64 {
+        self.entries.len() as u64 + self.missing_count()
+    }
+
+    /// How many of them are those of damaged records.
+    pub(crate) fn missing_count(&self) -> u64 {
+        self.missing.iter().map(|range| range.end() - range.start() + 1).sum()
+    }
+
     /// Whether it accounts for nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.missing.is_empty()
@@ -78,21 +89,22 @@ impl Reader {
         self.next - 1
     }
 
-    /// Reads on, up to the sequence number `until`, stopping once the payloads exceed `max_bytes`.
+    /// Reads on, up to what was durable, stopping once the payloads exceed `max_bytes`.
     ///
-    /// `until` must be durable: what can't be found up to there is reported as missing. An empty batch means that there
-    /// is nothing up to `until`. A journal that begins after the reader's place (its
+    /// What can't be found up to there is reported as missing. An empty batch means that there is nothing up to there.
+    /// Of the segment being written no more is read than what is new since the last time, and durable. A journal that begins after the reader's place (its
     /// older segments were loaded into tables that are gone) is read from where it begins.
     ///
     /// # Errors
     ///
     /// When a segment can't be read; the reader stays where it was.
-    pub(crate) fn read(&mut self, until: u64, max_bytes: usize) -> io::Result<Batch> {
+    pub(crate) fn read(&mut self, durable: Durable, max_bytes: usize) -> io::Result<Batch> {
+        let until = durable.sequence;
         let mut batch = Batch { last: self.next - 1, ..Batch::default() };
         if until < self.next {
             return Ok(batch);
         }
-        let Listing { readable: segments, oldest_is_damaged } = segment::list(&*self.filesystem, &self.dir)?;
+        let Listing { readable: segments, oldest_is_damaged, .. } = segment::list(&*self.filesystem, &self.dir)?;
         let mut next = self.next;
         let mut place = self.place;
         if let Some(oldest) = segments.first()
@@ -113,7 +125,9 @@ impl Reader {
                 Some((segment, offset)) if segment == current.number => offset,
                 _ => 0,
             };
-            let (reached, end) = self.read_segment(current, start, next, last, &mut |item| {
+            let written = if current.number == durable.segment { durable.offset } else { current.bytes };
+            let piece = start..written.max(start);
+            let (reached, end) = self.read_segment(current.number, piece, next, last, &mut |item| {
                 match item {
                     Item::Record { sequence, kind, payload } => {
                         bytes += payload.len();
@@ -142,16 +156,15 @@ impl Reader {
 
     fn read_segment(
         &self,
-        segment: &Segment,
-        start: u64,
+        number: u64,
+        piece: Range<u64>,
         next: u64,
         last: u64,
         item: &mut dyn FnMut(Item<'_>) -> bool,
     ) -> io::Result<(u64, u64)> {
-        let path = segment::path(&self.dir, segment.number);
-        let bytes = self.filesystem.read(&path, start, segment.bytes.saturating_sub(start))?;
-        let start = usize::try_from(start).map_err(io::Error::other)?;
-        let (reached, end) = segment::scan(&bytes, start, segment.number, next, Some(last), item);
+        let bytes = self.filesystem.read(&segment::path(&self.dir, number), piece.start, piece.end - piece.start)?;
+        let start = usize::try_from(piece.start).map_err(io::Error::other)?;
+        let (reached, end) = segment::scan(&bytes, start, number, next, Some(last), item);
         Ok((reached, end as u64))
     }
 }

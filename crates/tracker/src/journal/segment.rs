@@ -38,17 +38,21 @@ impl Header {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let bytes = bytes.get(..HEADER_BYTES)?;
-        let checksum = u32::from_le_bytes(bytes[60..].try_into().ok()?);
-        let version = u32::from_le_bytes(bytes[8..12].try_into().ok()?);
-        if bytes[..8] != MAGIC || version != VERSION || crc32fast::hash(&bytes[..60]) != checksum {
-            return None;
+    /// Reads a header; `None` where it is damaged.
+    ///
+    /// # Errors
+    /// The version, where it is a sound one of another format: what it heads is no damage, and must not be passed over.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Option<Self>, u32> {
+        let Some(bytes) = bytes.get(..HEADER_BYTES) else { return Ok(None) };
+        let short = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let long = |at: usize| u64::from(short(at)) | u64::from(short(at + 4)) << 32;
+        if bytes[..8] != MAGIC || crc32fast::hash(&bytes[..60]) != short(60) {
+            return Ok(None);
         }
-        Some(Self {
-            segment: u64::from_le_bytes(bytes[16..24].try_into().ok()?),
-            first_sequence: u64::from_le_bytes(bytes[24..32].try_into().ok()?),
-        })
+        match short(8) {
+            VERSION => Ok(Some(Self { segment: long(16), first_sequence: long(24) })),
+            other => Err(other),
+        }
     }
 }
 
@@ -77,6 +81,8 @@ pub(super) struct Segment {
 pub(super) struct Listing {
     /// Those that can be read, oldest first.
     pub(super) readable: Vec<Segment>,
+    /// The newest of all, where it held something and none of it can be read: nobody knows which numbers it gave out.
+    pub(super) unreadable_newest: Option<PathBuf>,
     /// Where the folder's records begin is not sure: the oldest segment's header is damaged.
     pub(super) oldest_is_damaged: bool,
 }
@@ -85,6 +91,9 @@ pub(super) struct Listing {
 ///
 /// A segment whose header is damaged is read all the same where it holds a sound record; where it holds none there is
 /// nothing to say about it, and it is left out: its events show as missing.
+///
+/// # Errors
+/// When the folder can't be read, or a segment has another version than the one that is read here.
 pub(super) fn list(filesystem: &dyn Filesystem, dir: &Path) -> io::Result<Listing> {
     let mut numbers = numbers(filesystem, dir)?;
     numbers.sort_unstable();
@@ -92,13 +101,19 @@ pub(super) fn list(filesystem: &dyn Filesystem, dir: &Path) -> io::Result<Listin
     for number in numbers {
         let file = path(dir, number);
         let bytes = filesystem.len(&file)?;
-        let header = Header::decode(&filesystem.read(&file, 0, HEADER_BYTES as u64)?);
+        let header = Header::decode(&filesystem.read(&file, 0, HEADER_BYTES as u64)?)
+            .map_err(|version| other_version(&file, version))?;
+        listing.unreadable_newest = None;
         let first_sequence = match header.filter(|header| header.segment == number) {
             Some(header) => Some(header.first_sequence),
             None => {
                 listing.oldest_is_damaged |= listing.readable.is_empty();
                 let contents = filesystem.read(&file, 0, bytes)?;
-                record::find(&contents, HEADER_BYTES, number).map(|(_, first)| first.sequence)
+                let found = record::find(&contents, HEADER_BYTES, number).map(|(_, first)| first.sequence);
+                if found.is_none() && !is_untouched(&contents) {
+                    listing.unreadable_newest = Some(file);
+                }
+                found
             }
         };
         if let Some(first_sequence) = first_sequence {
@@ -106,6 +121,21 @@ pub(super) fn list(filesystem: &dyn Filesystem, dir: &Path) -> io::Result<Listin
         }
     }
     Ok(listing)
+}
+
+/// Whether something stands where the header was, and nothing was ever written behind it.
+fn is_untouched(contents: &[u8]) -> bool {
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    contents.len() > HEADER_BYTES && !is_zero(&contents[..HEADER_BYTES]) && is_zero(&contents[HEADER_BYTES..])
+}
+
+fn other_version(file: &Path, version: u32) -> io::Error {
+    let message = format!(
+        "segment {} has format {version}, and this tracker reads format {VERSION}; \
+         run the tracker that wrote it, or a newer one",
+        file.display()
+    );
+    io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
 /// The numbers of all segment files in a folder, readable or not.

@@ -15,7 +15,7 @@ fn append(journal: &Journal, texts: &[&str]) -> Result<u64, AppendError> {
 }
 
 fn read(journal: &Journal, after: u64) -> Vec<(u64, String)> {
-    let batch = journal.reader(after).read(journal.durable().sequence, usize::MAX).unwrap();
+    let batch = journal.reader(after).read(journal.durable(), usize::MAX).unwrap();
     assert_eq!(batch.missing, vec![]);
     batch.entries.into_iter().map(|entry| (entry.sequence, String::from_utf8(entry.payload).unwrap())).collect()
 }
@@ -120,4 +120,93 @@ fn many_senders_share_a_sync() {
     });
     assert_eq!(journal.durable().sequence, 800);
     assert!(journal.groups() < 800, "{} syncs for 800 events", journal.groups());
+}
+
+/// Changes the newest segment.
+fn change_newest(dir: &Path, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let number = segment::numbers(&OsFilesystem, dir).unwrap().into_iter().max().unwrap();
+    let path = segment::path(dir, number);
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn refusal(dir: &Path) -> String {
+    Journal::open(Arc::new(OsFilesystem), dir, JournalOptions::default(), 0).unwrap_err().to_string()
+}
+
+#[test]
+fn a_segment_of_another_version_is_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), JournalOptions::default(), 0);
+    append(&journal, &["a", "b"]).unwrap();
+    drop(journal);
+    let path = change_newest(dir.path(), |bytes| {
+        bytes[8] = 2;
+        let checksum = crc32fast::hash(&bytes[..60]);
+        bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+    });
+    let told = refusal(dir.path());
+    for part in [path.to_str().unwrap(), "has format 2", "reads format 1", "a newer one"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert!(is_begun(&OsFilesystem, dir.path()).is_err());
+}
+
+#[test]
+fn numbers_of_an_unreadable_newest_segment_are_not_given_out_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), JournalOptions::default(), 0);
+    append(&journal, &["a"]).unwrap();
+    drop(journal);
+    let destroy = |bytes: &mut Vec<u8>| {
+        for at in [0, segment::HEADER_BYTES] {
+            bytes[at] ^= 1;
+        }
+    };
+    let path = change_newest(dir.path(), destroy);
+    let told = refusal(dir.path());
+    assert!(told.contains(path.to_str().unwrap()) && told.contains("move it out"), "{told}");
+    // An empty file may have been a full one.
+    let cut = |bytes: &mut Vec<u8>| bytes.clear();
+    assert_eq!(change_newest(dir.path(), cut), path);
+    assert!(refusal(dir.path()).contains("move it out"));
+    std::fs::rename(&path, dir.path().join("set-aside")).unwrap();
+    assert_eq!(append(&open(dir.path(), JournalOptions::default(), 5), &["b"]), Ok(6));
+
+    // Nothing was ever written to it: a damaged header costs nothing.
+    drop(open(dir.path(), JournalOptions::default(), 5));
+    change_newest(dir.path(), |bytes| bytes[0] ^= 1);
+    assert_eq!(append(&open(dir.path(), JournalOptions::default(), 5), &["c"]), Ok(7));
+}
+
+#[test]
+fn what_was_read_is_not_read_again_nor_the_zeros_behind_it() {
+    let disk = faulty::FaultyDisk::seeded(1);
+    let journal = Journal::open(Arc::new(disk.clone()), Path::new("/journal"), JournalOptions::default(), 0).unwrap();
+    let mut reader = journal.reader(0);
+    for number in 1..=5 {
+        append(&journal, &[&"0123456789".repeat(100)]).unwrap();
+        let before = disk.bytes_read();
+        let batch = reader.read(journal.durable(), usize::MAX).unwrap();
+        assert_eq!((batch.entries.len(), batch.last), (1, number));
+        let read = disk.bytes_read() - before;
+        assert!(read < 1200, "{read} bytes for 1 event");
+    }
+}
+
+#[test]
+fn a_folder_is_made_for_its_owner_and_one_that_exists_is_left_alone() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+    let (made, parent) = (dir.path().join("a/b"), dir.path().join("a"));
+    make_dir(&made).unwrap();
+    assert_eq!(mode(&made), 0o700);
+    std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o750)).unwrap();
+    make_dir(&parent).unwrap();
+    assert_eq!(mode(&parent), 0o750);
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    assert!(make_dir(&dir.path().join("file")).is_err());
 }

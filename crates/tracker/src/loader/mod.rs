@@ -2,35 +2,35 @@
 //!
 //! One thread owns the database. It opens the file only while it loads or answers a question, so that others can query
 //! it in between; while somebody else holds the file, events wait in the journal. A segment of the journal is removed
-//! only after each of its events was found in a table.
+//! only after each of its events was looked for in a table.
+
+mod thread;
+mod verify;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dlt_engine::destination::Access;
 use dlt_engine::{Destination, ErrorKind, Pipeline};
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::oneshot;
 
 use crate::check::{self, Check};
-use crate::error::{Error, in_full};
+use crate::error::Error;
 use crate::event;
 use crate::forget::{self, Claim};
-use crate::journal::{Batch, Entry, Journal, Kind};
+use crate::journal::{Batch, Durable, Entry, Journal, Kind, Reader};
 use crate::ledger::Ledger;
 use crate::report::{self, Report};
 use crate::source::JournalSource;
 use crate::tables::{self, Counts, DATASET, PIPELINE, Tables};
 
+pub(crate) use thread::{LoaderThread, Question};
+
 /// Payload bytes that one load takes at most.
 const LOAD_BYTES: usize = 32 << 20;
-/// The longest pause after failures.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Loads; owns the tables.
 pub(crate) struct Loader {
@@ -38,9 +38,11 @@ pub(crate) struct Loader {
     destination: Arc<dyn Destination>,
     pipeline: Pipeline,
     journal: Arc<Journal>,
-    /// Up to here every event was found in a table.
+    /// Where the last load ended, so that nothing is read twice.
+    reader: Option<Reader>,
+    /// Up to here every event was looked for in a table, and what was not found has a copy.
     verified: u64,
-    /// The tables were read at least once, so that what they hold is known.
+    /// What loads took before the last one is known.
     settled: bool,
     state: Arc<LoaderState>,
 }
@@ -55,6 +57,10 @@ pub(crate) struct LoaderState {
     pub(crate) failures: AtomicU64,
     /// Attempts that met a database held by another process.
     pub(crate) busy: AtomicU64,
+    /// Damaged records that were accounted for in the quarantine.
+    pub(crate) corrupt: AtomicU64,
+    /// Rows that the tables refused.
+    pub(crate) refused: AtomicU64,
 }
 
 impl LoaderState {
@@ -63,7 +69,7 @@ impl LoaderState {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, counts: Counts) {
+    pub(crate) fn set(&self, counts: Counts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
@@ -109,40 +115,48 @@ impl Loader {
             Ok(made) => made,
             Err(source) => return Err(Error::tables(database, source)),
         };
-        Ok(Self { database, destination, pipeline, journal, verified: 0, settled: false, state })
+        Ok(Self { database, destination, pipeline, journal, reader: None, verified: 0, settled: false, state })
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
         Error::tables(&self.database, source)
     }
 
+    /// The folder of rows that the tables refused, or lost.
+    fn refused(&self) -> PathBuf {
+        self.database.with_file_name("refused")
+    }
+
     /// Loads everything that is durable now.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
-        let until = self.journal.durable().sequence;
+        let durable = self.journal.durable();
         // Held open meanwhile, so that the file is opened once and nobody comes in between.
         let mut tables = Tables::open(&*self.destination, Access::Write).map_err(|source| self.error(source))?;
-        let loaded = self.load(&mut tables, until);
-        let counts = tables.counts().map_err(|source| self.error(source))?;
-        self.state.set(counts);
-        loaded?;
-        self.verify(&mut tables, counts.position)?;
-        self.settled = true;
+        let loaded = self.settle(&mut tables).and_then(|()| self.load(&mut tables, durable));
+        if loaded.is_err() {
+            // What was loaded, and what was found of it, is looked at anew.
+            self.settled = false;
+            self.reader = None;
+        }
+        self.state.set(tables.counts().map_err(|source| self.error(source))?);
         drop(tables);
         if let Err(error) = self.journal.trim(self.verified) {
             tracing::warn!(%error, "a loaded segment of the journal can't be removed; it is tried again");
         }
-        Ok(())
+        loaded
     }
 
-    fn load(&mut self, tables: &mut Tables, until: u64) -> Result<(), Error> {
+    fn load(&mut self, tables: &mut Tables, durable: Durable) -> Result<(), Error> {
         let mut piece = LOAD_BYTES;
         loop {
             let position = tables.counts().map_err(|source| self.error(source))?.position;
-            if position >= until {
+            if position >= durable.sequence {
                 return Ok(());
             }
-            let mut reader = self.journal.reader(position);
-            let batch = reader.read(until, piece).map_err(|source| self.unreadable(source))?;
+            let reader = self.reader.take().filter(|reader| reader.position() == position);
+            let mut reader = reader.unwrap_or_else(|| self.journal.reader(position));
+            let batch = reader.read(durable, piece).map_err(|source| self.unreadable(source))?;
+            self.reader = Some(reader);
             if batch.is_empty() {
                 return Ok(());
             }
@@ -152,6 +166,7 @@ impl Loader {
             let batch = match batch.first_request() {
                 Some(request) if request.sequence == batch.first() => {
                     self.forget(tables, request)?;
+                    self.verified = request.sequence;
                     continue;
                 }
                 Some(request) => {
@@ -172,6 +187,13 @@ impl Loader {
                 Err(source) => return Err(self.error(source)),
             }
             self.state.loads.fetch_add(1, Ordering::Relaxed);
+            if tables.counts().map_err(|source| self.error(source))?.position == batch.last {
+                self.state.corrupt.fetch_add(batch.missing_count(), Ordering::Relaxed);
+                self.verify(tables, &batch)?;
+            } else {
+                // It was an earlier attempt's load that was finished.
+                self.verify_earlier(tables)?;
+            }
         }
     }
 
@@ -192,7 +214,7 @@ impl Loader {
 
     /// Removes the rows of an id that the tables refused and that lie in files.
     fn remove_refused(&self, anonymous_id: &str) -> Result<(), Error> {
-        let folder = self.database.with_file_name("refused");
+        let folder = self.refused();
         let failed = |source| Error::folder("clear", &folder, source);
         let files = match std::fs::read_dir(&folder) {
             Ok(files) => files,
@@ -241,64 +263,17 @@ impl Loader {
 
     /// Keeps a row that the tables refuse as a file, and accounts for it in the quarantine.
     fn put_aside(&self, batch: &Batch, refusal: &dlt_engine::Error) -> Result<(), Error> {
-        let folder = self.database.with_file_name("refused");
         for entry in &batch.entries {
             tracing::error!(sequence = entry.sequence, error = %refusal, "a row can't be loaded and is put aside");
-            let path = folder.join(format!("{:020}.json", entry.sequence));
-            std::fs::create_dir_all(&folder)
-                .and_then(|()| std::fs::write(&path, &entry.payload))
-                .map_err(|source| Error::folder("write", path, source))?;
         }
+        self.keep_aside(&Vec::from_iter(&batch.entries))?;
         self.pipeline.run(JournalSource::refused(batch, Timestamp::now())).map_err(|source| self.error(source))?;
+        self.state.refused.fetch_add(batch.entries.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
     fn unreadable(&self, source: std::io::Error) -> Error {
         Error::folder("read the journal of", self.database.with_file_name("journal"), source)
-    }
-
-    /// Finds every event up to `position` in a table, before the journal may forget it.
-    fn verify(&mut self, tables: &mut Tables, position: u64) -> Result<(), Error> {
-        while self.verified < position {
-            let mut reader = self.journal.reader(self.verified);
-            let failed = |source| Error::folder("read the journal of", self.database.with_file_name("journal"), source);
-            let batch = reader.read(position, LOAD_BYTES).map_err(failed)?;
-            if batch.is_empty() {
-                self.verified = position;
-                break;
-            }
-            let first = self.verified + 1;
-            let taken = batch.entries.len() as u64
-                + batch.missing.iter().map(|range| range.end() - range.start() + 1).sum::<u64>();
-            let rows = tables.rows_between(first, batch.last).map_err(|source| self.error(source))?;
-            if rows != taken {
-                self.find(tables, &batch, first)?;
-            }
-            self.verified = batch.last;
-        }
-        Ok(())
-    }
-
-    /// Finds each event of a batch by its number, or, where it came again, by its message.
-    fn find(&self, tables: &mut Tables, batch: &Batch, first: u64) -> Result<(), Error> {
-        let present = tables.sequences(first, batch.last).map_err(|source| self.error(source))?;
-        let mut came_again = Vec::new();
-        for entry in batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err()) {
-            match serde_json::from_slice::<MessageId>(&entry.payload) {
-                Ok(MessageId { message_id }) if entry.kind == Kind::Event => came_again.push(message_id),
-                _ => return Err(self.not_found(entry.sequence)),
-            }
-        }
-        came_again.sort_unstable();
-        came_again.dedup();
-        let known = tables.known_messages(&came_again).map_err(|source| self.error(source))?;
-        if known == came_again.len() as u64 { Ok(()) } else { Err(self.not_found(first)) }
-    }
-
-    /// An event was loaded, by the engine's account, and is not there: the journal keeps it.
-    fn not_found(&self, sequence: u64) -> Error {
-        let message = format!("an event from number {sequence} on was loaded and is not in the tables");
-        self.error(dlt_engine::Error::new(ErrorKind::Corrupt, message).hint("its journal segment is kept"))
     }
 
     /// Reads the report; what can be loaded is loaded before.
@@ -332,152 +307,5 @@ impl Loader {
     }
 }
 
-/// A question to the loader's thread.
-pub(crate) enum Question {
-    /// Load, then report.
-    Report(oneshot::Sender<Result<Report, Error>>),
-    /// Load, then recount.
-    Check(oneshot::Sender<Result<Check, Error>>),
-    /// Load, then look for the events of somebody who asks to be forgotten.
-    Proof(Claim, oneshot::Sender<Result<bool, Error>>),
-    /// Load one last time, and end.
-    Stop,
-}
-
-/// The loader's thread.
-#[derive(Debug)]
-pub(crate) struct LoaderThread {
-    questions: mpsc::SyncSender<Question>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl LoaderThread {
-    pub(crate) fn start(loader: Loader, interval: Duration) -> std::io::Result<Self> {
-        let (questions, inbox) = mpsc::sync_channel(16);
-        let thread = std::thread::Builder::new()
-            .name("tracker-loader".to_owned())
-            .spawn(move || run(loader, &inbox, interval))?;
-        Ok(Self { questions, thread: Mutex::new(Some(thread)) })
-    }
-
-    /// Asks; false if too many ask already, or the loader has ended.
-    pub(crate) fn ask(&self, question: Question) -> bool {
-        self.questions.try_send(question).is_ok()
-    }
-
-    /// Has everything loaded and waits for the end.
-    pub(crate) fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // When the thread is gone already there is nothing to tell it.
-            let _ = self.questions.send(Question::Stop);
-            if thread.join().is_err() {
-                tracing::error!("the loader ended with a panic");
-            }
-        }
-    }
-}
-
-fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
-    let mut pause = Duration::ZERO;
-    loop {
-        match inbox.recv_timeout(pause) {
-            Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
-            Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
-            Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
-            Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
-                attempt(&mut loader);
-                return;
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-        }
-        let position = loader.state.counts().position;
-        let behind = loader.journal.durable().sequence > position || loader.verified < position;
-        let started = Instant::now();
-        pause = if loader.settled && !behind {
-            interval
-        } else if attempt(&mut loader) {
-            // Others get at least as much time with the file as a load takes.
-            interval.max(started.elapsed())
-        } else {
-            (pause * 2).clamp(interval, MAX_PAUSE)
-        };
-    }
-}
-
-/// Loads; says whether it went well.
-fn attempt(loader: &mut Loader) -> bool {
-    match loader.catch_up() {
-        Ok(()) => true,
-        Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
-            let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);
-            if before == 0 {
-                tracing::warn!(error = %source, "another process holds the database; events wait in the journal");
-            }
-            false
-        }
-        Err(error) => {
-            loader.state.failures.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(error = in_full(&error), "events could not be loaded; they wait in the journal");
-            false
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::journal::{JournalOptions, NewRecord, OsFilesystem};
-
-    #[test]
-    fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("journal");
-        let journal = Journal::open(Arc::new(OsFilesystem), &folder, JournalOptions::default(), 0).unwrap();
-        let journal = Arc::new(journal);
-        let rows = (0..40).map(|number| match number {
-            17 => "{\"message_id\":\"broken\",\"event\":}".to_owned(),
-            _ => format!("{{\"message_id\":\"m{number}\",\"event\":\"e\"}}"),
-        });
-        let records = rows.map(|row| NewRecord { kind: Kind::Event, payload: row.into_bytes() }).collect();
-        journal.append(records).unwrap().blocking_recv().unwrap().unwrap();
-
-        let state = Arc::new(LoaderState::default());
-        let database = dir.path().join("tracker.duckdb");
-        let mut loader = Loader::new(database, dir.path().join("work"), journal, Arc::clone(&state)).unwrap();
-        loader.catch_up().unwrap();
-        assert_eq!(state.counts(), Counts { position: 40, loaded: 39, quarantined: 1, ..Counts::default() });
-        assert!(loader.check().unwrap().is_sound());
-        assert!(dir.path().join("refused/00000000000000000018.json").exists());
-    }
-
-    #[test]
-    fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("journal");
-        let journal = Journal::open(Arc::new(OsFilesystem), &folder, JournalOptions::default(), 0).unwrap();
-        let journal = Arc::new(journal);
-        let refused = dir.path().join("refused");
-        std::fs::create_dir_all(&refused).unwrap();
-        for (name, id) in [("1.json", "ada"), ("2.json", "adam")] {
-            std::fs::write(refused.join(name), format!("{{\"anonymous_id\":\"{id}\"}}")).unwrap();
-        }
-        let record = |kind, payload: &str| NewRecord { kind, payload: payload.as_bytes().to_vec() };
-        let request = r#"{"anonymous_id":"ada","requested_at":"2026-03-01T12:00:00.000000Z"}"#;
-        let event = r#"{"message_id":"m","event":"e","anonymous_id":"ada"}"#;
-        let records = vec![record(Kind::Forget, request), record(Kind::Event, event), record(Kind::Forget, request)];
-        journal.append(records).unwrap().blocking_recv().unwrap().unwrap();
-
-        let state = Arc::new(LoaderState::default());
-        let database = dir.path().join("tracker.duckdb");
-        let mut loader = Loader::new(database, dir.path().join("work"), journal, Arc::clone(&state)).unwrap();
-        loader.catch_up().unwrap();
-        let expected = Counts { position: 3, deleted_events: 1, requests: 2, ..Counts::default() };
-        assert_eq!(state.counts(), expected);
-        let check = loader.check().unwrap();
-        assert!(check.is_sound(), "{check}");
-        assert!(!refused.join("1.json").exists() && refused.join("2.json").exists());
-    }
-}
+mod tests;

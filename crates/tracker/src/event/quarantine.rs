@@ -1,0 +1,74 @@
+//! Events that are put aside, and the rows that are kept of them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Arrival, Judged, MAX_NAME_CHARS, is_id, written};
+use crate::journal::{Kind, NewRecord};
+use crate::message_id;
+use crate::outcome::Reason;
+use crate::scrub;
+
+/// Most of a quarantined event that is kept, in bytes.
+pub(super) const MAX_QUARANTINED_BYTES: usize = 4096;
+
+/// A row of the quarantine.
+#[derive(Debug, Serialize)]
+struct QuarantineRow<'a> {
+    message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous_id: Option<&'a str>,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    received_at: String,
+    bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+/// Puts an event aside, given as JSON text.
+pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
+    let parsed = serde_json::from_str::<Value>(text).ok();
+    let member = |name: &str| parsed.as_ref().and_then(|event| event.get(name)).and_then(Value::as_str);
+    let event = member("event").filter(|name| !scrub::is_personal(name)).map(clipped_name);
+    let anonymous_id = member("anonymousId").filter(|id| is_id(id)).map(str::to_owned);
+    let payload = parsed.and_then(scrub::for_quarantine).map(|event| {
+        let mut payload = event.to_string();
+        if payload.len() > MAX_QUARANTINED_BYTES {
+            payload.truncate(payload.floor_char_boundary(MAX_QUARANTINED_BYTES));
+        }
+        payload
+    });
+    let row = QuarantineRow {
+        message_id: message_id::new(arrival.received_at),
+        anonymous_id: anonymous_id.as_deref(),
+        reason: reason.code(),
+        event: event.as_deref(),
+        received_at: written(arrival.received_at),
+        bytes: text.len(),
+        payload,
+    };
+    // A struct of texts and numbers always serialises; an empty row would still be counted.
+    let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
+    Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(reason) }
+}
+
+fn clipped_name(name: &str) -> String {
+    name.chars().take(MAX_NAME_CHARS).collect()
+}
+
+/// The quarantine's row for an event that was accepted and can't be loaded; nothing of its contents is in it.
+pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
+    let row = QuarantineRow {
+        message_id: format!("{}-{sequence}", reason.code()),
+        anonymous_id: None,
+        reason: reason.code(),
+        event: None,
+        received_at: written(found_at),
+        bytes: 0,
+        payload: None,
+    };
+    serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec())
+}

@@ -1,0 +1,137 @@
+//! The thread that loads, and answers what only the owner of the database can.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use dlt_engine::ErrorKind;
+use tokio::sync::oneshot;
+
+use super::Loader;
+use crate::check::Check;
+use crate::error::{Error, in_full};
+use crate::forget::Claim;
+use crate::report::Report;
+
+/// The longest pause after failures.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// A question to the loader's thread.
+pub(crate) enum Question {
+    /// Load, then report.
+    Report(oneshot::Sender<Result<Report, Error>>),
+    /// Load, then recount.
+    Check(oneshot::Sender<Result<Check, Error>>),
+    /// Load, then look for the events of somebody who asks to be forgotten.
+    Proof(Claim, oneshot::Sender<Result<bool, Error>>),
+    /// Load one last time, and end.
+    Stop,
+}
+
+/// The loader's thread.
+#[derive(Debug)]
+pub(crate) struct LoaderThread {
+    questions: mpsc::SyncSender<Question>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl LoaderThread {
+    pub(crate) fn start(loader: Loader, interval: Duration) -> std::io::Result<Self> {
+        let (questions, inbox) = mpsc::sync_channel(16);
+        let thread = std::thread::Builder::new()
+            .name("tracker-loader".to_owned())
+            .spawn(move || run(loader, &inbox, interval))?;
+        Ok(Self { questions, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks; false if too many ask already, or the loader has ended.
+    pub(crate) fn ask(&self, question: Question) -> bool {
+        self.questions.try_send(question).is_ok()
+    }
+
+    /// Whether the thread lives: what it does not load piles up in the journal.
+    pub(crate) fn is_running(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(|thread| !thread.is_finished())
+    }
+
+    /// Has everything loaded and waits for the end.
+    pub(crate) fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // When the thread is gone already there is nothing to tell it.
+            let _ = self.questions.send(Question::Stop);
+            if thread.join().is_err() {
+                tracing::error!("the loader ended with a panic");
+            }
+        }
+    }
+}
+
+fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
+    let mut pause = Duration::ZERO;
+    loop {
+        match inbox.recv_timeout(pause) {
+            Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
+            Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
+            Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
+            Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
+                attempt(&mut loader);
+                return;
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        let position = loader.state.counts().position;
+        let behind = loader.journal.durable().sequence > position || loader.verified < position;
+        let started = Instant::now();
+        pause = if loader.settled && !behind {
+            interval
+        } else if attempt(&mut loader) {
+            // Others get at least as much time with the file as a load takes.
+            interval.max(started.elapsed())
+        } else {
+            (pause * 2).clamp(interval, MAX_PAUSE)
+        };
+    }
+}
+
+/// Loads; says whether it went well.
+fn attempt(loader: &mut Loader) -> bool {
+    match loader.catch_up() {
+        Ok(()) => true,
+        Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
+            let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);
+            if before == 0 {
+                tracing::warn!(error = %source, "another process holds the database; events wait in the journal");
+            }
+            false
+        }
+        Err(error) => {
+            loader.state.failures.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(error = in_full(&error), "events could not be loaded; they wait in the journal");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_loader_that_died_is_noticed() {
+        let (questions, inbox) = mpsc::sync_channel(1);
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || drop((inbox, ended.recv())));
+        let loader = LoaderThread { questions, thread: Mutex::new(Some(thread)) };
+        assert!(loader.is_running());
+        drop(end);
+        while loader.thread.lock().unwrap().as_ref().is_some_and(|thread| !thread.is_finished()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!loader.is_running());
+    }
+}

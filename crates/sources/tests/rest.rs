@@ -218,9 +218,12 @@ fn nothing_is_nothing() {
     }
 }
 
-/// What is wrong with a declaration is known when it is read, so that whoever reads it can say where it stands.
+/// What is wrong with a declaration is known before any request.
 fn config_error(config: &str) -> String {
-    toml::from_str::<dlt_sources::RestConfig>(config).unwrap_err().message().to_owned()
+    match toml::from_str(config) {
+        Ok(config) => dlt_sources::rest(config).check().unwrap_err().to_string(),
+        Err(error) => error.message().to_owned(),
+    }
 }
 
 #[test]

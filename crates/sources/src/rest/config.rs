@@ -1,6 +1,5 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
-use super::plan::plan;
 use dlt_engine::schema::WriteDisposition;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -8,9 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// A REST API: how to reach it, and what to take from it. What is read contradicts itself nowhere.
+/// A REST API: how to reach it, and what to take from it. Whether resources fit together is seen when a source of it is
+/// checked or read.
 #[derive(Clone, Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, remote = "Self")]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RestConfig {
     /// What all requests have in common.
@@ -20,21 +20,6 @@ pub struct RestConfig {
     pub resource_defaults: ResourceDefaults,
     /// The resources; each becomes a table.
     pub resources: Vec<Short<ResourceConfig>>,
-}
-
-impl<'de> Deserialize<'de> for RestConfig {
-    /// Here whoever reads the declaration still knows where it stands.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The derived function of the same name.
-        let config = Self::deserialize(deserializer)?;
-        match plan(&config) {
-            Ok(_) => Ok(config),
-            Err(error) => Err(de::Error::custom(match error.advice() {
-                Some(advice) => format!("{error}: {advice}"),
-                None => error.to_string(),
-            })),
-        }
-    }
 }
 
 /// How to reach the API.

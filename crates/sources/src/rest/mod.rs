@@ -101,6 +101,10 @@ impl Source for Rest {
         false
     }
 
+    fn check(&self) -> Result<()> {
+        plan(&self.config).map(drop)
+    }
+
     fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
         let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));

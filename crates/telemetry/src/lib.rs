@@ -69,6 +69,7 @@ mod names;
 mod notice;
 mod outbox;
 mod policy;
+mod process;
 mod receipt;
 mod sender;
 mod settings;

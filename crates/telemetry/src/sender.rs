@@ -1,7 +1,6 @@
 //! The detached sender: the host's own program, started once more with a mark that its `main` looks for first.
 
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,14 +13,12 @@ use crate::environment::Environment;
 use crate::names::Names;
 use crate::outbox::{Destination, Outbox};
 use crate::policy::Policy;
+use crate::process::{self, Started};
 
 /// The first argument of a sender.
 const ARGUMENT: &str = "__send-telemetry";
 /// The variable that holds its job.
 const VARIABLE: &str = "TELEMETRY_SENDER_JOB";
-/// The nice value of a process that takes only what nobody else wants.
-#[cfg(unix)]
-const LOWEST_PRIORITY: i32 = 19;
 
 /// Proof that this program's `main` begins with [`run_sender_if_asked`], so that starting it again is safe.
 #[derive(Debug, Clone, Copy)]
@@ -74,25 +71,9 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Starts the program again, without waiting for it: in its own process group, so that Ctrl-C reaches the host alone; no
-    /// inherited streams, so that a pipe behind the host closes with it; after everything else that wants a core, the
-    /// end of its own host included.
-    pub(crate) fn spawn(&self, _: DetachedSender) -> std::io::Result<Child> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .arg(ARGUMENT)
-            .env(VARIABLE, self.to_json().to_string())
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = command.spawn()?;
-        // From here and not by the child itself: loading its libraries is most of its work.
-        #[cfg(unix)]
-        let _ = rustix::process::setpriority_process(Some(rustix::process::Pid::from_child(&child)), LOWEST_PRIORITY);
-        Ok(child)
+    /// Starts the program again, without waiting for it.
+    pub(crate) fn start(&self, _: DetachedSender) -> std::io::Result<Started> {
+        process::start(&std::env::current_exe()?, ARGUMENT, (VARIABLE, &self.to_json().to_string()))
     }
 
     /// What the sender's process does.

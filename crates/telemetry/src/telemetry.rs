@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use crate::envelope::{self, Context};
 use crate::event::Event;
 use crate::identity::{self, Identity};
 use crate::loss::{Losses, Reason};
+use crate::process::Started;
 use crate::settings::{DeliveryMode, HashMode};
 use crate::setup::{Builder, Setup};
 use crate::spool::Rejected;
@@ -104,7 +104,7 @@ struct Active {
     pending: AtomicBool,
     courier: OnceLock<Courier>,
     /// Detached senders that may still be at work.
-    senders: Mutex<Vec<Child>>,
+    senders: Mutex<Vec<Started>>,
 }
 
 impl Active {
@@ -213,11 +213,11 @@ impl Active {
         }
         match (self.mode, self.setup.sender) {
             (DeliveryMode::Detached, Some(sender)) => {
-                if let Some(child) = self.setup.job().and_then(|job| job.spawn(sender).ok()) {
+                if let Some(started) = self.setup.job().and_then(|job| job.start(sender).ok()) {
                     // A host that lives on takes note of those that have ended; one that ends leaves them to the system.
                     let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-                    senders.retain_mut(|sender| matches!(sender.try_wait(), Ok(None)));
-                    senders.push(child);
+                    senders.retain_mut(Started::is_running);
+                    senders.push(started);
                 }
             }
             _ => self.wait_for_courier(self.budget()),

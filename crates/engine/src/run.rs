@@ -1,19 +1,20 @@
 //! One run: from source to load record, step by step, with a trace of what happened.
 
-use crate::declare::{declare, table_name};
-use crate::destination::{Access, Connection, InsertMode, LoadRecord, Stored};
-use crate::digest::{random_row_id, version_digest};
+use crate::declare::declare;
+use crate::destination::{Access, Connection};
+use crate::digest::random_row_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract;
+use crate::load;
 use crate::normalize::{Normalizer, Settings};
 use crate::observe::{Event, Step};
 use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
-use crate::pipeline::{Pipeline, default_schema_name};
-use crate::schema::{Schema, Table, WriteDisposition};
+use crate::pipeline::Pipeline;
+use crate::restore::{Restored, is_current, restore};
+use crate::schema::Schema;
 use crate::source::{Resource, Source, SourceState};
 use crate::state::PipelineState;
 use crate::trace::{LoadInfo, StepTrace, Trace};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,7 +90,7 @@ impl<'a> Run<'a> {
             return self.step(Step::Extract, |_| Err(error));
         }
         let fingerprint = source.fingerprint();
-        let Restored { schema, state, base } = self.restore(source.name())?;
+        let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
         let source_state = SourceState::new(state.source(&name));
@@ -227,7 +228,7 @@ impl<'a> Run<'a> {
         package.advance(Stage::Extracted)?;
         package.clear_normalized()?;
         let name = package.manifest.schema_name.clone();
-        let Restored { schema, state, base } = self.restore(&name)?;
+        let Restored { schema, state, base } = restore(self.pipeline, self.connect()?.as_mut(), &name)?;
         package.manifest.base = base;
         let resources = extract::read(package);
         self.normalize(package, resources, schema, state, None)
@@ -249,31 +250,6 @@ impl<'a> Run<'a> {
 
     fn connect(&self) -> Result<Box<dyn Connection>> {
         self.pipeline.destination.connect(&self.pipeline.dataset, Access::Write)
-    }
-
-    /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
-    /// a name, the schema is the pipeline's default one.
-    fn restore(&self, schema: &str) -> Result<Restored> {
-        let pipeline = self.pipeline;
-        let mut connection = self.connect()?;
-        let own = default_schema_name(&pipeline.name);
-        let mut name = if schema.is_empty() { own.as_str() } else { schema };
-        let mut stored = connection.stored(&pipeline.name, name)?;
-        let state = match &stored.state {
-            Some(text) => PipelineState::from_stored(text)?,
-            None => PipelineState::new(&pipeline.name),
-        };
-        if let Some(default) = state.default_schema().filter(|default| schema.is_empty() && *default != name) {
-            name = default;
-            stored = connection.stored(&pipeline.name, name)?;
-        }
-        let base = base_of(&stored);
-        let schema = match stored.schema {
-            Some(text) => Schema::from_stored(&text)?,
-            None => Schema::new(name),
-        };
-        schema.check_rules()?;
-        Ok(Restored { schema, state, base })
     }
 
     /// Normalizes all resources and completes the package. `extracting` is given where reading is part of it.
@@ -389,8 +365,10 @@ impl<'a> Run<'a> {
                 let mut connection = run.connect()?;
                 let is_loaded = resumed && connection.is_loaded(&package.manifest.load_id)?;
                 let rows = match is_loaded {
-                    true => count_rows(package),
-                    false => run.write(package, connection.as_mut())?,
+                    true => load::count_rows(package),
+                    false => load::write(pipeline, package, connection.as_mut(), &|rows| {
+                        run.tell(&Event::Progress { step: Step::Load, rows, bytes: 0 });
+                    })?,
                 };
                 package.manifest.loaded_rows = rows;
                 drop(connection);
@@ -410,79 +388,6 @@ impl<'a> Run<'a> {
             trace: self.trace.clone(),
         })
     }
-
-    /// Writes the package in one transaction; returns the rows added by table.
-    fn write(&self, package: &Package, connection: &mut dyn Connection) -> Result<Vec<(String, u64)>> {
-        let corrupt = || Error::new(ErrorKind::Corrupt, "a load package has no schema");
-        if !is_current(connection, &self.pipeline.name, package)? {
-            return Err(Error::new(
-                ErrorKind::Busy,
-                format!("another run changed dataset `{}` while this one was under way", self.pipeline.dataset),
-            )
-            .hint("run the same command again"));
-        }
-        let manifest = &package.manifest;
-        let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
-        let naming = self.pipeline.naming();
-        let in_package: Vec<String> =
-            manifest.resources.iter().map(|resource| table_name(&resource.name, &resource.hints, naming)).collect();
-        let disposition = |table: &Table| schema.root_of(table).write_disposition.unwrap_or_default();
-        let truncate: Vec<&Table> = schema
-            .data_tables()
-            .filter(|table| disposition(table) == WriteDisposition::Replace)
-            .filter(|table| in_package.contains(&schema.root_of(table).name))
-            .collect();
-        let mut transaction = connection.begin()?;
-        transaction.evolve(&schema, &truncate)?;
-        let folder = package.normalized();
-        let mut rows_of_all = 0;
-        let mut added = Vec::new();
-        for table in ordered(&schema) {
-            let files: Vec<PathBuf> = manifest
-                .files
-                .iter()
-                .filter(|file| file.table == table.name)
-                .map(|file| folder.join(&file.name))
-                .collect();
-            if files.is_empty() {
-                continue;
-            }
-            let root = schema.root_of(table);
-            let mode = match (disposition(table), root.name == table.name) {
-                (WriteDisposition::Merge, true) => {
-                    let is_alone = manifest.files.iter().all(|file| !is_below(&schema, &file.table, root));
-                    InsertMode::NewKeys { is_alone }
-                }
-                (WriteDisposition::Merge, false) => InsertMode::OfNewRows { root, load_id: &manifest.load_id },
-                _ => InsertMode::All,
-            };
-            let rows = transaction.insert(table, &files, mode)?;
-            rows_of_all += rows;
-            self.tell(&Event::Progress { step: Step::Load, rows: rows_of_all, bytes: 0 });
-            added.push((table.name.clone(), rows));
-        }
-        let record = LoadRecord { load_id: &manifest.load_id, schema: &schema, state: manifest.state.as_ref() };
-        transaction.commit(&record)?;
-        Ok(added)
-    }
-}
-
-/// What a destination has of a pipeline.
-struct Restored {
-    schema: Schema,
-    state: PipelineState,
-    /// Digest of both as they are stored.
-    base: String,
-}
-
-fn base_of(stored: &Stored) -> String {
-    let parts = [&stored.schema, &stored.state].map(|part| part.as_deref().unwrap_or_default().as_bytes());
-    version_digest([parts[0], b"\0", parts[1]])
-}
-
-fn is_current(connection: &mut dyn Connection, pipeline: &str, package: &Package) -> Result<bool> {
-    let stored = connection.stored(pipeline, &package.manifest.schema_name)?;
-    Ok(base_of(&stored) == package.manifest.base)
 }
 
 /// A schema's name becomes that of a file, and a name that others look up.
@@ -495,28 +400,6 @@ fn check_schema_name(name: &str) -> Result<()> {
     }
     Err(Error::new(ErrorKind::Config, format!("`{name}` cannot be the name of a schema"))
         .hint("use letters, digits and `_`, not beginning with a digit, at most 64 of them"))
-}
-
-/// Whether the table is nested in the root.
-fn is_below(schema: &Schema, table: &str, root: &Table) -> bool {
-    table != root.name && schema.tables.get(table).is_some_and(|table| schema.root_of(table).name == root.name)
-}
-
-fn count_rows(package: &Package) -> Vec<(String, u64)> {
-    let mut rows: Vec<(String, u64)> = Vec::new();
-    for file in &package.manifest.files {
-        match rows.iter_mut().find(|(table, _)| *table == file.table) {
-            Some((_, count)) => *count += file.rows,
-            None => rows.push((file.table.clone(), file.rows)),
-        }
-    }
-    rows
-}
-
-/// Data tables, every root followed by what is nested in it.
-fn ordered(schema: &Schema) -> Vec<&Table> {
-    let roots = schema.data_tables().filter(|table| table.parent.is_none());
-    roots.flat_map(|root| schema.chain(&root.name)).collect()
 }
 
 /// Seconds since 1970 as the shortest decimal that reads back as the same number: ids of loads sort by time.

@@ -1,0 +1,51 @@
+//! What a destination has of a pipeline: the schema and the state that a run begins with.
+
+use crate::destination::{Connection, Stored};
+use crate::digest::version_digest;
+use crate::error::Result;
+use crate::package::Package;
+use crate::pipeline::{Pipeline, default_schema_name};
+use crate::schema::Schema;
+use crate::state::PipelineState;
+
+/// What a destination has of a pipeline.
+pub(crate) struct Restored {
+    pub(crate) schema: Schema,
+    pub(crate) state: PipelineState,
+    /// Digest of both as they are stored.
+    pub(crate) base: String,
+}
+
+/// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
+/// a name, the schema is the pipeline's default one.
+pub(crate) fn restore(pipeline: &Pipeline, connection: &mut dyn Connection, schema: &str) -> Result<Restored> {
+    let own = default_schema_name(&pipeline.name);
+    let mut name = if schema.is_empty() { own.as_str() } else { schema };
+    let mut stored = connection.stored(&pipeline.name, name)?;
+    let state = match &stored.state {
+        Some(text) => PipelineState::from_stored(text)?,
+        None => PipelineState::new(&pipeline.name),
+    };
+    if let Some(default) = state.default_schema().filter(|default| schema.is_empty() && *default != name) {
+        name = default;
+        stored = connection.stored(&pipeline.name, name)?;
+    }
+    let base = base_of(&stored);
+    let schema = match stored.schema {
+        Some(text) => Schema::from_stored(&text)?,
+        None => Schema::new(name),
+    };
+    schema.check_rules()?;
+    Ok(Restored { schema, state, base })
+}
+
+fn base_of(stored: &Stored) -> String {
+    let parts = [&stored.schema, &stored.state].map(|part| part.as_deref().unwrap_or_default().as_bytes());
+    version_digest([parts[0], b"\0", parts[1]])
+}
+
+/// Whether schema and state in the destination are still those that the package was normalized with.
+pub(crate) fn is_current(connection: &mut dyn Connection, pipeline: &str, package: &Package) -> Result<bool> {
+    let stored = connection.stored(pipeline, &package.manifest.schema_name)?;
+    Ok(base_of(&stored) == package.manifest.base)
+}

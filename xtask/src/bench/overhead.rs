@@ -40,7 +40,7 @@ struct Plan {
 
 impl Plan {
     fn read(words: &[&str]) -> Result<Plan> {
-        let mut plan = Plan { runs: 200, python: true };
+        let mut plan = Plan { runs: 500, python: true };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {

@@ -33,7 +33,7 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             success,
         }),
         Command::Ingest(ingest) => telemetry.record(&CommandIngest {
-            format: ingest.format.map(|format| Word::new(format.name())),
+            format: ingest.format.map(|format| Word::new(dlt::Format::from(format).name())),
             destination_name: known(dlt::DESTINATIONS, ingest.to.split(':').next().unwrap_or_default()),
             elapsed,
             success,

@@ -60,6 +60,8 @@ pub(crate) fn is_sender(environment: &Environment) -> bool {
 /// All that a sender has to know.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
+    /// When the host started it, in milliseconds since 1970.
+    pub(crate) started_ms: u64,
     pub(crate) folder: PathBuf,
     pub(crate) url: String,
     pub(crate) user_agent: String,
@@ -78,10 +80,17 @@ impl Job {
 
     /// What the sender's process does.
     fn run(&self) {
-        let life = self.policy.sender_life;
+        // Where all cores are busy, half of the time may be over before the program has begun.
+        let life = self.policy.sender_life.saturating_sub(self.age());
+        // It ends itself before the end: that takes time too, where others want all cores.
+        let margin = self.policy.sender_life / 10;
+        let watch = life.saturating_sub(margin);
+        if watch.is_zero() {
+            return;
+        }
         // The last word, whatever hangs: a name server, a disk, a peer.
         let watchdog = std::thread::Builder::new().spawn(move || {
-            std::thread::sleep(life);
+            std::thread::sleep(watch);
             end()
         });
         if watchdog.is_err() {
@@ -94,9 +103,15 @@ impl Job {
             return;
         }
         let Some(destination) = self.destination() else { return };
-        // A second is left for the answer's receipt.
-        let deadline = started + life.saturating_sub(Duration::from_secs(1));
+        // As much is left for the answer's receipt.
+        let deadline = started + watch.saturating_sub(margin);
         let _ = outbox.drain(&lock, &destination, || deadline);
+    }
+
+    /// How long ago the host started this process. A clock that was set meanwhile tells nothing.
+    fn age(&self) -> Duration {
+        let age = Duration::from_millis(Clock::system().now_ms().saturating_sub(self.started_ms));
+        if age < self.policy.sender_life * 2 { age } else { Duration::ZERO }
     }
 
     #[cfg(feature = "http")]
@@ -134,6 +149,7 @@ impl Job {
     fn to_json(&self) -> Json {
         let path = |path: &PathBuf| path.to_string_lossy().into_owned();
         json!({
+            "started_ms": self.started_ms,
             "folder": path(&self.folder),
             "url": self.url,
             "user_agent": self.user_agent,
@@ -155,6 +171,7 @@ impl Job {
         let names =
             Names { variable: text("variable")?, table: text("table")?, key: text("key")?, ..Names::of("host") };
         Some(Self {
+            started_ms: parsed.get("started_ms")?.as_u64()?,
             folder: PathBuf::from(text("folder")?),
             url: text("url")?,
             user_agent: text("user_agent")?,
@@ -175,6 +192,7 @@ mod tests {
     #[test]
     fn a_job_survives_the_way_to_the_child() {
         let job = Job {
+            started_ms: 1_795_350_000_000,
             folder: "/data/telemetry".into(),
             url: "https://example.org/".to_owned(),
             user_agent: "dlt/1".to_owned(),

@@ -253,6 +253,7 @@ impl Setup {
     pub(crate) fn job(&self) -> Option<Job> {
         let endpoint = self.settings.usable_endpoint()?;
         Some(Job {
+            started_ms: self.clock.now_ms(),
             folder: self.outbox.folder.clone(),
             url: endpoint.url().to_owned(),
             user_agent: format!("{}/{}", self.software.name, self.software.version),

@@ -73,6 +73,16 @@ impl Printer {
         self.note(&format!("{WARNING}warning{WARNING:#}: {line}"));
     }
 
+    /// A notice of a run: what was left out, guessed or renamed, with the single cases for those who want to know more.
+    pub(crate) fn notice_lines(&self, notice: &dlt::Notice) -> Vec<String> {
+        let mut lines = vec![format!("{WARNING}note{WARNING:#}: {}", notice.message)];
+        lines.extend(notice.hint.iter().map(|hint| format!("      {hint}")));
+        if self.level == Level::Verbose {
+            lines.extend(notice.details.iter().map(|case| format!("      {DIM}{case}{DIM:#}")));
+        }
+        lines
+    }
+
     /// Something that happened while a server runs, to standard error; never left out.
     pub(crate) fn happened(&self, line: &str) {
         say(line);

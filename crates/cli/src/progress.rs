@@ -96,6 +96,13 @@ impl Observer for Progress {
                     None => self.printer.note(line),
                 }
             }
+            Event::Notice { notice } => {
+                let lines = self.printer.notice_lines(notice);
+                match &self.bars {
+                    Some(bars) => lines.iter().for_each(|line| drop(bars.all.println(line))),
+                    None => lines.iter().for_each(|line| self.printer.note(line)),
+                }
+            }
             Event::StepStarted { step } => {
                 if let Some(bars) = &self.bars {
                     bars.start(*step);

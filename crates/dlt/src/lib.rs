@@ -46,10 +46,10 @@ pub use dlt_telemetry as telemetry;
 pub use declaration::SOURCES;
 pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, duckdb, duckdb_at};
 pub use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
-pub use dlt_engine::source::{Resource, SourceState, TableHints};
+pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Observer, Result, Source, Step, StepTrace,
-    TableAccess, Trace, rows_of,
+    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, Result, Source, Step,
+    StepTrace, TableAccess, Trace, rows_of,
 };
 pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, Rows, ready_made, rest};
 pub use known::{KnownPipeline, interrupted_first_run, known_pipeline, known_pipelines};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dlt_engine::source::{Resource, SourceState};
+use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 use dlt_sources::{Files, Rows};
 use serde::Serialize;
@@ -58,7 +58,7 @@ impl Source for AnySource {
         self.0.check()
     }
 
-    fn resources(&mut self, state: &SourceState) -> Result<Vec<Resource>> {
-        self.0.resources(state)
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
+        self.0.resources(context)
     }
 }

@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A run makes a load package, a folder on disk in which each step leaves what the next one needs; a run that was killed
-//! is taken up from there by the next . The engine knows nothing of command lines, HTTP or telemetry:
-//! what happens is told to an an observer.
+//! is taken up from there by the next. The engine knows nothing of command lines, HTTP or telemetry:
+//! what happens is told to an observer.
 
 mod dataset;
 mod declare;
@@ -23,6 +23,7 @@ mod extract;
 mod load;
 pub mod naming;
 mod normalize;
+mod notice;
 mod observe;
 mod package;
 mod pipeline;
@@ -37,6 +38,7 @@ pub mod value;
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};
+pub use notice::{Notice, Notices};
 pub use observe::{Event, NoObserver, Observer, Step};
 pub use pipeline::{Pipeline, default_schema_name, last_trace};
 pub use source::Source;

@@ -1,6 +1,7 @@
 //! What happens during a run, told to whoever wants to know: progress bars, logs, telemetry.
 
 use crate::error::Error;
+use crate::notice::Notice;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -60,6 +61,11 @@ pub enum Event<'a> {
         rows: u64,
         /// Bytes of input.
         bytes: u64,
+    },
+    /// Something was left out, guessed, renamed or stored in another way than expected. Said once a run.
+    Notice {
+        /// What.
+        notice: &'a Notice,
     },
     /// A step has ended.
     StepFinished {

@@ -7,12 +7,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract;
 use crate::load;
 use crate::normalize::{Normalizer, Settings};
+use crate::notice::Notices;
 use crate::observe::{Event, Step};
 use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
 use crate::pipeline::Pipeline;
 use crate::restore::{Restored, is_current, restore};
 use crate::schema::Schema;
-use crate::source::{Resource, Source, SourceState};
+use crate::source::{ExtractContext, Resource, Source, SourceState};
 use crate::state::PipelineState;
 use crate::trace::{LoadInfo, StepTrace, Trace};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ pub(crate) struct Run<'a> {
     folder: &'a Folder,
     started: Instant,
     trace: Trace,
+    notices: Notices,
 }
 
 impl<'a> Run<'a> {
@@ -35,7 +37,8 @@ impl<'a> Run<'a> {
             success: true,
             ..Trace::default()
         };
-        Self { pipeline, folder, started: Instant::now(), trace }
+        let notices = Notices::new(pipeline.observer.clone());
+        Self { pipeline, folder, started: Instant::now(), trace, notices }
     }
 
     fn tell(&self, event: &Event<'_>) {
@@ -47,6 +50,7 @@ impl<'a> Run<'a> {
         let result = work(self);
         let elapsed = self.started.elapsed();
         self.trace.elapsed = elapsed.as_secs_f64();
+        self.trace.notices = self.notices.said();
         let error = result.as_ref().err();
         if let Some(error) = error {
             self.trace.fail(error);
@@ -93,7 +97,7 @@ impl<'a> Run<'a> {
         let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
-        let source_state = SourceState::new(state.source(&name));
+        let context = ExtractContext { state: SourceState::new(state.source(&name)), notices: self.notices.clone() };
         let manifest = Manifest {
             format: 1,
             load_id: load_id(SystemTime::now()),
@@ -115,7 +119,7 @@ impl<'a> Run<'a> {
             loaded_rows: Vec::new(),
         };
         let mut package = Package::create(&self.folder.packages(), manifest)?;
-        let made = self.extract_and_normalize(source, &source_state, &mut package, schema, state, loaded);
+        let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
         match made {
             Ok(true) => {}
             Ok(false) => {
@@ -150,7 +154,7 @@ impl<'a> Run<'a> {
     fn extract_and_normalize(
         &mut self,
         source: &mut dyn Source,
-        source_state: &SourceState,
+        context: &ExtractContext,
         package: &mut Package,
         schema: Schema,
         state: PipelineState,
@@ -159,11 +163,11 @@ impl<'a> Run<'a> {
         if source.is_replayable() {
             self.tell(&Event::StepStarted { step: Step::Extract });
             let started = Instant::now();
-            let opened = source.resources(source_state);
+            let opened = source.resources(context);
             if opened.is_err() {
                 return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| (true, 0)));
             }
-            self.normalize(package, opened?, schema, state, Some((started, source_state)))?;
+            self.normalize(package, opened?, schema, state, Some((started, &context.state)))?;
             return Ok(true);
         }
         let is_new = self.step(Step::Extract, |run| {
@@ -172,7 +176,7 @@ impl<'a> Run<'a> {
                 let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
                 run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
             };
-            let resources = source.resources(source_state)?;
+            let resources = source.resources(context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {
@@ -183,7 +187,7 @@ impl<'a> Run<'a> {
                 return Ok((false, 0));
             }
             package.manifest.content = content;
-            package.manifest.source_state = source_state.snapshot();
+            package.manifest.source_state = context.state.snapshot();
             package.advance(Stage::Extracted)?;
             Ok((true, 0))
         })?;
@@ -377,6 +381,7 @@ impl<'a> Run<'a> {
             Ok(((), package.manifest.loaded_rows.iter().map(|(_, rows)| rows).sum()))
         })?;
         self.trace.elapsed = self.started.elapsed().as_secs_f64();
+        self.trace.notices = self.notices.said();
         Ok(LoadInfo {
             pipeline: pipeline.name.clone(),
             destination: pipeline.destination.name().to_owned(),

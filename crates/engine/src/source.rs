@@ -1,6 +1,7 @@
 //! Where data comes from: the contract between the engine and a source.
 
 use crate::error::Result;
+use crate::notice::Notices;
 use crate::schema::{Column, WriteDisposition};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
@@ -38,12 +39,21 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// Opens the resources. `state` is what the source put there in the last run that was committed; what it holds when
-    /// the last reader has ended is committed with this run's rows, in one transaction.
+    /// Opens the resources. [`ExtractContext::state`] is what the source put there in the last run that was committed;
+    /// what it holds when the last reader has ended is committed with this run's rows, in one transaction.
     ///
     /// # Errors
     /// If something that can be checked early is wrong: a file that is missing, credentials that are refused.
-    fn resources(&mut self, state: &SourceState) -> Result<Vec<Resource>>;
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>>;
+}
+
+/// What a run gives its source: the memory of the last run, and a way to speak. Readers keep clones of what they need.
+#[derive(Clone, Debug, Default)]
+pub struct ExtractContext {
+    /// Memory between runs.
+    pub state: SourceState,
+    /// Where to say what was left out or guessed.
+    pub notices: Notices,
 }
 
 /// A source's memory between runs: a JSON object, stored in the destination with the rows it speaks of.

@@ -1,6 +1,7 @@
 //! What a run did, as its caller gets it and as it is kept in the working folder.
 
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::observe::Step;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -43,6 +44,9 @@ pub struct Trace {
     pub error: Option<String>,
     /// Steps that were begun, in order.
     pub steps: Vec<StepTrace>,
+    /// What was left out, guessed, renamed or stored in another way than expected.
+    #[serde(default)]
+    pub notices: Vec<Notice>,
 }
 
 /// Course of a step.
@@ -94,6 +98,9 @@ impl fmt::Display for Trace {
         for step in &self.steps {
             let outcome = if step.success { "COMPLETED" } else { "FAILED" };
             write!(f, "\nStep {} {outcome} in {:.2} seconds, {} rows", step.step, step.elapsed, step.rows)?;
+        }
+        for notice in &self.notices {
+            write!(f, "\nNote: {notice}")?;
         }
         if let Some(error) = &self.error {
             write!(f, "\n{error}")?;

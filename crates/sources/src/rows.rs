@@ -1,6 +1,6 @@
 //! Rust values as a source: an iterator of anything serialisable, written as JSON lines while it is pulled.
 
-use dlt_engine::source::{Chunk, JsonChunk, Reader, Resource, Source, SourceState, TableHints};
+use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource, Source, TableHints};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ where
         false
     }
 
-    fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
+    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let items = self.items.take().ok_or_else(|| {
             Error::new(ErrorKind::Config, format!("the rows of `{}` were read already", self.table))
                 .hint("an iterator can be read once: make the rows anew for every run")

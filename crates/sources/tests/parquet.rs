@@ -7,7 +7,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Int32Type};
 use arrow::record_batch::RecordBatch;
-use dlt_engine::source::SourceState;
+use dlt_engine::source::ExtractContext;
 use dlt_engine::{ErrorKind, Source};
 use dlt_sources::files;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ fn nested_rows_become_json_without_loss() {
 fn types_that_json_does_not_show_are_told() {
     let dir = folder(&[("t.parquet", &nested())]);
     let mut source = files([dir.path()]);
-    let columns = &source.resources(&SourceState::default()).unwrap()[0].hints.columns;
+    let columns = &source.resources(&ExtractContext::default()).unwrap()[0].hints.columns;
     let known: Vec<_> = columns.iter().map(|c| format!("{} {}", c.name, c.data_type.unwrap())).collect();
     assert_eq!(known, ["id bigint", "price decimal", "day date", "bytes binary"]);
     assert_eq!(columns[1].decimal(), (38, 2));
@@ -92,11 +92,11 @@ fn a_decimal_takes_the_values_of_all_files() {
         ("c.parquet", &file(vec![("unit_price", Arc::new(flat))])),
     ]);
     let mut source = files([dir.path()]).table("t");
-    let columns = &source.resources(&SourceState::default()).unwrap()[0].hints.columns;
+    let columns = &source.resources(&ExtractContext::default()).unwrap()[0].hints.columns;
     let known: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.decimal())).collect();
     assert_eq!(known, [("unitPrice", (17, 5))]);
     std::fs::write(dir.path().join("e.parquet"), priced("unit_price", 38, 30)).unwrap();
-    let error = source.resources(&SourceState::default()).err().unwrap();
+    let error = source.resources(&ExtractContext::default()).err().unwrap();
     assert!(error.to_string().ends_with("column `unitPrice` would need more than 38 digits"), "{error}");
     assert!(error.to_string().contains("e.parquet: "), "{error}");
 }

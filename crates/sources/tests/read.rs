@@ -3,7 +3,7 @@
 use arrow::array::{Array, make_array};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::source::{Chunk, SourceState};
+use dlt_engine::source::{Chunk, ExtractContext};
 use dlt_engine::{Result, Source};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -55,7 +55,7 @@ impl Table {
 
 pub(crate) fn read(source: &mut dyn Source) -> Result<Vec<Table>> {
     let mut tables = Vec::new();
-    for mut resource in source.resources(&SourceState::default())? {
+    for mut resource in source.resources(&ExtractContext::default())? {
         let mut table = Table { name: resource.name, ..Table::default() };
         while let Some(chunk) = resource.reader.next_chunk()? {
             match chunk {

@@ -2,7 +2,7 @@
 
 use crate::read::{Table, read};
 use crate::server::{Answer, Server};
-use dlt_engine::source::SourceState;
+use dlt_engine::source::ExtractContext;
 use dlt_engine::{ErrorKind, Result, Source};
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn children_are_asked_for_by_parent() {
     assert_eq!(server.targets().iter().filter(|target| target.starts_with("/v1/users?")).count(), 1);
 
     let mut source = dlt_sources::rest(toml::from_str(&config.replace("BASE", &server.url)).unwrap());
-    let resources = source.resources(&SourceState::default()).unwrap();
+    let resources = source.resources(&ExtractContext::default()).unwrap();
     assert_eq!(resources[0].hints.primary_key, ["id"]);
     assert_eq!(resources[0].hints.disposition, dlt_engine::schema::WriteDisposition::Replace);
     assert_eq!(resources[2].hints.table.as_deref(), Some("found"));
@@ -231,7 +231,7 @@ fn a_declaration_that_a_program_changed_is_checked_again() {
     let config = "client = { base_url = \"http://127.0.0.1:1\" }\nresources = [\"a\"]";
     let mut config: dlt_sources::RestConfig = toml::from_str(config).unwrap();
     config.resources.clear();
-    let error = dlt_sources::rest(config).resources(&SourceState::default()).err().unwrap();
+    let error = dlt_sources::rest(config).resources(&ExtractContext::default()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(error.to_string(), "no resource is selected");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dlt_engine::source::{Chunk, JsonChunk, Reader, Resource, SourceState};
+use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource};
 use dlt_engine::{Result, Source};
 use jiff::Timestamp;
 
@@ -113,7 +113,7 @@ impl Source for JournalSource {
         true
     }
 
-    fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
+    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let tables = [EVENTS, QUARANTINE, LOADS].into_iter().zip(std::mem::take(&mut self.chunks));
         Ok(tables
             .map(|(table, chunks)| {

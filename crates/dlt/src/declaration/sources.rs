@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dlt_engine::schema::WriteDisposition;
-use dlt_engine::source::{SourceState, TableHints};
+use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
@@ -110,7 +110,7 @@ fn read_rest(kind: &'static str, mut section: Section) -> Result<SourceDeclarati
 /// What only shows when the resources are put together. No request is made for that.
 fn check_rest(config: &RestConfig, node: &Node) -> Result<()> {
     let located = |error: &Error| relocated(error, &place_of(&error.to_string(), node).origin);
-    let resources = dlt_sources::rest(config.clone()).resources(&SourceState::default());
+    let resources = dlt_sources::rest(config.clone()).resources(&ExtractContext::default());
     for resource in resources.map_err(|error| located(&error))? {
         let hints = &resource.hints;
         if hints.disposition == WriteDisposition::Merge && hints.primary_key.is_empty() {

@@ -18,7 +18,7 @@ use dlt_engine::Result;
 use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
 use dlt_engine::schema::{Column, WriteDisposition};
-use dlt_engine::source::{Resource, Source, SourceState, TableHints};
+use dlt_engine::source::{ExtractContext, Resource, Source, TableHints};
 use open::Place;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -161,7 +161,7 @@ impl Source for Files {
         discover(&self.paths, self.format).map(drop)
     }
 
-    fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
+    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let files = discover(&self.paths, self.format)?;
         let mut resources = Vec::new();
         for (name, files) in by_table(files, self.table.as_deref()) {

@@ -41,7 +41,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use dlt_engine::Source;
-    use dlt_engine::source::SourceState;
+    use dlt_engine::source::ExtractContext;
 
     #[test]
     fn every_declaration_can_be_read() {
@@ -52,7 +52,7 @@ mod tests {
             };
             assert_eq!(source.description, description);
             let mut source = crate::rest(toml::from_str(source.config_toml).unwrap()).named(name);
-            assert!(!source.resources(&SourceState::default()).unwrap().is_empty());
+            assert!(!source.resources(&ExtractContext::default()).unwrap().is_empty());
         }
         assert_eq!(ready_made("nothing"), None);
     }

@@ -17,7 +17,7 @@ pub use config::{
 
 use client::{Client, Patience};
 use dlt_engine::Result;
-use dlt_engine::source::{Resource, Source, SourceState};
+use dlt_engine::source::{ExtractContext, Resource, Source};
 use plan::{Plan, plan};
 use read::{Items, Parents, ResourceReader};
 use spool::Spool;
@@ -105,7 +105,7 @@ impl Source for Rest {
         plan(&self.config).map(drop)
     }
 
-    fn resources(&mut self, _state: &SourceState) -> Result<Vec<Resource>> {
+    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));
         // What each child that is read takes from a parent that is read before it. A parent that is not selected is

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use dlt_engine::source::{Resource, SourceState};
+use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 
 use super::*;
@@ -168,8 +168,8 @@ impl Source for Before {
         true
     }
 
-    fn resources(&mut self, state: &SourceState) -> Result<Vec<Resource>> {
-        let mut resources = self.0.resources(state)?;
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
+        let mut resources = self.0.resources(context)?;
         for resource in &mut resources {
             resource.hints.columns.retain(|column| column.name != "deduplicated");
         }

@@ -88,12 +88,18 @@ pub(crate) struct Ingest {
     /// Table to load into [default: named after each file]
     #[arg(long, value_name = "TABLE")]
     pub(crate) table: Option<String>,
-    /// What to do with rows that the table has already
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) write_disposition: WriteDisposition,
+    /// What to do with rows that the table has already [default: as it was loaded before; append for a new table]
+    #[arg(long, value_enum)]
+    pub(crate) write_disposition: Option<WriteDisposition>,
+    /// How a merge treats rows whose key is there [default: as before; delete-insert for a new table]
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    pub(crate) merge_strategy: Option<MergeStrategy>,
     /// Columns that identify a row, separated by commas; needed for merge
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) primary_key: Vec<String>,
+    /// Columns whose values are replaced as a whole by delete-insert, such as a day; separated by commas
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) merge_key: Vec<String>,
     /// Format of the input [default: told by each file's name; for standard input json]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -239,15 +245,25 @@ pub(crate) struct Completions {
 }
 
 /// What a load does with rows that the table holds already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WriteDisposition {
     /// Keep them and add the new ones
-    #[default]
     Append,
     /// Put the new ones in their place
     Replace,
-    /// Keep them and add those whose primary key is new
+    /// Put the new ones in the place of those with the same key, and keep the others
     Merge,
+}
+
+/// What a merge does with rows whose key the table holds already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MergeStrategy {
+    /// Delete them with all that is nested in them, and insert the new rows
+    DeleteInsert,
+    /// As delete-insert, with row ids that are made from the key and stay the same
+    Upsert,
+    /// Keep them, and leave the new rows out
+    InsertOnly,
 }
 
 /// Format of an input.

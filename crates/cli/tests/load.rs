@@ -72,14 +72,34 @@ fn dispositions() {
 }
 
 #[test]
-fn merge_leaves_out_what_is_there() {
+fn merge_updates_what_is_there() {
+    let sandbox = Sandbox::new();
+    let line = "ingest orders.jsonl --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key id";
+    sandbox.write("orders.jsonl", "{\"id\":1,\"s\":\"new\",\"l\":[1,2]}\n{\"id\":2,\"s\":\"new\",\"l\":[3]}\n");
+    sandbox.run(line).ok();
+    sandbox.write("orders.jsonl", "{\"id\":2,\"s\":\"paid\",\"l\":[4]}\n");
+    // What was said of the table once need not be said again.
+    sandbox.run("ingest orders.jsonl --to duckdb:shop.duckdb --dataset raw").ok();
+    let query = |sql: &str| {
+        let mut command = sandbox.command("dataset raw --format csv");
+        command.args(["--sql", sql]);
+        sandbox.see(command).ok().stdout
+    };
+    assert_eq!(query("select id, s from orders order by id"), "id,s\n1,new\n2,paid\n");
+    assert_eq!(query("select value from orders__l order by value"), "value\n1\n2\n4\n");
+}
+
+#[test]
+fn insert_only_says_what_it_leaves_out() {
     let sandbox = Sandbox::new();
     sandbox.write("events.jsonl", EVENTS);
-    let line = "ingest events.jsonl --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key id";
+    let line = "ingest events.jsonl --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key id \
+        --merge-strategy insert-only";
     sandbox.run(line).ok();
     sandbox.write("events.jsonl", format!("{EVENTS}{{\"id\":4}}\n"));
     let seen = sandbox.run(line).ok();
     assert!(seen.stdout.contains("events         1 row\n"), "{}", seen.stdout);
+    assert!(seen.stderr.contains("note: 3 rows of table `events` were left out"), "{}", seen.stderr);
 }
 
 #[test]
@@ -89,7 +109,8 @@ fn a_merge_of_a_table_goes_by_its_key_too() {
     let line = "ingest items.csv --to duckdb:shop.duckdb --dataset raw --write-disposition merge --primary-key";
     assert!(sandbox.run(&format!("{line} id")).ok().stdout.contains(" 3 rows\n"));
     sandbox.write("items.csv", "id,name\n3,z\n4,d\n");
-    assert!(sandbox.run(&format!("{line} id")).ok().stdout.contains(" 1 row\n"));
+    assert!(sandbox.run(&format!("{line} id")).ok().stdout.contains(" 2 rows\n"));
+    assert!(sandbox.run("dataset raw items --format csv").ok().stdout.contains("\n3,z,"));
     assert_seen!("merge_by_a_key_that_no_row_has", sandbox.run(&format!("{line} idd")));
 }
 

@@ -45,7 +45,7 @@ pub use dlt_telemetry as telemetry;
 
 pub use declaration::SOURCES;
 pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, duckdb, duckdb_at};
-pub use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
+pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, Result, Source, Step,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use dlt::telemetry::Telemetry;
-use dlt::{Error, ErrorKind, LoadInfo, Result, TableHints, WriteDisposition};
-use dlt_engine::destination::{Access, Connection, Destination, InsertMode, Limits, LoadRecord, Stored, Transaction};
-use dlt_engine::schema::{Schema, Table};
+use dlt::{Error, ErrorKind, LoadInfo, MergeStrategy, Result, TableHints, WriteDisposition};
+use dlt_engine::destination::{Access, ChainLoad, Connection, Destination, Limits, LoadRecord, Stored, Transaction};
+use dlt_engine::schema::Schema;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -77,11 +77,11 @@ impl Connection for FaultyConnection {
 }
 
 impl Transaction for FaultyTransaction<'_> {
-    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()> {
-        self.0.evolve(schema, truncate)
+    fn evolve(&mut self, schema: &Schema) -> Result<()> {
+        self.0.evolve(schema)
     }
-    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64> {
-        self.0.insert(table, files, mode)
+    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        self.0.write(chain)
     }
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
         self.0.commit(record)?;
@@ -226,7 +226,7 @@ fn a_wrong_declaration_is_told_before_rows_are_kept_that_would_be_in_the_way() {
     let place = Place::new();
     let error = place.run(dlt::rows("_dlt_days", [json!({"day": 1})]), FINE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    let merge = TableHints { disposition: WriteDisposition::Merge, ..TableHints::default() };
+    let merge = TableHints { disposition: Some(WriteDisposition::Merge), ..TableHints::default() };
     let error = place.run(dlt::rows("days", [json!({"day": 1})]).with_hints(merge), FINE).unwrap_err();
     assert_eq!(error.to_string(), "table `days` is to be merged and has no primary key");
     assert_eq!(place.packages(), 0);
@@ -247,7 +247,7 @@ fn a_run_that_is_in_the_way_is_named_with_its_folder() {
 
 fn keyed(rows: Vec<Value>) -> impl dlt::Source {
     let hints = TableHints {
-        disposition: WriteDisposition::Merge,
+        disposition: Some(WriteDisposition::Merge),
         primary_key: vec!["id".to_owned()],
         ..TableHints::default()
     };
@@ -256,26 +256,75 @@ fn keyed(rows: Vec<Value>) -> impl dlt::Source {
 
 /// A merge goes by the key, also where rows came by other ways and have other ids.
 #[test]
-fn a_merge_leaves_out_keys_that_are_there_however_they_came() {
+fn a_merge_replaces_what_has_its_key_however_it_came() {
     let place = Place::new();
-    place.run(dlt::rows("items", [json!({"id": 1, "l": ["a"]}), json!({"id": 2})]), FINE).unwrap();
+    place.run(dlt::rows("items", [json!({"id": 1, "l": ["a"]}), json!({"id": 2, "l": ["b"]})]), FINE).unwrap();
     place.run(keyed(vec![json!({"id": 1, "l": ["x", "y"]}), json!({"id": 3, "l": ["c"]})]), FINE).unwrap();
     assert_eq!(place.rows("SELECT id FROM items ORDER BY id"), [json!([1]), json!([2]), json!([3])]);
-    place.run(keyed(vec![json!({"id": 3, "l": ["p", "q", "r"]})]), FINE).unwrap();
-    // A list belongs to the row that it came with, whole.
-    let lists = "SELECT i.id, l.value FROM items__l l JOIN items i ON i._dlt_id = l._dlt_parent_id ORDER BY 1, 2";
-    assert_eq!(place.rows(lists), [json!([1, "a"]), json!([3, "c"])]);
+    place.run(keyed(vec![json!({"id": 3, "l": ["p", "q", "r"]}), json!({"id": 3, "l": ["z"]})]), FINE).unwrap();
+    // A list belongs to the row that it came with, whole, and none is left over.
+    let lists = "SELECT i.id, l.value FROM items__l l LEFT JOIN items i ON i._dlt_id = l._dlt_parent_id ORDER BY 1, 2";
+    assert_eq!(place.rows(lists), [json!([1, "x"]), json!([1, "y"]), json!([2, "b"]), json!([3, "z"])]);
+}
+
+fn by_strategy(strategy: MergeStrategy, rows: Vec<Value>) -> impl dlt::Source {
+    let hints = TableHints {
+        disposition: Some(WriteDisposition::Merge),
+        merge_strategy: Some(strategy),
+        primary_key: vec!["id".to_owned()],
+        ..TableHints::default()
+    };
+    dlt::rows("items", rows).with_hints(hints)
 }
 
 #[test]
-fn a_key_that_comes_twice_with_nested_rows_is_refused() {
+fn a_key_that_comes_twice_with_nested_rows_is_refused_where_ids_are_made_of_keys() {
     let place = Place::new();
-    let twice = vec![json!({"id": 1, "l": ["a"]}), json!({"id": 1, "l": ["x", "y"]})];
-    let error = place.run(keyed(twice), FINE).unwrap_err();
-    assert_eq!(error.to_string(), "1 key of table `items` comes more than once in this load");
-    assert_eq!(place.packages(), 0);
-    place.run(keyed(vec![json!({"id": 1, "v": 1}), json!({"id": 1, "v": 2})]), FINE).unwrap();
-    assert_eq!(place.rows("SELECT id, v FROM items"), [json!([1, 1])], "without nested rows the first counts");
+    for strategy in [MergeStrategy::InsertOnly, MergeStrategy::Upsert] {
+        let twice = vec![json!({"id": 1, "l": ["a"]}), json!({"id": 1, "l": ["x", "y"]})];
+        let error = place.run(by_strategy(strategy, twice), FINE).unwrap_err();
+        assert!(error.to_string().starts_with("1 key of table `items` comes more than once in this load"), "{error}");
+        assert_eq!(place.packages(), 0);
+    }
+}
+
+#[test]
+fn what_insert_only_leaves_out_is_said() {
+    let place = Place::new();
+    let rows = |v: i64| vec![json!({"id": 1, "v": v}), json!({"id": 1, "v": v + 1}), json!({"id": v, "v": v})];
+    let info = place.run(by_strategy(MergeStrategy::InsertOnly, rows(5)), FINE).unwrap();
+    assert_eq!(info.trace.notices[0].message, "1 row of table `items` was left out: its key is in the table already");
+    let info = place.run(by_strategy(MergeStrategy::InsertOnly, rows(7)), FINE).unwrap();
+    assert_eq!(
+        info.trace.notices[0].message,
+        "2 rows of table `items` were left out: their keys are in the table already"
+    );
+    assert_eq!(place.rows("SELECT id, v FROM items ORDER BY id"), [json!([1, 5]), json!([5, 5]), json!([7, 7])]);
+}
+
+/// Who says nothing of it leaves the table as it is kept.
+#[test]
+fn what_is_stored_of_a_table_stays_until_it_is_told_otherwise() {
+    let place = Place::new();
+    let hints = || {
+        let schema = place.rows("SELECT schema FROM _dlt_version ORDER BY version DESC LIMIT 1");
+        let schema: Value = serde_json::from_str(schema[0][0].as_str().unwrap()).unwrap();
+        let table = &schema["tables"]["items"];
+        json!([table["write_disposition"], table["x-merge-strategy"]])
+    };
+    place.run(keyed(vec![json!({"id": 1, "v": 1})]), FINE).unwrap();
+    assert_eq!(hints(), json!(["merge", null]));
+    place.run(dlt::rows("items", [json!({"id": 1, "v": 2})]), FINE).unwrap();
+    assert_eq!(place.rows("SELECT id, v FROM items"), [json!([1, 2])]);
+    place.run(by_strategy(MergeStrategy::InsertOnly, vec![json!({"id": 1, "v": 3})]), FINE).unwrap();
+    assert_eq!(hints(), json!(["merge", "insert-only"]));
+    place.run(keyed(vec![json!({"id": 1, "v": 4})]), FINE).unwrap();
+    assert_eq!(hints(), json!(["merge", "insert-only"]));
+    assert_eq!(place.rows("SELECT id, v FROM items"), [json!([1, 2])]);
+    let append = TableHints { disposition: Some(WriteDisposition::Append), ..TableHints::default() };
+    place.run(dlt::rows("items", [json!({"id": 1, "v": 5})]).with_hints(append), FINE).unwrap();
+    assert_eq!(hints(), json!(["append", "insert-only"]));
+    assert_eq!(place.rows("SELECT id, v FROM items ORDER BY v"), [json!([1, 2]), json!([1, 5])]);
 }
 
 #[test]
@@ -283,12 +332,12 @@ fn another_key_takes_the_place_of_the_first() {
     let place = Place::new();
     place.run(keyed(vec![json!({"id": 1, "other": 5})]), FINE).unwrap();
     let hints = TableHints {
-        disposition: WriteDisposition::Merge,
+        disposition: Some(WriteDisposition::Merge),
         primary_key: vec!["other".to_owned()],
         ..TableHints::default()
     };
     place.run(dlt::rows("items", [json!({"id": 2, "other": 5})]).with_hints(hints), FINE).unwrap();
-    assert_eq!(place.rows("SELECT id FROM items"), [json!([1])]);
+    assert_eq!(place.rows("SELECT id FROM items"), [json!([2])]);
 }
 
 #[test]

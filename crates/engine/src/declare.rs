@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
-use crate::schema::{Column, Schema, Table, WriteDisposition};
+use crate::schema::{Column, MergeStrategy, Schema, Table, WriteDisposition};
 use crate::source::TableHints;
 
 /// Name of the table that a resource makes.
@@ -17,45 +17,86 @@ pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, n
         return Err(Error::new(ErrorKind::Config, format!("`{resource}` cannot be the name of a table"))
             .hint("give the table another name"));
     }
-    let table = schema.tables.entry(name.clone()).or_insert_with(|| Table::root(&name, resource, hints.disposition));
+    let table = schema
+        .tables
+        .entry(name.clone())
+        .or_insert_with(|| Table::root(&name, resource, hints.disposition.unwrap_or_default()));
     if table.parent.is_some() {
         return Err(Error::new(ErrorKind::Config, format!("table `{name}` exists and is nested in another"))
             .hint("give the table another name"));
     }
-    table.write_disposition = Some(hints.disposition);
-    if hints.disposition == WriteDisposition::Merge {
-        table.hints.insert("x-merge-strategy".into(), "insert-only".into());
+    // What is stored stays, unless this run was told otherwise.
+    if hints.disposition.is_some() {
+        table.write_disposition = hints.disposition;
+    }
+    if let Some(strategy) = hints.merge_strategy {
+        table.set_merge_strategy(strategy);
     }
     if let Some(depth) = hints.max_nesting {
         let normalizer = table.hints.entry("x-normalizer").or_insert_with(|| serde_json::json!({}));
         normalizer["max_nesting"] = depth.into();
     }
     for hinted in &hints.columns {
-        let column = naming.normalize_key(&hinted.name);
-        if !table.columns.contains_key(&column) {
-            table.add(Column { name: column, ..hinted.clone() });
+        declare_column(table, Column { name: naming.normalize_key(&hinted.name), ..hinted.clone() });
+    }
+    declare_key(table, "primary_key", &hints.primary_key, naming);
+    declare_key(table, "merge_key", &hints.merge_key, naming);
+    if table.write_disposition == Some(WriteDisposition::Merge) {
+        check_merge(table, hints.disposition.is_some())?;
+        schema.propagate_root_ids(&name);
+    }
+    Ok(name)
+}
+
+/// Hints that one column of a table has at most.
+const SINGLE: [&str; 2] = ["dedup_sort", "hard_delete"];
+
+/// Puts a column into the table; of one that is there the type stays and the hints are added.
+fn declare_column(table: &mut Table, column: Column) {
+    for hint in SINGLE.iter().filter(|hint| column.hints.contains_key(**hint)) {
+        for other in table.columns.values_mut() {
+            other.hints.remove(*hint);
         }
     }
-    let keys: Vec<String> = hints.primary_key.iter().map(|key| naming.normalize_key(key)).collect();
-    if !keys.is_empty() {
-        // Another key takes the place of the one that was.
-        for column in table.columns.values_mut().filter(|column| !keys.contains(&column.name)) {
-            column.hints.remove("primary_key");
+    match table.columns.get_mut(&column.name) {
+        Some(known) => {
+            let of_merge = column.hints.into_iter().filter(|(hint, _)| SINGLE.contains(&hint.as_str()));
+            known.hints.extend(of_merge);
         }
+        None => table.add(column),
     }
-    for column in keys {
-        let entry = table.columns.entry(column.clone()).or_insert_with(|| Column {
-            name: column,
+}
+
+/// Makes these columns the key. Another key takes the place of the one that was; none leaves it as it is.
+fn declare_key(table: &mut Table, hint: &str, key: &[String], naming: Naming) {
+    if key.is_empty() {
+        return;
+    }
+    let key: Vec<String> = key.iter().map(|name| naming.normalize_key(name)).collect();
+    for column in table.columns.values_mut().filter(|column| !key.contains(&column.name)) {
+        column.hints.remove(hint);
+    }
+    for name in &key {
+        let column = table.columns.entry(name.clone()).or_insert_with(|| Column {
+            name: name.clone(),
             data_type: None,
             nullable: false,
             hints: Default::default(),
         });
-        entry.nullable = false;
-        entry.hints.insert("primary_key".into(), true.into());
+        column.nullable = false;
+        column.hints.insert(hint.to_owned(), true.into());
     }
-    if hints.disposition == WriteDisposition::Merge && !table.columns.values().any(|column| column.is("primary_key")) {
-        return Err(Error::new(ErrorKind::Config, format!("table `{name}` is to be merged and has no primary key"))
-            .hint("name the columns that identify a row as its primary key, or use append"));
+}
+
+/// Whether the table can be merged as it is declared. A stored merge without any key appends, as in the original.
+fn check_merge(table: &Table, is_told: bool) -> Result<()> {
+    let strategy = table.merge_strategy()?;
+    let has_key = !table.columns_with("primary_key").is_empty();
+    let can_merge = has_key || strategy == MergeStrategy::DeleteInsert && !table.columns_with("merge_key").is_empty();
+    if can_merge || !is_told && !strategy.has_key_ids() {
+        return Ok(());
     }
-    Ok(name)
+    let name = &table.name;
+    Err(Error::new(ErrorKind::Config, format!("table `{name}` is to be merged and has no primary key"))
+        .hint("name the columns that identify a row as its primary key, or use append"))
 }

@@ -31,6 +31,7 @@ mod restore;
 mod run;
 pub mod schema;
 pub mod source;
+pub mod sql;
 mod state;
 mod trace;
 pub mod value;

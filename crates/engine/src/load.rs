@@ -1,12 +1,15 @@
 //! Load: a normalized package becomes one transaction of the destination.
 
 use crate::declare::table_name;
-use crate::destination::{Connection, InsertMode, LoadRecord};
+use crate::destination::{ChainLoad, Connection, LoadRecord, TableLoad, Write};
 use crate::error::{Error, ErrorKind, Result};
-use crate::package::Package;
+use crate::naming::Naming;
+use crate::notice::{Notice, Notices};
+use crate::package::{Manifest, Package};
 use crate::pipeline::Pipeline;
 use crate::restore::is_current;
-use crate::schema::{Schema, Table, WriteDisposition};
+use crate::schema::{MergeStrategy, Schema, Table, WriteDisposition};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Writes the package in one transaction; returns the rows added by table. `on_rows` is told how many were added so far.
@@ -15,6 +18,7 @@ pub(crate) fn write(
     package: &Package,
     connection: &mut dyn Connection,
     on_rows: &dyn Fn(u64),
+    notices: &Notices,
 ) -> Result<Vec<(String, u64)>> {
     let corrupt = || Error::new(ErrorKind::Corrupt, "a load package has no schema");
     if !is_current(connection, &pipeline.name, package)? {
@@ -27,47 +31,79 @@ pub(crate) fn write(
     let manifest = &package.manifest;
     let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
     let naming = pipeline.naming();
-    let in_package: Vec<String> =
-        manifest.resources.iter().map(|resource| table_name(&resource.name, &resource.hints, naming)).collect();
-    let disposition = |table: &Table| schema.root_of(table).write_disposition.unwrap_or_default();
-    let truncate: Vec<&Table> = schema
-        .data_tables()
-        .filter(|table| disposition(table) == WriteDisposition::Replace)
-        .filter(|table| in_package.contains(&schema.root_of(table).name))
-        .collect();
     let mut transaction = connection.begin()?;
-    transaction.evolve(&schema, &truncate)?;
-    let folder = package.normalized();
+    transaction.evolve(&schema)?;
     let mut rows_of_all = 0;
     let mut added = Vec::new();
-    for table in ordered(&schema) {
-        let files: Vec<PathBuf> =
-            manifest.files.iter().filter(|file| file.table == table.name).map(|file| folder.join(&file.name)).collect();
-        if files.is_empty() {
-            continue;
+    for chain in plan(&schema, package, naming)? {
+        let rows = transaction.write(&chain)?;
+        if chain.write == Write::Merge(MergeStrategy::InsertOnly) {
+            say_left_out(&chain, manifest, &rows, notices);
         }
-        let root = schema.root_of(table);
-        let mode = match (disposition(table), root.name == table.name) {
-            (WriteDisposition::Merge, true) => {
-                let is_alone = manifest.files.iter().all(|file| !is_below(&schema, &file.table, root));
-                InsertMode::NewKeys { is_alone }
-            }
-            (WriteDisposition::Merge, false) => InsertMode::OfNewRows { root, load_id: &manifest.load_id },
-            _ => InsertMode::All,
-        };
-        let rows = transaction.insert(table, &files, mode)?;
-        rows_of_all += rows;
+        rows_of_all += rows.iter().sum::<u64>();
         on_rows(rows_of_all);
-        added.push((table.name.clone(), rows));
+        let counted = chain.tables.iter().zip(rows).filter(|(load, _)| !load.files.is_empty());
+        added.extend(counted.map(|(load, rows)| (load.table.name.clone(), rows)));
     }
     let record = LoadRecord { load_id: &manifest.load_id, schema: &schema, state: manifest.state.as_ref() };
     transaction.commit(&record)?;
     Ok(added)
 }
 
-/// Whether the table is nested in the root.
-fn is_below(schema: &Schema, table: &str, root: &Table) -> bool {
-    table != root.name && schema.tables.get(table).is_some_and(|table| schema.root_of(table).name == root.name)
+/// What is to be done with the rows of the package, chain by chain: tables that have new rows, and those that are to be
+/// emptied without having any.
+fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec<ChainLoad<'a>>> {
+    let manifest = &package.manifest;
+    let folder = package.normalized();
+    let mut files: HashMap<&str, Vec<PathBuf>> = HashMap::new();
+    for file in &manifest.files {
+        files.entry(&file.table).or_default().push(folder.join(&file.name));
+    }
+    let in_package: Vec<String> =
+        manifest.resources.iter().map(|resource| table_name(&resource.name, &resource.hints, naming)).collect();
+    let mut chains = Vec::new();
+    for root in schema.data_tables().filter(|table| table.parent.is_none()) {
+        let write = match root.write_disposition.unwrap_or_default() {
+            WriteDisposition::Append | WriteDisposition::Skip => Write::Append,
+            WriteDisposition::Replace => Write::Replace,
+            WriteDisposition::Merge => match root.merge_strategy()? {
+                strategy if has_merge_key(root) => Write::Merge(strategy),
+                _ => Write::Append,
+            },
+        };
+        let tables: Vec<TableLoad<'_>> = schema
+            .chain(&root.name)
+            .into_iter()
+            .filter(|table| table.complete_columns().next().is_some())
+            .map(|table| TableLoad { table, files: files.remove(table.name.as_str()).unwrap_or_default() })
+            .collect();
+        let has_rows = tables.iter().any(|load| !load.files.is_empty());
+        let is_emptied = write == Write::Replace && in_package.contains(&root.name);
+        if has_rows || is_emptied {
+            chains.push(ChainLoad { tables, write });
+        }
+    }
+    Ok(chains)
+}
+
+fn has_merge_key(root: &Table) -> bool {
+    ["primary_key", "merge_key"].iter().any(|hint| !root.columns_with(hint).is_empty())
+}
+
+/// Rows that insert-only leaves out are what it is for, and yet nobody should have to find out by counting.
+fn say_left_out(chain: &ChainLoad<'_>, manifest: &Manifest, added: &[u64], notices: &Notices) {
+    let Some((root, added)) = chain.tables.first().zip(added.first()) else { return };
+    let name = &root.table.name;
+    let given: u64 = manifest.files.iter().filter(|file| file.table == *name).map(|file| file.rows).sum();
+    let (rows, have, keys, are) = match given.saturating_sub(*added) {
+        0 => return,
+        1 => ("1 row".to_owned(), "was", "its key is", "the row"),
+        several => (format!("{several} rows"), "were", "their keys are", "rows"),
+    };
+    let notice = Notice::new(format!("{rows} of table `{name}` {have} left out: {keys} in the table already"));
+    notices.say(
+        notice.hint(format!("the table is kept by insert-only; by delete-insert or upsert {are} would be updated")),
+    );
 }
 
 /// The rows of the package by table, for a load that was committed unseen.
@@ -80,10 +116,4 @@ pub(crate) fn count_rows(package: &Package) -> Vec<(String, u64)> {
         }
     }
     rows
-}
-
-/// Data tables, every root followed by what is nested in it.
-fn ordered(schema: &Schema) -> Vec<&Table> {
-    let roots = schema.data_tables().filter(|table| table.parent.is_none());
-    roots.flat_map(|root| schema.chain(&root.name)).collect()
 }

@@ -370,9 +370,15 @@ impl<'a> Run<'a> {
                 let is_loaded = resumed && connection.is_loaded(&package.manifest.load_id)?;
                 let rows = match is_loaded {
                     true => load::count_rows(package),
-                    false => load::write(pipeline, package, connection.as_mut(), &|rows| {
-                        run.tell(&Event::Progress { step: Step::Load, rows, bytes: 0 });
-                    })?,
+                    false => load::write(
+                        pipeline,
+                        package,
+                        connection.as_mut(),
+                        &|rows| {
+                            run.tell(&Event::Progress { step: Step::Load, rows, bytes: 0 });
+                        },
+                        &run.notices,
+                    )?,
                 };
                 package.manifest.loaded_rows = rows;
                 drop(connection);

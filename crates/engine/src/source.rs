@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::notice::Notices;
-use crate::schema::{Column, WriteDisposition};
+use crate::schema::{Column, MergeStrategy, WriteDisposition};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -115,13 +115,20 @@ impl Resource {
 pub struct TableHints {
     /// Table name, if not the resource's.
     pub table: Option<String>,
-    /// Default: append.
-    pub disposition: WriteDisposition,
-    /// Names of the columns that identify a row, as in the data. Needed for [`WriteDisposition::Merge`].
+    /// Default: what is stored of the table, and append for a table that is new.
+    #[serde(default)]
+    pub disposition: Option<WriteDisposition>,
+    /// How rows are merged, where they are. Default: what is stored of the table, and delete-insert where nothing is.
+    #[serde(default)]
+    pub merge_strategy: Option<MergeStrategy>,
+    /// Names of the columns that identify a row, as in the data. A merge needs them, or a merge key.
     pub primary_key: Vec<String>,
+    /// Names of the columns that tell which rows a delete-insert replaces, as in the data: all rows of a day, say.
+    #[serde(default)]
+    pub merge_key: Vec<String>,
     /// Levels of nesting that are split into columns and tables; deeper data stays JSON. Default: all.
     pub max_nesting: Option<u32>,
-    /// Columns whose type is given and not inferred (names as in the data).
+    /// What is known of single columns (names as in the data): their type, and hints such as `dedup_sort` or `hard_delete`.
     pub columns: Vec<Column>,
 }
 

@@ -70,7 +70,7 @@ fn children_are_asked_for_by_parent() {
     let mut source = dlt_sources::rest(toml::from_str(&config.replace("BASE", &server.url)).unwrap());
     let resources = source.resources(&ExtractContext::default()).unwrap();
     assert_eq!(resources[0].hints.primary_key, ["id"]);
-    assert_eq!(resources[0].hints.disposition, dlt_engine::schema::WriteDisposition::Replace);
+    assert_eq!(resources[0].hints.disposition, Some(dlt_engine::schema::WriteDisposition::Replace));
     assert_eq!(resources[2].hints.table.as_deref(), Some("found"));
 }
 

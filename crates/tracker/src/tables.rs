@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
-use dlt_engine::schema::{Column, DataType, WriteDisposition};
+use dlt_engine::schema::{Column, DataType, MergeStrategy, WriteDisposition};
 use dlt_engine::source::TableHints;
 use dlt_engine::{Destination, Error, rows_of};
 use serde_json::Value;
@@ -91,7 +91,8 @@ pub(crate) fn hints(table: &str) -> TableHints {
         _ => (LOAD_COLUMNS, "first_seq"),
     };
     TableHints {
-        disposition: WriteDisposition::Merge,
+        disposition: Some(WriteDisposition::Merge),
+        merge_strategy: Some(MergeStrategy::InsertOnly),
         primary_key: vec![key.to_owned()],
         columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
         ..TableHints::default()

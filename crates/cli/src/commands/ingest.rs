@@ -8,20 +8,23 @@ use dlt::TableHints;
 use dlt::telemetry::Telemetry;
 
 use super::load::load;
-use crate::args::{Format, Ingest, WriteDisposition};
+use crate::args::{Format, Ingest, MergeStrategy, WriteDisposition};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.surroundings)?;
-    if arguments.write_disposition == WriteDisposition::Merge && arguments.primary_key.is_empty() {
+    let has_key = !arguments.primary_key.is_empty() || !arguments.merge_key.is_empty();
+    if arguments.write_disposition == Some(WriteDisposition::Merge) && !has_key {
         return Err(
             Failure::usage("merge has to know which columns identify a row").hint("add, for example: --primary-key id")
         );
     }
     let hints = TableHints {
-        disposition: arguments.write_disposition.into(),
+        disposition: arguments.write_disposition.map(Into::into),
+        merge_strategy: arguments.merge_strategy.map(Into::into),
         primary_key: arguments.primary_key.clone(),
+        merge_key: arguments.merge_key.clone(),
         ..TableHints::default()
     };
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
@@ -71,6 +74,16 @@ impl From<WriteDisposition> for dlt::WriteDisposition {
             WriteDisposition::Append => Self::Append,
             WriteDisposition::Replace => Self::Replace,
             WriteDisposition::Merge => Self::Merge,
+        }
+    }
+}
+
+impl From<MergeStrategy> for dlt::MergeStrategy {
+    fn from(word: MergeStrategy) -> Self {
+        match word {
+            MergeStrategy::DeleteInsert => Self::DeleteInsert,
+            MergeStrategy::Upsert => Self::Upsert,
+            MergeStrategy::InsertOnly => Self::InsertOnly,
         }
     }
 }

@@ -23,6 +23,7 @@ mod failure;
 mod instance;
 mod load;
 mod location;
+mod merge;
 mod query;
 
 pub use client::DuckDb;

@@ -4,15 +4,14 @@ use crate::client::{Place, quote};
 use crate::ddl;
 use crate::failure::{explain, explain_refusal, may_be_a_value};
 use crate::instance::memory_limit;
-use dlt_engine::destination::{InsertMode, LoadRecord, StateRecord, Transaction};
-use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE, column_names};
+use crate::merge::Merging;
+use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
+use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE};
+use dlt_engine::sql;
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::{Connection, params};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Position of a row in the job files. No column of a dataset is called so: names there do not begin with two `_`.
-const POSITION: &str = "\"__position\"";
 
 /// Memory that DuckDB cannot do without for a column of a table that gets more columns in a load: it keeps two blocks of
 /// 256 KiB for each until the commit, however few rows there are.
@@ -48,70 +47,46 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
+    pub(crate) fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
         let rows = self.connection.execute(sql, []).map_err(|error| explain(doing, &error))?;
         Ok(rows as u64)
     }
 
-    fn insert_all(&self, table: &Table, files: &str) -> duckdb::Result<u64> {
+    fn insert_all(&self, table: &Table, files: &[PathBuf]) -> Result<u64> {
+        if files.is_empty() {
+            return Ok(0);
+        }
+        let files = parquet(files)?;
         let sql = format!("INSERT INTO {} BY NAME SELECT * FROM {files}", self.place.table(&table.name));
-        Ok(self.connection.execute(&sql, [])? as u64)
+        self.insert(table, &files, &sql)
     }
 
-    /// Rows with keys that are not in the table. Ids of rows in the files are digests of the key; those in the table may be
-    /// others. Keys that come more than once in the files are rare, and finding the first row of each takes memory, so
-    /// those few go separately.
-    fn insert_new(&self, table: &Table, files: &str, is_alone: bool) -> duckdb::Result<Result<u64>> {
-        let name = self.place.table(&table.name);
-        let id = quote(column_names::ID);
-        let repeated = format!("(SELECT {id} FROM {files} GROUP BY {id} HAVING count(*) > 1)");
-        let repeats: i64 =
-            self.connection.query_row(&format!("SELECT count(*) FROM {repeated}"), [], |row| row.get(0))?;
-        if repeats > 0 && !is_alone {
-            let (these, come) = if repeats == 1 { ("key", "comes") } else { ("keys", "come") };
-            let what = format!("{repeats} {these} of table `{}` {come} more than once in this load", table.name);
-            return Ok(Err(Error::new(ErrorKind::Data, what)
-                .hint("a merge of nested data needs each key once: load the versions one after the other, the one to keep first")));
-        }
-        let mut keys: Vec<String> = table
-            .columns
-            .values()
-            .filter(|column| column.is("primary_key"))
-            .map(|column| quote(&column.name))
-            .collect();
-        if keys.is_empty() {
-            keys.push(id.clone());
-        }
-        let same = keys.iter().map(|key| format!("t.{key} = f.{key}")).collect::<Vec<_>>().join(" AND ");
-        let absent = format!("NOT EXISTS (SELECT 1 FROM {name} AS t WHERE {same})");
-        let insert = |select: String| -> duckdb::Result<u64> {
-            Ok(self.connection.execute(&format!("INSERT INTO {name} BY NAME {select}"), [])? as u64)
-        };
-        if repeats == 0 {
-            return insert(format!("SELECT * FROM {files} AS f WHERE {absent}")).map(Ok);
-        }
-        self.connection.execute_batch(in_order(true))?;
-        let firsts = insert(format!(
-            "SELECT * EXCLUDE ({POSITION}) FROM (SELECT *, row_number() OVER () AS {POSITION} FROM {files}) AS f \
-             WHERE {absent} AND {id} IN {repeated} \
-             QUALIFY row_number() OVER (PARTITION BY {id} ORDER BY {POSITION}) = 1"
-        ))?;
-        self.connection.execute_batch(in_order(false))?;
-        let singles = insert(format!("SELECT * FROM {files} AS f WHERE {absent} AND {id} NOT IN {repeated}"))?;
-        Ok(Ok(firsts + singles))
+    /// Runs an `INSERT` of the rows of `relation`; says which column refused its values, if that is why it fails.
+    pub(crate) fn insert(&self, table: &Table, relation: &str, sql: &str) -> Result<u64> {
+        let inserted = self.connection.execute(sql, []);
+        inserted.map(|rows| rows as u64).map_err(|error| {
+            let doing = format!("add rows to table `{}`", table.name);
+            if !may_be_a_value(&error) {
+                return explain_refusal(&doing, &error);
+            }
+            // Where no value is found that is at fault, the rows may be fine, and are kept.
+            self.refused(table, relation).unwrap_or_else(|| explain(&doing, &error))
+        })
     }
 
-    /// Rows nested in those that this load has added to the root table.
-    fn insert_of_new(&self, table: &Table, files: &str, root: &Table, load_id: &str) -> duckdb::Result<u64> {
-        let (id, root_id) = (quote(column_names::ID), quote(column_names::ROOT_ID));
-        let sql = format!(
-            "INSERT INTO {} BY NAME SELECT * FROM {files} AS f \
-             WHERE EXISTS (SELECT 1 FROM {} AS r WHERE r.{id} = f.{root_id} AND r.{} = ?)",
-            self.place.table(&table.name),
-            self.place.table(&root.name),
-            quote(column_names::LOAD_ID)
-        );
-        Ok(self.connection.execute(&sql, [load_id])? as u64)
+    /// Names of the columns of a relation.
+    pub(crate) fn columns_of(&self, relation: &str) -> duckdb::Result<Vec<String>> {
+        let mut statement = self.connection.prepare(&format!("DESCRIBE SELECT * FROM {relation}"))?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        names.collect()
+    }
+
+    pub(crate) fn number(&self, sql: &str) -> duckdb::Result<i64> {
+        self.connection.query_row(sql, [], |row| row.get(0))
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        self.place
     }
 
     /// Says which column refused its values, if that is why an insert failed. The load's own transaction is lost by
@@ -217,39 +192,31 @@ impl<'a> Load<'a> {
 }
 
 impl Transaction for Load<'_> {
-    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()> {
+    fn evolve(&mut self, schema: &Schema) -> Result<()> {
         let evolution = ddl::evolution(self.connection, self.place, schema)?;
         self.make_room(evolution.widest)?;
         evolution.apply(self.connection, self.place)?;
-        for table in truncate.iter().filter(|table| table.complete_columns().next().is_some()) {
-            let sql = format!("DELETE FROM {}", self.place.table(&table.name));
-            self.execute(&format!("empty table `{}`", table.name), &sql)?;
-        }
         Ok(())
     }
 
-    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64> {
-        if files.is_empty() {
-            return Ok(0);
-        }
-        let files = parquet(files)?;
-        let inserted = match mode {
-            InsertMode::All => self.insert_all(table, &files),
-            InsertMode::NewKeys { is_alone } => match self.insert_new(table, &files, is_alone) {
-                Ok(Err(refused)) => return Err(refused),
-                Ok(Ok(rows)) => Ok(rows),
-                Err(error) => Err(error),
-            },
-            InsertMode::OfNewRows { root, load_id } => self.insert_of_new(table, &files, root, load_id),
-        };
-        inserted.map_err(|error| {
-            let doing = format!("add rows to table `{}`", table.name);
-            if !may_be_a_value(&error) {
-                return explain_refusal(&doing, &error);
+    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        if chain.write == Write::Replace {
+            for load in &chain.tables {
+                let name = &load.table.name;
+                self.execute(&format!("empty table `{name}`"), &format!("DELETE FROM {}", self.place.table(name)))?;
             }
-            // Where no value is found that is at fault, the rows may be fine, and are kept.
-            self.refused(table, &files).unwrap_or_else(|| explain(&doing, &error))
-        })
+        }
+        match chain.write {
+            Write::Merge(strategy) => {
+                let mut merging = Merging::new(self);
+                let added = sql::merge(&mut merging, chain, strategy)?;
+                merging.finish()?;
+                Ok(added)
+            }
+            Write::Append | Write::Replace => {
+                chain.tables.iter().map(|load| self.insert_all(load.table, &load.files)).collect()
+            }
+        }
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
@@ -284,7 +251,7 @@ impl Drop for Load<'_> {
 
 /// Whether statements of this connection keep the order of rows. A load of many files takes two thirds of the processor
 /// time without: each thread then fills row groups of its own.
-fn in_order(keep: bool) -> &'static str {
+pub(crate) fn in_order(keep: bool) -> &'static str {
     match keep {
         true => "SET SESSION preserve_insertion_order = true",
         false => "SET SESSION preserve_insertion_order = false",
@@ -302,7 +269,7 @@ fn now_micros() -> i64 {
 }
 
 /// SQL that reads all `files`.
-fn parquet(files: &[PathBuf]) -> Result<String> {
+pub(crate) fn parquet(files: &[PathBuf]) -> Result<String> {
     let files: Vec<String> = files.iter().map(|file| literal(file)).collect::<Result<_>>()?;
     Ok(format!("read_parquet([{}], union_by_name = true)", files.join(", ")))
 }

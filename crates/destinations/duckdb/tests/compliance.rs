@@ -2,7 +2,8 @@
 //!
 //! A destination calls [`check`] with a function that makes it, empty, and gets every case run on a fresh one.
 
-use crate::jobs::{self, user_file, users, values};
+use crate::jobs::{self, chain, user_file, users, values};
+use crate::merge_cases;
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
@@ -10,7 +11,7 @@ use arrow::array::{
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use dlt_engine::ErrorKind;
-use dlt_engine::destination::{Access, Connection, Destination, InsertMode, LoadRecord, StateRecord};
+use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, StateRecord, Write};
 use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,11 +24,11 @@ pub(crate) struct Fresh {
 }
 
 /// One thing that must hold of an empty destination; the folder is for job files.
-type Case = fn(&dyn Destination, &Path);
+pub(crate) type Case = fn(&dyn Destination, &Path);
 
 /// Runs all cases.
 pub(crate) fn check(make: impl Fn() -> Fresh) {
-    let cases: [(&str, Case); 14] = [
+    let cases: [(&str, Case); 22] = [
         ("nothing is stored in a dataset that is not there", nothing_is_stored),
         ("a load is there after its commit", a_load_is_there),
         ("a dropped transaction leaves no trace", a_dropped_transaction_leaves_no_trace),
@@ -36,7 +37,15 @@ pub(crate) fn check(make: impl Fn() -> Fresh) {
         ("a column with another type is refused", another_type_is_refused),
         ("truncated tables hold only the new rows", truncated_tables),
         ("a failed replace keeps the old rows", a_failed_replace_keeps_the_old_rows),
-        ("new keys leave out what is there and what comes twice", new_keys),
+        ("insert-only leaves out what is there and what comes twice", merge_cases::insert_only),
+        ("delete-insert and upsert keep the last row of each key", merge_cases::the_last_row_of_a_key),
+        ("a merge takes nested rows with it", merge_cases::nested_rows),
+        ("a merge key replaces all rows with its value", merge_cases::merge_key),
+        ("rows that are marked as deleted go", merge_cases::hard_delete),
+        ("a column decides which row of a key is kept", merge_cases::dedup_sort),
+        ("nested rows from before the first merge are found", merge_cases::rows_from_before),
+        ("upsert with nested rows refuses a key that comes twice", merge_cases::ambiguous_keys),
+        ("columns may have the names that the destination uses itself", merge_cases::names_of_its_own),
         ("every type keeps its values", every_type),
         ("the newest state and schema are stored", newest_state_and_schema),
         ("datasets are apart", datasets_are_apart),
@@ -51,7 +60,7 @@ pub(crate) fn check(make: impl Fn() -> Fresh) {
     }
 }
 
-fn write(destination: &dyn Destination) -> Box<dyn Connection> {
+pub(crate) fn write(destination: &dyn Destination) -> Box<dyn Connection> {
     destination.connect("shop_data", Access::Write).unwrap()
 }
 
@@ -62,11 +71,12 @@ fn load(
     schema: &Schema,
     table: &str,
     files: &[PathBuf],
-    mode: InsertMode<'_>,
+    mode: Write,
 ) -> u64 {
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(schema, &[]).unwrap();
-    let rows = transaction.insert(&schema.tables[table], files, mode).unwrap();
+    transaction.evolve(schema).unwrap();
+    let rows = transaction.write(&chain(&schema.tables[table], files, mode)).unwrap();
+    let rows = rows[0];
     transaction.commit(&LoadRecord { load_id, schema, state: None }).unwrap();
     rows
 }
@@ -127,7 +137,7 @@ fn nothing_is_stored(destination: &dyn Destination, _jobs: &Path) {
     assert!(!connection.is_loaded("1.0").unwrap());
     assert!(connection.tables().is_err(), "a dataset that is not there has no tables to list");
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&Schema::new("shop"), &[]).unwrap();
+    transaction.evolve(&Schema::new("shop")).unwrap();
     drop(transaction);
     assert!(connection.tables().is_err(), "nothing is made before a commit");
 }
@@ -139,9 +149,9 @@ fn a_load_is_there(destination: &dyn Destination, jobs: &Path) {
     {
         let mut connection = write(destination);
         let mut transaction = connection.begin().unwrap();
-        transaction.evolve(&schema, &[]).unwrap();
-        assert_eq!(transaction.insert(&schema.tables["users"], &files, InsertMode::All).unwrap(), 3);
-        assert_eq!(transaction.insert(&schema.tables["users"], &[], InsertMode::All).unwrap(), 0);
+        transaction.evolve(&schema).unwrap();
+        assert_eq!(transaction.write(&chain(&schema.tables["users"], &files, Write::Append)).unwrap(), [3]);
+        assert_eq!(transaction.write(&chain(&schema.tables["users"], &[], Write::Append)).unwrap(), [0]);
         transaction.commit(&LoadRecord { load_id: "10.5", schema: &schema, state: Some(&state) }).unwrap();
         assert!(connection.is_loaded("10.5").unwrap());
         assert!(!connection.is_loaded("10").unwrap());
@@ -177,7 +187,7 @@ fn a_dropped_transaction_leaves_no_trace(destination: &dyn Destination, jobs: &P
     let mut schema = users();
     let mut connection = write(destination);
     let file = [user_file(&jobs.join("1.parquet"), &[1], "Ann")];
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     schema.tables["users"].add(Column::inferred("email", DataType::Text));
     schema.tables.insert("orders".into(), {
         let mut orders = Table::root("orders", "orders", WriteDisposition::Append);
@@ -186,15 +196,15 @@ fn a_dropped_transaction_leaves_no_trace(destination: &dyn Destination, jobs: &P
     });
     schema.bump_version();
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[&schema.tables["users"]]).unwrap();
-    assert_eq!(transaction.insert(&schema.tables["users"], &file, InsertMode::All).unwrap(), 1);
+    transaction.evolve(&schema).unwrap();
+    assert_eq!(transaction.write(&chain(&schema.tables["users"], &file, Write::Replace)).unwrap(), [1]);
     drop(transaction);
     assert_eq!(rows(&mut *connection, "SELECT * FROM users").len(), 1);
     assert_eq!(rows(&mut *connection, "SELECT * FROM users"), ["1|Ann|1.0|r1"]);
     assert!(!connection.tables().unwrap().contains(&"orders".to_owned()));
     assert_eq!(count(&mut *connection, "_dlt_version"), 1);
     // The connection can go on.
-    assert_eq!(load(&mut *connection, "2.0", &schema, "users", &file, InsertMode::All), 1);
+    assert_eq!(load(&mut *connection, "2.0", &schema, "users", &file, Write::Append), 1);
     assert_eq!(count(&mut *connection, "_dlt_version"), 2);
 }
 
@@ -202,7 +212,7 @@ fn columns_are_added(destination: &dyn Destination, jobs: &Path) {
     let mut schema = users();
     let mut connection = write(destination);
     let file = [user_file(&jobs.join("1.parquet"), &[1], "Ann")];
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     let users = &mut schema.tables["users"];
     users.add(Column { nullable: false, ..Column::inferred("email", DataType::Text) });
     users.add(Column::inferred("age", DataType::Bigint));
@@ -220,7 +230,7 @@ fn columns_are_added(destination: &dyn Destination, jobs: &Path) {
             values(&users.columns["id"], Arc::new(Int64Array::from(vec![2])) as ArrayRef),
         ],
     );
-    load(&mut *connection, "2.0", &schema, "users", &[file], InsertMode::All);
+    load(&mut *connection, "2.0", &schema, "users", &[file], Write::Append);
     assert_eq!(
         rows(&mut *connection, "SELECT * FROM users ORDER BY id"),
         ["1|Ann|1.0|r1|-|-", "2|-|2.0|r2|b@x|30"],
@@ -243,7 +253,7 @@ fn a_file_may_lack_columns(destination: &dyn Destination, jobs: &Path) {
     second.push(values(&users.columns["name"], Arc::new(StringArray::from(vec!["Bob"])) as ArrayRef));
     let files = [jobs::write(&jobs.join("1.parquet"), first), jobs::write(&jobs.join("2.parquet"), second)];
     let mut connection = write(destination);
-    assert_eq!(load(&mut *connection, "1.0", &schema, "users", &files, InsertMode::All), 2);
+    assert_eq!(load(&mut *connection, "1.0", &schema, "users", &files, Write::Append), 2);
     assert_eq!(rows(&mut *connection, "SELECT id, name FROM users ORDER BY _dlt_id"), ["1|-", "-|Bob"]);
 }
 
@@ -251,10 +261,10 @@ fn another_type_is_refused(destination: &dyn Destination, jobs: &Path) {
     let mut schema = users();
     let mut connection = write(destination);
     let file = [user_file(&jobs.join("1.parquet"), &[1], "Ann")];
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     schema.tables["users"].add(Column::inferred("name", DataType::Bigint));
     schema.bump_version();
-    let error = connection.begin().unwrap().evolve(&schema, &[]).unwrap_err();
+    let error = connection.begin().unwrap().evolve(&schema).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("`name`") && error.to_string().contains("`users`"), "{error}");
     assert!(error.advice().is_some());
@@ -266,11 +276,11 @@ fn truncated_tables(destination: &dyn Destination, jobs: &Path) {
     let users = &schema.tables["users"];
     let mut connection = write(destination);
     let file = [user_file(&jobs.join("1.parquet"), &[1, 2], "old")];
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[users]).unwrap();
+    transaction.evolve(&schema).unwrap();
     let file = [user_file(&jobs.join("2.parquet"), &[2, 3, 4], "new")];
-    assert_eq!(transaction.insert(users, &file, InsertMode::All).unwrap(), 3);
+    assert_eq!(transaction.write(&chain(users, &file, Write::Replace)).unwrap(), [3]);
     transaction.commit(&LoadRecord { load_id: "2.0", schema: &schema, state: None }).unwrap();
     assert_eq!(rows(&mut *connection, "SELECT id, name FROM users ORDER BY id"), ["2|new", "3|new", "4|new"]);
     assert_eq!(count(&mut *connection, "_dlt_loads"), 2, "tables of the contract keep their rows");
@@ -281,33 +291,14 @@ fn a_failed_replace_keeps_the_old_rows(destination: &dyn Destination, jobs: &Pat
     let users = &schema.tables["users"];
     let mut connection = write(destination);
     let file = [user_file(&jobs.join("1.parquet"), &[1, 2], "old")];
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     let broken = jobs.join("broken.parquet");
     std::fs::write(&broken, b"PAR1 and nothing of it").unwrap();
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[users]).unwrap();
-    assert!(transaction.insert(users, &[broken], InsertMode::All).is_err());
+    transaction.evolve(&schema).unwrap();
+    assert!(transaction.write(&chain(users, &[broken], Write::Replace)).is_err());
     drop(transaction);
     assert_eq!(rows(&mut *connection, "SELECT id, name FROM users ORDER BY id"), ["1|old", "2|old"]);
-}
-
-fn new_keys(destination: &dyn Destination, jobs: &Path) {
-    let schema = users();
-    let mut connection = write(destination);
-    let first = [user_file(&jobs.join("1.parquet"), &[1, 2], "first")];
-    assert_eq!(load(&mut *connection, "1.0", &schema, "users", &first, InsertMode::NewKeys { is_alone: true }), 2);
-    assert_eq!(load(&mut *connection, "2.0", &schema, "users", &first, InsertMode::NewKeys { is_alone: true }), 0);
-    let second = [
-        user_file(&jobs.join("2.parquet"), &[2, 3, 3, 4], "second"),
-        user_file(&jobs.join("3.parquet"), &[4, 5, 1], "third"),
-        user_file(&jobs.join("4.parquet"), &[5, 6, 5], "fourth"),
-    ];
-    assert_eq!(load(&mut *connection, "3.0", &schema, "users", &second, InsertMode::NewKeys { is_alone: true }), 4);
-    assert_eq!(
-        rows(&mut *connection, "SELECT id, name FROM users ORDER BY id"),
-        ["1|first", "2|first", "3|second", "4|second", "5|third", "6|fourth"],
-        "of rows with one id the first stays"
-    );
 }
 
 /// One row of ordinary values, one of extremes, one of NULLs.
@@ -365,7 +356,7 @@ fn every_type(destination: &dyn Destination, jobs: &Path) {
     let original = file.clone();
     let path = jobs::write(&jobs.join("types.parquet"), file);
     let mut connection = write(destination);
-    assert_eq!(load(&mut *connection, "1.0", &schema, "types", &[path], InsertMode::All), 3);
+    assert_eq!(load(&mut *connection, "1.0", &schema, "types", &[path], Write::Append), 3);
     let mut seen = 0;
     connection
         .query("SELECT * FROM types", &mut |schema, batch| {
@@ -389,7 +380,7 @@ fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {
     // Not in the order of their ids: ids are what counts.
     for (load_id, version) in [("1700000001.5", 1), ("1700000003.25", 3), ("1700000002.125", 2)] {
         let mut transaction = connection.begin().unwrap();
-        transaction.evolve(&schema, &[]).unwrap();
+        transaction.evolve(&schema).unwrap();
         let state = state(version, &format!("state {version}"));
         transaction.commit(&LoadRecord { load_id, schema: &schema, state: Some(&state) }).unwrap();
     }
@@ -399,7 +390,7 @@ fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {
     schema.tables["users"].add(Column::inferred("email", DataType::Text));
     schema.bump_version();
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[]).unwrap();
+    transaction.evolve(&schema).unwrap();
     transaction.commit(&LoadRecord { load_id: "1700000004.0", schema: &schema, state: None }).unwrap();
     let stored = connection.stored("quick_start", "shop").unwrap();
     assert_eq!(stored.schema.as_deref(), Some(schema.to_stored().as_str()));
@@ -414,12 +405,12 @@ fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {
 fn datasets_are_apart(destination: &dyn Destination, jobs: &Path) {
     let schema = users();
     let file = [user_file(&jobs.join("1.parquet"), &[1], "Ann")];
-    load(&mut *write(destination), "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *write(destination), "1.0", &schema, "users", &file, Write::Append);
     let mut other = destination.connect("other_data", Access::Write).unwrap();
     assert!(!other.is_loaded("1.0").unwrap());
     assert!(other.stored("quick_start", "shop").unwrap().schema.is_none());
-    load(&mut *other, "2.0", &schema, "users", &file, InsertMode::NewKeys { is_alone: true });
-    load(&mut *other, "3.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *other, "2.0", &schema, "users", &file, Write::Append);
+    load(&mut *other, "3.0", &schema, "users", &file, Write::Append);
     assert_eq!(count(&mut *other, "users"), 2);
     assert_eq!(count(&mut *write(destination), "users"), 1);
 }
@@ -448,7 +439,7 @@ fn names_that_need_quotes(destination: &dyn Destination, jobs: &Path) {
     let file = write_file(&folder.join("order;--\"1\".parquet"));
     write_file(&jobs.join("it's [a] *folder*X").join("order;--\"1\".parquet"));
     let mut connection = write(destination);
-    assert_eq!(load(&mut *connection, "1.0", &schema, "order", &[file], InsertMode::All), 1);
+    assert_eq!(load(&mut *connection, "1.0", &schema, "order", &[file], Write::Append), 1);
     let sql = format!(
         "SELECT {}, {} FROM {}",
         connection.quote("select"),
@@ -462,7 +453,7 @@ fn queries_fail(destination: &dyn Destination, jobs: &Path) {
     let schema = users();
     let file = [user_file(&jobs.join("1.parquet"), &[1, 2], "secret")];
     let mut connection = write(destination);
-    load(&mut *connection, "1.0", &schema, "users", &file, InsertMode::All);
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     drop(connection);
     let mut connection = destination.connect("shop_data", Access::Read).unwrap();
     for sql in ["SELECT * FROM missing", "SELEC 1", "SELECT CAST(name AS INTEGER) FROM users"] {

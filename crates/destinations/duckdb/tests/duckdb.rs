@@ -1,11 +1,11 @@
 //! What is DuckDB's own: the layout of the contract, one file for many connections, other processes.
 
 use crate::compliance::{self, Fresh, rows};
-use crate::jobs::{self, user_file, users, values};
+use crate::jobs::{self, chain, user_file, users, values};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::ErrorKind;
-use dlt_engine::destination::{Access, Connection, Destination, InsertMode, LoadRecord};
+use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, Write};
 use dlt_engine::schema::{Column, DataType, Schema};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,8 +38,8 @@ pub(crate) fn load_users(destination: &DuckDb, load_id: &str, file: PathBuf) {
 
 fn load(connection: &mut dyn Connection, load_id: &str, schema: &Schema, file: PathBuf) {
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(schema, &[]).unwrap();
-    transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap();
+    transaction.evolve(schema).unwrap();
+    transaction.write(&chain(&schema.tables["users"], &[file], Write::Append)).unwrap();
     transaction.commit(&LoadRecord { load_id, schema, state: None }).unwrap();
 }
 
@@ -123,9 +123,9 @@ fn one_process_may_load_and_read_at_once() {
     let mut reader = same.connect("shop_data", Access::Read).unwrap();
     assert_eq!(rows(&mut *reader, "SELECT id FROM users"), ["1"]);
     let mut transaction = writer.begin().unwrap();
-    transaction.evolve(&schema, &[]).unwrap();
+    transaction.evolve(&schema).unwrap();
     let more = user_file(&folder.path().join("2.parquet"), &[2], "Bob");
-    transaction.insert(&schema.tables["users"], &[more], InsertMode::All).unwrap();
+    transaction.write(&chain(&schema.tables["users"], &[more], Write::Append)).unwrap();
     assert_eq!(rows(&mut *reader, "SELECT id FROM users"), ["1"], "a reader sees no half of a load");
     transaction.commit(&LoadRecord { load_id: "2.0", schema: &schema, state: None }).unwrap();
     assert_eq!(rows(&mut *reader, "SELECT id FROM users ORDER BY id"), ["1", "2"]);
@@ -153,8 +153,8 @@ fn a_load_leaves_no_settings_behind() {
     let sql = "SELECT value FROM duckdb_settings() WHERE name = 'preserve_insertion_order'";
     assert_eq!(rows(&mut *connection, sql), ["true"]);
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[]).unwrap();
-    assert!(transaction.insert(&schema.tables["users"], &["/none.parquet".into()], InsertMode::All).is_err());
+    transaction.evolve(&schema).unwrap();
+    assert!(transaction.write(&chain(&schema.tables["users"], &["/none.parquet".into()], Write::Append)).is_err());
     drop(transaction);
     assert_eq!(rows(&mut *connection, sql), ["true"]);
 }
@@ -251,8 +251,8 @@ fn a_value_that_a_column_cannot_hold_is_told_by_column() {
         let file = jobs::write(&folder.path().join("bad.parquet"), file);
         let mut connection = destination.connect("shop_data", Access::Write).unwrap();
         let mut transaction = connection.begin().unwrap();
-        transaction.evolve(&schema, &[]).unwrap();
-        let error = transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap_err();
+        transaction.evolve(&schema).unwrap();
+        let error = transaction.write(&chain(&schema.tables["users"], &[file], Write::Append)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Data);
         let text = error.to_string();
         assert!(text.contains(expected), "{text}");

@@ -2,10 +2,10 @@
 
 use crate::compliance::rows;
 use crate::duckdb::load_users;
-use crate::jobs::{user_file, users};
+use crate::jobs::{chain, user_file, users};
 use crate::processes::{Second, child_file, wait_to_be_killed};
 use dlt_destination_duckdb::DuckDb;
-use dlt_engine::destination::{Access, Destination, InsertMode};
+use dlt_engine::destination::{Access, Destination, Write};
 use dlt_engine::{Error, ErrorKind};
 use std::path::Path;
 use tempfile::TempDir;
@@ -192,8 +192,8 @@ fn a_full_disk_loses_nothing() {
             .collect();
         let mut connection = destination.connect("shop_data", Access::Write).unwrap();
         let mut transaction = connection.begin().unwrap();
-        let result = transaction.evolve(&schema, &[&schema.tables["users"]]).and_then(|()| {
-            transaction.insert(&schema.tables["users"], &files, InsertMode::All)?;
+        let result = transaction.evolve(&schema).and_then(|()| {
+            transaction.write(&chain(&schema.tables["users"], &files, Write::Replace))?;
             let record = dlt_engine::destination::LoadRecord { load_id: "2.0", schema: &schema, state: None };
             transaction.commit(&record)
         });

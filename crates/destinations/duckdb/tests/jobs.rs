@@ -2,6 +2,7 @@
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema as ArrowSchema};
+use dlt_engine::destination::{ChainLoad, TableLoad, Write};
 use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use parquet::arrow::ArrowWriter;
 use std::fs::File;
@@ -41,6 +42,11 @@ pub(crate) fn users() -> Schema {
     schema.tables.insert("users".into(), users);
     schema.bump_version();
     schema
+}
+
+/// The load of one table that nothing is nested in.
+pub(crate) fn chain<'a>(table: &'a Table, files: &[PathBuf], write: Write) -> ChainLoad<'a> {
+    ChainLoad { tables: vec![TableLoad { table, files: files.to_vec() }], write }
 }
 
 /// A job file of `users` with these ids; `_dlt_id` is `r` and the id, the name is given.

@@ -2,10 +2,10 @@
 
 use crate::compliance::rows;
 use crate::duckdb::load_users;
-use crate::jobs::user_file;
+use crate::jobs::{chain, user_file};
 use crate::processes::{Second, child_file, wait_to_be_killed};
 use dlt_destination_duckdb::DuckDb;
-use dlt_engine::destination::{Access, Connection, Destination, InsertMode, LoadRecord};
+use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, Write};
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -16,8 +16,8 @@ fn commit(connection: &mut dyn Connection, jobs: &Path, load_id: &str, ids: &[i6
     let schema = crate::jobs::users();
     let file = user_file(&jobs.join(format!("{load_id}.parquet")), ids, "name");
     let mut transaction = connection.begin().unwrap();
-    transaction.evolve(&schema, &[]).unwrap();
-    transaction.insert(&schema.tables["users"], &[file], InsertMode::All).unwrap();
+    transaction.evolve(&schema).unwrap();
+    transaction.write(&chain(&schema.tables["users"], &[file], Write::Append)).unwrap();
     transaction.commit(&LoadRecord { load_id, schema: &schema, state: None }).unwrap();
 }
 
@@ -111,8 +111,8 @@ fn a_reader_opens_what_a_killed_writer_left() {
         let schema = crate::jobs::users();
         let more = user_file(&file.with_extension("3"), &(3..100_000).collect::<Vec<_>>(), "lost");
         let mut transaction = connection.begin().unwrap();
-        transaction.evolve(&schema, &[&schema.tables["users"]]).unwrap();
-        transaction.insert(&schema.tables["users"], &[more], InsertMode::All).unwrap();
+        transaction.evolve(&schema).unwrap();
+        transaction.write(&chain(&schema.tables["users"], &[more], Write::Replace)).unwrap();
         println!("half way");
         wait_to_be_killed();
     }

@@ -7,5 +7,6 @@ mod duckdb;
 mod failures;
 mod jobs;
 mod kills;
+mod merge_cases;
 mod processes;
 mod reading;

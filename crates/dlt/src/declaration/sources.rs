@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dlt_engine::schema::WriteDisposition;
+use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
@@ -113,7 +113,7 @@ fn check_rest(config: &RestConfig, node: &Node) -> Result<()> {
     let resources = dlt_sources::rest(config.clone()).resources(&ExtractContext::default());
     for resource in resources.map_err(|error| located(&error))? {
         let hints = &resource.hints;
-        if hints.disposition == WriteDisposition::Merge && hints.primary_key.is_empty() {
+        if lacks_key(hints) {
             let message = format!("resource `{}` is to be merged and has no primary key", resource.name);
             let error = Error::new(dlt_engine::ErrorKind::Config, message);
             return Err(located(&error.hint("add, for example: primary_key = \"id\" (what identifies a row)")));
@@ -149,15 +149,23 @@ fn place_of<'a>(complaint: &str, source: &'a Node) -> &'a Node {
 }
 
 fn read_hints(section: &mut Section) -> Result<TableHints> {
+    let strategies = MergeStrategy::ALL.map(|strategy| (strategy.name(), strategy));
     let max_nesting = |depth: u64| u32::try_from(depth).unwrap_or(u32::MAX);
     let hints = TableHints {
-        disposition: section.one_of("write_disposition", DISPOSITIONS)?.unwrap_or_default(),
+        disposition: section.one_of("write_disposition", DISPOSITIONS)?,
+        merge_strategy: section.one_of("merge_strategy", &strategies)?,
         primary_key: section.texts("primary_key")?.into_iter().map(|found| found.value).collect(),
+        merge_key: section.texts("merge_key")?.into_iter().map(|found| found.value).collect(),
         max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),
         ..TableHints::default()
     };
-    if hints.disposition == WriteDisposition::Merge && hints.primary_key.is_empty() {
+    if lacks_key(&hints) {
         return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
     }
     Ok(hints)
+}
+
+/// Whether rows are to be merged, and nothing says which belong together.
+fn lacks_key(hints: &TableHints) -> bool {
+    hints.disposition == Some(WriteDisposition::Merge) && hints.primary_key.is_empty() && hints.merge_key.is_empty()
 }

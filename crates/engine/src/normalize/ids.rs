@@ -52,26 +52,26 @@ impl Layout {
     }
 
     fn fill_root(&mut self, at: usize, load_id: &str) -> Result<()> {
-        let key_columns = self.key_columns.clone();
+        let id_key = self.id_key.clone();
         let table = &mut self.tables[at];
         let rows = table.rows;
+        // Without this all rows that lack a key would be one.
+        for key in &self.keys {
+            let lacks = match table.by_name.get(key) {
+                Some(&at) => table.columns[at].first_null(rows).is_some(),
+                None => true,
+            };
+            if lacks {
+                return Err(missing(&table.name, key));
+            }
+        }
         let load = table.system_column(column_names::LOAD_ID, DataType::Text);
         for row in 0..rows {
             table.columns[load].set_bytes(row, load_id.as_bytes());
         }
         let id = table.system_column(column_names::ID, DataType::Text);
-        match key_columns {
+        match id_key {
             Some(keys) => {
-                // Without this all rows that lack a key would be one.
-                for key in &keys {
-                    let lacks = match table.by_name.get(key) {
-                        Some(&at) => table.columns[at].first_null(rows).is_some(),
-                        None => true,
-                    };
-                    if lacks {
-                        return Err(missing(&table.name, key));
-                    }
-                }
                 let ids = (0..rows).map(|row| key_row_id(&key_json(table, &keys, row))).collect::<Vec<_>>();
                 for (row, key_id) in ids.iter().enumerate() {
                     table.columns[id].set_bytes(row, key_id.as_bytes());

@@ -151,8 +151,10 @@ pub(crate) struct Layout {
     /// Slots by the column that they lead to: node and place in it.
     by_column: HashMap<(usize, String), Vec<(usize, usize)>>,
     slots_in_all: usize,
-    /// Normalized names of the key columns, where rows are known by their key.
-    pub(crate) key_columns: Option<Vec<String>>,
+    /// Normalized names of the columns that need a value in every row, because rows are merged by them.
+    pub(crate) keys: Vec<String>,
+    /// Normalized names of the primary key, where ids of rows are made from it.
+    pub(crate) id_key: Option<Vec<String>>,
     pub(crate) propagates_root_id: bool,
     pub(crate) objects_seen: u64,
     /// Whether the root table has the columns of the contract; they come after those of its first row.
@@ -174,9 +176,13 @@ impl Layout {
             .tables
             .get(root)
             .ok_or_else(|| Error::new(ErrorKind::Internal, format!("the schema lacks table `{root}`")))?;
-        let is_merge = table.write_disposition == Some(WriteDisposition::Merge);
-        let key_columns: Vec<String> =
-            table.columns.values().filter(|c| c.is("primary_key")).map(|c| c.name.clone()).collect();
+        let strategy = match table.write_disposition {
+            Some(WriteDisposition::Merge) => Some(table.merge_strategy()?),
+            _ => None,
+        };
+        let names = |hint| table.columns_with(hint).into_iter().map(str::to_owned);
+        let keys = names("primary_key").chain(names("merge_key")).filter(|_| strategy.is_some()).collect();
+        let id_key = strategy.filter(|strategy| strategy.has_key_ids()).map(|_| names("primary_key").collect());
         let level = table.max_nesting().or_else(|| schema.max_nesting()).map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,
@@ -186,8 +192,9 @@ impl Layout {
             table_index: HashMap::new(),
             by_column: HashMap::new(),
             slots_in_all: 0,
-            key_columns: is_merge.then_some(key_columns),
-            propagates_root_id: is_merge,
+            keys,
+            id_key,
+            propagates_root_id: strategy.is_some(),
             objects_seen: 0,
             is_begun: table.columns.contains_key(column_names::ID),
         };

@@ -272,6 +272,7 @@ fn merged_by_id() -> Schema {
     let mut schema = schema();
     let table = &mut schema.tables["t"];
     table.write_disposition = Some(WriteDisposition::Merge);
+    table.hints.insert("x-merge-strategy".into(), "upsert".into());
     table.add(
         Column { data_type: None, nullable: false, ..Column::inferred("id", DataType::Bigint) }
             .with("primary_key", true),

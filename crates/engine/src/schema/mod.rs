@@ -3,10 +3,12 @@
 //! The stored form is version 11 of the dataset contract; whatever a field of it means to others and not to us is kept
 //! as it came ([`Table::hints`], [`Column::hints`], [`Schema::rest`]), so that reading and writing loses nothing.
 
+mod merge;
 mod stored;
 mod system;
 mod types;
 
+pub use merge::{MergeStrategy, SortOrder};
 pub use stored::ENGINE_VERSION;
 pub(crate) use stored::write_sorted;
 pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_names};
@@ -91,8 +93,8 @@ pub enum WriteDisposition {
     Append,
     /// Rows take the place of all rows of the table and of its nested tables.
     Replace,
-    /// Rows whose primary key is not yet in the table are added, the others are left out (the contract's strategy
-    /// `insert-only`). Needs a primary key.
+    /// Rows meet those that the table holds by key, as the [`MergeStrategy`] of the table says. Needs a primary key or,
+    /// for delete-insert, a merge key.
     Merge,
     /// Written by the engine itself, for its own tables.
     Skip,
@@ -237,8 +239,27 @@ impl Schema {
         }
     }
 
+    /// Gives every table nested in `root` the column for the id of its root row, by which a merge finds what is nested in
+    /// the rows that it deletes.
+    pub(crate) fn propagate_root_ids(&mut self, root: &str) {
+        let nested: Vec<String> = self.chain(root).into_iter().skip(1).map(|table| table.name.clone()).collect();
+        for name in nested {
+            let Some(table) = self.tables.get_mut(&name) else { continue };
+            let has_columns = table.complete_columns().next().is_some();
+            if has_columns && !table.columns.contains_key(column_names::ROOT_ID) {
+                table.add(Column::inferred(column_names::ROOT_ID, DataType::Text));
+            }
+        }
+    }
+
     /// A root table and all that are nested in it, parents before children.
     pub fn chain<'a>(&'a self, root: &'a str) -> Vec<&'a Table> {
-        self.tables.values().filter(|table| self.root_of(table).name == root).collect()
+        let mut chain: Vec<&Table> = self.tables.get(root).into_iter().collect();
+        let mut at = 0;
+        while let Some(parent) = chain.get(at).map(|table| table.name.as_str()) {
+            chain.extend(self.tables.values().filter(|table| table.parent.as_deref() == Some(parent)));
+            at += 1;
+        }
+        chain
     }
 }

@@ -90,10 +90,11 @@ impl Files {
         self
     }
 
-    /// Sets what happens to rows that the tables hold already; default: rows are added.
+    /// Sets what happens to rows that the tables hold already; default: as the
+    /// table was loaded before; rows are added to one that is new.
     #[must_use]
     pub fn disposition(mut self, disposition: WriteDisposition) -> Self {
-        self.hints.disposition = disposition;
+        self.hints.disposition = Some(disposition);
         self
     }
 

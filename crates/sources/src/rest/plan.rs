@@ -114,10 +114,10 @@ fn read(
     let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
     let hints = TableHints {
         table: resource.table_name.clone(),
-        disposition: resource.write_disposition.or(defaults.write_disposition).unwrap_or_default(),
+        disposition: resource.write_disposition.or(defaults.write_disposition),
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
-        columns: Vec::new(),
+        ..TableHints::default()
     };
     let origin = match &resource.items {
         Some(items) => {

@@ -3,17 +3,20 @@
 //! A load is one [`Transaction`]. In this order: [`Destination::connect`], [`Connection::is_loaded`] (for a package taken
 //! up again), [`Connection::stored`] (before anything is extracted, and again before the load: what is stored must still
 //! be what the rows were made for), [`Connection::begin`], then
-//! [`Transaction::evolve`] once, [`Transaction::insert`] for each table once, [`Transaction::commit`] once. A transaction that is
+//! [`Transaction::evolve`] once, [`Transaction::write`] for each root table once, [`Transaction::commit`] once. A transaction that is
 //! dropped leaves no trace. After `commit` returned `Ok`, rows, schema, state and load record are durable together, and
 //! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
 
+mod plan;
+
+pub use plan::{ChainLoad, TableLoad, Write};
+
 use crate::error::Result;
-use crate::schema::{Schema, Table};
+use crate::schema::Schema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// A place that datasets can be loaded into.
 pub trait Destination: Send + Sync {
@@ -114,47 +117,25 @@ pub struct Stored {
 
 /// One load.
 pub trait Transaction {
-    /// Makes dataset, tables and columns that `schema` has and the destination lacks; deletes the rows of `truncate`
-    /// (tables whose disposition is replace, nested ones included). Columns are only ever added.
+    /// Makes dataset, tables and columns that `schema` has and the destination lacks. Columns are only ever added.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Data`] if a column exists there with another type; otherwise if the destination fails.
-    fn evolve(&mut self, schema: &Schema, truncate: &[&Table]) -> Result<()>;
+    fn evolve(&mut self, schema: &Schema) -> Result<()>;
 
-    /// Adds the rows of all job files of one table and returns how many rows were added. A file is Parquet; it may lack
-    /// columns that the table has. `mode` says which rows are taken; root tables come before what is nested in them.
+    /// Writes the rows of one root table and of what is nested in it as [`ChainLoad::write`] says, and returns how many
+    /// were added to each table, in the order of [`ChainLoad::tables`]. Called after `evolve`, once a chain.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Data`] if it refuses a value, which makes the engine drop the package: loading it again would
     /// end the same way. Otherwise if the destination fails; the package is then kept for the next run.
-    fn insert(&mut self, table: &Table, files: &[PathBuf], mode: InsertMode<'_>) -> Result<u64>;
+    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>>;
 
     /// Writes the load record, the schema if its version is new, and the state if there is one, and commits everything.
     ///
     /// # Errors
     /// If the destination fails; the load may then have been committed or not, which `is_loaded` tells.
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()>;
-}
-
-/// Which rows an insert takes.
-#[derive(Clone, Copy, Debug)]
-pub enum InsertMode<'a> {
-    /// All.
-    All,
-    /// Of a root table: those whose primary key is not in the table yet; of several with one key the first. Row ids are
-    /// digests of the key, but rows that came otherwise than by a merge have other ids.
-    NewKeys {
-        /// Whether no table of this load is nested in this one. Where some are, a key that comes twice is refused with
-        /// [`crate::ErrorKind::Data`]: nobody could tell whose nested rows are whose.
-        is_alone: bool,
-    },
-    /// Of a nested table: those that hang on a row of `root` which this load has added.
-    OfNewRows {
-        /// The root table.
-        root: &'a Table,
-        /// The load.
-        load_id: &'a str,
-    },
 }
 
 /// What is stored beside the rows of a load.

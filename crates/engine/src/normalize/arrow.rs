@@ -47,8 +47,8 @@ pub(super) fn read_batch(batch: &RecordBatch, layout: &mut Layout) -> Result<Vec
         };
         let column = &table.columns[at].column;
         let is_same = column.data_type == shown.data_type && column.arrow_type() == shown.arrow_type();
-        // Ids are made of keys, and of an id in the data, value by value.
-        let is_read = name == column_names::ID || layout.key_columns.as_ref().is_some_and(|keys| keys.contains(name));
+        // Keys are looked at, and ids are made of keys or of an id in the data, value by value.
+        let is_read = name == column_names::ID || layout.keys.contains(name);
         if is_same && !is_read {
             ready.push((at, canonical(array, column)?));
         } else {

@@ -140,7 +140,7 @@ pub(crate) struct Run {
 pub(crate) struct Pipeline {
     /// Name of the pipeline; without it all are listed
     pub(crate) name: Option<String>,
-    /// What to show
+    /// What to show or to do
     #[arg(value_enum, default_value_t)]
     pub(crate) operation: Operation,
     /// List the pipelines of this machine
@@ -148,7 +148,7 @@ pub(crate) struct Pipeline {
     pub(crate) list: bool,
 }
 
-/// What `dlt pipeline` shows.
+/// What `dlt pipeline` shows or does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Operation {
     /// Dataset, destination, tables and pending work
@@ -156,6 +156,10 @@ pub(crate) enum Operation {
     Info,
     /// Steps of the last run: time, rows, outcome
     Trace,
+    /// Load the packages of runs that were killed or failed
+    LoadPending,
+    /// Drop the packages of runs that were killed or failed, with the input they hold
+    DropPendingPackages,
 }
 
 /// `dlt dataset`.

@@ -43,6 +43,8 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
                 (None, _) => "list",
                 (Some(_), Operation::Info) => "info",
                 (Some(_), Operation::Trace) => "trace",
+                (Some(_), Operation::LoadPending) => "load-pending",
+                (Some(_), Operation::DropPendingPackages) => "drop-pending-packages",
             };
             telemetry.record(&CommandPipeline { operation: Word::new(operation), elapsed, success });
         }

@@ -50,23 +50,6 @@ impl KnownPipeline {
         let data_dir = self.folder.parent().and_then(Path::parent).unwrap_or(Path::new("."));
         dlt_engine::last_trace(data_dir, &self.pipeline)
     }
-
-    /// Load packages that wait to be taken up by the next run.
-    pub fn pending_packages(&self) -> usize {
-        packages_in(&self.folder)
-    }
-}
-
-fn packages_in(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder.join("packages"));
-    entries.map_or(0, |entries| entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()).count())
-}
-
-/// The working folder of a pipeline that is not known yet because its first run was interrupted, if a load package waits
-/// there to be taken up by the next.
-pub fn interrupted_first_run(data_dir: &Path, name: &str) -> Option<PathBuf> {
-    let folder = data_dir.join("pipelines").join(name);
-    (!folder.join(PIPELINE_FILE).exists() && packages_in(&folder) > 0).then_some(folder)
 }
 
 /// What a working folder remembers of its pipeline.

@@ -48,11 +48,11 @@ pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, du
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, Result, Source, Step,
-    StepTrace, TableAccess, Trace, rows_of,
+    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
+    Result, Source, Step, StepTrace, TableAccess, Trace, drop_pending_packages, pending_packages, rows_of,
 };
 pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, Rows, ready_made, rest};
-pub use known::{KnownPipeline, interrupted_first_run, known_pipeline, known_pipelines};
+pub use known::{KnownPipeline, known_pipeline, known_pipelines};
 pub use nearest::nearest;
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use source::{AnySource, files, rows};

@@ -126,22 +126,21 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn run_then(&self, source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
-        let builder = &self.builder;
-        let telemetry = self.telemetry();
-        let own = builder.observer.clone();
-        let observer: Option<Arc<dyn Observer>> = if telemetry.is_on() {
-            let destination = self.destination()?;
-            Some(Arc::new(Recorder::new(telemetry.clone(), destination, &builder.name, &self.dataset, own)))
-        } else {
-            own
-        };
-        let mut engine = self.engine()?;
-        if let Some(observer) = observer {
-            engine = engine.observer(observer);
-        }
+        let engine = self.watched_engine()?;
         let info = engine.run_then(source, deliver);
         self.is_used.store(true, Ordering::Relaxed);
         info
+    }
+
+    /// Loads what runs left that were killed or failed, oldest first: the packages for this destination and dataset. What
+    /// waits is told by [`dlt_engine::pending_packages`].
+    ///
+    /// # Errors
+    /// Why the first that fails cannot be loaded; it stays, as do those after it.
+    pub fn load_pending(&self) -> Result<Vec<LoadInfo>> {
+        let loaded = self.watched_engine()?.load_pending();
+        self.is_used.store(true, Ordering::Relaxed);
+        loaded
     }
 
     /// Opens the dataset for reading.
@@ -200,6 +199,24 @@ impl Pipeline {
     /// If the working folder cannot be read.
     pub fn trace(&self) -> Result<Option<Trace>> {
         dlt_engine::last_trace(&self.data_dir(), &self.builder.name)
+    }
+
+    /// The engine, with whoever is told how a run goes on.
+    fn watched_engine(&self) -> Result<dlt_engine::Pipeline> {
+        let builder = &self.builder;
+        let telemetry = self.telemetry();
+        let own = builder.observer.clone();
+        let observer: Option<Arc<dyn Observer>> = if telemetry.is_on() {
+            let destination = self.destination()?;
+            Some(Arc::new(Recorder::new(telemetry, destination, &builder.name, &self.dataset, own)))
+        } else {
+            own
+        };
+        let engine = self.engine()?;
+        Ok(match observer {
+            Some(observer) => engine.observer(observer),
+            None => engine,
+        })
     }
 
     fn engine(&self) -> Result<dlt_engine::Pipeline> {

@@ -16,6 +16,8 @@ const FINE: u8 = 0;
 const REFUSES: u8 = 1;
 /// The load is committed, and the process hears of a failure.
 const COMMITS_AND_FAILS: u8 = 2;
+/// The load of the table `days` fails.
+const REFUSES_DAYS: u8 = 3;
 
 /// DuckDB with a fault that can be switched.
 struct Faulty {
@@ -81,6 +83,9 @@ impl Transaction for FaultyTransaction<'_> {
         self.0.evolve(schema)
     }
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        if self.1 == REFUSES_DAYS && chain.tables[0].table.name == "days" {
+            return Err(failure("it takes no days"));
+        }
         self.0.write(chain)
     }
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
@@ -124,6 +129,10 @@ impl Place {
     fn rows(&self, sql: &str) -> Vec<Value> {
         let rows = self.pipeline_at("here").dataset().unwrap().rows(sql).unwrap();
         rows.into_iter().map(|row| row.into_iter().map(|(_, value)| value).collect()).collect()
+    }
+
+    fn pending(&self) -> Vec<dlt::PendingPackage> {
+        dlt::pending_packages(&self.path("here"), "shop").unwrap()
     }
 
     fn packages(&self) -> usize {
@@ -233,16 +242,84 @@ fn a_wrong_declaration_is_told_before_rows_are_kept_that_would_be_in_the_way() {
     place.run(days(&[1]), FINE).unwrap();
 }
 
+/// What failed yesterday does not stand in the way of what is asked today: input that can be read again goes, with a word.
 #[test]
-fn a_run_that_is_in_the_way_is_named_with_its_folder() {
+fn a_failed_load_of_a_file_is_dropped_for_another() {
+    let place = Place::new();
+    let (first, second) = (place.path("days.jsonl"), place.path("weeks.jsonl"));
+    std::fs::write(&first, "{\"day\":1}\n").unwrap();
+    std::fs::write(&second, "{\"week\":1}\n").unwrap();
+    assert!(place.run(dlt::files([&first]), REFUSES).is_err());
+    assert_eq!(place.pending()[0].failure.as_deref(), Some("it is closed today"));
+    let info = place.run(dlt::files([&second]), FINE).unwrap();
+    let notice = &info.trace.notices[0];
+    assert!(notice.message.ends_with("of an earlier run was dropped: it is closed today"), "{notice}");
+    assert_eq!(place.rows("SELECT week FROM weeks"), [json!([1])]);
+    assert_eq!(place.packages(), 0);
+    place.run(dlt::files([&first]), FINE).unwrap();
+    assert_eq!(place.rows(DAYS), [json!([1])]);
+}
+
+/// Rows that are nowhere else stay, and block nothing.
+#[test]
+fn input_that_cannot_be_had_again_waits_until_it_is_loaded_or_dropped() {
+    let place = Place::new();
+    let error = place.run(days(&[1]), REFUSES).unwrap_err();
+    assert!(error.advice().unwrap().contains("dlt pipeline shop load-pending"), "{error:?}");
+    // The destination takes some tables and not others.
+    for expected in [1, 2] {
+        place.fault.store(REFUSES_DAYS, Ordering::SeqCst);
+        let info = place.pipeline_at("here").run(dlt::rows("weeks", [json!({"week": expected})])).unwrap();
+        assert!(info.trace.notices[0].message.contains("still waits: it takes no days"), "{:?}", info.trace.notices);
+        assert_eq!(place.rows("SELECT count(*) FROM weeks"), [json!([expected])]);
+        assert_eq!(place.pending().len(), 1);
+    }
+    let pending = place.pending();
+    assert_eq!((pending[0].resources.as_slice(), pending[0].is_replayable), (["days".to_owned()].as_slice(), false));
+    assert!(place.pipeline_at("here").load_pending().is_err());
+    place.fault.store(FINE, Ordering::SeqCst);
+    let loaded = place.pipeline_at("here").load_pending().unwrap();
+    assert_eq!(loaded[0].tables, [("days".to_owned(), 1)]);
+    assert_eq!(place.rows(DAYS), [json!([1])]);
+    assert!(place.pending().is_empty());
+    // And dropped, where nobody wants it any more.
+    assert!(place.run(days(&[2]), REFUSES).is_err());
+    let dropped = dlt::drop_pending_packages(&place.path("here"), "shop").unwrap();
+    assert_eq!((dropped.len(), dropped[0].rows), (1, 1));
+    place.run(dlt::rows("weeks", [json!({"week": 3})]), FINE).unwrap();
+    assert_eq!(place.rows(DAYS), [json!([1])]);
+}
+
+/// The same rows given again take the place of those that wait, and are not loaded twice later.
+#[test]
+fn rows_that_wait_and_are_given_again_wait_once() {
     let place = Place::new();
     assert!(place.run(days(&[1]), REFUSES).is_err());
-    let error = place.run(dlt::rows("weeks", [json!({"week": 1})]), REFUSES).unwrap_err();
-    assert!(error.to_string().starts_with("the interrupted run "), "{error}");
-    assert!(error.advice().unwrap().contains("packages"), "{error:?}");
-    place.run(dlt::rows("weeks", [json!({"week": 1})]), FINE).unwrap();
+    assert!(place.run(days(&[1]), REFUSES_DAYS).is_err());
+    assert_eq!(place.packages(), 1);
+    assert!(place.run(days(&[2]), REFUSES_DAYS).is_err());
+    assert_eq!(place.packages(), 2);
+    place.run(days(&[1]), FINE).unwrap();
+    assert_eq!(place.rows(DAYS), [json!([1]), json!([2])]);
+}
+
+#[test]
+fn a_package_for_another_dataset_or_one_that_is_broken_blocks_nothing() {
+    let place = Place::new();
+    assert!(place.run(days(&[1]), REFUSES).is_err());
+    let inner = dlt::duckdb_at(place.path("shop.duckdb")).open("shop").unwrap();
+    let other = dlt::pipeline("shop").telemetry(Telemetry::off()).data_dir(place.path("here")).destination(inner);
+    let info = other.dataset("other").run(dlt::rows("weeks", [json!({"week": 1})])).unwrap();
+    assert!(info.trace.notices[0].message.contains("still waits: it is for dataset `raw`"), "{:?}", info.trace.notices);
+    let folder = place.path("here/pipelines/shop/packages/1.5");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("package.json"), "{").unwrap();
+    let info = place.run(dlt::rows("weeks", [json!({"week": 1})]), FINE).unwrap();
+    assert!(info.trace.notices[0].message.contains("is left alone"), "{:?}", info.trace.notices);
     assert_eq!(place.rows(DAYS), [json!([1])]);
-    assert_eq!(place.rows("SELECT week FROM weeks"), [json!([1])]);
+    assert_eq!(place.pending().len(), 1);
+    assert_eq!(dlt::drop_pending_packages(&place.path("here"), "shop").unwrap().len(), 1);
+    assert_eq!(place.packages(), 0);
 }
 
 fn keyed(rows: Vec<Value>) -> impl dlt::Source {
@@ -284,7 +361,10 @@ fn a_key_that_comes_twice_with_nested_rows_is_refused_where_ids_are_made_of_keys
         let twice = vec![json!({"id": 1, "l": ["a"]}), json!({"id": 1, "l": ["x", "y"]})];
         let error = place.run(by_strategy(strategy, twice), FINE).unwrap_err();
         assert!(error.to_string().starts_with("1 key of table `items` comes more than once in this load"), "{error}");
-        assert_eq!(place.packages(), 0);
+        // Rows that are nowhere else stay, and are not tried with every run.
+        let info = place.run(dlt::rows("days", [json!({"day": 1})]), FINE).unwrap();
+        assert!(info.trace.notices[0].message.contains("still waits: 1 key of table"), "{:?}", info.trace.notices);
+        assert_eq!(dlt::drop_pending_packages(&place.path("here"), "shop").unwrap().len(), 1);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
 use crate::observe::{NoObserver, Observer};
-use crate::package::{Folder, Package, Stage};
+use crate::package::Folder;
 use crate::run::{Run, random_hex_id};
 use crate::source::Source;
 use crate::trace::{LoadInfo, Trace};
@@ -109,7 +109,8 @@ impl Pipeline {
     /// A run that was killed or failed is taken up by the next run: what it had extracted is loaded. If that was the
     /// same call (by [`Source::identity`]) with the same input (by [`Source::fingerprint`], or, where the input cannot be
     /// read again, by its content), nothing else is done and [`LoadInfo::resumed`] is true; else the new data is loaded
-    /// after it.
+    /// after it. What cannot be finished does not stand in the way: it is dropped if its input can be read again, else it
+    /// stays ([`crate::pending_packages`]), and a notice says which.
     ///
     /// # Errors
     /// Whatever went wrong; the destination then holds nothing of this run.
@@ -125,83 +126,34 @@ impl Pipeline {
     pub fn run_then(&self, mut source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
         let folder = self.folder();
         let _lock = folder.lock()?;
-        let (identity, fingerprint) = (source.identity(), source.fingerprint());
-        // An interrupted run of the same call, of input that cannot be read again: the input of this one may be other.
-        let mut finished: Option<(Package, LoadInfo)> = None;
-        for mut package in folder.open_packages()? {
-            if package.manifest.stage == Stage::Extracting {
-                package.remove()?;
-                continue;
-            }
-            let mut run = Run::new(self, &folder, package.manifest.transaction_id.clone());
-            let is_same_call = package.manifest.identity == identity;
-            let has_changed = package.manifest.is_replayable && package.manifest.fingerprint != fingerprint;
-            if is_same_call && has_changed && !run.is_committed(&package)? {
-                // What it had read is no longer what there is to read.
-                package.remove()?;
-                continue;
-            }
-            match run.report(|run| run.resume(&mut package)) {
-                Ok(Some(info)) if is_same_call && !package.manifest.is_replayable => {
-                    if let Some((earlier, _)) = finished.replace((package, info)) {
-                        earlier.remove()?;
-                    }
-                }
-                Ok(Some(info)) if is_same_call && !has_changed => {
-                    deliver(&info);
-                    package.remove()?;
-                    return Ok(info);
-                }
-                Ok(_) => package.remove()?,
-                // It would fail again and again. What can be read again is read again; the rest is said to be lost.
-                Err(error) if error.kind() == ErrorKind::Data => {
-                    let is_replayable = package.manifest.is_replayable;
-                    package.remove()?;
-                    if !is_replayable {
-                        return Err(error);
-                    }
-                }
-                Err(error) => return Err(in_the_way(error, &package)),
-            }
-        }
-        let loaded = finished.as_ref().and_then(|(package, _)| package.manifest.content.clone());
         let mut run = Run::new(self, &folder, random_hex_id()?);
-        let fresh = run.report(|run| run.fresh(&mut source, loaded.as_deref()))?;
-        let (package, info) = match (fresh, finished.take()) {
-            (Some(fresh), earlier) => {
-                if let Some((earlier, _)) = earlier {
-                    earlier.remove()?;
-                }
-                fresh
-            }
-            (None, Some(earlier)) => earlier,
-            (None, None) => return Err(Error::new(ErrorKind::Internal, "a run ended without a load")),
+        let taken = self.take_up(&folder, &source.identity(), &source.fingerprint(), run.notices())?;
+        if let Some((package, info)) = taken.finished {
+            deliver(&info);
+            package.remove()?;
+            return Ok(info);
+        }
+        let mut finished = taken.same_call;
+        let loaded: Vec<String> = finished.iter().filter_map(|(package, _)| package.manifest.content.clone()).collect();
+        let fresh = run.report(|run| run.fresh(&mut source, &loaded, taken.kept))?;
+        let Some((package, info)) = fresh.or_else(|| finished.pop()) else {
+            return Err(Error::new(ErrorKind::Internal, "a run ended without a load"));
         };
+        for (earlier, _) in finished {
+            earlier.remove()?;
+        }
         deliver(&info);
         package.remove()?;
         Ok(info)
     }
 
-    fn folder(&self) -> Folder {
+    pub(crate) fn folder(&self) -> Folder {
         Folder::new(&self.data_dir, &self.name)
     }
 
     pub(crate) fn naming(&self) -> Naming {
         Naming::new(self.destination.limits().max_identifier_length)
     }
-}
-
-/// Says that the failure is that of an earlier run, and how to go on without it.
-fn in_the_way(error: Error, package: &Package) -> Error {
-    let id = &package.manifest.load_id;
-    let hint = format!("mend that, or remove {} to go on without what it had read", package.folder().display());
-    let hint = match error.advice() {
-        Some(advice) => format!("{advice}; {hint}"),
-        None => hint,
-    };
-    Error::new(error.kind(), format!("the interrupted run {id} of this pipeline cannot be finished"))
-        .because(error)
-        .hint(hint)
 }
 
 /// Name of the schema for data that has no source with a name: the pipeline's, without a trailing `_pipeline`.

@@ -79,12 +79,18 @@ impl<'a> Run<'a> {
         result.map(|(value, _)| value)
     }
 
-    /// Loads what the source gives. `loaded` is the checksum of input that an interrupted run of the same call had kept and
-    /// that is loaded by now: the same input, or none, is not loaded again, and `None` is returned.
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Loads what the source gives. `loaded` are the checksums of input that interrupted runs of the same call had kept and
+    /// that is loaded by now: the same input, or none, is not loaded again, and `None` is returned. `waiting` are packages
+    /// of the same call; one whose input is given again is replaced by this run's.
     pub(crate) fn fresh(
         &mut self,
         source: &mut dyn Source,
-        loaded: Option<&str>,
+        loaded: &[String],
+        waiting: Vec<Package>,
     ) -> Result<Option<(Package, LoadInfo)>> {
         let pipeline = self.pipeline;
         let transaction_id = self.trace.transaction_id.clone();
@@ -116,12 +122,20 @@ impl<'a> Run<'a> {
             schema: None,
             state: None,
             files: Vec::new(),
+            failure: None,
+            is_refused: false,
             loaded_rows: Vec::new(),
         };
         let mut package = Package::create(&self.folder.packages(), manifest)?;
         let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
         match made {
-            Ok(true) => {}
+            Ok(true) => {
+                for earlier in
+                    waiting.into_iter().filter(|earlier| earlier.manifest.content == package.manifest.content)
+                {
+                    earlier.remove()?;
+                }
+            }
             Ok(false) => {
                 package.remove()?;
                 return Ok(None);
@@ -130,6 +144,8 @@ impl<'a> Run<'a> {
                 // Nothing of it is of use to the next run, except input that cannot be had again and is there in full.
                 if package.manifest.stage == Stage::Extracting || error.kind() == ErrorKind::Data {
                     let _ = package.remove();
+                } else {
+                    package.note_failure(&error);
                 }
                 return Err(error);
             }
@@ -142,13 +158,31 @@ impl<'a> Run<'a> {
         match loaded {
             Ok(info) => Ok(Some((package, info))),
             Err(error) => {
-                // What the destination refuses now it would refuse again.
-                if error.kind() == ErrorKind::Data {
+                // What the destination refuses now it would refuse again; input that is lost otherwise stays all the same.
+                if error.kind() == ErrorKind::Data && package.manifest.is_replayable {
                     let _ = package.remove();
+                    return Err(error);
                 }
-                Err(error)
+                package.note_failure(&error);
+                Err(self.waits(error, &package))
             }
         }
+    }
+
+    /// Adds to the failure of a load that its input is kept, where it cannot be had again.
+    fn waits(&self, error: Error, package: &Package) -> Error {
+        if package.manifest.is_replayable {
+            return error;
+        }
+        let name = &self.pipeline.name;
+        let kept = format!(
+            "what was read is kept: `dlt pipeline {name} load-pending` loads it, `dlt pipeline {name} drop-pending-packages` drops it"
+        );
+        let hint = match error.advice() {
+            Some(advice) => format!("{advice}; {kept}"),
+            None => kept,
+        };
+        error.hint(hint)
     }
 
     fn extract_and_normalize(
@@ -158,7 +192,7 @@ impl<'a> Run<'a> {
         package: &mut Package,
         schema: Schema,
         state: PipelineState,
-        loaded: Option<&str>,
+        loaded: &[String],
     ) -> Result<bool> {
         if source.is_replayable() {
             self.tell(&Event::StepStarted { step: Step::Extract });
@@ -183,7 +217,7 @@ impl<'a> Run<'a> {
                 declare(&mut declared, &resource.name, &resource.hints, run.pipeline.naming())?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
-            if loaded.is_some() && (content.is_none() || content.as_deref() == loaded) {
+            if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
                 return Ok((false, 0));
             }
             package.manifest.content = content;
@@ -201,17 +235,6 @@ impl<'a> Run<'a> {
     /// input can be read again.
     pub(crate) fn resume(&mut self, package: &mut Package) -> Result<Option<LoadInfo>> {
         let manifest = &package.manifest;
-        let is_elsewhere =
-            manifest.dataset != self.pipeline.dataset || manifest.destination != self.pipeline.destination.location();
-        if is_elsewhere && manifest.stage != Stage::Loaded {
-            let (destination, dataset) = (&manifest.destination, &manifest.dataset);
-            let what =
-                format!("an interrupted run of this pipeline was to load dataset `{dataset}` into {destination}");
-            return Err(Error::new(ErrorKind::Config, what).hint(format!(
-                "run it with that destination again, or remove {} to drop what it had extracted",
-                self.folder.packages().join(&manifest.load_id).display()
-            )));
-        }
         let (id, schema) = (manifest.transaction_id.clone(), manifest.schema_name.clone());
         self.tell(&Event::RunStarted { transaction_id: &id, schema: &schema, resumed: true });
         let is_to_be_loaded = package.manifest.stage == Stage::Normalized && !self.is_committed(package)?;

@@ -5,6 +5,7 @@ pub(crate) mod dataset;
 pub(crate) mod ingest;
 pub(crate) mod init;
 mod load;
+mod pending;
 pub(crate) mod pipeline;
 pub(crate) mod run;
 pub(crate) mod telemetry;

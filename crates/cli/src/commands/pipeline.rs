@@ -1,11 +1,11 @@
 //! `dlt pipeline`: what the pipelines of this machine loaded, and how their last runs went.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dlt::telemetry::Telemetry;
-use dlt::{KnownPipeline, Trace};
+use dlt::{KnownPipeline, PendingPackage, Trace};
 
+use super::pending;
 use crate::args::{Operation, Pipeline};
 use crate::exit::{Failure, Outcome};
 use crate::grid::{Cell, Grid, count};
@@ -19,31 +19,27 @@ pub(crate) fn pipeline(arguments: &Pipeline, settings: &Settings, telemetry: &Te
     let Some(name) = &arguments.name else {
         return list(&dlt::known_pipelines(data_folder)?, settings);
     };
-    if let Some(known) = dlt::known_pipeline(data_folder, name)? {
-        return match arguments.operation {
-            Operation::Info => info(&known, settings, telemetry),
-            Operation::Trace => trace(&known, printer),
-        };
+    let pending = dlt::pending_packages(data_folder, name)?;
+    match (arguments.operation, dlt::known_pipeline(data_folder, name)?) {
+        (Operation::LoadPending, known) if known.is_some() || !pending.is_empty() => {
+            pending::load(name, &pending, settings, telemetry)
+        }
+        (Operation::DropPendingPackages, known) if known.is_some() || !pending.is_empty() => {
+            pending::drop_all(name, settings)
+        }
+        (Operation::Info, Some(known)) => info(&known, &pending, settings, telemetry),
+        (Operation::Trace, Some(known)) => trace(&known, printer),
+        // A run that failed before anything was loaded leaves a trace, and perhaps a package.
+        (operation, None) => match dlt::pipeline(name).data_dir(data_folder).build().trace()? {
+            Some(found) if operation == Operation::Trace => print_trace(&found, printer),
+            _ if !pending.is_empty() => printer.data(&format!(
+                "{BOLD}Pipeline {name}{BOLD:#}\n  nothing is loaded yet\n\n{}",
+                pending::listed(name, &pending)
+            )),
+            _ => Err(unknown(name, settings)),
+        },
+        (Operation::LoadPending | Operation::DropPendingPackages, Some(_)) => Err(unknown(name, settings)),
     }
-    // A run that failed before anything was loaded leaves a trace and nothing else.
-    if let (Operation::Trace, Some(found)) =
-        (arguments.operation, dlt::pipeline(name).data_dir(data_folder).build().trace()?)
-    {
-        return print_trace(&found, printer);
-    }
-    if let Some(folder) = dlt::interrupted_first_run(data_folder, name) {
-        return interrupted(name, &folder, printer);
-    }
-    Err(unknown(name, settings))
-}
-
-/// Nothing is known of a pipeline before its first load but that a package waits.
-fn interrupted(name: &str, folder: &Path, printer: Printer) -> Outcome {
-    let folder = folder.display();
-    printer.data(&format!(
-        "{BOLD}Pipeline {name}{BOLD:#}\n  {:<15} {folder}\n  {:<15} {}\n",
-        "working folder", "pending", "its first run was interrupted, and nothing is loaded; the next run takes it up"
-    ))
 }
 
 fn unknown(name: &str, settings: &Settings) -> Failure {
@@ -93,7 +89,7 @@ fn last_run(known: &KnownPipeline, printer: Printer) -> String {
     }
 }
 
-fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome {
+fn info(known: &KnownPipeline, pending: &[PendingPackage], settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let printer = settings.printer;
     let mut out = format!("{BOLD}Pipeline {}{BOLD:#}\n", known.pipeline);
     let mut line = |name: &str, value: &str| out.push_str(&format!("  {name:<15} {value}\n"));
@@ -102,12 +98,8 @@ fn info(known: &KnownPipeline, settings: &Settings, telemetry: &Telemetry) -> Ou
     line("schema", &known.schema);
     line("working folder", &known.folder.display().to_string());
     line("last run", &last_run(known, printer));
-    match known.pending_packages() {
-        0 => {}
-        1 => line("pending", "1 load package of a run that did not end; the next run takes it up"),
-        several => {
-            line("pending", &format!("{several} load packages of runs that did not end; the next run takes them up"))
-        }
+    if !pending.is_empty() {
+        out.push_str(&format!("\n{}", pending::listed(&known.pipeline, pending)));
     }
     printer.data(&out)?;
     let pipeline = dlt::pipeline(&known.pipeline)

@@ -12,6 +12,15 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
+/// Packages of runs that did not end.
+#[derive(Debug, Default)]
+pub(crate) struct OpenPackages {
+    /// Oldest first.
+    pub(crate) packages: Vec<Package>,
+    /// Folders of packages that cannot be understood, and why.
+    pub(crate) broken: Vec<(PathBuf, Error)>,
+}
+
 /// Held while a run is under way; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct RunLock {
@@ -53,27 +62,45 @@ impl Folder {
         self.path.join("packages")
     }
 
-    /// Packages of runs that did not end, oldest first. What was left of one that was being made or removed is swept out.
-    pub(crate) fn open_packages(&self) -> Result<Vec<Package>> {
+    /// Packages of runs that did not end. What was left of one that was being made or removed is swept out, which only the
+    /// holder of the lock may do.
+    pub(crate) fn open_packages(&self) -> Result<OpenPackages> {
+        self.packages_then(|path| fs::remove_dir_all(path).map_err(|error| Error::storage("remove", path, error)))
+    }
+
+    /// As [`Folder::open_packages`], and changes nothing.
+    pub(crate) fn list_packages(&self) -> Result<OpenPackages> {
+        self.packages_then(|_| Ok(()))
+    }
+
+    fn packages_then(&self, on_leftover: impl Fn(&Path) -> Result<()>) -> Result<OpenPackages> {
+        let mut open = OpenPackages::default();
+        for path in self.package_folders()? {
+            match Package::open(path.clone()) {
+                Ok(Some(package)) => open.packages.push(package),
+                Ok(None) => on_leftover(&path)?,
+                Err(error) => open.broken.push((path, error)),
+            }
+        }
+        open.packages.sort_by(|a, b| a.manifest.load_id.cmp(&b.manifest.load_id));
+        Ok(open)
+    }
+
+    fn package_folders(&self) -> Result<Vec<PathBuf>> {
         let folder = self.packages();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(Error::storage("read", &folder, error)),
         };
-        let mut packages = Vec::new();
+        let mut folders = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| Error::storage("read", &folder, error))?.path();
-            if !path.is_dir() {
-                continue;
-            }
-            match Package::open(path.clone())? {
-                Some(package) => packages.push(package),
-                None => fs::remove_dir_all(&path).map_err(|error| Error::storage("remove", &path, error))?,
+            if path.is_dir() {
+                folders.push(path);
             }
         }
-        packages.sort_by(|a, b| a.manifest.load_id.cmp(&b.manifest.load_id));
-        Ok(packages)
+        Ok(folders)
     }
 
     /// Replaces a file of the folder as a whole.

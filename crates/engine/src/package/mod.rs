@@ -25,7 +25,7 @@
 
 mod folder;
 
-pub(crate) use folder::Folder;
+pub(crate) use folder::{Folder, OpenPackages};
 
 use crate::destination::StateRecord;
 use crate::digest::Summing;
@@ -113,6 +113,12 @@ pub(crate) struct Manifest {
     pub(crate) state: Option<StateRecord>,
     #[serde(default)]
     pub(crate) files: Vec<JobFile>,
+    /// Why the run that made it failed, if it did.
+    #[serde(default)]
+    pub(crate) failure: Option<String>,
+    /// Whether that was because of one of its rows.
+    #[serde(default)]
+    pub(crate) is_refused: bool,
     /// Rows that the load added, by table, from `Loaded` on.
     #[serde(default)]
     pub(crate) loaded_rows: Vec<(String, u64)>,
@@ -144,10 +150,7 @@ impl Package {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::storage("read", &path, error)),
         };
-        let corrupt = |what: &str| {
-            Error::new(ErrorKind::Corrupt, format!("{} {what}", path.display()))
-                .hint("remove that package's folder to go on without it, and load its input again")
-        };
+        let corrupt = |what: &str| Error::new(ErrorKind::Corrupt, format!("{} {what}", path.display()));
         let manifest: Manifest = serde_json::from_str(&text).map_err(|error| corrupt("is broken").because(error))?;
         if manifest.format != FORMAT {
             return Err(corrupt("was written by another version"));
@@ -169,6 +172,13 @@ impl Package {
         self.save()
     }
 
+    /// Notes that its run failed. For want of this note a package only counts as that of a killed run.
+    pub(crate) fn note_failure(&mut self, error: &Error) {
+        self.manifest.failure = Some(error.to_string());
+        self.manifest.is_refused = error.kind() == ErrorKind::Data;
+        let _ = self.save();
+    }
+
     fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.manifest)
             .map_err(|error| Error::new(ErrorKind::Internal, "a manifest cannot be written").because(error))?;
@@ -184,11 +194,6 @@ impl Package {
                 && checksum_of(&path).is_ok_and(|checksum| checksum == file.checksum)
         };
         self.manifest.files.iter().all(is_whole)
-    }
-
-    /// The package's folder.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// Empties the folder of job files, for normalizing again.

@@ -35,15 +35,28 @@ def load(case):
             dataset_name=case["dataset"],
         )
         try:
-            pipeline.run(
-                parse_lines(run["file"]), table_name=case["table"], write_disposition=run["disposition"]
-            )
+            pipeline.run(resource(case["table"], run))
         except Exception as error:
             cause = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
             return f"{type(cause).__name__}: {cause}"
     return None
+
+
+def resource(table, run):
+    options, disposition = run["options"], run["disposition"]
+    if "merge-strategy" in options:
+        disposition = {"disposition": disposition, "strategy": options["merge-strategy"]}
+    keys = {
+        option.replace("-", "_"): options[option].split(",") for option in ("primary-key", "merge-key") if option in options
+    }
+    columns = {}
+    if "hard-delete-column" in options:
+        columns.setdefault(options["hard-delete-column"], {})["hard_delete"] = True
+    if "dedup-sort-column" in options:
+        columns.setdefault(options["dedup-sort-column"], {})["dedup_sort"] = "desc"
+    return dlt.resource(parse_lines(run["file"]), name=table, write_disposition=disposition, columns=columns, **keys)
 
 
 def quote(name):

@@ -12,21 +12,32 @@ pub(crate) struct Case {
 /// One load.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
-    /// `append` or `replace`.
+    /// `append`, `replace` or `merge`.
     pub(crate) disposition: String,
+    /// Keys and strategy of a merge, by the names of the command line's options.
+    pub(crate) options: Vec<(String, String)>,
     /// The JSONL file.
     pub(crate) text: String,
+}
+
+impl Run {
+    /// A run without options.
+    pub(crate) fn of(disposition: &str, text: impl Into<String>) -> Self {
+        Self { disposition: disposition.into(), options: Vec::new(), text: text.into() }
+    }
+
+    /// What the command line says of it.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec!["--write-disposition".to_owned(), self.disposition.clone()];
+        arguments.extend(self.options.iter().flat_map(|(option, value)| [format!("--{option}"), value.clone()]));
+        arguments
+    }
 }
 
 impl Case {
     /// A case of one appending run.
     pub(crate) fn of_one_run(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            table: "items".into(),
-            dataset: "data".into(),
-            runs: vec![Run { disposition: "append".into(), text: text.into() }],
-        }
+        Self { name: name.into(), table: "items".into(), dataset: "data".into(), runs: vec![Run::of("append", text)] }
     }
 
     /// Whether it is one of `documents`.
@@ -66,13 +77,20 @@ pub(crate) fn parse(text: &str) -> Vec<Case> {
             assert!(line.is_empty(), "a line before the first case: {line:?}");
             continue;
         };
-        if let Some(disposition) = line.strip_prefix("-- ") {
-            assert!(matches!(disposition, "append" | "replace"), "{}: {line:?}", case.name);
+        if let Some(words) = line.strip_prefix("-- ") {
+            let mut words = words.split(' ');
+            let disposition = words.next().unwrap_or_default();
+            assert!(matches!(disposition, "append" | "replace" | "merge"), "{}: {line:?}", case.name);
             // A case may begin with its first run's disposition.
             if case.runs.last().is_some_and(|run| run.text.trim().is_empty()) {
                 case.runs.pop();
             }
-            case.runs.push(Run { disposition: disposition.into(), text: String::new() });
+            let mut run = Run::of(disposition, "");
+            for word in words {
+                let (option, value) = word.split_once('=').unwrap_or_else(|| panic!("{}: {line:?}", case.name));
+                run.options.push((option.into(), value.into()));
+            }
+            case.runs.push(run);
         } else if let Some(run) = case.runs.last_mut() {
             run.text.push_str(line);
             run.text.push('\n');
@@ -89,10 +107,11 @@ pub(crate) fn parse(text: &str) -> Vec<Case> {
 
 #[test]
 fn cases_are_read_as_they_are_written() {
-    let text = "# why\n== one table=T\n{\"a\":1}\n\n  {}\n\n== two\n-- replace\n1\n-- append\n2\n";
+    let text = "# why\n== one table=T\n{\"a\":1}\n\n  {}\n\n== two\n-- replace\n1\n-- merge primary-key=a,b\n2\n";
     let cases = parse(text);
     assert_eq!((cases[0].name.as_str(), cases[0].table.as_str()), ("one", "T"));
     assert_eq!(cases[0].runs[0].text, "{\"a\":1}\n\n  {}\n");
     let runs: Vec<_> = cases[1].runs.iter().map(|it| (it.disposition.as_str(), it.text.as_str())).collect();
-    assert_eq!(runs, [("replace", "1\n"), ("append", "2\n")]);
+    assert_eq!(runs, [("replace", "1\n"), ("merge", "2\n")]);
+    assert_eq!(cases[1].runs[1].arguments(), ["--write-disposition", "merge", "--primary-key", "a,b"]);
 }

@@ -39,6 +39,11 @@ fn runs_that_evolve_the_schema() {
 }
 
 #[test]
+fn merges() {
+    compare_with_python(&cases::parse(include_str!("../cases/merge.txt")));
+}
+
+#[test]
 fn a_few_generated_documents_many_times() {
     compare_with_python(&documents::small_cases(seed(11), 60));
 }
@@ -109,7 +114,8 @@ fn load(sandbox: &Sandbox, case: &Case, database: &Path) -> Result<Option<Output
             .arg(&file)
             .args(["--to", &format!("duckdb:{}", database.display())])
             .args(["--dataset", &case.dataset, "--table", &case.table])
-            .args(["--write-disposition", &run.disposition, "--pipeline", &case.pipeline()])
+            .args(run.arguments())
+            .args(["--pipeline", &case.pipeline()])
             .run()?;
         if output.code != Some(0) {
             return Ok(Some(output));

@@ -87,10 +87,7 @@ pub(crate) fn large_cases(seed: u64, count: usize) -> Vec<Case> {
         for run in 0..3 {
             let disposition = if run == 2 && generator.chance(40) { "replace" } else { "append" };
             let documents = 40 + generator.below(41);
-            case.runs.push(Run {
-                disposition: disposition.into(),
-                text: lines(&mut generator, Timestamps::InDates, documents),
-            });
+            case.runs.push(Run::of(disposition, lines(&mut generator, Timestamps::InDates, documents)));
         }
         cases.push(case);
     }

@@ -35,7 +35,9 @@ impl Request {
         for (number, run) in case.runs.iter().enumerate() {
             let file = database.with_extension(format!("{number}.python.jsonl"));
             std::fs::write(&file, &run.text)?;
-            runs.push(json!({"file": file, "disposition": run.disposition}));
+            let options: Map<String, Value> =
+                run.options.iter().map(|(option, value)| (option.clone(), value.clone().into())).collect();
+            runs.push(json!({"file": file, "disposition": run.disposition, "options": options}));
         }
         self.load.push(json!({
             "name": case.name, "database": database, "dataset": case.dataset, "table": case.table,

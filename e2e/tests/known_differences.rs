@@ -58,6 +58,12 @@ pub(crate) struct RefusedByUs {
 
 pub(crate) const KNOWN: &[Known] = &[
     Known {
+        at: At::Case("insert_only_keeps_what_is_there"),
+        places: &["/rows/items"],
+        reason: "of a row that insert-only leaves out, Python dlt inserts those nested rows whose place in the list is new; \
+                 we leave out the row with everything nested in it",
+    },
+    Known {
         at: At::Replacing,
         places: &["/state/sources"],
         reason: "Python dlt leaves an empty entry for the source where it reset a state that was empty before",
@@ -95,6 +101,16 @@ pub(crate) const KNOWN: &[Known] = &[
 ];
 
 pub(crate) const REFUSED_BY_PYTHON: &[RefusedByPython] = &[
+    RefusedByPython {
+        case: "merge_of_a_table_that_was_appended_to",
+        ours: Ours::Loads,
+        reason: "Python dlt cannot add the column for root ids to a nested table in DuckDB; we add it and fill it in",
+    },
+    RefusedByPython {
+        case: "merge_after_a_replace",
+        ours: Ours::Loads,
+        reason: "Python dlt cannot add the column for root ids to a nested table in DuckDB; we add it and fill it in",
+    },
     RefusedByPython {
         case: "a_key_of_two_underscores",
         ours: Ours::Loads,

@@ -10,6 +10,7 @@ mod judge;
 mod killed_pipeline;
 mod killed_tracker;
 mod known_differences;
+mod merging;
 mod messages;
 mod overhead;
 mod silence;

@@ -194,7 +194,7 @@ impl Layout {
             slots_in_all: 0,
             keys,
             id_key,
-            propagates_root_id: strategy.is_some(),
+            propagates_root_id: strategy.is_some() || schema.propagates_root_ids(root),
             objects_seen: 0,
             is_begun: table.columns.contains_key(column_names::ID),
         };

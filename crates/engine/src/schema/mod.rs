@@ -239,9 +239,24 @@ impl Schema {
         }
     }
 
-    /// Gives every table nested in `root` the column for the id of its root row, by which a merge finds what is nested in
-    /// the rows that it deletes.
+    /// Whether rows nested in `root` carry the id of their root row.
+    pub(crate) fn propagates_root_ids(&self, root: &str) -> bool {
+        let Some(propagation) = self.normalizers.get("json").and_then(|json| json.get("config")?.get("propagation"))
+        else {
+            return false;
+        };
+        let copies_id = |rules: Option<&Value>| rules.is_some_and(|rules| rules.get(column_names::ID).is_some());
+        copies_id(propagation.get("root")) || copies_id(propagation.get("tables").and_then(|tables| tables.get(root)))
+    }
+
+    /// From now on rows nested in `root` carry the id of their root row, by which a merge finds what is nested in the
+    /// rows that it deletes. Tables that are there get a column for it.
     pub(crate) fn propagate_root_ids(&mut self, root: &str) {
+        if !self.propagates_root_ids(root) {
+            let json = self.normalizers.entry("json").or_insert(Value::Null);
+            let rules = ["config", "propagation", "tables", root].into_iter().fold(json, member);
+            *rules = serde_json::json!({ column_names::ID: column_names::ROOT_ID });
+        }
         let nested: Vec<String> = self.chain(root).into_iter().skip(1).map(|table| table.name.clone()).collect();
         for name in nested {
             let Some(table) = self.tables.get_mut(&name) else { continue };
@@ -262,4 +277,13 @@ impl Schema {
         }
         chain
     }
+}
+
+/// The member of an object, made where it is missing; what is no object becomes one.
+fn member<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    // An object by now, so that this index does not fail.
+    &mut value[key]
 }

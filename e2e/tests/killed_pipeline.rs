@@ -12,31 +12,38 @@ use crate::judge::differences;
 
 const FINGERPRINT: &str = include_str!("../python/fingerprint.py");
 
-/// Kills of each test; three tests make more than fifty.
-const KILLS: usize = 18;
+/// Kills of each test; four tests make more than fifty.
+const KILLS: usize = 14;
 
 /// A run that ends before the signal does not count as killed; there is an end to trying.
 const MAX_ATTEMPTS: usize = 8 * KILLS;
 
 #[test]
 fn a_killed_first_load_is_completed_by_the_next_run() {
-    kill_and_compare(Scenario { before: None, disposition: "append" });
+    kill_and_compare(Scenario { before: None, options: &["--write-disposition", "append"] });
 }
 
 #[test]
 fn a_killed_append_leaves_earlier_rows_and_is_completed() {
-    kill_and_compare(Scenario { before: Some(0..400), disposition: "append" });
+    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "append"] });
 }
 
 #[test]
 fn a_killed_replace_loses_nothing_and_is_completed() {
-    kill_and_compare(Scenario { before: Some(0..400), disposition: "replace" });
+    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "replace"] });
+}
+
+#[test]
+fn a_killed_merge_leaves_no_row_twice_and_none_over() {
+    let options = &["--write-disposition", "merge", "--primary-key", "number"];
+    kill_and_compare(Scenario { before: Some(0..2_000), options });
 }
 
 struct Scenario {
     /// Documents that are there from an earlier load.
     before: Option<std::ops::Range<u64>>,
-    disposition: &'static str,
+    /// Of the load that is killed.
+    options: &'static [&'static str],
 }
 
 fn kill_and_compare(scenario: Scenario) {
@@ -103,19 +110,19 @@ impl<'a> Attempt<'a> {
     /// Loads what is to be there before.
     fn prepare(&self) -> Result<()> {
         if self.scenario.before.is_some() {
-            self.ingest(&self.sandbox.path("before.jsonl"), "append")?.succeed()?;
+            self.ingest(&self.sandbox.path("before.jsonl"), &[])?.succeed()?;
         }
         Ok(())
     }
 
     fn load(&self) -> Result<Invocation> {
-        self.ingest(&self.sandbox.path("main.jsonl"), self.scenario.disposition)
+        self.ingest(&self.sandbox.path("main.jsonl"), self.scenario.options)
     }
 
-    fn ingest(&self, file: &Path, disposition: &str) -> Result<Invocation> {
+    fn ingest(&self, file: &Path, options: &[&str]) -> Result<Invocation> {
         let run = self.sandbox.dlt(["ingest"])?.arg(file);
         let run = run.args(["--to", &format!("duckdb:{}", self.database.display()), "--dataset", "raw"]);
-        Ok(run.args(["--table", "main", "--pipeline", &self.name, "--write-disposition", disposition]))
+        Ok(run.args(["--table", "main", "--pipeline", &self.name]).args(options))
     }
 
     /// Kills the load once, sometimes its successors too, and repeats the same command until it has said that the data

@@ -1,11 +1,19 @@
 //! Tells the built program where its DuckDB library is: beside itself, and in a checkout also in its `.duckdb` folder.
+//!
+//! The loader follows this run path when it opens what is linked, and as well when the program opens the library itself.
 
 use std::path::PathBuf;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let links_library = std::env::var_os("CARGO_FEATURE_BUNDLED").is_none();
-    if !links_library || std::env::var("CARGO_CFG_TARGET_FAMILY").as_deref() != Ok("unix") {
+    let is_on = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    if is_on("BUNDLED") && is_on("DLOPEN") {
+        println!(
+            "cargo::error=DuckDB cannot be both inside and beside the program: `bundled` needs --no-default-features"
+        );
+        return;
+    }
+    if is_on("BUNDLED") || std::env::var("CARGO_CFG_TARGET_FAMILY").as_deref() != Ok("unix") {
         return;
     }
     let beside = match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {

@@ -1,8 +1,9 @@
-//! The prebuilt DuckDB library that development, tests and the demo link against.
+//! The prebuilt DuckDB library that development, tests and the demo use.
 //!
 //! The `duckdb` crate compiles DuckDB from C++ only with its feature `bundled` (25 minutes on two cores). Without it
-//! the linker takes a ready `libduckdb`, which an npm package ships. The package's version and the crate's are two
-//! names of one DuckDB version, and move together: a test holds them to each other.
+//! `dlt` opens a ready `libduckdb`, which an npm package ships. The package's version and the crate's are two
+//! names of one DuckDB version, and move together: a test holds them, and the version that is checked when the library
+//! is opened, to each other.
 
 use std::fs;
 use std::path::Path;
@@ -125,6 +126,15 @@ mod tests {
             Some(engine.as_str()),
             VERSION.split('-').next(),
             "change xtask/src/duckdb.rs together with Cargo.toml"
+        );
+        let opened = "crates/destinations/duckdb/src/library/opened.rs";
+        let checked = fs::read_to_string(Workspace::locate().path(opened)).unwrap();
+        let line =
+            checked.lines().find(|line| line.starts_with("const VERSION: ")).expect("it says which DuckDB it opens");
+        assert_eq!(
+            line.split('"').nth(1),
+            Some(format!("v{engine}").as_str()),
+            "change {opened} together with Cargo.toml"
         );
     }
 

@@ -6,5 +6,6 @@ mod init;
 mod load;
 mod look;
 mod sandbox;
+mod start;
 mod telemetry;
 mod tracker;

@@ -255,6 +255,8 @@ struct Parts {
 
 impl Parts {
     fn open(dir: &DataDir, options: JournalOptions) -> Result<Self, Error> {
+        // Else the first load would be the one to find it missing, long after somebody looked.
+        tables::ready().map_err(|source| Error::tables(dir.database(), source))?;
         let filesystem = Arc::new(OsFilesystem);
         let folder = dir.journal();
         let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);

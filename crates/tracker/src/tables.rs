@@ -133,6 +133,14 @@ pub(crate) fn destination(database: &Path) -> Result<Arc<dyn Destination>, Error
     Ok(Arc::new(DuckDb::at(database)?))
 }
 
+/// Whether databases can be opened at all.
+///
+/// # Errors
+/// If DuckDB's library cannot be used.
+pub(crate) fn ready() -> Result<(), Error> {
+    dlt_destination_duckdb::open_library()
+}
+
 /// The tables, open. While it lives no other process can open the file for writing.
 pub(crate) struct Tables {
     connection: Box<dyn Connection>,

@@ -5,6 +5,7 @@
 //! connections of this process to a file share one database, which the last of them closes.
 
 use crate::failure::{explain, needs_memory, not_a_database};
+use crate::library::open_library;
 use dlt_engine::destination::Access;
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::{AccessMode, Config, Connection};
@@ -99,6 +100,7 @@ fn identity(file: &Path) -> PathBuf {
 
 fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
     check_place(file, access)?;
+    open_library()?;
     let doing = format!("open {}", file.display());
     let attempt = |memory_limit: Option<u64>| -> duckdb::Result<Connection> {
         let mut config = Config::default()

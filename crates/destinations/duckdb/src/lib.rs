@@ -21,9 +21,11 @@ mod client;
 mod ddl;
 mod failure;
 mod instance;
+mod library;
 mod load;
 mod location;
 mod merge;
 mod query;
 
 pub use client::DuckDb;
+pub use library::open_library;

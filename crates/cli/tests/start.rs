@@ -117,6 +117,12 @@ fn a_file_that_is_no_duckdb_is_refused() {
         let said = with_library(|library| fs::write(library, broken).unwrap());
         assert!(said.contains("lib/libduckdb.so: file too short"), "{said}");
     }
+    // The loader would map it, and the program be killed where it ends.
+    let said = with_library(|library| {
+        let whole = fs::read(env!("CARGO_BIN_EXE_dlt")).unwrap();
+        fs::write(library, &whole[..whole.len() / 2]).unwrap();
+    });
+    assert!(said.contains("lib/libduckdb.so cannot be used: its end is missing"), "{said}");
     let said = with_library(|library| fs::write(library, "x".repeat(10_000)).unwrap());
     assert!(said.contains("lib/libduckdb.so: invalid ELF header"), "{said}");
 }

@@ -8,6 +8,8 @@
 mod functions;
 #[cfg(feature = "dlopen")]
 mod opened;
+#[cfg(feature = "dlopen")]
+mod whole;
 
 use dlt_engine::Result;
 

@@ -3,7 +3,7 @@
 // The only door to the loader. What is asserted: the library is DuckDB in the version that the bindings were made from.
 #![allow(unsafe_code)]
 
-use super::functions;
+use super::{functions, whole};
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::ffi;
 use libloading::Library;
@@ -37,6 +37,9 @@ pub(super) fn open() -> Result<()> {
 /// The loader looks into `LD_LIBRARY_PATH`, into the program's run path (its own folder) and where the system keeps libraries.
 fn find() -> Result<Library> {
     let name = file_name();
+    if let Some(half) = whole::cut_short(&name) {
+        return Err(not_usable(Some(half), "its end is missing"));
+    }
     // SAFETY: the initialisers of DuckDB's library ask nothing of the thread or the moment in which they run.
     unsafe { Library::new(&name) }.map_err(|cause| {
         // "libduckdb.so: cannot open shared object file: No such file or directory"

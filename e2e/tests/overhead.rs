@@ -1,12 +1,13 @@
-//! What telemetry costs a command: a share of its own system calls, which do not depend on how busy the machine is.
+//! What telemetry costs a command: system calls, which do not depend on how busy the machine is.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use dlt_testkit::{Recorder, Sandbox, dlt_binary};
 
-/// On to off, for the shortest command there is.
-const MOST: f64 = 1.6;
+/// More with telemetry than without, for the shortest command there is: 83 when this was written, where the command itself
+/// made 143.
+const MOST: usize = 100;
 
 #[test]
 fn a_command_makes_few_calls_more_with_telemetry_than_without() {
@@ -19,9 +20,8 @@ fn a_command_makes_few_calls_more_with_telemetry_than_without() {
     calls(&sandbox).unwrap();
     let on = calls(&sandbox).unwrap();
     recorder.wait_for(2, std::time::Duration::from_secs(20)).unwrap();
-    let ratio = on as f64 / off as f64;
     assert!(on > off, "{on} with telemetry, {off} without: it did nothing");
-    assert!(ratio <= MOST, "{on} with telemetry, {off} without: {ratio:.2} times");
+    assert!(on - off <= MOST, "{on} with telemetry, {off} without: {} more", on - off);
 }
 
 /// Of the command alone, not of its sender.

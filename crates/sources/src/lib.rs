@@ -16,7 +16,7 @@ mod rows;
 pub use files::{Files, Format, files};
 pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
-    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Names, PaginatorConfig, ResourceConfig,
-    ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,
+    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
+    ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,
 };
 pub use rows::{Rows, rows};

@@ -1,6 +1,7 @@
 //! The sources as the engine uses them.
 #![allow(clippy::unwrap_used)]
 
+mod auto;
 mod csv;
 mod files;
 mod pages;

@@ -1,6 +1,6 @@
 //! REST APIs, against a server on this machine that behaves like them.
 
-use crate::read::{Table, read};
+use crate::read::{Table, read, read_in};
 use crate::server::{Answer, Server};
 use dlt_engine::source::ExtractContext;
 use dlt_engine::{ErrorKind, Result, Source};
@@ -10,6 +10,14 @@ use std::time::Duration;
 pub(crate) fn load(server: &Server, config: &str) -> Result<Vec<Table>> {
     let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
     read(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)).timeout(Duration::from_secs(10)))
+}
+
+/// The rows of the only table, and what was said.
+pub(crate) fn told(server: &Server, config: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
+    let context = ExtractContext::default();
+    let mut tables = read_in(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)), &context)?;
+    Ok((tables.remove(0).texts(), context.notices.said().iter().map(ToString::to_string).collect()))
 }
 
 pub(crate) fn client(settings: &str, endpoint: &str) -> String {
@@ -211,7 +219,7 @@ fn nothing_is_nothing() {
     let server = Server::start(|asked, _| match asked.target.as_str() {
         "/v1/empty" => Answer::json("[]"),
         "/v1/blank" => Answer::json(""),
-        _ => Answer { status: 204, headers: Vec::new(), body: String::new() },
+        _ => Answer { status: 204, headers: Vec::new(), body: Vec::new() },
     });
     for path in ["empty", "blank", "none"] {
         assert!(all(&server, &client("", &format!("\"{path}\""))).is_empty());

@@ -1,6 +1,6 @@
 //! A small HTTP server on a free port, which answers as the test says and remembers what it was asked.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +11,7 @@ pub(crate) struct Asked {
     pub(crate) target: String,
     /// In small letters.
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Asked {
@@ -37,16 +38,16 @@ impl Asked {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(crate) fn json(body: impl Into<String>) -> Self {
+    pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, headers: Vec::new(), body: body.into() }
     }
 
     pub(crate) fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: "{}".to_owned() }
+        Self { status, headers: Vec::new(), body: b"{}".to_vec() }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -101,7 +102,10 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, usi
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        let asked = Asked { target, headers };
+        let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, n)| n.parse().unwrap());
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let asked = Asked { target, headers, body: String::from_utf8(body).unwrap() };
         let before = {
             let mut log = log.lock().unwrap();
             log.push(asked.clone());
@@ -113,8 +117,8 @@ fn serve(stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked, usi
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         text.push_str("\r\n");
-        text.push_str(&answer.body);
-        if writer.write_all(text.as_bytes()).is_err() {
+        let bytes = [text.as_bytes(), &answer.body].concat();
+        if writer.write_all(&bytes).is_err() {
             return;
         }
     }

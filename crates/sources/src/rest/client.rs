@@ -1,12 +1,11 @@
 //! Requests: who asks, how often it is asked again, and which answers are failures.
 
+use super::body::{MAX_BODY_BYTES, unpacked};
 use super::config::{AuthConfig, ClientConfig, KeyLocation};
 use super::url::{join, origin, public, with_query};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::time::Duration;
 
-/// A response may be this long: it is in memory as a whole.
-const MAX_BODY_BYTES: u64 = 1 << 30;
 /// Requests that are made for one page, failures counted.
 const ATTEMPTS: u32 = 5;
 /// Longest wait between two attempts, whatever a server asks for.
@@ -38,6 +37,9 @@ pub(crate) struct Request {
     pub(crate) url: String,
     pub(crate) params: Vec<(String, String)>,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) is_post: bool,
+    /// Sent as JSON.
+    pub(crate) json: Option<serde_json::Value>,
 }
 
 impl Request {
@@ -48,16 +50,60 @@ impl Request {
             None => self.params.push((name.to_owned(), value.to_string())),
         }
     }
+
+    /// Sets a value in the body, at a path of keys.
+    pub(crate) fn set_in_body(&mut self, path: &str, value: serde_json::Value) {
+        let mut place = self.json.get_or_insert_with(|| serde_json::json!({}));
+        for key in path.trim_start_matches("$.").split('.') {
+            if !place.is_object() {
+                *place = serde_json::json!({});
+            }
+            place = &mut place[key];
+        }
+        *place = value;
+    }
+}
+
+/// Which answers are given back instead of being failures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Accepts<'a> {
+    /// Those with one of these statuses.
+    Statuses(&'a [u16]),
+    /// All but a request to wait: it is only tried whether there is an answer.
+    All,
+}
+
+impl Accepts<'_> {
+    fn accepts(self, status: u16) -> bool {
+        match self {
+            Self::Statuses(statuses) => statuses.contains(&status),
+            Self::All => status != 429,
+        }
+    }
 }
 
 /// An answer.
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// Values of all headers `Link`, between commas, if there is one.
-    pub(crate) link: Option<String>,
+    /// Names in small letters.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Where it came from, redirects followed.
     pub(crate) url: String,
+}
+
+impl Response {
+    /// The first header of this name, which is in small letters.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Values of all headers `Link`, between commas, if there is one.
+    pub(crate) fn link(&self) -> Option<String> {
+        let links = self.headers.iter().filter(|(name, _)| name == "link");
+        let links: Vec<&str> = links.map(|(_, value)| value.as_str()).collect();
+        (!links.is_empty()).then(|| links.join(", "))
+    }
 }
 
 impl Client {
@@ -101,11 +147,11 @@ impl Client {
     ///
     /// # Errors
     /// If no attempt got through. An answer of 400 and above that will not change is given back as it is.
-    pub(crate) fn get(&self, request: &Request, accepted: &[u16]) -> Result<Response> {
+    pub(crate) fn get(&self, request: &Request, accepted: Accepts<'_>) -> Result<Response> {
         let mut wait = self.patience.backoff;
         for attempt in 1.. {
             let (failure, asked) = match self.follow(request) {
-                Ok((response, _)) if accepted.contains(&response.status) || !is_passing(response.status) => {
+                Ok((response, _)) if accepted.accepts(response.status) || !is_passing(response.status) => {
                     return Ok(response);
                 }
                 Ok((response, asked)) => (Error::new(ErrorKind::Source, failed(&response, attempt)), asked),
@@ -127,13 +173,10 @@ impl Client {
             let is_ours = origin(&url).eq_ignore_ascii_case(origin(&self.base_url));
             // Credentials are for the API alone: a link or redirect to elsewhere goes without.
             let asked = if is_ours { with_query(&url, &self.missing_query(&url)) } else { url.clone() };
-            let mut call = self.agent.get(&asked);
             let own = request.headers.iter();
             let common = self.headers.iter().filter(|(name, _)| !has_header(&request.headers, name));
-            for (name, value) in common.chain(own).filter(|_| is_ours) {
-                call = call.header(name, value);
-            }
-            let response = call.call()?;
+            let headers = common.chain(own).filter(|_| is_ours);
+            let response = self.call(request, &asked, headers)?;
             let status = response.status().as_u16();
             let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
             if matches!(status, 301 | 302 | 303 | 307 | 308)
@@ -142,14 +185,37 @@ impl Client {
                 url = join(&url, &location);
                 continue;
             }
-            let links: Vec<&str> =
-                response.headers().get_all("link").iter().filter_map(|value| value.to_str().ok()).collect();
-            let link = (!links.is_empty()).then(|| links.join(", "));
             let wait = header("retry-after").and_then(|text| retry_after(&text));
+            let headers = response.headers().iter();
+            let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), text_of(value)?)));
+            let headers = headers.collect();
             let body = response.into_body().into_with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
-            return Ok((Response { status, link, body, url }, wait));
+            let body = unpacked(body).map_err(ureq::Error::Io)?;
+            return Ok((Response { status, headers, body, url }, wait));
         }
         Err(ureq::Error::TooManyRedirects)
+    }
+
+    fn call<'a>(
+        &self,
+        request: &Request,
+        url: &str,
+        headers: impl Iterator<Item = &'a (String, String)>,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let mut call = ureq::http::Request::builder().uri(url).method(if request.is_post { "POST" } else { "GET" });
+        let mut accepts_encoding = false;
+        for (name, value) in headers {
+            accepts_encoding |= name.eq_ignore_ascii_case("accept-encoding");
+            call = call.header(name, value);
+        }
+        if !accepts_encoding {
+            call = call.header("accept-encoding", "gzip");
+        }
+        match &request.json {
+            Some(json) => self.agent.run(call.header("content-type", "application/json").body(json.to_string())?),
+            None if request.is_post => self.agent.run(call.body(String::new())?),
+            None => self.agent.run(call.body(())?),
+        }
     }
 
     /// The query parameters of the credentials that a link does not carry already.
@@ -157,6 +223,14 @@ impl Client {
         let query = url.split_once('?').map_or("", |(_, query)| query);
         let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
         self.query.iter().filter(|(name, _)| !has(name)).cloned().collect()
+    }
+}
+
+/// The text of a header; bytes that are no text are those of Latin 1.
+fn text_of(value: &ureq::http::HeaderValue) -> Option<String> {
+    match value.to_str() {
+        Ok(text) => Some(text.to_owned()),
+        Err(_) => Some(value.as_bytes().iter().map(|byte| char::from(*byte)).collect()),
     }
 }
 

@@ -135,6 +135,10 @@ pub struct EndpointConfig {
     pub path: Option<String>,
     /// Query parameters; texts may hold placeholders.
     pub params: BTreeMap<String, toml::Value>,
+    /// `GET` or `POST`; default `GET`.
+    pub method: Option<Method>,
+    /// Sent as the JSON body; texts may hold placeholders.
+    pub json: Option<serde_json::Value>,
     /// Headers; may hold placeholders.
     pub headers: BTreeMap<String, Secret>,
     /// How pages follow one another.
@@ -143,6 +147,20 @@ pub struct EndpointConfig {
     pub data_selector: Option<String>,
     /// What to make of certain answers.
     pub response_actions: Option<Vec<ResponseAction>>,
+}
+
+/// How a request is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum Method {
+    /// With everything in the URL.
+    #[default]
+    #[serde(alias = "get")]
+    Get,
+    /// With a body.
+    #[serde(alias = "post")]
+    Post,
 }
 
 /// What to make of an answer.
@@ -175,6 +193,7 @@ pub enum PaginatorConfig {
     /// There is one page.
     SinglePage {},
     /// The response holds the URL of the next page.
+    #[serde(alias = "json_response")]
     JsonLink {
         /// Where; default `next`.
         #[serde(default = "next")]
@@ -186,14 +205,26 @@ pub enum PaginatorConfig {
         #[serde(default = "next")]
         links_next_key: String,
     },
+    /// A header holds a mark, which is sent to get the next page.
+    HeaderCursor {
+        /// The header; default `next`.
+        #[serde(default = "next")]
+        cursor_key: String,
+        /// Parameter to send it in; default `cursor`.
+        #[serde(default = "cursor")]
+        cursor_param: String,
+    },
     /// The response holds a mark, which is sent to get the next page.
     Cursor {
         /// Where the mark is; default `cursors.next`.
         #[serde(default = "cursors_next")]
         cursor_path: String,
-        /// Parameter to send it in; default `cursor`.
-        #[serde(default = "cursor")]
-        cursor_param: String,
+        /// Parameter to send it in; default `cursor`, unless it is sent in the body.
+        #[serde(default)]
+        cursor_param: Option<String>,
+        /// Where in the request's `json` to send it.
+        #[serde(default)]
+        cursor_body_path: Option<String>,
         /// Whether a page without items is the last; default no.
         #[serde(default)]
         stop_after_empty_page: bool,
@@ -208,12 +239,18 @@ pub enum PaginatorConfig {
         /// First item; default 0.
         #[serde(default)]
         offset: u64,
-        /// Parameter; default `offset`.
-        #[serde(default = "offset")]
-        offset_param: String,
-        /// Parameter; default `limit`.
-        #[serde(default = "limit")]
-        limit_param: String,
+        /// Parameter; default `offset`, unless it is sent in the body.
+        #[serde(default)]
+        offset_param: Option<String>,
+        /// Parameter; default `limit`, unless it is sent in the body; empty: not sent.
+        #[serde(default)]
+        limit_param: Option<String>,
+        /// Where in the request's `json` to send the offset.
+        #[serde(default)]
+        offset_body_path: Option<String>,
+        /// Where in the request's `json` to send the limit.
+        #[serde(default)]
+        limit_body_path: Option<String>,
         /// Where the response tells the number of all items; default `total`, empty if it does not.
         #[serde(default = "total")]
         total_path: String,
@@ -235,9 +272,12 @@ pub enum PaginatorConfig {
         /// Page to begin with; default: the first.
         #[serde(default)]
         page: Option<u64>,
-        /// Parameter; default `page`.
-        #[serde(default = "page")]
-        page_param: String,
+        /// Parameter; default `page`, unless it is sent in the body.
+        #[serde(default)]
+        page_param: Option<String>,
+        /// Where in the request's `json` to send the page.
+        #[serde(default)]
+        page_body_path: Option<String>,
         /// Where the response tells the number of all pages; default `total`, empty if it does not.
         #[serde(default = "total")]
         total_path: String,
@@ -263,10 +303,7 @@ default_names!(
     next = "next",
     cursors_next = "cursors.next",
     cursor = "cursor",
-    offset = "offset",
-    limit = "limit",
-    total = "total",
-    page = "page"
+    total = "total"
 );
 
 fn yes() -> bool {

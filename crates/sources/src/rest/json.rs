@@ -4,15 +4,19 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
-/// A path such as `data.items[0].name`, `$.next` or `['a.b']`; `*` takes every element.
+/// A path such as `data.items[0].name`, `$.next` or `['a.b']`. `*` takes every element, `[-1]` the last one, and
+/// `[?(@.rel=='next')]` those that have this value. A key that holds dots, such as `@odata.nextLink`, needs no quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JsonPath(Vec<Step>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Key(String),
-    Index(usize),
+    /// From the end, if it is negative.
+    Index(i64),
     All,
+    /// Elements whose member of this name is this text.
+    Where(String, String),
 }
 
 impl JsonPath {
@@ -25,12 +29,11 @@ impl JsonPath {
                 let end = bracket.find(']')?;
                 let inner = bracket[..end].trim();
                 rest = &bracket[end + 1..];
-                let quoted = inner.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\''));
-                let quoted = quoted.or_else(|| inner.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')));
-                steps.push(match quoted {
-                    Some(key) => Step::Key(key.to_owned()),
-                    None if inner == "*" => Step::All,
-                    None => Step::Index(inner.parse().ok()?),
+                steps.push(match (unquoted(inner), inner.strip_prefix('?')) {
+                    (Some(key), _) => Step::Key(key.to_owned()),
+                    (None, Some(condition)) => condition_of(condition)?,
+                    (None, None) if inner == "*" => Step::All,
+                    (None, None) => Step::Index(inner.parse().ok()?),
                 });
                 continue;
             }
@@ -55,19 +58,24 @@ impl JsonPath {
 
     /// Every value at the path.
     pub(crate) fn select<'a>(&self, value: &'a RawValue) -> Vec<&'a RawValue> {
-        self.0.iter().fold(vec![value], |found, step| step.select(&found))
+        let mut found = Vec::new();
+        collect(&self.0, value, &mut found);
+        found
     }
 
     /// Whether the path can lead to several values.
     pub(crate) fn takes_all(&self) -> bool {
-        self.0.contains(&Step::All)
+        self.0.iter().any(|step| matches!(step, Step::All | Step::Where(..)))
     }
 
     /// Whether a key of the path is not there. In null, and in a list without elements, none is missed.
     pub(crate) fn misses_key(&self, value: &RawValue) -> bool {
+        if !self.select(value).is_empty() {
+            return false;
+        }
         let mut found = vec![value];
-        for step in &self.0 {
-            let next = step.select(&found);
+        for (index, step) in self.0.iter().enumerate() {
+            let next = Self(self.0[..=index].to_vec()).select(value);
             if next.is_empty() {
                 return matches!(step, Step::Key(_)) && found.iter().any(|value| !is_null(value));
             }
@@ -82,17 +90,69 @@ impl JsonPath {
     }
 }
 
-impl Step {
-    fn select<'a>(&self, values: &[&'a RawValue]) -> Vec<&'a RawValue> {
-        let of_one = |value: &&'a RawValue| match self {
-            Self::Key(key) => member(value, key).into_iter().collect(),
-            Self::Index(index) => elements(value).and_then(|all| all.get(*index).copied()).into_iter().collect(),
-            Self::All => elements(value).unwrap_or_else(|| {
-                members(value).map(|all| all.into_iter().map(|(_, value)| value).collect()).unwrap_or_default()
-            }),
-        };
-        values.iter().flat_map(of_one).collect()
+fn unquoted(text: &str) -> Option<&str> {
+    let within = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    within('\'').or_else(|| within('"'))
+}
+
+/// `(@.rel=='next')`, also without the parentheses.
+fn condition_of(text: &str) -> Option<Step> {
+    let text = text.trim();
+    let text = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
+    let (key, value) = text.split_once("==")?;
+    let key = key.trim().strip_prefix("@.").unwrap_or(key.trim());
+    Some(Step::Where(key.to_owned(), unquoted(value.trim())?.to_owned()))
+}
+
+fn collect<'a>(steps: &[Step], value: &'a RawValue, found: &mut Vec<&'a RawValue>) {
+    let Some((step, rest)) = steps.split_first() else {
+        found.push(value);
+        return;
+    };
+    match step {
+        Step::Key(key) => {
+            if let Some((value, rest)) = member_of(key, rest, value) {
+                collect(rest, value, found);
+            }
+        }
+        Step::Index(index) => {
+            let all = elements(value).unwrap_or_default();
+            let index = if *index < 0 { all.len() as i64 + index } else { *index };
+            if let Some(value) = usize::try_from(index).ok().and_then(|index| all.get(index)) {
+                collect(rest, value, found);
+            }
+        }
+        Step::All => {
+            let members = || members(value).unwrap_or_default().into_iter().map(|(_, value)| value).collect();
+            elements(value).unwrap_or_else(members).into_iter().for_each(|value| collect(rest, value, found));
+        }
+        Step::Where(key, wanted) => {
+            let is_wanted = |value: &&RawValue| member(value, key).and_then(scalar_text).as_ref() == Some(wanted);
+            elements(value).unwrap_or_default().into_iter().filter(is_wanted).for_each(|value| {
+                collect(rest, value, found);
+            });
+        }
     }
+}
+
+/// The member of this key and the steps after it. Where there is none, the next steps may be the rest of a key with dots.
+fn member_of<'a, 's>(key: &str, rest: &'s [Step], value: &'a RawValue) -> Option<(&'a RawValue, &'s [Step])> {
+    let members = members(value)?;
+    // Of a key that is there twice the last counts, as everywhere.
+    let find = |key: &str| members.iter().rev().find(|(name, _)| name == key).map(|(_, value)| *value);
+    if let Some(value) = find(key) {
+        return Some((value, rest));
+    }
+    let mut key = key.to_owned();
+    for (index, step) in rest.iter().enumerate() {
+        let Step::Key(next) = step else { return None };
+        key.push('.');
+        key.push_str(next);
+        if let Some(value) = find(&key) {
+            return Some((value, &rest[index + 1..]));
+        }
+    }
+    None
 }
 
 /// The elements, if it is a list.
@@ -122,7 +182,7 @@ pub(crate) fn members(value: &RawValue) -> Option<Vec<(String, &RawValue)>> {
     serde_json::Deserializer::from_str(value.get()).deserialize_map(Members).ok()
 }
 
-fn member<'a>(value: &'a RawValue, key: &str) -> Option<&'a RawValue> {
+pub(crate) fn member<'a>(value: &'a RawValue, key: &str) -> Option<&'a RawValue> {
     // Of a key that is there twice the last counts, as everywhere.
     members(value)?.into_iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
 }
@@ -175,43 +235,6 @@ pub(crate) fn with_members(value: &RawValue, added: &[(String, Box<RawValue>)]) 
     result
 }
 
-/// Names under which APIs hold their items.
-const ITEM_KEYS: [&str; 10] =
-    ["data", "items", "results", "entries", "records", "rows", "entities", "payload", "content", "objects"];
-/// How deep items are looked for.
-const ITEM_DEPTH: usize = 3;
-
-/// Where the items of a response are: the response itself if it is a list; else a list down to the third level, first
-/// one of a usual name, then the one that is nearest to the top; else the response is the only item.
-pub(crate) fn find_items(response: &RawValue) -> JsonPath {
-    let mut lists: Vec<Vec<String>> = Vec::new();
-    let mut level: Vec<(Vec<String>, &RawValue)> = vec![(Vec::new(), response)];
-    if is_list(response) {
-        return JsonPath(Vec::new());
-    }
-    for _ in 0..ITEM_DEPTH {
-        let mut next = Vec::new();
-        for (path, value) in level {
-            for (key, value) in members(value).unwrap_or_default() {
-                let path: Vec<String> = path.iter().cloned().chain([key]).collect();
-                if is_list(value) {
-                    lists.push(path);
-                } else if is_object(value) {
-                    next.push((path, value));
-                }
-            }
-        }
-        level = next;
-    }
-    let is_usual = |path: &&Vec<String>| {
-        path.last().is_some_and(|key| {
-            let key = key.to_lowercase();
-            ITEM_KEYS.contains(&key.as_str()) || key == "values"
-        })
-    };
-    lists.iter().find(is_usual).or(lists.first()).map(|path| JsonPath::of_keys(path)).unwrap_or(JsonPath(Vec::new()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -223,15 +246,22 @@ mod tests {
 
     #[test]
     fn paths_lead_to_text_as_it_came() {
-        let value = raw(r#"{"a":{"b":[{"c":1.10},{"c":1e400}]},"x.y":true,"n":null,"a":{"b":[{"c":2.50}]}}"#);
-        let cases: [(&str, &[&str]); 8] = [
+        let value = raw(r#"{"a":{"b":[{"c":1.10},{"c":1e400}]},"x.y":true,"n":null,"a":{"b":[{"c":2.50},{"c":1e400}]},
+            "d":{"@o.next.Link":[7],"l":[{"rel":"prev","u":1},{"rel":"next","u":2}]}}"#);
+        let cases: [(&str, &[&str]); 14] = [
             ("a.b[0].c", &["2.50"]),
-            ("$.a.b[*].c", &["2.50"]),
+            ("$.a.b[*].c", &["2.50", "1e400"]),
             ("$['x.y']", &["true"]),
-            ("a.b.*.c", &["2.50"]),
+            ("a.b.*.c", &["2.50", "1e400"]),
             ("a.b[7]", &[]),
             ("a.z.c", &[]),
-            ("x.y", &[]),
+            ("x.y", &["true"]),
+            ("x.z", &[]),
+            ("a.b[-1].c", &["1e400"]),
+            ("a.b[-3]", &[]),
+            ("d.@o.next.Link[0]", &["7"]),
+            ("d.l[?(@.rel=='next')].u", &["2"]),
+            ("d.l[?rel=='prev'].u", &["1"]),
             ("n", &["null"]),
         ];
         for (path, expected) in cases {
@@ -248,9 +278,14 @@ mod tests {
     #[test]
     fn a_key_that_is_not_there_is_missed() {
         let missed = |path: &str, text: &str| JsonPath::parse(path).unwrap().misses_key(&raw(text));
-        for (path, text) in
-            [("a", "{}"), ("a", "[]"), ("a", "1"), ("a.b", r#"{"a":{}}"#), ("a[*].b", r#"{"a":[{},null]}"#)]
-        {
+        for (path, text) in [
+            ("a", "{}"),
+            ("a", "[]"),
+            ("a", "1"),
+            ("a.b", r#"{"a":{}}"#),
+            ("a[*].b", r#"{"a":[{},null]}"#),
+            ("a.b", r#"{"a":{"c.b":1}}"#),
+        ] {
             assert!(missed(path, text), "{path} {text}");
         }
         for (path, text) in [
@@ -272,20 +307,5 @@ mod tests {
         assert_eq!(with_members(&raw("{ }"), &added), r#"{ "_p_\"id":1.50}"#);
         assert_eq!(with_members(&raw("[1]"), &added), "[1]");
         assert_eq!(with_members(&raw("{}"), &[]), "{}");
-    }
-
-    #[test]
-    fn items_are_found() {
-        let cases = [
-            ("[1]", "$"),
-            (r#"{"a":1}"#, "$"),
-            (r#"{"links":[1],"data":[2]}"#, "data"),
-            (r#"{"links":[1],"page":{"deep":{"Results":[2]}}}"#, "page.deep.Results"),
-            (r#"{"page":{"tags":[2]},"things":[1]}"#, "things"),
-            (r#"{"a":{"b":{"c":{"data":[1]}}}}"#, "$"),
-        ];
-        for (text, path) in cases {
-            assert_eq!(find_items(&raw(text)), JsonPath::parse(path).unwrap(), "{text}");
-        }
     }
 }

@@ -1,23 +1,29 @@
 //! REST APIs as a source, declared and not programmed: a base URL, the resources under it, and how they hang together.
 
+mod auto;
+mod body;
 mod client;
 mod config;
+mod detect;
 mod json;
 mod pages;
 mod plan;
 mod read;
+mod select;
 mod spool;
 mod template;
 mod url;
+mod voice;
+mod words;
 
 pub use config::{
-    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Names, PaginatorConfig, ResourceConfig,
-    ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
+    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
+    ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
 };
 
 use client::{Client, Patience};
-use dlt_engine::Result;
 use dlt_engine::source::{ExtractContext, Resource, Source};
+use dlt_engine::{Notices, Result};
 use plan::{Plan, plan};
 use read::{Items, Parents, ResourceReader};
 use spool::Spool;
@@ -105,7 +111,7 @@ impl Source for Rest {
         plan(&self.config).map(drop)
     }
 
-    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));
         // What each child that is read takes from a parent that is read before it. A parent that is not selected is
@@ -113,7 +119,7 @@ impl Source for Rest {
         let mut spools: Vec<(Arc<Plan>, Arc<Plan>, Spool)> = Vec::new();
         let mut readers: Vec<(Arc<Plan>, Items)> = Vec::new();
         for plan in plans.iter().filter(|plan| plan.is_selected) {
-            let items = items_of(plan, &plans, &client, &mut spools);
+            let items = items_of(plan, &plans, &client, &mut spools, &context.notices);
             readers.push((Arc::clone(plan), items));
         }
         let resource = |(plan, items): (Arc<Plan>, Items)| {
@@ -137,6 +143,7 @@ fn items_of(
     plans: &[Arc<Plan>],
     client: &Arc<Client>,
     spools: &mut Vec<(Arc<Plan>, Arc<Plan>, Spool)>,
+    notices: &Notices,
 ) -> Items {
     let parent = plan.parent().and_then(|fields| fields.parent.as_deref());
     let parent = parent.and_then(|name| plans.iter().find(|known| known.name == name));
@@ -148,10 +155,10 @@ fn items_of(
             Parents::Spooled(spool.lines())
         }
         Some(parent) => Parents::Live {
-            items: items_of(parent, plans, client, spools),
+            items: items_of(parent, plans, client, spools, notices),
             plan: Arc::clone(parent),
             page: Default::default(),
         },
     };
-    Items::new(plan, client, parents)
+    Items::new(plan, client, parents, notices)
 }

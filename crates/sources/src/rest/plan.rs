@@ -1,10 +1,10 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
 use super::config::{
-    Action, EndpointConfig, PaginatorConfig, ResourceConfig, ResourceDefaults, RestConfig, Secret, Short,
+    Action, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, RestConfig, Secret, Short,
 };
 use super::json::JsonPath;
-use super::template::{ParentFields, Template};
+use super::template::{JsonTemplate, ParentFields, Template};
 use super::url::is_absolute;
 use dlt_engine::source::TableHints;
 use dlt_engine::{Error, ErrorKind, Result};
@@ -33,6 +33,10 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) path: Template,
+    /// The last word of the path, which may be what the items are called.
+    pub(crate) path_name: String,
+    pub(crate) is_post: bool,
+    pub(crate) json: Option<JsonTemplate>,
     pub(crate) params: Vec<(String, Template)>,
     pub(crate) headers: Vec<(String, Template)>,
     pub(crate) paginator: PaginatorConfig,
@@ -143,6 +147,7 @@ fn endpoint(
     let mut parent = ParentFields::default();
     let mut used = Vec::new();
     let path = own.path.as_deref().or(common.path.as_deref()).unwrap_or(&resource.name);
+    let path_name = last_word(path);
     let path = Template::parse(path, &values, &mut used, &mut parent)?;
     let mut params = Vec::new();
     for (name, value) in values.iter().filter(|(name, _)| !used.contains(name)) {
@@ -156,6 +161,12 @@ fn endpoint(
         // The value may be a secret: the message does without it.
         let template = template.map_err(|_| format!("the placeholders in the header `{name}` cannot be read"))?;
         header_templates.push((name.clone(), template));
+    }
+    let json = merged(common.json.as_ref(), own.json.as_ref());
+    let json = json.as_ref().map(|json| JsonTemplate::parse(json, &mut parent)).transpose()?;
+    let is_post = own.method.or(common.method).unwrap_or_default() == Method::Post;
+    if json.is_some() && !is_post {
+        return Err("`json` is sent with `method = \"POST\"` only: add that".to_owned());
     }
     parent.required = parent.fields.len();
     let mut included = Vec::new();
@@ -180,11 +191,15 @@ fn endpoint(
         None => PaginatorConfig::Auto {},
     };
     check_paths(&paginator)?;
+    check_senders(&paginator, is_post)?;
     let actions = own.response_actions.as_ref().or(common.response_actions.as_ref());
     let ignored = actions.into_iter().flatten().filter(|action| action.action == Action::Ignore);
     let ignored = ignored.map(|action| action.status_code).collect();
     Ok(Endpoint {
         path,
+        path_name,
+        is_post,
+        json,
         params,
         headers: header_templates,
         paginator,
@@ -199,7 +214,10 @@ fn endpoint(
 /// A path that is none would otherwise be found out by the first response.
 fn check_paths(paginator: &PaginatorConfig) -> Result<(), String> {
     let paths: &[(&str, Option<&str>)] = match paginator {
-        PaginatorConfig::Auto {} | PaginatorConfig::SinglePage {} | PaginatorConfig::HeaderLink { .. } => &[],
+        PaginatorConfig::Auto {}
+        | PaginatorConfig::SinglePage {}
+        | PaginatorConfig::HeaderLink { .. }
+        | PaginatorConfig::HeaderCursor { .. } => &[],
         PaginatorConfig::JsonLink { next_url_path } => &[("next_url_path", Some(next_url_path))],
         PaginatorConfig::Cursor { cursor_path, has_more_path, .. } => {
             &[("cursor_path", Some(cursor_path)), ("has_more_path", has_more_path.as_deref())]
@@ -215,6 +233,51 @@ fn check_paths(paginator: &PaginatorConfig) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A position goes into a parameter or into the body, and there is a body only with POST.
+fn check_senders(paginator: &PaginatorConfig, is_post: bool) -> Result<(), String> {
+    type Sender<'a> = (&'static str, &'a Option<String>, &'static str, &'a Option<String>);
+    let senders: Vec<Sender<'_>> = match paginator {
+        PaginatorConfig::Cursor { cursor_param, cursor_body_path, .. } => {
+            vec![("cursor_param", cursor_param, "cursor_body_path", cursor_body_path)]
+        }
+        PaginatorConfig::Offset { offset_param, offset_body_path, limit_param, limit_body_path, .. } => vec![
+            ("offset_param", offset_param, "offset_body_path", offset_body_path),
+            ("limit_param", limit_param, "limit_body_path", limit_body_path),
+        ],
+        PaginatorConfig::PageNumber { page_param, page_body_path, .. } => {
+            vec![("page_param", page_param, "page_body_path", page_body_path)]
+        }
+        _ => Vec::new(),
+    };
+    for (param_key, param, body_key, body_path) in senders {
+        if param.is_some() && body_path.is_some() {
+            return Err(format!("the paginator has both `{param_key}` and `{body_key}`: give one of them"));
+        }
+        if body_path.is_some() && !is_post {
+            return Err(format!("the paginator's `{body_key}` needs a body: set `method = \"POST\"` in the endpoint"));
+        }
+    }
+    Ok(())
+}
+
+/// The last part of a path that is no placeholder.
+fn last_word(path: &str) -> String {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    path.rsplit('/').find(|part| !part.is_empty() && !part.contains('{')).unwrap_or_default().to_owned()
+}
+
+/// The keys of both; the resource's own win.
+fn merged(common: Option<&serde_json::Value>, own: Option<&serde_json::Value>) -> Option<serde_json::Value> {
+    match (common, own) {
+        (Some(serde_json::Value::Object(common)), Some(serde_json::Value::Object(own))) => {
+            let mut all = common.clone();
+            all.extend(own.clone());
+            Some(all.into())
+        }
+        (common, own) => own.or(common).cloned(),
+    }
 }
 
 fn param_text(name: &str, value: &toml::Value) -> Result<String, String> {

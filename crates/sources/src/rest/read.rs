@@ -1,14 +1,17 @@
 //! Reads resources: for every item of the parent the pages of a request, from every page its items.
 
-use super::client::{Client, Request, Response, refused};
-use super::json::{JsonPath, find_items, scalar_text, with_members};
-use super::pages::{Pages, items};
+use super::body::utf8;
+use super::client::{Accepts, Client, Request, Response, refused};
+use super::json::{JsonPath, scalar_text, with_members};
+use super::pages::{Flaw, Pages, items};
 use super::plan::{Endpoint, Origin, Plan};
+use super::select::{failure, find_items};
 use super::spool::{Spool, SpoolLines};
 use super::template::ParentFields;
 use super::url::{public, under};
+use super::voice::Voice;
 use dlt_engine::source::{Chunk, JsonChunk, Reader};
-use dlt_engine::{Error, ErrorKind, Result};
+use dlt_engine::{Error, ErrorKind, Notices, Result};
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ pub(crate) enum Items {
 
 impl Items {
     /// `parents` gives the rows of the parent, if there is one.
-    pub(crate) fn new(plan: &Arc<Plan>, client: &Arc<Client>, parents: Parents) -> Self {
+    pub(crate) fn new(plan: &Arc<Plan>, client: &Arc<Client>, parents: Parents, notices: &Notices) -> Self {
         match &plan.origin {
             Origin::Given(items) => Self::Given(Some(items.clone())),
             Origin::Endpoint(endpoint) => Self::Endpoint(Box::new(EndpointItems {
@@ -36,6 +39,7 @@ impl Items {
                 selector: endpoint.selector.clone(),
                 is_selector_right: false,
                 current: None,
+                voice: Voice::new(&plan.name, notices),
             })),
         }
     }
@@ -103,11 +107,12 @@ pub(crate) struct EndpointItems {
     plan: Arc<Plan>,
     client: Arc<Client>,
     parents: Parents,
-    /// Known after the first page of a request, even if it was to be found.
+    /// Known after the first page with items of a request, even if it was to be found.
     selector: Option<JsonPath>,
     /// Whether a response had something where the declaration says that items are.
     is_selector_right: bool,
     current: Option<Current>,
+    voice: Voice,
 }
 
 /// The request that is being followed.
@@ -129,68 +134,158 @@ impl EndpointItems {
     fn next_page(&mut self) -> Result<Option<Vec<Item>>> {
         let plan = Arc::clone(&self.plan);
         let endpoint = Self::endpoint(&plan)?;
-        if self.current.is_none() {
-            let Some(row) = self.parents.next(&endpoint.parent)? else { return Ok(None) };
-            self.current = Some(self.begin(endpoint, &row));
+        let mut current = match self.current.take() {
+            Some(current) => current,
+            None => match self.parents.next(&endpoint.parent)? {
+                Some(row) => self.begin(endpoint, &row)?,
+                None => return Ok(None),
+            },
+        };
+        let (page, has_next) = self.take_page(&plan.name, endpoint, &mut current)?;
+        if has_next {
+            self.current = Some(current);
+        } else {
+            self.voice = current.pages.end();
         }
-        let Some(current) = &mut self.current else { return Ok(None) };
-        let response = self.client.get(&current.request, &endpoint.ignored)?;
+        Ok(Some(page))
+    }
+
+    /// Asks for a page: its items, and whether there is another one.
+    fn take_page(&mut self, name: &str, endpoint: &Endpoint, current: &mut Current) -> Result<(Vec<Item>, bool)> {
+        let Current { request, pages, added } = current;
+        let accepts = if pages.is_trial() { Accepts::All } else { Accepts::Statuses(&endpoint.ignored) };
+        let mut response = self.client.get(request, accepts)?;
+        let place = public(&response.url);
+        let flawed = |flaw: Flaw| {
+            let error = Error::new(ErrorKind::Data, flaw.message).at(place.clone(), None);
+            flaw.hint.into_iter().fold(error, Error::hint)
+        };
+        if pages.is_trial() && (!(200..300).contains(&response.status) || is_blank(&response)) {
+            let turn = pages.refuse(request).map_err(flawed)?;
+            return Ok((Vec::new(), turn.has_next));
+        }
         if endpoint.ignored.contains(&response.status) {
-            self.current = None;
-            return Ok(Some(Vec::new()));
+            return Ok((Vec::new(), false));
         }
         if !(200..300).contains(&response.status) {
             return Err(refused(&response));
         }
-        if response.status == 204 || response.body.iter().all(u8::is_ascii_whitespace) {
-            self.current = None;
-            return Ok(Some(Vec::new()));
+        if is_blank(&response) {
+            return Ok((Vec::new(), false));
         }
-        let content: &RawValue = serde_json::from_slice(&response.body).map_err(|cause| {
-            Error::new(ErrorKind::Data, "the response is not JSON")
-                .at(public(&response.url), Some(cause.line() as u64))
-                .because(cause)
-                .hint("is `base_url` that of the API and not of a page for people?")
-        })?;
-        if let Some(given) = endpoint.selector.as_ref().filter(|_| !self.is_selector_right) {
-            if given.misses_key(content) {
-                return Err(nothing_selected(&response, &endpoint.selector_text));
+        let body = utf8(std::mem::take(&mut response.body), response.header("content-type"));
+        let body = body.ok_or_else(|| unknown_encoding(&response))?;
+        let content: &RawValue = serde_json::from_slice(&body).map_err(|cause| not_json(&response, &body, cause))?;
+        if let Some(given) = endpoint.selector.as_ref() {
+            match given.misses_key(content) {
+                false => self.is_selector_right = true,
+                true if !self.is_selector_right => return Err(nothing_selected(&response, &endpoint.selector_text)),
+                true => pages.voice().say(
+                    "selector",
+                    format!(
+                        "a response after the first has nothing at `{}`, and was taken for one without items",
+                        endpoint.selector_text
+                    ),
+                    "set `data_selector` to where the items are in all responses",
+                    Vec::new(),
+                ),
             }
-            self.is_selector_right = true;
         }
-        let selector = self.selector.get_or_insert_with(|| find_items(content));
-        let found = items(selector, content);
-        let page: Result<Vec<Item>> = found
-            .items
-            .iter()
-            .map(|item| {
-                let text = with_members(item, &current.added);
-                RawValue::from_string(text)
-                    .map_err(|cause| Error::new(ErrorKind::Internal, "an item was damaged").because(cause))
-            })
-            .collect();
-        let has_next = current
-            .pages
-            .turn(&response, content, &found, &mut current.request)
-            .map_err(|what| Error::new(ErrorKind::Data, what).at(public(&response.url), None))?;
-        if !has_next {
-            self.current = None;
+        let selector = match &self.selector {
+            Some(selector) => selector.clone(),
+            None => self.choose(name, endpoint, content, &response, pages)?,
+        };
+        let found = items(&selector, content);
+        let turn = pages.turn(&response, content, &found, request).map_err(flawed)?;
+        if !turn.keeps {
+            return Ok((Vec::new(), turn.has_next));
         }
-        page.map(Some)
+        if !found.items.is_empty() {
+            // A page without items may hold nothing where later ones hold them.
+            self.selector = Some(selector);
+        }
+        let item = |item: &&RawValue| {
+            RawValue::from_string(with_members(item, added))
+                .map_err(|cause| Error::new(ErrorKind::Internal, "an item was damaged").because(cause))
+        };
+        let page: Result<Vec<Item>> = found.items.iter().map(item).collect();
+        Ok((page?, turn.has_next))
     }
 
-    fn begin(&mut self, endpoint: &Endpoint, row: &[Item]) -> Current {
+    /// Finds where the items are.
+    fn choose(
+        &self,
+        name: &str,
+        endpoint: &Endpoint,
+        content: &RawValue,
+        response: &Response,
+        pages: &mut Pages,
+    ) -> Result<JsonPath> {
+        let choice = find_items(content, &[name, &endpoint.path_name]);
+        let takes_whole = choice.text == "$";
+        if let Some(key) = failure(content).filter(|_| takes_whole) {
+            let message = format!(
+                "the response says by `{key}` that the request failed, though its status is {}",
+                response.status
+            );
+            return Err(Error::new(ErrorKind::Source, message)
+                .at(public(&response.url), None)
+                .hint("check credentials and parameters; if the response is an item, set `data_selector = \"$\"`"));
+        }
+        let voice = pages.voice();
+        if let Some((what, others)) = choice.doubt {
+            let example = others.first().cloned().unwrap_or_default();
+            let message = format!("the response {what}; items could also be at `{}`", others.join("`, `"));
+            voice.say(
+                "items",
+                message,
+                format!("set in the endpoint data_selector = \"{example}\", or \"{}\" to keep it", choice.text),
+                Vec::new(),
+            );
+        }
+        voice.items = choice.text;
+        Ok(choice.path)
+    }
+
+    fn begin(&mut self, endpoint: &Endpoint, row: &[Item]) -> Result<Current> {
         self.selector = endpoint.selector.clone();
         let fields: Vec<String> = row.iter().map(|value| scalar_text(value).unwrap_or_default()).collect();
         let mut request = Request {
             url: under(self.client.base_url(), &endpoint.path.path(&fields)),
             params: endpoint.params.iter().map(|(name, value)| (name.clone(), value.text(&fields))).collect(),
             headers: endpoint.headers.iter().map(|(name, value)| (name.clone(), value.text(&fields))).collect(),
+            is_post: endpoint.is_post,
+            json: endpoint.json.as_ref().map(|json| json.fill(row)),
         };
-        let pages = Pages::begin(endpoint.paginator.clone(), &mut request);
+        let mut voice = std::mem::take(&mut self.voice);
+        voice.items.clone_from(&endpoint.selector_text);
+        let pages = Pages::begin(endpoint.paginator.clone(), &mut request, voice);
         let added = endpoint.included.iter().map(|(name, index)| (name.clone(), row[*index].clone())).collect();
-        Current { request, pages, added }
+        Ok(Current { request, pages, added })
     }
+}
+
+fn is_blank(response: &Response) -> bool {
+    response.status == 204 || response.body.iter().all(u8::is_ascii_whitespace)
+}
+
+fn unknown_encoding(response: &Response) -> Error {
+    let named = response.header("content-type").unwrap_or("no type").to_owned();
+    Error::new(ErrorKind::Data, "the response is neither UTF-8 nor what its header says")
+        .at(public(&response.url), None)
+        .hint(format!("its Content-Type is: {named}"))
+}
+
+fn not_json(response: &Response, body: &[u8], cause: serde_json::Error) -> Error {
+    let error =
+        Error::new(ErrorKind::Data, "the response is not JSON").at(public(&response.url), Some(cause.line() as u64));
+    let hint = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'<') => {
+            "it is HTML or XML: is `base_url` that of the API and not of a page for people? A header may ask for JSON: headers = { Accept = \"application/json\" }"
+        }
+        _ => "is `base_url` that of the API?",
+    };
+    error.because(cause).hint(hint)
 }
 
 /// No items because of a slip in the declaration must not pass for no items: a table that is replaced would be emptied.

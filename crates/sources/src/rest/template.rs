@@ -1,7 +1,9 @@
 //! Texts with placeholders: `{resources.<parent>.<field>}`, `{<param>}`, and doubled braces for braces.
 
-use super::json::JsonPath;
+use super::json::{JsonPath, scalar_text};
 use super::url::encode;
+use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// A text that depends on an item of another resource.
@@ -110,6 +112,55 @@ impl Template {
             Part::Field(index) => fields.get(*index).map(|value| encode(value)).unwrap_or_default(),
         };
         self.0.iter().map(part).collect()
+    }
+}
+
+/// A JSON value whose texts are templates.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum JsonTemplate {
+    Value(Value),
+    Text(Template),
+    List(Vec<JsonTemplate>),
+    Object(Vec<(String, JsonTemplate)>),
+}
+
+impl JsonTemplate {
+    /// # Errors
+    /// What is wrong with one of the texts.
+    pub(crate) fn parse(value: &Value, fields: &mut ParentFields) -> Result<Self, String> {
+        Ok(match value {
+            Value::String(text) => Self::Text(Template::parse(text, &BTreeMap::new(), &mut Vec::new(), fields)?),
+            Value::Array(values) => {
+                Self::List(values.iter().map(|value| Self::parse(value, fields)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(members) => Self::Object(
+                members
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), Self::parse(value, fields)?)))
+                    .collect::<Result<_, String>>()?,
+            ),
+            other => Self::Value(other.clone()),
+        })
+    }
+
+    /// The value for these fields of the parent's item. A placeholder that is all of a text keeps the field's type.
+    pub(crate) fn fill(&self, row: &[Box<RawValue>]) -> Value {
+        match self {
+            Self::Value(value) => value.clone(),
+            Self::Text(Template(parts)) => match parts.as_slice() {
+                [Part::Field(index)] => {
+                    row.get(*index).and_then(|value| serde_json::from_str(value.get()).ok()).unwrap_or_default()
+                }
+                _ => {
+                    let fields: Vec<String> = row.iter().map(|value| scalar_text(value).unwrap_or_default()).collect();
+                    Template(parts.clone()).text(&fields).into()
+                }
+            },
+            Self::List(values) => values.iter().map(|value| value.fill(row)).collect(),
+            Self::Object(members) => {
+                Value::Object(members.iter().map(|(key, value)| (key.clone(), value.fill(row))).collect())
+            }
+        }
     }
 }
 

@@ -17,6 +17,6 @@ pub use files::{Files, Format, files};
 pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
-    ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,
+    ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,
 };
 pub use rows::{Rows, rows};

@@ -8,5 +8,6 @@ mod pages;
 mod parquet;
 mod read;
 mod rest;
+mod rest_more;
 mod rows;
 mod server;

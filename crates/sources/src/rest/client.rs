@@ -1,15 +1,21 @@
 //! Requests: who asks, how often it is asked again, and which answers are failures.
 
 use super::body::{MAX_BODY_BYTES, unpacked};
-use super::config::{AuthConfig, ClientConfig, KeyLocation};
+use super::config::{Action, AuthConfig, ClientConfig, KeyLocation, ResponseAction};
+use super::token::TokenSource;
 use super::url::{join, origin, public, with_query};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use dlt_engine::{Error, ErrorKind, Result};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Requests that are made for one page, failures counted.
 const ATTEMPTS: u32 = 5;
 /// Longest wait between two attempts, whatever a server asks for.
 const MAX_WAIT: Duration = Duration::from_secs(300);
+/// Longest pause in seconds that a rate can ask for.
+const MAX_PAUSE: f64 = 86_400.0;
 /// Redirects that are followed.
 const MAX_REDIRECTS: u32 = 10;
 
@@ -29,7 +35,15 @@ pub(crate) struct Client {
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
     patience: Patience,
+    tokens: Option<TokenSource>,
+    /// Between the beginnings of two requests.
+    pause: Option<Duration>,
+    /// When the next request may begin.
+    next: Mutex<Option<Instant>>,
 }
+
+/// An answer, how long the server asks to wait, and the token that was used.
+type Followed = (Response, Option<Duration>, Option<String>);
 
 /// What to ask for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +54,8 @@ pub(crate) struct Request {
     pub(crate) is_post: bool,
     /// Sent as JSON.
     pub(crate) json: Option<serde_json::Value>,
+    /// Sent as a form, to a server that gives tokens and gets no other credentials.
+    pub(crate) form: Option<Vec<(String, String)>>,
 }
 
 impl Request {
@@ -67,19 +83,32 @@ impl Request {
 /// Which answers are given back instead of being failures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Accepts<'a> {
-    /// Those with one of these statuses.
-    Statuses(&'a [u16]),
+    /// Those that these actions are about, unless they say to ask again.
+    Actions(&'a [ResponseAction]),
     /// All but a request to wait: it is only tried whether there is an answer.
     All,
 }
 
 impl Accepts<'_> {
-    fn accepts(self, status: u16) -> bool {
+    /// Whether to ask again after this answer.
+    fn asks_again(self, response: &Response) -> bool {
         match self {
-            Self::Statuses(statuses) => statuses.contains(&status),
-            Self::All => status != 429,
+            Self::Actions(actions) => match action_for(actions, response) {
+                Some(action) => action == Action::Retry,
+                None => is_passing(response.status),
+            },
+            Self::All => response.status == 429,
         }
     }
+}
+
+/// What is to be done with an answer, if one of the actions is about it.
+pub(crate) fn action_for(actions: &[ResponseAction], response: &Response) -> Option<Action> {
+    let fits = |action: &&ResponseAction| {
+        let holds = |text: &String| memchr::memmem::find(&response.body, text.as_bytes()).is_some();
+        action.status_code.is_none_or(|status| status == response.status) && action.content.as_ref().is_none_or(holds)
+    };
+    actions.iter().find(fits).map(|action| action.action)
 }
 
 /// An answer.
@@ -111,6 +140,7 @@ impl Client {
         let mut headers: Vec<_> =
             config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
         let mut query = Vec::new();
+        let mut tokens = None;
         match &config.auth {
             None => {}
             Some(AuthConfig::Bearer { token }) => {
@@ -124,7 +154,24 @@ impl Client {
             }
             Some(AuthConfig::HttpBasic { username, password }) => {
                 let pair = format!("{username}:{}", password.reveal());
-                headers.push(("Authorization".to_owned(), format!("Basic {}", base64(pair.as_bytes()))));
+                headers.push(("Authorization".to_owned(), format!("Basic {}", BASE64.encode(pair))));
+            }
+            Some(AuthConfig::Oauth2ClientCredentials {
+                access_token_url,
+                client_id,
+                client_secret,
+                access_token_request_data,
+                default_token_expiration,
+                access_token,
+            }) => {
+                tokens = Some(TokenSource::new(
+                    access_token_url,
+                    client_id,
+                    client_secret,
+                    access_token_request_data,
+                    *default_token_expiration,
+                    access_token.as_ref(),
+                ));
             }
         }
         let agent = ureq::Agent::config_builder()
@@ -136,7 +183,9 @@ impl Client {
             .user_agent(concat!("dlt/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Self { agent, base_url: config.base_url.clone(), headers, query, patience }
+        let pause = config.max_requests_per_second.map(|rate| Duration::from_secs_f64((1.0 / rate).min(MAX_PAUSE)));
+        let base_url = config.base_url.clone();
+        Self { agent, base_url, headers, query, patience, tokens, pause, next: Mutex::default() }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -150,11 +199,15 @@ impl Client {
     pub(crate) fn get(&self, request: &Request, accepted: Accepts<'_>) -> Result<Response> {
         let mut wait = self.patience.backoff;
         for attempt in 1.. {
-            let (failure, asked) = match self.follow(request) {
-                Ok((response, _)) if accepted.accepts(response.status) || !is_passing(response.status) => {
-                    return Ok(response);
+            let token = self.token_for(request)?;
+            self.keep_pace();
+            let (failure, asked) = match self.follow(request, token) {
+                // A token may end before its time.
+                Ok((response, _, Some(token))) if response.status == 401 && attempt == 1 && self.forget(&token) => {
+                    continue;
                 }
-                Ok((response, asked)) => (Error::new(ErrorKind::Source, failed(&response, attempt)), asked),
+                Ok((response, ..)) if !accepted.asks_again(&response) => return Ok(response),
+                Ok((response, asked, _)) => (Error::new(ErrorKind::Source, failed(&response, attempt)), asked),
                 Err(cause) => (unreachable(&public(&request.url), attempt, cause)?, None),
             };
             if attempt == ATTEMPTS {
@@ -167,15 +220,16 @@ impl Client {
     }
 
     /// One attempt, with the redirects that it leads to; beside the answer how long the server asks to wait.
-    fn follow(&self, request: &Request) -> Result<(Response, Option<Duration>), ureq::Error> {
+    fn follow(&self, request: &Request, token: Option<String>) -> Result<Followed, ureq::Error> {
         let mut url = with_query(&request.url, &request.params);
         for _ in 0..=MAX_REDIRECTS {
-            let is_ours = origin(&url).eq_ignore_ascii_case(origin(&self.base_url));
+            let is_ours = request.form.is_none() && origin(&url).eq_ignore_ascii_case(origin(&self.base_url));
             // Credentials are for the API alone: a link or redirect to elsewhere goes without.
             let asked = if is_ours { with_query(&url, &self.missing_query(&url)) } else { url.clone() };
             let own = request.headers.iter();
             let common = self.headers.iter().filter(|(name, _)| !has_header(&request.headers, name));
-            let headers = common.chain(own).filter(|_| is_ours);
+            let bearer = token.as_ref().map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
+            let headers = common.chain(own).chain(&bearer).filter(|_| is_ours);
             let response = self.call(request, &asked, headers)?;
             let status = response.status().as_u16();
             let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
@@ -191,9 +245,30 @@ impl Client {
             let headers = headers.collect();
             let body = response.into_body().into_with_config().limit(MAX_BODY_BYTES).read_to_vec()?;
             let body = unpacked(body).map_err(ureq::Error::Io)?;
-            return Ok((Response { status, headers, body, url }, wait));
+            return Ok((Response { status, headers, body, url }, wait, token));
         }
         Err(ureq::Error::TooManyRedirects)
+    }
+
+    /// The token that the request needs.
+    fn token_for(&self, request: &Request) -> Result<Option<String>> {
+        let tokens = self.tokens.as_ref().filter(|_| request.form.is_none());
+        tokens.map(|tokens| tokens.token(self)).transpose()
+    }
+
+    fn forget(&self, token: &str) -> bool {
+        self.tokens.as_ref().is_some_and(|tokens| tokens.forget(token))
+    }
+
+    /// Waits until the next request may be made.
+    fn keep_pace(&self) {
+        let Some(pause) = self.pause else { return };
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let begin = next.map_or(now, |next| next.max(now));
+        *next = Some(begin + pause);
+        drop(next);
+        std::thread::sleep(begin - now);
     }
 
     fn call<'a>(
@@ -202,7 +277,8 @@ impl Client {
         url: &str,
         headers: impl Iterator<Item = &'a (String, String)>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let mut call = ureq::http::Request::builder().uri(url).method(if request.is_post { "POST" } else { "GET" });
+        let is_post = request.is_post || request.form.is_some();
+        let mut call = ureq::http::Request::builder().uri(url).method(if is_post { "POST" } else { "GET" });
         let mut accepts_encoding = false;
         for (name, value) in headers {
             accepts_encoding |= name.eq_ignore_ascii_case("accept-encoding");
@@ -210,6 +286,10 @@ impl Client {
         }
         if !accepts_encoding {
             call = call.header("accept-encoding", "gzip");
+        }
+        if let Some(form) = &request.form {
+            let form = with_query("", form).trim_start_matches('?').to_owned();
+            return self.agent.run(call.header("content-type", "application/x-www-form-urlencoded").body(form)?);
         }
         match &request.json {
             Some(json) => self.agent.run(call.header("content-type", "application/json").body(json.to_string())?),
@@ -291,32 +371,10 @@ fn retry_after(text: &str) -> Option<Duration> {
     Some(Duration::try_from(moment.duration_since(jiff::Timestamp::now())).unwrap_or_default())
 }
 
-/// Standard base64, for the one header that needs it.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
-        for position in 0..4 {
-            let digit = ALPHABET[(bits >> (18 - 6 * position) & 63) as usize];
-            text.push(if position <= group.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn base64_is_padded() {
-        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pä", "dXNlcjpww6Q=")]
-        {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 
     #[test]
     fn servers_say_how_long_to_wait() {

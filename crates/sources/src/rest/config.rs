@@ -38,6 +38,9 @@ pub struct ClientConfig {
     /// How pages follow one another, where the endpoint does not say. Default: found from the first response.
     #[serde(default)]
     pub paginator: Option<Short<PaginatorConfig>>,
+    /// Requests a second, at most; `0.5` is one in two seconds. Default: as fast as answers come.
+    #[serde(default)]
+    pub max_requests_per_second: Option<f64>,
 }
 
 /// How a person or program is known to the API.
@@ -67,6 +70,24 @@ pub enum AuthConfig {
         username: String,
         /// The password.
         password: Secret,
+    },
+    /// A token that OAuth 2.0 gives to a program for its own name and secret.
+    Oauth2ClientCredentials {
+        /// Where tokens are asked for.
+        access_token_url: String,
+        /// Name of the program.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+        /// Sent with the request for a token, such as `scope` or `audience`.
+        #[serde(default)]
+        access_token_request_data: BTreeMap<String, Secret>,
+        /// Seconds for which a token is valid that does not say it; default 3600.
+        #[serde(default = "hour")]
+        default_token_expiration: u64,
+        /// A token to begin with.
+        #[serde(default)]
+        access_token: Option<Secret>,
     },
 }
 
@@ -98,6 +119,8 @@ pub struct ResourceDefaults {
     pub include_from_parent: Option<Vec<String>>,
     /// See [`ResourceConfig::max_table_nesting`].
     pub max_table_nesting: Option<u32>,
+    /// See [`ResourceConfig::processing_steps`].
+    pub processing_steps: Option<Vec<ProcessingStep>>,
 }
 
 /// Something to take from the API. In short, a text: name and path in one.
@@ -123,6 +146,8 @@ pub struct ResourceConfig {
     pub primary_key: Option<Names>,
     /// Levels of nesting that are split into columns and tables. Default: all.
     pub max_table_nesting: Option<u32>,
+    /// What is done to items before they are loaded, in this order.
+    pub processing_steps: Option<Vec<ProcessingStep>>,
 }
 
 /// Where a resource is. In short, a text: the path.
@@ -163,13 +188,17 @@ pub enum Method {
     Post,
 }
 
-/// What to make of an answer.
-#[derive(Clone, Debug, serde::Deserialize)]
+/// What to make of an answer: the first one applies of those whose status and content fit.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ResponseAction {
-    /// The answer's status.
-    pub status_code: u16,
+    /// The answer's status. Default: any.
+    #[serde(default)]
+    pub status_code: Option<u16>,
+    /// A text that the answer holds. Default: any.
+    #[serde(default)]
+    pub content: Option<String>,
     /// What to do.
     pub action: Action,
 }
@@ -181,6 +210,21 @@ pub struct ResponseAction {
 pub enum Action {
     /// It holds no items, and that is no error.
     Ignore,
+    /// It is an error, whatever its status.
+    Fail,
+    /// It is a passing failure: the request is made again after a while.
+    Retry,
+}
+
+/// Something that is done to items: one of the two, in the language of jq.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ProcessingStep {
+    /// An item stays if this is neither false nor null.
+    pub filter: Option<String>,
+    /// What becomes of an item: one, none or several.
+    pub map: Option<String>,
 }
 
 /// How pages follow one another. In short, a text: the type.
@@ -305,6 +349,10 @@ default_names!(
     cursor = "cursor",
     total = "total"
 );
+
+fn hour() -> u64 {
+    3600
+}
 
 fn yes() -> bool {
     true

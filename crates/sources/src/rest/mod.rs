@@ -11,14 +11,16 @@ mod plan;
 mod read;
 mod select;
 mod spool;
+mod steps;
 mod template;
+mod token;
 mod url;
 mod voice;
 mod words;
 
 pub use config::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
-    ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
+    ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
 };
 
 use client::{Client, Patience};

@@ -1,9 +1,11 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
 use super::config::{
-    Action, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, RestConfig, Secret, Short,
+    AuthConfig, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
+    Secret, Short,
 };
 use super::json::JsonPath;
+use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};
 use super::url::is_absolute;
 use dlt_engine::source::TableHints;
@@ -18,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) is_selected: bool,
     pub(crate) hints: TableHints,
     pub(crate) origin: Origin,
+    pub(crate) steps: Steps,
 }
 
 /// Where the items of a resource come from.
@@ -44,7 +47,7 @@ pub(crate) struct Endpoint {
     pub(crate) selector: Option<JsonPath>,
     /// The same as it was written.
     pub(crate) selector_text: String,
-    pub(crate) ignored: Vec<u16>,
+    pub(crate) actions: Vec<ResponseAction>,
     pub(crate) parent: ParentFields,
     /// Names that fields of the parent get in each item, with their indexes.
     pub(crate) included: Vec<(String, usize)>,
@@ -67,6 +70,14 @@ impl Plan {
 pub(crate) fn plan(config: &RestConfig) -> Result<Vec<Plan>> {
     if !is_absolute(&config.client.base_url) {
         return Err(Error::new(ErrorKind::Config, "client.base_url must begin with http:// or https://"));
+    }
+    if config.client.max_requests_per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
+        return Err(Error::new(ErrorKind::Config, "client.max_requests_per_second must be a number above 0"));
+    }
+    if let Some(AuthConfig::Oauth2ClientCredentials { access_token_url, .. }) = &config.client.auth
+        && !is_absolute(access_token_url)
+    {
+        return Err(Error::new(ErrorKind::Config, "client.auth.access_token_url must begin with http:// or https://"));
     }
     let mut plans: Vec<Plan> = Vec::new();
     for resource in &config.resources {
@@ -130,7 +141,9 @@ fn read(
         }
         None => Origin::Endpoint(Box::new(endpoint(resource, defaults, client_paginator)?)),
     };
-    Ok(Plan { name: resource.name.clone(), is_selected: resource.selected.unwrap_or(true), hints, origin })
+    let steps = resource.processing_steps.as_ref().or(defaults.processing_steps.as_ref());
+    let steps = Steps::parse(steps.map(Vec::as_slice).unwrap_or_default())?;
+    Ok(Plan { name: resource.name.clone(), is_selected: resource.selected.unwrap_or(true), hints, origin, steps })
 }
 
 fn endpoint(
@@ -193,8 +206,10 @@ fn endpoint(
     check_paths(&paginator)?;
     check_senders(&paginator, is_post)?;
     let actions = own.response_actions.as_ref().or(common.response_actions.as_ref());
-    let ignored = actions.into_iter().flatten().filter(|action| action.action == Action::Ignore);
-    let ignored = ignored.map(|action| action.status_code).collect();
+    let actions: Vec<ResponseAction> = actions.cloned().unwrap_or_default();
+    if actions.iter().any(|action| action.status_code.is_none() && action.content.is_none()) {
+        return Err("each of `response_actions` needs a `status_code`, a `content`, or both".to_owned());
+    }
     Ok(Endpoint {
         path,
         path_name,
@@ -205,7 +220,7 @@ fn endpoint(
         paginator,
         selector,
         selector_text,
-        ignored,
+        actions,
         parent,
         included,
     })

@@ -1,7 +1,8 @@
 //! Reads resources: for every item of the parent the pages of a request, from every page its items.
 
 use super::body::utf8;
-use super::client::{Accepts, Client, Request, Response, refused};
+use super::client::{Accepts, Client, Request, Response, action_for, refused};
+use super::config::Action;
 use super::json::{JsonPath, scalar_text, with_members};
 use super::pages::{Flaw, Pages, items};
 use super::plan::{Endpoint, Origin, Plan};
@@ -23,7 +24,7 @@ type Item = Box<RawValue>;
 
 /// Gives the items of a resource, a page at a time.
 pub(crate) enum Items {
-    Given(Option<Vec<Item>>),
+    Given(Option<Vec<Item>>, Arc<Plan>),
     Endpoint(Box<EndpointItems>),
 }
 
@@ -31,7 +32,7 @@ impl Items {
     /// `parents` gives the rows of the parent, if there is one.
     pub(crate) fn new(plan: &Arc<Plan>, client: &Arc<Client>, parents: Parents, notices: &Notices) -> Self {
         match &plan.origin {
-            Origin::Given(items) => Self::Given(Some(items.clone())),
+            Origin::Given(items) => Self::Given(Some(items.clone()), Arc::clone(plan)),
             Origin::Endpoint(endpoint) => Self::Endpoint(Box::new(EndpointItems {
                 plan: Arc::clone(plan),
                 client: Arc::clone(client),
@@ -46,7 +47,7 @@ impl Items {
 
     fn next_page(&mut self) -> Result<Option<Vec<Item>>> {
         match self {
-            Self::Given(items) => Ok(items.take()),
+            Self::Given(items, plan) => items.take().map(|items| plan.steps.apply(items)).transpose(),
             Self::Endpoint(items) => items.next_page(),
         }
     }
@@ -147,13 +148,13 @@ impl EndpointItems {
         } else {
             self.voice = current.pages.end();
         }
-        Ok(Some(page))
+        plan.steps.apply(page).map(Some)
     }
 
     /// Asks for a page: its items, and whether there is another one.
     fn take_page(&mut self, name: &str, endpoint: &Endpoint, current: &mut Current) -> Result<(Vec<Item>, bool)> {
         let Current { request, pages, added } = current;
-        let accepts = if pages.is_trial() { Accepts::All } else { Accepts::Statuses(&endpoint.ignored) };
+        let accepts = if pages.is_trial() { Accepts::All } else { Accepts::Actions(&endpoint.actions) };
         let mut response = self.client.get(request, accepts)?;
         let place = public(&response.url);
         let flawed = |flaw: Flaw| {
@@ -164,8 +165,16 @@ impl EndpointItems {
             let turn = pages.refuse(request).map_err(flawed)?;
             return Ok((Vec::new(), turn.has_next));
         }
-        if endpoint.ignored.contains(&response.status) {
-            return Ok((Vec::new(), false));
+        match action_for(&endpoint.actions, &response) {
+            Some(Action::Ignore) => return Ok((Vec::new(), false)),
+            Some(Action::Fail) => {
+                let message = format!(
+                    "{place} answered with status {}, which is an error by `response_actions`",
+                    response.status
+                );
+                return Err(Error::new(ErrorKind::Source, message));
+            }
+            Some(Action::Retry) | None => {}
         }
         if !(200..300).contains(&response.status) {
             return Err(refused(&response));
@@ -256,6 +265,7 @@ impl EndpointItems {
             headers: endpoint.headers.iter().map(|(name, value)| (name.clone(), value.text(&fields))).collect(),
             is_post: endpoint.is_post,
             json: endpoint.json.as_ref().map(|json| json.fill(row)),
+            form: None,
         };
         let mut voice = std::mem::take(&mut self.voice);
         voice.items.clone_from(&endpoint.selector_text);

@@ -54,8 +54,12 @@ impl Table {
 }
 
 pub(crate) fn read(source: &mut dyn Source) -> Result<Vec<Table>> {
+    read_with(source, &ExtractContext::default())
+}
+
+pub(crate) fn read_with(source: &mut dyn Source, context: &ExtractContext) -> Result<Vec<Table>> {
     let mut tables = Vec::new();
-    for mut resource in source.resources(&ExtractContext::default())? {
+    for mut resource in source.resources(context)? {
         let mut table = Table { name: resource.name, ..Table::default() };
         while let Some(chunk) = resource.reader.next_chunk()? {
             match chunk {

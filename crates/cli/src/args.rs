@@ -1,10 +1,14 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
+mod text;
+
 use std::path::PathBuf;
 
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use text::Text;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -52,7 +56,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Load files into a dataset, in one line
-    Ingest(Ingest),
+    Ingest(Box<Ingest>),
     /// Begin a project: write a pipeline file for a source and a destination
     Init(Init),
     /// Run the pipeline that a file declares
@@ -100,7 +104,7 @@ pub(crate) struct Ingest {
     /// Columns whose values are replaced as a whole by delete-insert, such as a day; separated by commas
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) merge_key: Vec<String>,
-    /// Format of the input [default: told by each file's name; for standard input json]
+    /// Format of the input [default: told by each file's name; for standard input by its first lines]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
     /// Name under which the load is remembered [default: the dataset's name]
@@ -109,6 +113,8 @@ pub(crate) struct Ingest {
     /// Threads that normalize, 1 to 1024 [default: one for each core]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(dlt::MAX_WORKERS)))]
     pub(crate) workers: Option<u16>,
+    #[command(flatten)]
+    pub(crate) text: Text,
 }
 
 /// `dlt init`.
@@ -277,9 +283,9 @@ pub(crate) enum Format {
     Jsonl,
     /// One JSON value or several, in lines or not, or a list of them
     Json,
-    /// Text with a header line; the delimiter is found out
+    /// Delimited text; delimiter and header are found out
     Csv,
-    /// Text with a header line, delimited by tabs
+    /// Text delimited by tabs
     Tsv,
     /// Apache Parquet
     Parquet,

@@ -8,4 +8,5 @@ mod look;
 mod sandbox;
 mod start;
 mod telemetry;
+mod text;
 mod tracker;

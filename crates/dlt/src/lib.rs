@@ -51,7 +51,9 @@ pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
     Result, Source, Step, StepTrace, TableAccess, Trace, drop_pending_packages, pending_packages, rows_of,
 };
-pub use dlt_sources::{Files, Format, ReadyMade, Rest, RestConfig, Rows, ready_made, rest};
+pub use dlt_sources::{
+    CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
+};
 pub use known::{KnownPipeline, known_pipeline, known_pipelines};
 pub use nearest::nearest;
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dlt_engine::source::{ExtractContext, Resource};
-use dlt_engine::{Result, Source};
+use dlt_engine::{Error, Result, Source};
 use dlt_sources::{Files, Rows};
 use serde::Serialize;
 
@@ -60,5 +60,9 @@ impl Source for AnySource {
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         self.0.resources(context)
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        self.0.explain(error)
     }
 }

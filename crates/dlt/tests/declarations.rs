@@ -262,3 +262,29 @@ fn the_one_file_of_a_folder() {
     std::fs::write(folder.path().join("b_pipeline.toml"), "").unwrap();
     assert_eq!(find().unwrap_err().advice(), Some("say which: dlt run a_pipeline.toml  or  dlt run b_pipeline.toml"));
 }
+
+#[test]
+fn text_and_csv_are_described_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let described = "encoding = \"latin1\"\ndelimiter = \"\\t\"\nquote = \"none\"\nheader = false\ncolumn_names = [\"id\", \"price\", \"day\"]\n\
+         skip_lines = 1\nnull_words = \"NA\"\ndecimal_comma = true\ndate_format = \"%d.%m.%Y\"\ntext_columns = [\"id\"]\n\
+         allow_short_rows = true\n";
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, format!("{GOOD}{described}")).unwrap();
+    let declared = Declaration::read(&file, &around(folder.path(), &[])).unwrap();
+    let identity = dlt::Source::identity(&declared.source().unwrap());
+    for part in
+        ["windows-1252", "'\\t'", "Some(None)", "Some(false)", "\"price\"", "skip_lines: 1", "\"NA\"", "%d.%m.%Y"]
+    {
+        assert!(identity.contains(part), "{part}: {identity}");
+    }
+    for (line, message) in [
+        ("encoding = \"klingon\"", "shop_pipeline.toml:10: there is no encoding `klingon`"),
+        ("delimiter = \"ab\"", "shop_pipeline.toml:10: `source.delimiter` must be one character"),
+        ("header = \"yes\"", "shop_pipeline.toml:10: `source.header` must be true or false, and is text"),
+        ("date_format = \"day\"", "shop_pipeline.toml:7: `day` is no format of dates"),
+        ("delimitr = \";\"", "shop_pipeline.toml:10: unknown key in [source]: `delimitr`"),
+    ] {
+        assert_eq!(complaint(&format!("{GOOD}{line}\n")).0, message);
+    }
+}

@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         };
         let mut package = Package::create(&self.folder.packages(), manifest)?;
         let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
-        match made {
+        match made.map_err(|error| source.explain(error)) {
             Ok(true) => {
                 for earlier in
                     waiting.into_iter().filter(|earlier| earlier.manifest.content == package.manifest.content)

@@ -1,6 +1,6 @@
 //! Where data comes from: the contract between the engine and a source.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::notice::Notices;
 use crate::schema::{Column, MergeStrategy, WriteDisposition};
 use arrow::record_batch::RecordBatch;
@@ -45,7 +45,15 @@ pub trait Source: Send {
     /// # Errors
     /// If something that can be checked early is wrong: a file that is missing, credentials that are refused.
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>>;
+
+    /// Says more of a flaw that was found in the data of this source: called once with the error that ends a run.
+    fn explain(&self, error: Error) -> Error {
+        error
+    }
 }
+
+/// The message of an error in text that is not UTF-8.
+pub const NOT_UTF8: &str = "the text is not UTF-8";
 
 /// What a run gives its source: the memory of the last run, and a way to speak. Readers keep clones of what they need.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ mod ready_made;
 mod rest;
 mod rows;
 
-pub use files::{Files, Format, files};
+pub use files::{CsvOptions, Encoding, Files, Format, Quote, character_of, files};
 pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,

@@ -54,10 +54,10 @@ impl Table {
 }
 
 pub(crate) fn read(source: &mut dyn Source) -> Result<Vec<Table>> {
-    read_in(source, &ExtractContext::default())
+    read_with(source, &ExtractContext::default())
 }
 
-pub(crate) fn read_in(source: &mut dyn Source, context: &ExtractContext) -> Result<Vec<Table>> {
+pub(crate) fn read_with(source: &mut dyn Source, context: &ExtractContext) -> Result<Vec<Table>> {
     let mut tables = Vec::new();
     for mut resource in source.resources(context)? {
         let mut table = Table { name: resource.name, ..Table::default() };

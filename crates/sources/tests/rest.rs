@@ -1,6 +1,6 @@
 //! REST APIs, against a server on this machine that behaves like them.
 
-use crate::read::{Table, read, read_in};
+use crate::read::{Table, read, read_with};
 use crate::server::{Answer, Server};
 use dlt_engine::source::ExtractContext;
 use dlt_engine::{ErrorKind, Result, Source};
@@ -16,7 +16,7 @@ pub(crate) fn load(server: &Server, config: &str) -> Result<Vec<Table>> {
 pub(crate) fn told(server: &Server, config: &str) -> Result<(Vec<String>, Vec<String>)> {
     let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
     let context = ExtractContext::default();
-    let mut tables = read_in(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)), &context)?;
+    let mut tables = read_with(&mut dlt_sources::rest(config).backoff(Duration::from_millis(1)), &context)?;
     Ok((tables.remove(0).texts(), context.notices.said().iter().map(ToString::to_string).collect()))
 }
 

@@ -8,7 +8,7 @@ use dlt::TableHints;
 use dlt::telemetry::Telemetry;
 
 use super::load::load;
-use crate::args::{Format, Ingest, MergeStrategy, WriteDisposition};
+use crate::args::{Format, Ingest, MergeStrategy, Text, WriteDisposition};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -34,6 +34,7 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     if let Some(format) = arguments.format {
         source = source.format(format.into());
     }
+    source = described(source, &arguments.text)?;
     if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
         settings.printer.note("Reading standard input; Ctrl-D ends it.");
     }
@@ -47,6 +48,32 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         builder = builder.workers(workers.into());
     }
     load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
+}
+
+/// The source with what was said of its text.
+fn described(source: dlt::Files, text: &Text) -> Result<dlt::Files, Failure> {
+    let character = |name: &str, value: &Option<String>| {
+        let wrong = || Failure::usage(format!("--{name} must be one character")).hint("`tab` is the tab");
+        value.as_deref().map(|value| dlt::character_of(value).ok_or_else(wrong)).transpose()
+    };
+    let mut options = dlt::CsvOptions::default();
+    options.delimiter = character("delimiter", &text.delimiter)?;
+    let wrong = || Failure::usage("--quote must be one character").hint("`none` says that there are no quotes");
+    options.quote = text.quote.as_deref().map(|text| dlt::Quote::parse(text).ok_or_else(wrong)).transpose()?;
+    options.escape = character("escape", &text.escape)?;
+    options.header = (text.header || text.no_header).then_some(text.header);
+    options.column_names = text.column_names.clone();
+    options.skip_lines = text.skip_lines;
+    options.null_words = text.null_words.clone();
+    options.decimal_comma = text.decimal_comma;
+    options.date_format = text.date_format.clone();
+    options.text_columns = text.text_columns.clone();
+    options.allow_short_rows = text.allow_short_rows;
+    let source = source.csv(options);
+    Ok(match &text.encoding {
+        Some(name) => source.encoding(dlt::Encoding::parse(name)?),
+        None => source,
+    })
 }
 
 /// A dataset's name with what cannot stand in the name of a pipeline replaced.

@@ -16,6 +16,7 @@
 //! What `[source]` and `[destination]` leave open is looked up around the file: see [`Surroundings`]. Unknown keys are
 //! errors that name file, line and the nearest right word. Relative paths are meant from the file's folder.
 
+mod csv;
 mod decode;
 mod section;
 mod sources;

@@ -27,6 +27,11 @@ impl Section {
         Self { name: name.into(), origin, table, known: Vec::new() }
     }
 
+    /// Where it begins.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Entry> {
         self.known.push(key);
         self.table.take(key)
@@ -43,13 +48,18 @@ impl Section {
     }
 
     pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
+        let Some(found) = self.raw_text(key)? else { return Ok(None) };
+        if found.value.trim().is_empty() {
+            return Err(found.origin.error(format!("`{}` is empty", self.full_name(key))));
+        }
+        Ok(Some(found))
+    }
+
+    /// A text that may be blank.
+    pub(crate) fn raw_text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
         let Some(entry) = self.take(key) else { return Ok(None) };
-        let origin = entry.node.origin.clone();
         match entry.node.value {
-            Value::Text(value) if value.trim().is_empty() => {
-                Err(origin.error(format!("`{}` is empty", self.full_name(key))))
-            }
-            Value::Text(value) => Ok(Some(Located { value, origin })),
+            Value::Text(value) => Ok(Some(Located { value, origin: entry.node.origin })),
             _ => Err(self.wrong(key, "text", &entry.node)),
         }
     }
@@ -79,6 +89,16 @@ impl Section {
                 _ => Err(self.wrong(key, "text or a list of texts", &node)),
             })
             .collect()
+    }
+
+    pub(crate) fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
+        let Some(entry) = self.take(key) else { return Ok(None) };
+        let value = match &entry.node.value {
+            Value::Flag(flag) => Some(*flag),
+            Value::Text(text) if matches!(entry.node.origin, Origin::Variable(_)) => text.trim().parse().ok(),
+            _ => None,
+        };
+        value.map(Some).ok_or_else(|| self.wrong(key, "true or false", &entry.node))
     }
 
     pub(crate) fn count(&mut self, key: &'static str) -> Result<Option<Located<u64>>> {
@@ -139,7 +159,7 @@ impl Section {
         if self.name.is_empty() { "key".to_owned() } else { format!("key in [{}]", self.name) }
     }
 
-    fn full_name(&self, key: &str) -> String {
+    pub(crate) fn full_name(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 

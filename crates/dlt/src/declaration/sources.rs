@@ -7,6 +7,7 @@ use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
+use super::csv::TextDeclaration;
 use super::decode::decode;
 use super::section::{Section, unknown_word};
 use super::tree::{Node, Value};
@@ -33,8 +34,18 @@ const DISPOSITIONS: &[(&str, WriteDisposition)] =
 /// What `[source]` says.
 #[derive(Debug)]
 pub(crate) enum SourceDeclaration {
-    Files { paths: Vec<PathBuf>, table: Option<String>, format: Option<Format>, hints: TableHints },
+    Files(Box<FilesDeclaration>),
     Rest { kind: &'static str, name: String, config: Box<RestConfig> },
+}
+
+/// What `[source]` says of files.
+#[derive(Debug)]
+pub(crate) struct FilesDeclaration {
+    paths: Vec<PathBuf>,
+    table: Option<String>,
+    format: Option<Format>,
+    text: TextDeclaration,
+    hints: TableHints,
 }
 
 impl SourceDeclaration {
@@ -53,16 +64,7 @@ impl SourceDeclaration {
 
     pub(crate) fn open(&self) -> Result<AnySource> {
         match self {
-            Self::Files { paths, table, format, hints } => {
-                let mut files = crate::files(paths).with_hints(hints.clone());
-                if let Some(table) = table {
-                    files = files.table(table);
-                }
-                if let Some(format) = format {
-                    files = files.format(*format);
-                }
-                Ok(AnySource::new(files))
-            }
+            Self::Files(declared) => Ok(AnySource::new(declared.open())),
             Self::Rest { name, config, .. } => {
                 Ok(AnySource::new(dlt_sources::rest(RestConfig::clone(config)).named(name)))
             }
@@ -71,9 +73,25 @@ impl SourceDeclaration {
 
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Files { .. } => "filesystem",
+            Self::Files(_) => "filesystem",
             Self::Rest { kind, .. } => kind,
         }
+    }
+}
+
+impl FilesDeclaration {
+    fn open(&self) -> dlt_sources::Files {
+        let mut files = crate::files(&self.paths).with_hints(self.hints.clone()).csv(self.text.csv.clone());
+        if let Some(table) = &self.table {
+            files = files.table(table);
+        }
+        if let Some(format) = self.format {
+            files = files.format(format);
+        }
+        if let Some(encoding) = self.text.encoding {
+            files = files.encoding(encoding);
+        }
+        files
     }
 }
 
@@ -86,9 +104,10 @@ fn read_files(mut section: Section, folder: &Path) -> Result<SourceDeclaration> 
     let formats: Vec<_> = Format::ALL.iter().map(|format| (format.name(), *format)).collect();
     let format = section.one_of("format", &formats)?;
     let table = section.text("table")?.map(|found| found.value);
+    let text = TextDeclaration::read(&mut section)?;
     let hints = read_hints(&mut section)?;
     section.finish()?;
-    Ok(SourceDeclaration::Files { paths, table, format, hints })
+    Ok(SourceDeclaration::Files(Box::new(FilesDeclaration { paths, table, format, text, hints })))
 }
 
 /// A REST API, declared in the file or ready-made. A file that declares resources stands by itself; one that does not

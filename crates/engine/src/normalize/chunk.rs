@@ -6,7 +6,7 @@ use super::json::{Cursor, Malformed, What};
 use super::layout::{Layout, NONE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Column;
-use crate::source::{Chunk, JsonChunk};
+use crate::source::{Chunk, JsonChunk, NOT_UTF8};
 use arrow::array::ArrayRef;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -48,9 +48,9 @@ pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Re
 
 fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
     let text = std::str::from_utf8(&chunk.bytes).map_err(|error| {
-        Error::new(ErrorKind::Data, "the text is not UTF-8")
+        Error::new(ErrorKind::Data, NOT_UTF8)
             .at(&*chunk.input, Some(line_of(chunk, error.valid_up_to())))
-            .hint("convert the file to UTF-8, for example with iconv")
+            .hint("text has to be UTF-8, unless the source can be told its encoding")
     })?;
     let mut cursor = Cursor::new(text);
     let mut marks: Vec<usize> = Vec::new();

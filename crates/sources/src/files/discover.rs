@@ -1,6 +1,7 @@
 //! From what the person gave (paths, folders, globs, `-`) to the list of files to read.
 
-use super::format::{EXTENSIONS, Format, parse_name};
+use super::format::{EXTENSIONS, Format, kind_of_name, parse_name};
+use super::left_out::{Found, LeftOut};
 use super::open::{Place, open_file};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::HashSet;
@@ -13,7 +14,8 @@ use walkdir::WalkDir;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataFile {
     pub(crate) place: Place,
-    pub(crate) format: Format,
+    /// `None` for a stream that has to be looked at.
+    pub(crate) format: Option<Format>,
     /// Name of the table, if none is given.
     pub(crate) stem: String,
 }
@@ -22,29 +24,30 @@ pub(crate) struct DataFile {
 ///
 /// # Errors
 /// If a path does not exist or cannot be opened, matches nothing, or is of no known format.
-pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Vec<DataFile>> {
+pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Found> {
     if paths.is_empty() {
         return Err(Error::new(ErrorKind::Config, "no path is given").hint("name a file, a folder, a glob or `-`"));
     }
-    let mut files = Vec::new();
+    let mut found = Found::default();
     let mut seen = HashSet::new();
     for path in paths {
         if path == Path::new("-") {
             if seen.insert(PathBuf::from("-")) {
-                let format = format.unwrap_or(Format::Json);
-                files.push(DataFile { place: Place::Stdin, format, stem: "stdin".to_owned() });
+                found.files.push(DataFile { place: Place::Stdin, format, stem: "stdin".to_owned() });
             }
             continue;
         }
-        for file in expand(path, format)? {
+        for file in expand(path, format, &mut found.left_out)? {
             if let Place::Path(path) = &file.place
                 && seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))
             {
-                files.push(file);
+                found.files.push(file);
             }
         }
     }
-    Ok(files)
+    // What is left out of a folder may be named beside it.
+    found.left_out.retain(|left| seen.insert(left.path.canonicalize().unwrap_or_else(|_| left.path.clone())));
+    Ok(found)
 }
 
 /// Whether the path has to be read as a stream: a pipe or a device, which gives its bytes once.
@@ -52,9 +55,9 @@ pub(crate) fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
-fn expand(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
+fn expand(path: &Path, format: Option<Format>, left_out: &mut Vec<LeftOut>) -> Result<Vec<DataFile>> {
     match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => folder(path, format),
+        Ok(metadata) if metadata.is_dir() => folder(path, format, left_out),
         Ok(metadata) if metadata.is_file() => {
             // Better now than in the middle of a run.
             open_file(path)?;
@@ -62,7 +65,7 @@ fn expand(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
         }
         Ok(_) => {
             let parts = parse_name(path);
-            let format = format.or(parts.format).unwrap_or(Format::Json);
+            let format = format.or(parts.format);
             Ok(vec![DataFile { place: Place::Path(path.to_owned()), format, stem: parts.stem }])
         }
         Err(cause) => missing(path, format, cause),
@@ -94,36 +97,47 @@ fn file(path: &Path, format: Option<Format>) -> Result<DataFile> {
             .at(path.to_string_lossy(), None)
             .hint(format!("known are {EXTENSIONS}; another name needs the format: `--format jsonl`")));
     };
-    Ok(DataFile { place: Place::Path(path.to_owned()), format, stem: parts.stem })
+    Ok(DataFile { place: Place::Path(path.to_owned()), format: Some(format), stem: parts.stem })
 }
 
 /// Every file in the folder and below that is of a known format (with a format given: every file), hidden ones aside.
-/// Pipes and devices are no files: they would be waited for.
-fn folder(path: &Path, format: Option<Format>) -> Result<Vec<DataFile>> {
+/// Pipes and devices are no files: they would be waited for. Older parts of logs may be there already under another name.
+fn folder(path: &Path, format: Option<Format>, left_out: &mut Vec<LeftOut>) -> Result<Vec<DataFile>> {
     let mut files = Vec::new();
-    for found in walk(path, usize::MAX)? {
-        if !found.is_stream && (format.is_some() || parse_name(&found.path).format.is_some()) {
-            open_file(&found.path)?;
-            files.push(file(&found.path, format)?);
+    for entry in walk(path, usize::MAX)? {
+        let parts = parse_name(&entry.path);
+        if entry.is_stream {
+            left_out.push(LeftOut { path: entry.path, kind: "a pipe or device".to_owned() });
+        } else if format.is_some() || (parts.format.is_some() && !parts.is_rotated) {
+            open_file(&entry.path)?;
+            files.push(file(&entry.path, format)?);
+        } else {
+            let kind = kind_of_name(&entry.path);
+            left_out.push(LeftOut { path: entry.path, kind });
         }
     }
     if files.is_empty() {
-        return Err(Error::new(ErrorKind::Source, "the folder holds no data files")
-            .at(path.to_string_lossy(), None)
-            .hint(format!("known are {EXTENSIONS}; hidden files are left out")));
+        let mut error =
+            Error::new(ErrorKind::Source, "the folder holds no data files").at(path.to_string_lossy(), None);
+        let found = Found { files, left_out: std::mem::take(left_out) };
+        error = match found.left_out_notice() {
+            Some(notice) => error.hint(format!("{}; known are {EXTENSIONS}", notice.message)),
+            None => error.hint(format!("known are {EXTENSIONS}; hidden files are left out")),
+        };
+        return Err(error);
     }
     Ok(files)
 }
 
 /// What is in a folder, folders aside.
-struct Found {
+struct Entry {
     path: PathBuf,
     /// Whether it is a pipe or a device. What a link leads to that leads nowhere is taken for a file.
     is_stream: bool,
 }
 
 /// Files at most `depth` levels below, sorted, hidden ones aside.
-fn walk(path: &Path, depth: usize) -> Result<Vec<Found>> {
+fn walk(path: &Path, depth: usize) -> Result<Vec<Entry>> {
     let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
     let mut all = Vec::new();
     let tree = WalkDir::new(path).max_depth(depth).follow_links(true).sort_by_file_name();
@@ -132,7 +146,7 @@ fn walk(path: &Path, depth: usize) -> Result<Vec<Found>> {
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => {
                 let is_stream = !entry.file_type().is_file();
-                all.push(Found { path: entry.into_path(), is_stream });
+                all.push(Entry { path: entry.into_path(), is_stream });
             }
             // A link to a folder above: what is there is read already.
             Err(cause) if cause.loop_ancestor().is_some() => {}
@@ -140,7 +154,7 @@ fn walk(path: &Path, depth: usize) -> Result<Vec<Found>> {
                 // A link that leads nowhere harms only who wants to read it.
                 Some(link) if cause.depth() > 0 && link.is_symlink() => {
                     if !link.file_name().is_some_and(is_hidden) {
-                        all.push(Found { path: link.to_owned(), is_stream: false });
+                        all.push(Entry { path: link.to_owned(), is_stream: false });
                     }
                 }
                 place => {
@@ -179,7 +193,7 @@ fn glob(given: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
     let (start, strip) = if base.as_os_str().is_empty() { (Path::new("."), true) } else { (&*base, false) };
     let mut files = Vec::new();
     if start.is_dir() {
-        for Found { path, is_stream } in walk(start, depth)? {
+        for Entry { path, is_stream } in walk(start, depth)? {
             let path = if strip { path.strip_prefix(".").map(Path::to_path_buf).unwrap_or(path) } else { path };
             if !matcher.is_match(&path) {
                 continue;
@@ -241,7 +255,7 @@ mod tests {
             Place::Stdin => "-".to_owned(),
             Place::Path(path) => path.strip_prefix(dir).unwrap().to_string_lossy().into_owned(),
         };
-        Ok(discover(&paths, format)?.into_iter().map(relative).collect())
+        Ok(discover(&paths, format)?.files.into_iter().map(relative).collect())
     }
 
     #[test]
@@ -336,9 +350,25 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_is_json_unless_told() {
-        let stdin = discover(&["-".into(), "-".into()], None).unwrap();
-        assert_eq!(stdin, [DataFile { place: Place::Stdin, format: Format::Json, stem: "stdin".into() }]);
-        assert_eq!(discover(&["-".into()], Some(Format::Csv)).unwrap()[0].format, Format::Csv);
+    fn standard_input_has_the_format_that_is_given() {
+        let stdin = discover(&["-".into(), "-".into()], None).unwrap().files;
+        assert_eq!(stdin, [DataFile { place: Place::Stdin, format: None, stem: "stdin".into() }]);
+        assert_eq!(discover(&["-".into()], Some(Format::Csv)).unwrap().files[0].format, Some(Format::Csv));
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_by_kind() {
+        let dir = tree(&["a.jsonl", "a.jsonl.1", "b.txt", "sub/c.TXT", "part.parq", "README", ".hidden.txt"]);
+        let notice = |paths: &[&str]| {
+            let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
+            discover(&paths, None).unwrap().left_out_notice()
+        };
+        let said = notice(&["."]).unwrap();
+        assert_eq!(said.message, "5 files were left out: 2 of .txt, 1 of no extension, 1 of .jsonl.N, 1 of .parq");
+        assert_eq!(said.details.len(), 5);
+        assert!(notice(&["a.jsonl"]).is_none());
+        assert!(notice(&["*.jsonl*"]).is_none());
+        assert_eq!(notice(&[".", "a.jsonl.1"]).unwrap().details.len(), 4);
+        assert_eq!(names(dir.path(), &["a.jsonl*"], None).unwrap(), ["a.jsonl", "a.jsonl.1"]);
     }
 }

@@ -3,7 +3,7 @@
 //! A scan of the structure (strings, brackets, the commas of the outer array) finds where items end, so that a file of
 //! any size is handed over in pieces of bounded size. Whether an item is valid in itself is not looked at here.
 
-use super::lines::{MAX_ITEM_BYTES, count_lines, fill, skip_byte_order_mark};
+use super::lines::{MAX_ITEM_BYTES, count_lines, fill};
 use super::open::Input;
 use super::scan::{Flaw, Scan};
 use dlt_engine::source::{Chunk, JsonChunk, Reader};
@@ -21,23 +21,13 @@ pub(crate) struct ItemReader {
     /// Line that `rest` begins in.
     line: u64,
     scan: Scan,
-    started: bool,
     ended: bool,
 }
 
 impl ItemReader {
     /// Pieces of about `chunk_bytes`; a longer item makes a longer piece.
     pub(crate) fn new(input: Input, chunk_bytes: usize) -> Self {
-        Self {
-            input,
-            chunk_bytes,
-            rest: Vec::new(),
-            scanned: 0,
-            line: 1,
-            scan: Scan::default(),
-            started: false,
-            ended: false,
-        }
+        Self { input, chunk_bytes, rest: Vec::new(), scanned: 0, line: 1, scan: Scan::default(), ended: false }
     }
 
     fn error(&self, flaw: &Flaw, bytes: &[u8]) -> Error {
@@ -57,10 +47,6 @@ impl Reader for ItemReader {
             if !self.ended {
                 let wanted = self.chunk_bytes.max(bytes.len().saturating_mul(2)).max(1);
                 self.ended = fill(&mut self.input, &mut bytes, wanted)?;
-                if !self.started {
-                    self.started = true;
-                    skip_byte_order_mark(&mut bytes, &self.input.name)?;
-                }
             }
             let scanned = self.scan.advance(&mut bytes, self.scanned);
             self.scanned = bytes.len();
@@ -152,6 +138,8 @@ mod tests {
         check(r#"[{"a":1},{"a":2}]"#, &[r#"{"a":1}"#, r#"{"a":2}"#]);
         check("[\n  {\n \"a\": [1, {\"b\": [2]}]\n },\n {}\n]\n", &[r#"{"a":[1,{"b":[2]}]}"#, "{}"]);
         check(r#"[1,-2.5e3,"x,]",null,true,[3,4]]"#, &["1", "-2.5e3", r#""x,]""#, "null", "true", "[3,4]"]);
+        check("[1,2]\n[3]", &["1", "2", "3"]);
+        check("[[1]][]\n [\n] [{},\n2]", &["[1]", "{}", "2"]);
         check(r#"["\\","\"]",{"}\\\"":"{["}]"#, &[r#""\\""#, r#""\"]""#, r#"{"}\\\"":"{["}"#]);
     }
 
@@ -176,6 +164,8 @@ mod tests {
             ("[,1]", 1, "no value"),
             ("[1\n 2]", 2, "comma is missing"),
             ("[1]\n\n{}", 3, "follows the end of the array"),
+            ("[1]\n[2", 2, "the array is not closed"),
+            ("[1]\n[2],\n[3]", 2, "follows the end of the array"),
             ("[1] ]", 1, "follows the end of the array"),
             ("{}\n}", 2, "nothing opened"),
             ("{\"a\":1},\n{\"a\":2}", 1, "comma outside of an array"),

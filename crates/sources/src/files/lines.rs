@@ -16,14 +16,13 @@ pub(crate) struct LineReader {
     /// What follows the last line end that was handed over.
     rest: Vec<u8>,
     line: u64,
-    started: bool,
     ended: bool,
 }
 
 impl LineReader {
     /// Pieces of about `chunk_bytes`; a longer line makes a longer piece.
     pub(crate) fn new(input: Input, chunk_bytes: usize) -> Self {
-        Self { input, chunk_bytes, rest: Vec::new(), line: 1, started: false, ended: false }
+        Self { input, chunk_bytes, rest: Vec::new(), line: 1, ended: false }
     }
 
     fn too_long(&self) -> Error {
@@ -41,10 +40,6 @@ impl Reader for LineReader {
         while !self.ended {
             let wanted = self.chunk_bytes.max(bytes.len().saturating_mul(2)).max(1);
             self.ended = fill(&mut self.input, &mut bytes, wanted)?;
-            if !self.started {
-                self.started = true;
-                skip_byte_order_mark(&mut bytes, &self.input.name)?;
-            }
             if self.ended {
                 break;
             }
@@ -85,18 +80,6 @@ pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Drops the mark that some programs put before UTF-8 text, and refuses other encodings by theirs.
-pub(crate) fn skip_byte_order_mark(bytes: &mut Vec<u8>, name: &str) -> Result<()> {
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
-        bytes.drain(..3);
-    } else if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
-        return Err(Error::new(ErrorKind::Data, "the file is UTF-16, not UTF-8")
-            .at(name, Some(1))
-            .hint("convert it first, for example with `iconv -f UTF-16 -t UTF-8`"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -116,7 +99,6 @@ mod tests {
     #[test]
     fn nothing_is_no_piece() {
         assert!(read(b"", 10).is_empty());
-        assert!(read(b"\xEF\xBB\xBF", 10).is_empty());
     }
 
     #[test]
@@ -127,14 +109,6 @@ mod tests {
         assert_eq!(texts[0], "1\n");
         assert_eq!(chunks[1].first_line, 2);
         assert!(texts.iter().all(|text| text.ends_with('\n')));
-    }
-
-    #[test]
-    fn other_encodings_are_named() {
-        let mut reader = LineReader::new(Input::of_bytes("x.jsonl", b"\xFF\xFE1\0".to_vec()), 10);
-        let error = reader.next_chunk().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Data);
-        assert!(error.to_string().contains("x.jsonl:1: the file is UTF-16"), "{error}");
     }
 
     proptest! {

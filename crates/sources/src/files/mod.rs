@@ -3,24 +3,36 @@
 mod columns;
 mod csv;
 mod discover;
+mod encoding;
 mod format;
 mod items;
+mod left_out;
 mod lines;
+mod magic;
+mod members;
 mod open;
+mod options;
+mod packing;
 mod parquet;
 mod scan;
+mod sniff;
 mod table;
+mod transcode;
 
+pub use encoding::Encoding;
 pub use format::Format;
+pub use options::{CsvOptions, Quote, character_of};
 
 use discover::{DataFile, discover, is_stream};
-use dlt_engine::Result;
 use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
 use dlt_engine::schema::{Column, WriteDisposition};
-use dlt_engine::source::{ExtractContext, Resource, Source, TableHints};
+use dlt_engine::source::{ExtractContext, NOT_UTF8, Resource, Source, TableHints};
+use dlt_engine::{Error, Notices, Result};
 use open::Place;
+use options::TextOptions;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 use table::TableReader;
 
@@ -35,12 +47,12 @@ const CHUNK_BYTES: usize = 4 << 20;
 /// |---|---|
 /// | `.jsonl` `.ndjson` | a JSON value a line |
 /// | `.json` | one array of values, or values one after the other |
-/// | `.csv` `.tsv` | text with a header line; types are those that all values of a column have |
+/// | `.csv` `.tsv` | delimited text; types are those that all values of a column have |
 /// | `.parquet` | Parquet |
 ///
-/// Text may be packed with gzip or zstd. Each file makes the table of its stem (`orders.jsonl.gz`: `orders`), files of
-/// the same stem make one; [`Files::table`] puts all of them into one table. Standard input is JSON, lines or not,
-/// unless [`Files::format`] says otherwise, and makes the table `stdin`.
+/// Text may be packed with gzip, zstd, bzip2 or xz. Each file makes the table of its stem (`orders.jsonl.gz`: `orders`), files of
+/// the same stem make one; [`Files::table`] puts all of them into one table. Standard input is JSON or
+/// delimited text, as its first lines show unless [`Files::format`] says it, and makes the table `stdin`.
 ///
 /// ```
 /// let source = dlt_sources::files(["data/*.jsonl.gz"]).table("events");
@@ -52,6 +64,8 @@ pub fn files<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Files {
         paths: paths.into_iter().map(Into::into).collect(),
         table: None,
         format: None,
+        encoding: None,
+        csv: CsvOptions::default(),
         hints: TableHints::default(),
         chunk_bytes: CHUNK_BYTES,
     }
@@ -64,6 +78,8 @@ pub struct Files {
     paths: Vec<PathBuf>,
     table: Option<String>,
     format: Option<Format>,
+    encoding: Option<Encoding>,
+    csv: CsvOptions,
     hints: TableHints,
     chunk_bytes: usize,
 }
@@ -87,6 +103,20 @@ impl Files {
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
+        self
+    }
+
+    /// Says how the characters of text are encoded; default: UTF-8, or what a byte order mark says.
+    #[must_use]
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = Some(encoding);
+        self
+    }
+
+    /// Says how delimited text is written.
+    #[must_use]
+    pub fn csv(mut self, options: CsvOptions) -> Self {
+        self.csv = options;
         self
     }
 
@@ -133,7 +163,14 @@ impl Source for Files {
         let table = self.table.as_deref().unwrap_or("(by file name)");
         let format = self.format.map_or("(by extension)", Format::name);
         let hints = serde_json::to_string(&self.hints).unwrap_or_default();
-        format!("files {paths:?} into table {table} as {format} with {hints}")
+        let mut text = format!("files {paths:?} into table {table} as {format} with {hints}");
+        if let Some(encoding) = self.encoding {
+            text.push_str(&format!(" in {encoding}"));
+        }
+        if !self.csv.is_default() {
+            text.push_str(&format!(" by {:?}", self.csv));
+        }
+        text
     }
 
     fn is_replayable(&self) -> bool {
@@ -147,7 +184,7 @@ impl Source for Files {
         }
         let mut text = String::new();
         // What is not there or cannot be read is told by whoever reads it.
-        for file in discover(&self.paths, self.format).unwrap_or_default() {
+        for file in discover(&self.paths, self.format).unwrap_or_default().files {
             let Place::Path(path) = &file.place else { continue };
             if let (Ok(path), Ok(found)) = (path.canonicalize(), path.metadata()) {
                 let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
@@ -159,25 +196,57 @@ impl Source for Files {
     }
 
     fn check(&self) -> Result<()> {
+        self.csv.check()?;
         discover(&self.paths, self.format).map(drop)
     }
 
-    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
-        let files = discover(&self.paths, self.format)?;
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
+        self.csv.check()?;
+        let found = discover(&self.paths, self.format)?;
+        found.left_out_notice().into_iter().for_each(|notice| context.notices.say(notice));
+        self.check_use_of_options(&found.files, &context.notices);
+        let options =
+            Arc::new(TextOptions { encoding: self.encoding, csv: self.csv.clone(), notices: context.notices.clone() });
         let mut resources = Vec::new();
-        for (name, files) in by_table(files, self.table.as_deref()) {
+        for (name, files) in by_table(found.files, self.table.as_deref()) {
             let mut hints = self.hints.clone();
             add_known_columns(&files, &mut hints.columns)?;
-            resources.push(Resource::new(name, TableReader::new(files, self.chunk_bytes)).with_hints(hints));
+            let mut reader = TableReader::new(files, self.chunk_bytes, options.clone());
+            if hints.disposition == Some(WriteDisposition::Replace) {
+                reader = reader.replacing(hints.table.as_deref().unwrap_or(&name));
+            }
+            resources.push(Resource::new(name, reader).with_hints(hints));
         }
         Ok(resources)
+    }
+
+    /// Looks at the text around bytes that are no UTF-8: which encoding it may be.
+    fn explain(&self, error: Error) -> Error {
+        let place = error.location().map(|location| Place::Path(location.input.clone().into()));
+        match place {
+            Some(place) if error.to_string().ends_with(NOT_UTF8) && self.encoding.is_none() => {
+                match encoding::advice_on(&place, error.location().and_then(|location| location.line)) {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            }
+            _ => error,
+        }
+    }
+}
+
+impl Files {
+    /// Says so if the person gave options for delimited text, and there is none.
+    fn check_use_of_options(&self, files: &[DataFile], notices: &Notices) {
+        let may_be_csv = |file: &DataFile| matches!(file.format, None | Some(Format::Csv | Format::Tsv));
+        self.csv.say_unused_unless(self.csv.is_default() || files.iter().any(may_be_csv), notices);
     }
 }
 
 /// Adds the columns whose types are known from the files; a column that is known otherwise stays as it is.
 fn add_known_columns(files: &[DataFile], columns: &mut Vec<Column>) -> Result<()> {
     let paths = files.iter().filter_map(|file| match (file.format, &file.place) {
-        (Format::Parquet, Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
+        (Some(Format::Parquet), Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
         _ => None,
     });
     let naming = Naming::new(usize::MAX);

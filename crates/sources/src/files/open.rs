@@ -1,10 +1,21 @@
 //! Opening an input: a file or standard input, unpacked on the way where its first bytes say that it is packed.
 
-use dlt_engine::{Error, ErrorKind, Result};
+use super::encoding::{Declared, advice, declared};
+use super::lines::count_lines;
+use super::magic::binary;
+use super::members::Members;
+use super::options::{TextOptions, setting};
+use super::packing::{Packing, broken_promise};
+use super::transcode::Transcoder;
+use dlt_engine::source::NOT_UTF8;
+use dlt_engine::{Error, ErrorKind, Notice, Result};
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Bytes that are looked at before the text is read.
+const SAMPLE_BYTES: u64 = 64 << 10;
 
 /// How standard input is called in messages.
 pub(crate) const STDIN: &str = "<stdin>";
@@ -26,104 +37,94 @@ impl Place {
     }
 }
 
-/// An opened input, its bytes unpacked.
+/// An opened input: its bytes unpacked, its text in UTF-8 without a byte order mark.
 pub(crate) struct Input {
     pub(crate) name: Arc<str>,
     pub(crate) stream: Box<dyn Read + Send>,
     pub(crate) packing: Packing,
 }
 
-/// How an input is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Packing {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Packing {
-    /// By the signature in the first bytes, so that standard input can be packed as well.
-    fn of_first_bytes(bytes: &[u8]) -> Self {
-        if bytes.starts_with(b"\x1F\x8B") {
-            Self::Gzip
-        } else if bytes.starts_with(b"\x28\xB5\x2F\xFD") {
-            Self::Zstd
-        } else {
-            Self::None
-        }
-    }
-
-    fn of_extension(path: &Path) -> Self {
-        match path.extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("gz") => Self::Gzip,
-            Some(extension) if extension.eq_ignore_ascii_case("zst") || extension.eq_ignore_ascii_case("zstd") => {
-                Self::Zstd
-            }
-            _ => Self::None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "plain",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    /// Says what it means that reading failed: the system's fault, a damaged archive, or one that is too much for us.
-    pub(crate) fn read_error(self, input: &str, cause: io::Error) -> Error {
-        if self == Self::None || cause.raw_os_error().is_some() {
-            return Error::new(ErrorKind::Source, "cannot be read").at(input, None).because(cause);
-        }
-        // The decoder has no other sign for it.
-        if self == Self::Zstd && cause.to_string().contains("requires too much memory") {
-            return Error::new(ErrorKind::Data, "the zstd archive was packed with a window of more than 128 MiB")
-                .at(input, None)
-                .because(cause)
-                .hint("pack it again without `--long`, or unpack it on the way in: `zstd -dc --long=31 FILE | dlt ingest -`");
-        }
-        let what = if cause.kind() == io::ErrorKind::UnexpectedEof { "is cut off" } else { "is damaged" };
-        Error::new(ErrorKind::Data, format!("the {} archive {what}", self.name()))
-            .at(input, None)
-            .because(cause)
-            .hint("fetch or pack the file again")
-    }
-}
-
 impl Input {
     /// Opens `place`.
     ///
     /// # Errors
-    /// If it cannot be opened, or its extension promises an archive that it is not.
-    pub(crate) fn open(place: &Place) -> Result<Self> {
+    /// If it cannot be opened, if its extension promises an archive that it is not, or if it is no text.
+    pub(crate) fn open(place: &Place, options: &TextOptions) -> Result<Self> {
         let name = place.display();
         let (stream, promised): (Box<dyn Read + Send>, _) = match place {
             Place::Stdin => (Box::new(io::stdin()), Packing::None),
-            Place::Path(path) => (Box::new(open_file(path)?), Packing::of_extension(path)),
+            Place::Path(path) => {
+                let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+                (Box::new(open_file(path)?), Packing::of_extension(extension))
+            }
         };
-        Self::unpack(name, stream, promised)
+        Self::unpack(name, stream, promised)?.decode(options)
     }
 
     fn unpack(name: Arc<str>, mut stream: Box<dyn Read + Send>, promised: Packing) -> Result<Self> {
-        let mut first = Vec::with_capacity(4);
+        let mut first = Vec::with_capacity(8);
         let raw_error = |cause| Error::new(ErrorKind::Source, "cannot be read").at(&*name, None).because(cause);
-        stream.by_ref().take(4).read_to_end(&mut first).map_err(raw_error)?;
+        stream.by_ref().take(8).read_to_end(&mut first).map_err(raw_error)?;
         let packing = Packing::of_first_bytes(&first);
-        if promised != packing && promised != Packing::None && !first.is_empty() {
-            return Err(Error::new(ErrorKind::Data, format!("is not a {} archive", promised.name()))
-                .at(&*name, None)
-                .hint("give the file the extension that it should have"));
+        if promised != packing && promised != Packing::None {
+            return Err(broken_promise(promised, &first).at(&*name, None));
         }
         let whole = Cursor::new(first).chain(stream);
+        let buffered = |whole| io::BufReader::with_capacity(1 << 16, whole);
         let stream: Box<dyn Read + Send> = match packing {
             Packing::None => Box::new(whole),
-            Packing::Gzip => {
-                Box::new(flate2::bufread::MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, whole)))
-            }
+            Packing::Gzip => Box::new(Members::new(buffered(whole))),
             Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(whole).map_err(raw_error)?),
+            Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered(whole))),
+            Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(buffered(whole), true, XZ_MEMORY_KIB)),
         };
         Ok(Self { name, stream, packing })
+    }
+
+    /// Brings the text to UTF-8, by what the person says, by its byte order mark, or by what can be seen.
+    fn decode(mut self, options: &TextOptions) -> Result<Self> {
+        let sample = self.peek(SAMPLE_BYTES)?;
+        if let Some(binary) = binary(&sample) {
+            return Err(binary.error(&self.name));
+        }
+        let encoding = match (declared(&sample), options.encoding) {
+            (Declared::Mark(encoding, length), _) => {
+                let mut mark = vec![0; length];
+                self.stream.read_exact(&mut mark).map_err(|cause| self.read_error(cause))?;
+                Some(encoding)
+            }
+            (_, Some(given)) => Some(given),
+            (Declared::Zeros(encoding), None) => {
+                options.notices.say(
+                    Notice::new(format!("{} has no byte order mark and was read as {encoding}", self.name))
+                        .hint(format!("{} says so, or another encoding", setting("encoding", &encoding.name()))),
+                );
+                Some(encoding)
+            }
+            (Declared::Utf32, None) => {
+                return Err(Error::new(ErrorKind::Data, "the text is UTF-32, which is not read")
+                    .at(&*self.name, None)
+                    .hint("convert it first: `iconv -f UTF-32 -t UTF-8 FILE | dlt ingest -`"));
+            }
+            (Declared::Nothing, None) => {
+                check_utf8(&self.name, &sample)?;
+                None
+            }
+        };
+        if let Some(encoding) = encoding.filter(|encoding| !encoding.is_utf8()) {
+            self.stream = Box::new(Transcoder::new(self.stream, encoding));
+        }
+        Ok(self)
+    }
+
+    /// The first bytes of the text, which are read all the same.
+    pub(crate) fn peek(&mut self, length: u64) -> Result<Vec<u8>> {
+        let mut sample = Vec::new();
+        let read = self.stream.by_ref().take(length).read_to_end(&mut sample);
+        read.map_err(|cause| self.read_error(cause))?;
+        let rest = std::mem::replace(&mut self.stream, Box::new(io::empty()));
+        self.stream = Box::new(Cursor::new(sample.clone()).chain(rest));
+        Ok(sample)
     }
 
     /// See [`Packing::read_error`].
@@ -131,7 +132,7 @@ impl Input {
         self.packing.read_error(&self.name, cause)
     }
 
-    /// An input of a file that is open and holds plain bytes.
+    /// An input of a file that is open and holds text as it is read.
     pub(crate) fn of_file(name: Arc<str>, file: File) -> Self {
         Self { name, stream: Box::new(file), packing: Packing::None }
     }
@@ -140,6 +141,27 @@ impl Input {
     #[cfg(test)]
     pub(crate) fn of_bytes(name: &str, bytes: Vec<u8>) -> Self {
         Self { name: name.into(), stream: Box::new(Cursor::new(bytes)), packing: Packing::None }
+    }
+
+    /// An input of these bytes, opened as a file would be.
+    #[cfg(test)]
+    pub(crate) fn of_raw_bytes(name: &str, bytes: Vec<u8>, options: &TextOptions) -> Result<Self> {
+        Self::unpack(name.into(), Box::new(Cursor::new(bytes)), Packing::None)?.decode(options)
+    }
+}
+
+/// What an xz archive may take to be unpacked; `xz -9` takes 65 MiB.
+const XZ_MEMORY_KIB: u32 = 192 << 10;
+
+/// Refuses text that is not UTF-8, with the encoding that it looks like.
+fn check_utf8(name: &str, sample: &[u8]) -> Result<()> {
+    match std::str::from_utf8(sample) {
+        // The sample may end within a character.
+        Err(flaw) if flaw.error_len().is_some() => {
+            let line = count_lines(&sample[..flaw.valid_up_to()]) + 1;
+            Err(Error::new(ErrorKind::Data, NOT_UTF8).at(name, Some(line)).hint(advice(sample)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -161,6 +183,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::io::Write;
+
+    /// `one` and a line end, as `xz` packs it.
+    const XZ: &[u8] = &[
+        253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163, 1, 0, 3, 111,
+        110, 101, 10, 0, 245, 92, 187, 86, 31, 198, 253, 134, 0, 1, 28, 4, 111, 44, 156, 193, 31, 182, 243, 125, 1, 0,
+        0, 0, 0, 4, 89, 90,
+    ];
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -189,7 +218,11 @@ mod tests {
     fn the_first_bytes_decide_and_not_the_name() {
         assert_eq!(text(gzip(b"x"), Packing::None).unwrap(), "x");
         assert_eq!(text(b"plain".to_vec(), Packing::None).unwrap(), "plain");
-        assert_eq!(text(Vec::new(), Packing::Gzip).unwrap(), "");
+        for packing in [Packing::Gzip, Packing::Zstd, Packing::Bzip2, Packing::Xz] {
+            let error = text(Vec::new(), packing).unwrap_err();
+            assert!(error.to_string().starts_with("x: the file is empty"), "{error}");
+            assert!(error.advice().unwrap().contains("cut short"));
+        }
         let error = text(b"plain".to_vec(), Packing::Gzip).unwrap_err();
         assert_eq!(error.to_string(), "x: is not a gzip archive");
     }
@@ -216,6 +249,61 @@ mod tests {
         let error = text(packed, Packing::Gzip).unwrap_err();
         assert!(error.to_string().contains("archive is damaged"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Data);
+    }
+
+    #[test]
+    fn what_follows_an_archive_is_told_from_a_cut() {
+        let packings = [(gzip(b"one"), Packing::Gzip), (zstd::encode_all(&b"one"[..], 1).unwrap(), Packing::Zstd)];
+        for (packed, packing) in packings {
+            for garbage in [&b"garbage"[..], b"\n", b"<html>not found</html>"] {
+                let error = text([&packed, garbage].concat(), packing).unwrap_err();
+                let name = packing.name();
+                let expected = format!("x: something that is not {name} follows the {name} archive");
+                assert_eq!(error.to_string(), expected, "{garbage:?}");
+            }
+        }
+        // Padding is none: tapes and disks fill up with zeros.
+        let padded = [gzip(b"one"), vec![0; 100_000]].concat();
+        assert_eq!(text(padded, Packing::Gzip).unwrap(), "one");
+    }
+
+    #[test]
+    fn all_packings_are_read() {
+        let bzip2 = |text: &[u8]| {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        assert_eq!(text([bzip2(b"one "), bzip2(b"two")].concat(), Packing::Bzip2).unwrap(), "one two");
+        let cut = bzip2(b"one")[..20].to_vec();
+        assert_eq!(text(cut, Packing::Bzip2).unwrap_err().to_string(), "x: the bzip2 archive is cut off");
+        assert_eq!(text(XZ.to_vec(), Packing::Xz).unwrap(), "one\n");
+        assert_eq!(text([XZ, XZ].concat(), Packing::None).unwrap(), "one\none\n");
+        assert_eq!(text(XZ[..30].to_vec(), Packing::Xz).unwrap_err().to_string(), "x: the xz archive is cut off");
+    }
+
+    #[test]
+    fn text_of_other_encodings_is_named() {
+        let open = |bytes: &[u8]| Input::of_raw_bytes("x.csv", bytes.to_vec(), &TextOptions::default());
+        let error = open(b"a\nb\nM\xFCller, Gr\xF6\xDFe, K\xF6ln").map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "x.csv:3: the text is not UTF-8");
+        assert!(error.advice().unwrap().contains("`--encoding windows-1252`"), "{:?}", error.advice());
+        for (bytes, what) in [(&b"PK\x03\x04..."[..], "zip"), (b"PAR1....PAR1", "Parquet"), (b"%PDF-1.4", "PDF")] {
+            let error = open(bytes).map(drop).unwrap_err();
+            assert!(error.to_string().contains(what) && error.advice().is_some(), "{error}");
+        }
+        assert!(open(b"ORCHID,ORC\n1,2\n").is_ok());
+        let mut options = TextOptions::default();
+        let mut text = String::new();
+        let utf16: Vec<u8> = "id,x\n1,ü\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut input = Input::of_raw_bytes("x.csv", utf16, &options).unwrap();
+        input.stream.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "id,x\n1,ü\n");
+        assert_eq!(options.notices.said()[0].message, "x.csv has no byte order mark and was read as UTF-16LE");
+        options.encoding = Some(super::super::Encoding::parse("gbk").unwrap());
+        let mut input = Input::of_raw_bytes("x.csv", b"a\n\xFF\xFF".to_vec(), &options).unwrap();
+        let error = input.stream.read_to_string(&mut text).map_err(|cause| input.read_error(cause)).unwrap_err();
+        assert_eq!(error.to_string(), "x.csv:2: the text is not valid GBK");
     }
 
     #[test]

@@ -202,11 +202,18 @@ impl Scan {
             (Outer::Between, _) => {
                 return Err(Flaw { at, what: "a comma is missing between two values of the array", hint: None });
             }
+            // Several arrays one after the other are one list.
+            (Outer::Closed, b'[') => {
+                self.outer = Outer::First;
+                bytes[at] = b' ';
+            }
             (Outer::Closed, _) => {
                 return Err(Flaw {
                     at,
                     what: "something follows the end of the array",
-                    hint: Some("give `--format jsonl` if each line is a value of its own"),
+                    hint: Some(
+                        "after an array only another array may follow; give `--format jsonl` if each line is a value of its own",
+                    ),
                 });
             }
             (Outer::Values | Outer::First | Outer::Next, _) => self.begin(byte, at)?,

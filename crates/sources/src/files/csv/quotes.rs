@@ -1,6 +1,8 @@
 //! Holds quotes to the rules, while the text passes: a quoted field ends where its closing quote stands. What parses CSV
 //! takes anything else with good will, and one quote too few then swallows whole rows.
 
+use super::dialect::Dialect;
+
 /// Text that follows a closing quote, as offsets from the beginning of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
@@ -8,6 +10,10 @@ pub(crate) struct Flaw {
     pub(crate) opened: u64,
     /// The quote that closes it, but has text after it.
     pub(crate) closed: u64,
+    /// The byte before the closing quote.
+    pub(crate) before: u8,
+    /// The byte after it.
+    pub(crate) after: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +24,17 @@ enum State {
     Quoted,
     /// Behind a quote in a quoted field: it closes the field, or is the first of two.
     Closing,
+    /// Behind an escape in a quoted field.
+    Escaped,
 }
 
 /// Follows the quotes of a text that comes piece by piece.
 #[derive(Debug)]
 pub(crate) struct Quotes {
     delimiter: u8,
+    /// Without quotes there is nothing to hold to.
+    quote: Option<u8>,
+    escape: Option<u8>,
     state: State,
     /// The byte before the piece; a text begins as a line does.
     before: u8,
@@ -31,11 +42,23 @@ pub(crate) struct Quotes {
     passed: u64,
     /// Where the last quoted field begins.
     opened: u64,
+    /// The byte before the quote that closes it.
+    closing_before: u8,
 }
 
 impl Quotes {
-    pub(crate) fn new(delimiter: u8) -> Self {
-        Self { delimiter, state: State::Plain, before: b'\n', passed: 0, opened: 0 }
+    /// Begins at a byte of the file.
+    pub(crate) fn new(dialect: &Dialect, begin: u64) -> Self {
+        Self {
+            delimiter: dialect.delimiter,
+            quote: dialect.quote,
+            escape: dialect.escape,
+            state: State::Plain,
+            before: b'\n',
+            passed: begin,
+            opened: 0,
+            closing_before: b'\n',
+        }
     }
 
     /// Bytes seen so far.
@@ -45,30 +68,54 @@ impl Quotes {
 
     /// Looks at the next piece. Only quotes are looked for: text without any costs next to nothing.
     pub(crate) fn check(&mut self, piece: &[u8]) -> Result<(), Flaw> {
-        let mut at = 0;
-        while at < piece.len() {
-            if self.state == State::Closing {
-                self.state = match piece[at] {
-                    b'"' => State::Quoted,
-                    byte if self.ends_field(byte) => State::Plain,
-                    _ => return Err(Flaw { opened: self.opened, closed: self.passed + at as u64 - 1 }),
-                };
-                at += 1;
-                continue;
-            }
-            let Some(found) = memchr::memchr(b'"', &piece[at..]) else { break };
-            let quote = at + found;
-            at = quote + 1;
-            if self.state == State::Quoted {
-                self.state = State::Closing;
-            } else if self.ends_field(quote.checked_sub(1).map_or(self.before, |before| piece[before])) {
-                // Within a field that does not begin with one, a quote is a character like any other.
-                self.state = State::Quoted;
-                self.opened = self.passed + quote as u64;
-            }
+        if let Some(quote) = self.quote {
+            self.check_quotes(piece, quote)?;
         }
         self.passed += piece.len() as u64;
         self.before = piece.last().copied().unwrap_or(self.before);
+        Ok(())
+    }
+
+    fn check_quotes(&mut self, piece: &[u8], quote: u8) -> Result<(), Flaw> {
+        let mut at = 0;
+        while at < piece.len() {
+            match self.state {
+                State::Closing => {
+                    self.state = match piece[at] {
+                        byte if byte == quote && self.escape.is_none() => State::Quoted,
+                        byte if self.ends_field(byte) => State::Plain,
+                        after => {
+                            let closed = self.passed + at as u64 - 1;
+                            return Err(Flaw { opened: self.opened, closed, before: self.closing_before, after });
+                        }
+                    };
+                    at += 1;
+                    continue;
+                }
+                State::Escaped => {
+                    self.state = State::Quoted;
+                    at += 1;
+                    continue;
+                }
+                State::Plain | State::Quoted => {}
+            }
+            let found = match self.escape {
+                Some(escape) if self.state == State::Quoted => memchr::memchr2(quote, escape, &piece[at..]),
+                _ => memchr::memchr(quote, &piece[at..]),
+            };
+            let Some(found) = found else { break };
+            let found = at + found;
+            at = found + 1;
+            let before = found.checked_sub(1).map_or(self.before, |before| piece[before]);
+            if self.state == State::Quoted {
+                self.state = if piece[found] == quote { State::Closing } else { State::Escaped };
+                self.closing_before = before;
+            } else if self.ends_field(before) {
+                // Within a field that does not begin with one, a quote is a character like any other.
+                self.state = State::Quoted;
+                self.opened = self.passed + found as u64;
+            }
+        }
         Ok(())
     }
 
@@ -82,8 +129,12 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<(u64, u64)>) {
+        check_with(Dialect { delimiter: b',', quote: Some(b'"'), escape: None }, text, expected);
+    }
+
+    fn check_with(dialect: Dialect, text: &str, expected: Option<(u64, u64)>) {
         for size in 1..=text.len().max(1) {
-            let mut quotes = Quotes::new(b',');
+            let mut quotes = Quotes::new(&dialect, 0);
             let result = text.as_bytes().chunks(size).try_for_each(|piece| quotes.check(piece));
             assert_eq!(result.err().map(|flaw| (flaw.opened, flaw.closed)), expected, "{text} in pieces of {size}");
         }
@@ -103,5 +154,16 @@ mod tests {
         check("id,name\n1,\"Smith\n2,Jones\n3,\"Doe\n", Some((10, 27)));
         check("\"a\" ,b\n", Some((0, 2)));
         check("\"a\";b\n", Some((0, 2)));
+    }
+
+    #[test]
+    fn other_quotes_and_escapes_have_the_same_rules() {
+        let escaped = Dialect { delimiter: b',', quote: Some(b'"'), escape: Some(b'\\') };
+        check_with(escaped, r#""he said \"hi\", then \\","x""#, None);
+        check_with(escaped, r#""a""b""#, Some((0, 2)));
+        let single = Dialect { delimiter: b';', quote: Some(b'\''), escape: None };
+        check_with(single, "'it''s';\"\n", None);
+        check_with(single, "'it's'\n", Some((0, 3)));
+        check_with(Dialect { quote: None, ..single }, "'a'b;\"x\n", None);
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn read(source: &mut dyn Source) -> Result<Vec<Table>> {
                         table.raw.push(item.get().to_owned());
                     }
                 }
-                Chunk::Arrow(batch) => table.batches.push(batch),
+                Chunk::Arrow(chunk) => table.batches.push(chunk.batch),
             }
         }
         tables.push(table);

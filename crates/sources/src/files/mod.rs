@@ -17,7 +17,7 @@ use discover::{DataFile, discover, is_stream};
 use dlt_engine::Result;
 use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
-use dlt_engine::schema::{Column, WriteDisposition};
+use dlt_engine::schema::WriteDisposition;
 use dlt_engine::source::{ExtractContext, Resource, Source, TableHints};
 use open::Place;
 use std::path::{Path, PathBuf};
@@ -162,29 +162,25 @@ impl Source for Files {
         discover(&self.paths, self.format).map(drop)
     }
 
-    fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
+    fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let files = discover(&self.paths, self.format)?;
         let mut resources = Vec::new();
         for (name, files) in by_table(files, self.table.as_deref()) {
-            let mut hints = self.hints.clone();
-            add_known_columns(&files, &mut hints.columns)?;
-            resources.push(Resource::new(name, TableReader::new(files, self.chunk_bytes)).with_hints(hints));
+            let plan = parquet_plan(&files, context)?;
+            let reader = TableReader::new(files, self.chunk_bytes, plan);
+            resources.push(Resource::new(name, reader).with_hints(self.hints.clone()));
         }
         Ok(resources)
     }
 }
 
-/// Adds the columns whose types are known from the files; a column that is known otherwise stays as it is.
-fn add_known_columns(files: &[DataFile], columns: &mut Vec<Column>) -> Result<()> {
+/// What the Parquet files among these agree on.
+fn parquet_plan(files: &[DataFile], context: &ExtractContext) -> Result<parquet::Plan> {
     let paths = files.iter().filter_map(|file| match (file.format, &file.place) {
         (Format::Parquet, Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
         _ => None,
     });
-    let naming = Naming::new(usize::MAX);
-    let given: Vec<String> = columns.iter().map(|column| naming.normalize_key(&column.name)).collect();
-    let known = parquet::known_columns(paths)?.into_iter();
-    columns.extend(known.filter(|column| !given.contains(&naming.normalize_key(&column.name))));
-    Ok(())
+    parquet::Plan::of(paths, &context.notices)
 }
 
 /// The files of each table, tables in order of their first file. Names that differ only in spelling make one table.

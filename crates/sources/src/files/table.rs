@@ -6,7 +6,7 @@ use super::format::Format;
 use super::items::ItemReader;
 use super::lines::LineReader;
 use super::open::{Input, Place};
-use super::parquet::ParquetReader;
+use super::parquet::{ParquetReader, Plan};
 use dlt_engine::source::{Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::VecDeque;
@@ -16,12 +16,14 @@ pub(crate) struct TableReader {
     chunk_bytes: usize,
     /// The delimited text files among `files`, in the same order, once their types are known.
     csv: Option<(VecDeque<CsvFile>, Types)>,
+    parquet: Plan,
     current: Option<Box<dyn Reader>>,
 }
 
 impl TableReader {
-    pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize) -> Self {
-        Self { files: files.into(), chunk_bytes, csv: None, current: None }
+    /// `parquet` is what the Parquet files among `files` agree on.
+    pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize, parquet: Plan) -> Self {
+        Self { files: files.into(), chunk_bytes, csv: None, parquet, current: None }
     }
 
     fn open(&mut self, file: &DataFile) -> Result<Option<Box<dyn Reader>>> {
@@ -30,10 +32,7 @@ impl TableReader {
             Format::Json => Box::new(ItemReader::new(Input::open(&file.place)?, self.chunk_bytes)),
             Format::Csv | Format::Tsv => return self.open_csv(file),
             Format::Parquet => match &file.place {
-                Place::Path(path) if !is_stream(path) => match ParquetReader::open(path)? {
-                    Some(reader) => Box::new(reader),
-                    None => return Ok(None),
-                },
+                Place::Path(path) if !is_stream(path) => Box::new(ParquetReader::open(path, &self.parquet)?),
                 place => {
                     return Err(Error::new(ErrorKind::Config, "Parquet cannot be read from a stream")
                         .at(&*place.display(), None)

@@ -16,7 +16,7 @@ use arrow::array::{
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use dlt_engine::Result;
-use dlt_engine::source::{Chunk, Reader};
+use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use kind::{Candidates, Kind, parse_bigint, parse_bool, parse_double, parse_timestamp};
 use records::Records;
 use std::collections::HashMap;
@@ -54,6 +54,7 @@ pub(crate) fn infer_types<'a>(files: impl Iterator<Item = &'a CsvFile>) -> Resul
 pub(crate) struct CsvReader {
     records: Records,
     columns: Vec<Option<ColumnBuilder>>,
+    next_row: u64,
     ended: bool,
 }
 
@@ -62,7 +63,7 @@ impl CsvReader {
         let records = file.records()?;
         let columns =
             records.columns().iter().map(|name| types.get(name).map(|kind| ColumnBuilder::new(*kind))).collect();
-        Ok(Self { records, columns, ended: false })
+        Ok(Self { records, columns, next_row: 1, ended: false })
     }
 
     fn changed(&self, record: &csv::StringRecord) -> dlt_engine::Error {
@@ -108,7 +109,9 @@ impl Reader for CsvReader {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
             .map_err(|cause| self.records.error("the columns do not fit together", None).because(cause))?;
-        Ok(Some(Chunk::Arrow(batch)))
+        let first_row = self.next_row;
+        self.next_row += rows as u64;
+        Ok(Some(Chunk::Arrow(ArrowChunk { batch, input: self.records.name(), first_row })))
     }
 }
 

@@ -141,6 +141,11 @@ impl Records {
         Ok(records)
     }
 
+    /// The file, for messages.
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
     /// Column names as the file has them.
     pub(crate) fn header(&self) -> &[String] {
         &self.header

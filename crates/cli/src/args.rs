@@ -299,7 +299,7 @@ pub(crate) enum Output {
     Table,
     /// With a header, for other programs
     Csv,
-    /// One JSON object a line, for other programs
+    /// One JSON object a line, for other programs; nested values are JSON, decimals text, bytes base64
     Json,
 }
 

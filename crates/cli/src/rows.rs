@@ -1,7 +1,8 @@
 //! Rows of a query as a table, CSV or JSON lines, printed as they come.
 
 use console::Term;
-use serde_json::{Map, Value};
+use dlt::{Dataset, RecordBatch};
+use serde_json::Value;
 
 use crate::args::Output;
 use crate::exit::Outcome;
@@ -41,38 +42,41 @@ impl RowPrinter {
         self.left == 0 && (self.is_limit_said || self.has_more)
     }
 
-    /// Takes the next rows. Values are in the order of `names`, which are the same every time.
-    pub(crate) fn print<'a>(&mut self, names: impl Iterator<Item = &'a str>, mut rows: Vec<Vec<Value>>) -> Outcome {
+    /// Takes the next rows; their columns are the same every time.
+    pub(crate) fn print(&mut self, batch: &RecordBatch) -> Outcome {
         let fitting = usize::try_from(self.left).unwrap_or(usize::MAX);
-        self.has_more |= rows.len() > fitting;
-        rows.truncate(fitting);
-        self.left -= rows.len() as u64;
+        self.has_more |= batch.num_rows() > fitting;
+        let batch = batch.slice(0, fitting.min(batch.num_rows()));
+        self.left -= batch.num_rows() as u64;
         let is_first = self.names.is_none();
-        let names = self.names.get_or_insert_with(|| unique(names));
+        let schema = batch.schema();
+        let names = self.names.get_or_insert_with(|| unique(schema.fields().iter().map(|field| field.name().as_str())));
         match self.format {
             Output::Table => {
                 if is_first {
                     self.grid = Grid::new(names.iter().map(String::as_str));
                 }
-                rows.iter().for_each(|row| self.grid.push(row.iter().map(cell).collect()));
+                Dataset::values(&batch)?.iter().for_each(|row| self.grid.push(row.iter().map(cell).collect()));
                 Ok(())
             }
-            Output::Csv => self.printer.data_with(|out| {
-                if is_first {
-                    let header: Vec<_> = names.iter().map(|name| csv_field(name)).collect();
-                    writeln!(out, "{}", header.join(","))?;
-                }
-                rows.iter().try_for_each(|row| {
-                    let fields: Vec<_> = row.iter().map(csv_value).collect();
-                    writeln!(out, "{}", fields.join(","))
+            Output::Csv => {
+                let rows = Dataset::values(&batch)?;
+                self.printer.data_with(|out| {
+                    if is_first {
+                        let header: Vec<_> = names.iter().map(|name| csv_field(name)).collect();
+                        writeln!(out, "{}", header.join(","))?;
+                    }
+                    rows.iter().try_for_each(|row| {
+                        let fields: Vec<_> = row.iter().map(csv_value).collect();
+                        writeln!(out, "{}", fields.join(","))
+                    })
                 })
-            }),
-            Output::Json => self.printer.data_with(|out| {
-                rows.into_iter().try_for_each(|row| {
-                    let object: Map<_, _> = names.iter().cloned().zip(row).collect();
-                    writeln!(out, "{}", Value::Object(object))
-                })
-            }),
+            }
+            Output::Json => {
+                let rows = Dataset::json(&batch)?;
+                self.printer
+                    .data_with(|out| rows.iter().try_for_each(|row| writeln!(out, "{}", json_object(names, row))))
+            }
         }
     }
 
@@ -101,6 +105,13 @@ fn unique<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
         all.extend(free);
     }
     all
+}
+
+/// A row of values that are JSON already.
+fn json_object(names: &[String], values: &[String]) -> String {
+    let members: Vec<String> =
+        names.iter().zip(values).map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
+    format!("{{{}}}", members.join(","))
 }
 
 fn cell(value: &Value) -> Cell {
@@ -144,6 +155,13 @@ mod tests {
         ] {
             assert_eq!(csv_value(&value), field);
         }
+    }
+
+    #[test]
+    fn a_row_is_one_object() {
+        let names = ["a\"b".to_owned(), "c".to_owned()];
+        assert_eq!(json_object(&names, &["1".into(), "{\"x\":[]}".into()]), r#"{"a\"b":1,"c":{"x":[]}}"#);
+        assert_eq!(json_object(&[], &[]), "{}");
     }
 
     #[test]

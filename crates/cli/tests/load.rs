@@ -24,6 +24,23 @@ fn a_load_in_one_line() {
 }
 
 #[test]
+fn a_parquet_file_that_was_cut_short_empties_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("events.jsonl", EVENTS);
+    sandbox.run("ingest events.jsonl --to duckdb:shop.duckdb --dataset raw").ok();
+    sandbox.write("events.parquet", "");
+    let replace = "ingest events.parquet --to duckdb:shop.duckdb --dataset raw --write-disposition replace";
+    let seen = sandbox.run(replace);
+    assert!(
+        seen.text().contains("events.parquet: the file is empty: it was cut short or never written"),
+        "{}",
+        seen.text()
+    );
+    let counts = sandbox.run("dataset raw --format json").ok().stdout;
+    assert!(counts.contains(r#"{"table":"events","rows":3}"#), "{counts}");
+}
+
+#[test]
 fn standard_input() {
     let sandbox = Sandbox::new();
     let line = "ingest - --to duckdb --dataset raw --table events";

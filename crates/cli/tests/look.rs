@@ -119,6 +119,27 @@ fn numbers_and_days_of_any_size() {
 }
 
 #[test]
+fn json_is_json_and_nested_values_are_nested() {
+    let sandbox = loaded();
+    let query = |sql: &str, format: &str| {
+        let mut command = sandbox.command(&format!("dataset raw --format {format}"));
+        command.args(["--sql", sql]);
+        sandbox.see(command).ok().stdout
+    };
+    let sql = r#"select '{ "k": [1, 12345678901234567890123] }'::json as j, {'a': '{"x":1}'::json, 'f': 'nan'::double} as s,
+        [1, null] as l, map {7: [true]} as m, 'a'::blob as b, 1.50 as d, '-inf'::double as i, null as n,
+        ['[1]'::json] as lj, map {'k': '{"y":2}'::json} as mj, timestamptz '2024-01-02 03:04:05+01' as t"#;
+    let expected = concat!(
+        r#"{"j":{"k":[1,12345678901234567890123]},"s":{"a":{"x":1},"f":"NaN"},"l":[1,null],"m":{"7":[true]},"b":"YQ==","#,
+        r#""d":"1.50","i":"-Infinity","n":null,"lj":[[1]],"mj":{"k":{"y":2}},"t":"2024-01-02T02:04:05Z"}"#,
+        "\n"
+    );
+    assert_eq!(query(sql, "json"), expected);
+    // Other forms keep their text.
+    assert_eq!(query("select '{ \"k\": 1 }'::json as j", "csv"), "j\n\"{ \"\"k\"\": 1 }\"\n");
+}
+
+#[test]
 fn only_a_query_is_run() {
     let sandbox = loaded();
     let query = |sql: &str| {

@@ -49,7 +49,7 @@ pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder,
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    Result, Source, Step, StepTrace, TableAccess, Trace, drop_pending_packages, pending_packages, rows_of,
+    RecordBatch, Result, Source, Step, StepTrace, TableAccess, Trace, drop_pending_packages, pending_packages, rows_of,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,

@@ -3,4 +3,5 @@
 
 mod declarations;
 mod interrupted;
+mod parquet_files;
 mod pipelines;

@@ -1,5 +1,6 @@
 //! Reading a dataset back.
 
+use crate::cells::{Cells, in_utc};
 use crate::destination::{Access, Connection, Destination, Row};
 use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
@@ -118,6 +119,27 @@ impl Dataset {
         }
         Ok(rows)
     }
+
+    /// The rows of a batch, each with its values in the order of the columns, each value as JSON text on one line: JSON
+    /// columns as their values, structs and maps as objects, lists as arrays; decimals and whole numbers of more than 64
+    /// bits as text, bytes as base64, `NaN`, `Infinity` and `-Infinity` as text.
+    ///
+    /// # Errors
+    /// If a value cannot be shown.
+    pub fn json(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+        let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
+        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            let array = in_utc(array).map_err(unreadable)?;
+            let field = field.as_ref().clone().with_data_type(array.data_type().clone());
+            let cells = Cells::new(&field, &array).map_err(unreadable)?;
+            for (at, row) in rows.iter_mut().enumerate() {
+                let mut text = String::new();
+                cells.write(at, &mut text).ok_or_else(|| not_shown(field.name()))?;
+                row.push(text);
+            }
+        }
+        Ok(rows)
+    }
 }
 
 /// The cause would quote the value.
@@ -216,7 +238,7 @@ fn value_of(array: &ArrayRef, row: usize, text: &ArrayFormatter<'_>) -> Option<V
     })
 }
 
-fn whole(number: i128) -> Value {
+pub(crate) fn whole(number: i128) -> Value {
     match (i64::try_from(number), u64::try_from(number)) {
         (Ok(number), _) => number.into(),
         (_, Ok(number)) => number.into(),
@@ -225,7 +247,7 @@ fn whole(number: i128) -> Value {
 }
 
 /// Databases have a day and an instant after all others, and one before them.
-fn end_of_time(array: &ArrayRef, row: usize) -> Option<&'static str> {
+pub(crate) fn end_of_time(array: &dyn Array, row: usize) -> Option<&'static str> {
     let (value, last) = match array.data_type() {
         ArrowType::Date32 => (array.as_primitive::<Date32Type>().value(row).into(), i32::MAX.into()),
         ArrowType::Timestamp(unit, _) => {

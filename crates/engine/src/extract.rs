@@ -5,13 +5,14 @@
 use crate::digest::{Checksum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::package::{ExtractedFile, ExtractedResource, Package};
-use crate::source::{Chunk, JsonChunk, Reader, Resource};
+use crate::source::{ArrowChunk, Chunk, JsonChunk, Reader, Resource};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Writes everything that the resources give into the package. `on_progress` is told the bytes of each chunk. Returns
 /// the checksum of all of it, however it was cut into chunks; `None` if there was nothing.
@@ -40,12 +41,12 @@ pub(crate) fn keep(
                     bytes += chunk.bytes.len();
                     (chunk.input.to_string(), chunk.first_line)
                 }
-                Chunk::Arrow(batch) => {
+                Chunk::Arrow(ArrowChunk { batch, input, first_row }) => {
                     on_progress(batch.get_array_memory_size() as u64);
                     let written = write_batch(&file, batch, &path)?;
                     checksum.add(written.text().as_bytes());
                     bytes += batch.get_array_memory_size();
-                    (resource.name.clone(), 1)
+                    (input.to_string(), *first_row)
                 }
             };
             file.sync_data().map_err(|error| Error::storage("write", &path, error))?;
@@ -69,7 +70,7 @@ pub(crate) fn read(package: &Package) -> Vec<Resource> {
     resources
         .map(|resource| {
             let reader =
-                KeptReader { folder: package.extracted(), files: resource.files.clone().into_iter(), batches: None };
+                KeptReader { folder: package.extracted(), files: resource.files.clone().into_iter(), kept: None };
             Resource::new(&resource.name, reader).with_hints(resource.hints.clone())
         })
         .collect()
@@ -78,25 +79,49 @@ pub(crate) fn read(package: &Package) -> Vec<Resource> {
 struct KeptReader {
     folder: PathBuf,
     files: std::vec::IntoIter<ExtractedFile>,
-    batches: Option<ParquetRecordBatchReader>,
+    kept: Option<KeptRows>,
+}
+
+/// The rows of one file.
+struct KeptRows {
+    batches: ParquetRecordBatchReader,
+    input: Arc<str>,
+    next_row: u64,
+}
+
+impl KeptRows {
+    fn next(&mut self) -> Option<Result<Chunk>> {
+        let broken = |error| Error::new(ErrorKind::Corrupt, "an extracted file is broken").because(error);
+        let batch = match self.batches.next()? {
+            Ok(batch) => batch,
+            Err(error) => return Some(Err(broken(error))),
+        };
+        let first_row = self.next_row;
+        self.next_row += batch.num_rows() as u64;
+        Some(Ok(Chunk::Arrow(ArrowChunk { batch, input: self.input.clone(), first_row })))
+    }
 }
 
 impl Reader for KeptReader {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         loop {
-            if let Some(batch) = self.batches.as_mut().and_then(Iterator::next) {
-                let batch = batch
-                    .map_err(|error| Error::new(ErrorKind::Corrupt, "an extracted file is broken").because(error))?;
-                return Ok(Some(Chunk::Arrow(batch)));
+            if let Some(chunk) = self.kept.as_mut().and_then(KeptRows::next) {
+                return chunk.map(Some);
             }
             let Some(file) = self.files.next() else { return Ok(None) };
             let path = self.folder.join(&file.name);
             if file.name.ends_with(".parquet") {
                 let opened = File::open(&path).map_err(|error| Error::storage("read", &path, error))?;
-                let reader = ParquetRecordBatchReaderBuilder::try_new(opened).and_then(|builder| builder.build());
-                self.batches = Some(reader.map_err(|error| {
-                    Error::new(ErrorKind::Corrupt, format!("{} is broken", path.display())).because(error)
-                })?);
+                let broken =
+                    |error| Error::new(ErrorKind::Corrupt, format!("{} is broken", path.display())).because(error);
+                let reader = ParquetRecordBatchReaderBuilder::try_new(opened).map_err(broken)?;
+                let columns = RecordBatch::new_empty(reader.schema().clone());
+                let has_rows = reader.metadata().file_metadata().num_rows() > 0;
+                let (input, next_row) = (Arc::from(file.input), file.first_line);
+                if !has_rows {
+                    return Ok(Some(Chunk::Arrow(ArrowChunk { batch: columns, input, first_row: next_row })));
+                }
+                self.kept = Some(KeptRows { batches: reader.build().map_err(broken)?, input, next_row });
                 continue;
             }
             let bytes = fs::read(&path).map_err(|error| Error::storage("read", &path, error))?;

@@ -14,6 +14,7 @@
 //! is taken up from there by the next. The engine knows nothing of command lines, HTTP or telemetry:
 //! what happens is told to an observer.
 
+mod cells;
 mod dataset;
 mod declare;
 pub mod destination;
@@ -38,6 +39,9 @@ mod state;
 mod trace;
 pub mod value;
 
+/// Rows in columns, as queries give them and sources may hand them over.
+pub use arrow::record_batch::RecordBatch;
+pub use cells::{JSON_EXTENSION, UUID_EXTENSION};
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};

@@ -155,8 +155,20 @@ pub trait Reader: Send {
 pub enum Chunk {
     /// JSON values as text.
     Json(JsonChunk),
-    /// Rows in columns.
-    Arrow(RecordBatch),
+    /// Rows in columns, nested ones too.
+    Arrow(ArrowChunk),
+}
+
+/// Rows in columns. Every column that has a type makes its column in the dataset, with or without a value; a batch without
+/// rows makes just the columns.
+#[derive(Clone, Debug)]
+pub struct ArrowChunk {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// Name of the input, for messages: a path as the user gave it, or `<stdin>`.
+    pub input: Arc<str>,
+    /// Number of the first row in the input, from 1.
+    pub first_row: u64,
 }
 
 /// JSON values one after the other, separated by white space (JSON Lines are), none cut at either end.

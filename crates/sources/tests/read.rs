@@ -70,7 +70,7 @@ pub(crate) fn read_with(source: &mut dyn Source, context: &ExtractContext) -> Re
                         table.raw.push(item.get().to_owned());
                     }
                 }
-                Chunk::Arrow(batch) => table.batches.push(batch),
+                Chunk::Arrow(chunk) => table.batches.push(chunk.batch),
             }
         }
         tables.push(table);

@@ -95,9 +95,8 @@ fn print_query(dataset: &mut Dataset, sql: &str, limit: Option<u64>, format: Out
     let mut printer = RowPrinter::new(settings.printer, format, limit);
     // What ends the query before its end, if it is not the query's own fault.
     let mut ended: Option<Outcome> = None;
-    let result = dataset.query(sql, &mut |schema, batch| {
-        let rows = Dataset::values(&batch)?;
-        let printed = printer.print(schema.fields().iter().map(|field| field.name().as_str()), rows);
+    let result = dataset.query(sql, &mut |_, batch| {
+        let printed = printer.print(&batch);
         if printed.is_err() || printer.has_enough() {
             ended = Some(printed);
             return Err(Error::new(ErrorKind::Internal, "enough was read"));

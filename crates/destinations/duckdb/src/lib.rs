@@ -21,6 +21,7 @@ mod client;
 mod ddl;
 mod failure;
 mod instance;
+mod json_columns;
 mod library;
 mod load;
 mod location;

@@ -2,6 +2,7 @@
 
 use crate::client::Place;
 use crate::failure::explain;
+use crate::json_columns;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::Access;
@@ -58,11 +59,11 @@ fn stream(
     let mut statement = connection.prepare(sql).map_err(failed)?;
     // The iterator that this returns panics when a later piece fails; the statement's own step tells.
     drop(statement.stream_arrow([]).map_err(failed)?);
-    let schema = statement.schema();
+    let schema = json_columns::marked(&statement, &statement.schema());
     let mut pieces = 0_u64;
     while let Some(piece) = statement.step().map_err(failed)? {
         pieces += 1;
-        let piece = RecordBatch::try_new(schema.clone(), piece.columns().to_vec())
+        let piece = json_columns::in_schema(&schema, piece.columns())
             .map_err(|error| Error::new(ErrorKind::Destination, "cannot read the result").because(error))?;
         on_batch(&schema, piece)?;
     }

@@ -3,14 +3,18 @@
 use super::careful::NoPlace;
 use super::fast::Stop;
 use super::json::{Cursor, Malformed, What};
-use super::layout::{Layout, NONE};
+use super::layout::{Layout, NONE, TableRows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Column;
 use crate::source::{Chunk, JsonChunk, NOT_UTF8};
 use arrow::array::ArrayRef;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Columns that came as Arrow and are passed on whole, by their table and their place in it.
+pub(crate) type ReadyColumns = HashMap<(usize, usize), ArrayRef>;
 
 /// What a chunk became.
 #[derive(Debug)]
@@ -36,10 +40,10 @@ pub(crate) struct TableBatch {
 /// # Errors
 /// [`ErrorKind::Data`] with input and line, if the chunk is not what it claims to be.
 pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
-    let mut ready = Vec::new();
+    let mut ready = ReadyColumns::new();
     match chunk {
         Chunk::Json(chunk) => read_json(chunk, layout)?,
-        Chunk::Arrow(batch) => ready = super::arrow::read_batch(batch, layout)?,
+        Chunk::Arrow(chunk) => ready = super::arrow::read_batch(chunk, layout)?,
     }
     layout.fill_ids(load_id)?;
     let has_news = layout.has_news();
@@ -121,13 +125,12 @@ fn refuse(chunk: &JsonChunk, start: usize, no_place: NoPlace) -> Error {
 }
 
 impl Layout {
-    /// The rows of every table that has some; the tables are empty afterwards. `ready` holds columns of the root table
-    /// that came as Arrow.
-    pub(crate) fn take_batches(&mut self, ready: Vec<(usize, ArrayRef)>) -> Result<Vec<TableBatch>> {
+    /// The rows of every table that has some, and the columns of those that got one; the tables are empty afterwards.
+    pub(crate) fn take_batches(&mut self, mut ready: ReadyColumns) -> Result<Vec<TableBatch>> {
         let names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).collect();
         let mut batches = Vec::new();
-        let mut ready: std::collections::HashMap<usize, ArrayRef> = ready.into_iter().collect();
-        for table in self.tables.iter_mut().filter(|table| table.rows > 0) {
+        let is_due = |table: &TableRows| table.rows > 0 || table.known_columns < table.columns.len();
+        for (table_at, table) in self.tables.iter_mut().enumerate().filter(|(_, table)| is_due(table)) {
             let rows = std::mem::take(&mut table.rows);
             table.parent_tables.clear();
             table.parent_rows.clear();
@@ -135,9 +138,12 @@ impl Layout {
             let new_columns = table.columns[table.known_columns..].iter().map(|rows| rows.column.clone()).collect();
             let (mut fields, mut arrays) = (Vec::new(), Vec::new());
             for (at, column) in table.columns.iter_mut().enumerate() {
-                let array = ready.remove(&at);
+                let array = ready.remove(&(table_at, at));
                 let is_empty = array.is_none() && !column.has_values();
-                if !column.column.nullable && (is_empty || array.is_none() && column.first_null(rows).is_some()) {
+                if rows > 0
+                    && !column.column.nullable
+                    && (is_empty || array.is_none() && column.first_null(rows).is_some())
+                {
                     return Err(missing(&table.name, &column.column.name));
                 }
                 if is_empty {
@@ -145,10 +151,8 @@ impl Layout {
                 }
                 fields.extend(column.column.arrow_field().map(|field| field.with_nullable(true)));
                 arrays.push(match array {
-                    Some(array) => {
-                        column.truncate(0);
-                        array
-                    }
+                    Some(_) if column.has_values() => return Err(filled_twice(&table.name, &column.column.name)),
+                    Some(array) => array,
                     None => column.take(rows)?,
                 });
             }
@@ -160,6 +164,12 @@ impl Layout {
         }
         Ok(batches)
     }
+}
+
+/// A variant was filled with values that do not fit their column, and the data has a column of its name.
+fn filled_twice(table: &str, column: &str) -> Error {
+    Error::new(ErrorKind::Data, format!("column `{column}` of table `{table}` is filled from two columns of the data"))
+        .hint("write the data again with another name for one of them")
 }
 
 pub(super) fn missing(table: &str, column: &str) -> Error {

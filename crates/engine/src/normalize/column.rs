@@ -7,7 +7,7 @@ use crate::schema::{Column, DataType};
 use crate::value::Scalar;
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray, TimestampNanosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use std::sync::Arc;
@@ -157,6 +157,8 @@ impl ColumnRows {
     pub(crate) fn set(&mut self, row: usize, value: &Scalar<'_>) {
         match value {
             Scalar::Bool(value) => self.set_bool(row, *value),
+            // `coerce` lets only such through as can be counted in nanoseconds.
+            Scalar::Timestamp(micros) if self.column.keeps_nanos() => self.set_int(row, micros.saturating_mul(1_000)),
             Scalar::Int(value) | Scalar::Timestamp(value) | Scalar::Time(value) => self.set_int(row, *value),
             Scalar::Double(value) => self.set_double(row, *value),
             Scalar::Text(text) | Scalar::Json(text) => self.set_bytes(row, text.as_bytes()),
@@ -204,6 +206,9 @@ impl ColumnRows {
             Values::Int(values) => {
                 let values = ScalarBuffer::from(std::mem::take(values));
                 match self.data_type {
+                    DataType::Timestamp if column.keeps_nanos() => {
+                        Arc::new(TimestampNanosecondArray::new(values, nulls))
+                    }
                     DataType::Timestamp => {
                         let array = TimestampMicrosecondArray::new(values, nulls);
                         Arc::new(array.with_timezone_opt(column.has_timezone().then_some("UTC")))

@@ -206,7 +206,10 @@ impl<'a> Normalizer<'a> {
             if found.table == root {
                 root_rows = found.batch.num_rows() as u64;
             }
-            self.pending.push(found.table, found.batch);
+            // A table may have got columns and no rows.
+            if found.batch.num_rows() > 0 {
+                self.pending.push(found.table, found.batch);
+            }
         }
         Ok(root_rows)
     }
@@ -314,6 +317,6 @@ fn panicked() -> Error {
 fn chunk_bytes(chunk: &Chunk) -> u64 {
     match chunk {
         Chunk::Json(chunk) => chunk.bytes.len() as u64,
-        Chunk::Arrow(batch) => batch.get_array_memory_size() as u64,
+        Chunk::Arrow(chunk) => chunk.batch.get_array_memory_size() as u64,
     }
 }

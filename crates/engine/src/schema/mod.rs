@@ -82,6 +82,13 @@ impl Column {
     pub fn has_timezone(&self) -> bool {
         self.hints.get("timezone").and_then(Value::as_bool).unwrap_or(true)
     }
+
+    /// Whether values are held in nanoseconds: of all columns only those of wall-clock times can ask for it.
+    pub fn keeps_nanos(&self) -> bool {
+        self.data_type == Some(DataType::Timestamp)
+            && !self.has_timezone()
+            && self.number("precision").is_some_and(|digits| digits > 6)
+    }
 }
 
 /// What a load does with rows that the table holds already.

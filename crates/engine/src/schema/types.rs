@@ -18,7 +18,8 @@ pub enum DataType {
     Double,
     /// True or false.
     Bool,
-    /// Instant (or wall-clock time where the column says `timezone: false`), in microseconds.
+    /// Instant (or wall-clock time where the column says `timezone: false`), in microseconds; without a zone and with a
+    /// precision of more than 6, in nanoseconds.
     Timestamp,
     /// 64-bit integer.
     Bigint,
@@ -68,6 +69,7 @@ impl Column {
             DataType::Text | DataType::Json => ArrowType::Utf8,
             DataType::Double => ArrowType::Float64,
             DataType::Bool => ArrowType::Boolean,
+            DataType::Timestamp if self.keeps_nanos() => ArrowType::Timestamp(TimeUnit::Nanosecond, None),
             DataType::Timestamp => {
                 ArrowType::Timestamp(TimeUnit::Microsecond, self.has_timezone().then(|| "UTC".into()))
             }

@@ -113,6 +113,23 @@ fn other_form(text: &str) -> Option<i64> {
 /// spell such a value, or it is out of range.
 #[inline]
 pub fn coerce<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
+    if column.keeps_nanos() {
+        return into_nanos(value, column);
+    }
+    coerce_any(value, column)
+}
+
+/// Nanoseconds reach from 1677 to 2262 only.
+#[cold]
+fn into_nanos<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
+    match coerce_any(value.clone(), column)? {
+        Scalar::Timestamp(micros) if micros.checked_mul(1_000).is_none() => Err(value),
+        fits => Ok(fits),
+    }
+}
+
+#[inline]
+fn coerce_any<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
     match (column.data_type, &value) {
         (None, _) => Ok(value),
         // Of the same type, and yet perhaps of another scale.

@@ -1,6 +1,5 @@
 //! Files as a source: which tables they make, and who reads which format.
 
-mod columns;
 mod csv;
 mod discover;
 mod encoding;
@@ -26,7 +25,7 @@ pub use options::{CsvOptions, Quote, character_of};
 use discover::{DataFile, discover, is_stream};
 use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
-use dlt_engine::schema::{Column, WriteDisposition};
+use dlt_engine::schema::WriteDisposition;
 use dlt_engine::source::{ExtractContext, NOT_UTF8, Resource, Source, TableHints};
 use dlt_engine::{Error, Notices, Result};
 use open::Place;
@@ -209,9 +208,9 @@ impl Source for Files {
             Arc::new(TextOptions { encoding: self.encoding, csv: self.csv.clone(), notices: context.notices.clone() });
         let mut resources = Vec::new();
         for (name, files) in by_table(found.files, self.table.as_deref()) {
-            let mut hints = self.hints.clone();
-            add_known_columns(&files, &mut hints.columns)?;
-            let mut reader = TableReader::new(files, self.chunk_bytes, options.clone());
+            let hints = self.hints.clone();
+            let plan = parquet_plan(&files, context)?;
+            let mut reader = TableReader::new(files, self.chunk_bytes, options.clone(), plan);
             if hints.disposition == Some(WriteDisposition::Replace) {
                 reader = reader.replacing(hints.table.as_deref().unwrap_or(&name));
             }
@@ -243,17 +242,13 @@ impl Files {
     }
 }
 
-/// Adds the columns whose types are known from the files; a column that is known otherwise stays as it is.
-fn add_known_columns(files: &[DataFile], columns: &mut Vec<Column>) -> Result<()> {
+/// What the Parquet files among these agree on.
+fn parquet_plan(files: &[DataFile], context: &ExtractContext) -> Result<parquet::Plan> {
     let paths = files.iter().filter_map(|file| match (file.format, &file.place) {
         (Some(Format::Parquet), Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
         _ => None,
     });
-    let naming = Naming::new(usize::MAX);
-    let given: Vec<String> = columns.iter().map(|column| naming.normalize_key(&column.name)).collect();
-    let known = parquet::known_columns(paths)?.into_iter();
-    columns.extend(known.filter(|column| !given.contains(&naming.normalize_key(&column.name))));
-    Ok(())
+    parquet::Plan::of(paths, &context.notices)
 }
 
 /// The files of each table, tables in order of their first file. Names that differ only in spelling make one table.

@@ -7,10 +7,9 @@ use super::items::ItemReader;
 use super::lines::LineReader;
 use super::open::{Input, Place};
 use super::options::TextOptions;
-use super::parquet::ParquetReader;
+use super::parquet::{ParquetReader, Plan};
 use super::sniff::format_of;
-use arrow::record_batch::RecordBatch;
-use dlt_engine::source::{Chunk, Reader};
+use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Notice, Result};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ pub(crate) struct TableReader {
     options: Arc<TextOptions>,
     /// The delimited text files among `files`, in the same order, once their types are known.
     csv: Option<(VecDeque<CsvFile>, Types)>,
+    parquet: Plan,
     current: Option<Box<dyn Reader>>,
     started: bool,
     /// The file that `current` reads, until it has given a row.
@@ -29,7 +29,7 @@ pub(crate) struct TableReader {
     empty: Vec<String>,
     has_rows: bool,
     /// Columns of a file that has nothing else.
-    header: Option<RecordBatch>,
+    header: Option<ArrowChunk>,
     /// The table whose rows will be replaced.
     replaced: Option<String>,
 }
@@ -42,13 +42,15 @@ struct Part {
 }
 
 impl TableReader {
-    pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize, options: Arc<TextOptions>) -> Self {
+    /// `parquet` is what the Parquet files among `files` agree on.
+    pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize, options: Arc<TextOptions>, parquet: Plan) -> Self {
         let part = |file: DataFile| Part { place: file.place, format: file.format, open: None };
         Self {
             files: files.into_iter().map(part).collect(),
             chunk_bytes,
             options,
             csv: None,
+            parquet,
             current: None,
             started: false,
             waiting: None,
@@ -83,10 +85,7 @@ impl TableReader {
             Format::Json => Box::new(ItemReader::new(input(part, &self.options)?, self.chunk_bytes)),
             Format::Csv | Format::Tsv => return self.open_csv(part),
             Format::Parquet => match &part.place {
-                Place::Path(path) if !is_stream(path) => match ParquetReader::open(path)? {
-                    Some(reader) => Box::new(reader),
-                    None => return Ok(None),
-                },
+                Place::Path(path) if !is_stream(path) => Box::new(ParquetReader::open(path, &self.parquet)?),
                 place => {
                     return Err(Error::new(ErrorKind::Config, "Parquet cannot be read from a stream")
                         .at(&*place.display(), None)
@@ -113,7 +112,7 @@ impl TableReader {
         let Some(file) = files.pop_front() else { return Ok(None) };
         let reader = CsvReader::new(&file, types, &self.options)?;
         let header = reader.no_rows();
-        if self.header.is_none() && header.num_columns() > 0 {
+        if self.header.is_none() && header.batch.num_columns() > 0 {
             self.header = Some(header);
         }
         Ok(Some(Box::new(reader)))
@@ -167,6 +166,6 @@ impl Reader for TableReader {
 fn is_blank(chunk: &Chunk) -> bool {
     match chunk {
         Chunk::Json(chunk) => chunk.bytes.iter().all(u8::is_ascii_whitespace),
-        Chunk::Arrow(batch) => batch.num_rows() == 0,
+        Chunk::Arrow(chunk) => chunk.batch.num_rows() == 0,
     }
 }

@@ -27,7 +27,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
-use dlt_engine::source::{Chunk, Reader};
+use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use dlt_engine::{Notice, Result};
 use kind::{Kind, parse_bigint, parse_bool, parse_double, parse_timestamp};
 use records::Records;
@@ -84,6 +84,7 @@ pub(crate) struct CsvReader {
     records: Records,
     values: Values,
     columns: Vec<Option<ColumnBuilder>>,
+    next_row: u64,
     ended: bool,
 }
 
@@ -92,14 +93,15 @@ impl CsvReader {
         let records = file.records()?;
         let names = &records.names().keys;
         let columns = names.iter().map(|name| types.get(name).map(|kind| ColumnBuilder::new(*kind))).collect();
-        Ok(Self { records, values: Values::new(&options.csv), columns, ended: false })
+        Ok(Self { records, values: Values::new(&options.csv), columns, next_row: 1, ended: false })
     }
 
     /// The columns as text, without a row: what is known of a file that has none.
-    pub(crate) fn no_rows(&self) -> RecordBatch {
+    pub(crate) fn no_rows(&self) -> ArrowChunk {
         let names = self.records.names().names.iter();
         let fields: Vec<Field> = names.map(|name| Field::new(name, DataType::Utf8, true)).collect();
-        RecordBatch::new_empty(Arc::new(Schema::new(fields)))
+        let batch = RecordBatch::new_empty(Arc::new(Schema::new(fields)));
+        ArrowChunk { batch, input: self.records.name(), first_row: 1 }
     }
 
     fn changed(&self, record: &csv::StringRecord) -> dlt_engine::Error {
@@ -148,7 +150,9 @@ impl Reader for CsvReader {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
             .map_err(|cause| self.records.error("the columns do not fit together", None).because(cause))?;
-        Ok(Some(Chunk::Arrow(batch)))
+        let first_row = self.next_row;
+        self.next_row += rows as u64;
+        Ok(Some(Chunk::Arrow(ArrowChunk { batch, input: self.records.name(), first_row })))
     }
 }
 

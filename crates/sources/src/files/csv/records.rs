@@ -47,6 +47,11 @@ impl Records {
         Ok(records)
     }
 
+    /// The file, for messages.
+    pub(crate) fn name(&self) -> Arc<str> {
+        self.name.clone()
+    }
+
     pub(super) fn layout(&self) -> &Layout {
         &self.layout
     }

@@ -1,22 +1,24 @@
-//! Parquet files: flat rows as Arrow, rows with nested values as JSON, so that the engine splits them into tables.
+//! Parquet files: rows as Arrow, nested ones too, with the types that the files give them.
+//!
+//! A few types are brought to a form that all files of a table share: see [`Plan`].
 
-mod known;
-mod text;
+mod footer;
+mod leaves;
+mod nanos;
+mod plan;
 
-pub(crate) use known::known_columns;
+pub(crate) use plan::Plan;
 
-use super::columns::columns;
-use super::open::open_file;
-use arrow::datatypes::{DataType as ArrowType, Fields, Schema};
-use arrow::json::writer::{LineDelimited, WriterBuilder};
-use arrow::record_batch::RecordBatch;
-use dlt_engine::source::{Chunk, JsonChunk, Reader};
+use arrow::array::ArrayRef;
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use std::fs::File;
+use footer::Footer;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use std::path::Path;
 use std::sync::Arc;
-use text::ExactText;
 
 /// A batch has about this many bytes …
 const BATCH_BYTES: u64 = 8 << 20;
@@ -27,95 +29,67 @@ const BATCH_ROWS: u64 = 64 << 10;
 pub(crate) struct ParquetReader {
     name: Arc<str>,
     batches: ParquetRecordBatchReader,
-    /// Indexes of the columns that are handed over.
-    columns: Vec<usize>,
-    is_nested: bool,
+    /// The columns as they are handed over.
+    schema: SchemaRef,
+    /// Of the next row, from 1.
     row: u64,
+    /// A file without rows still gives its columns, once.
+    is_empty: bool,
 }
 
 impl ParquetReader {
-    /// Opens the file; `None` if it is empty.
-    pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
-        let name: Arc<str> = path.to_string_lossy().into();
-        let Some(builder) = read_footer(path, &name)? else { return Ok(None) };
-        let rows = builder.metadata().file_metadata().num_rows().max(1).unsigned_abs();
-        let bytes: i64 = builder.metadata().row_groups().iter().map(|group| group.total_byte_size()).sum();
-        let batch_rows = BATCH_BYTES.saturating_mul(rows) / bytes.max(1).unsigned_abs();
-        let schema = Arc::clone(builder.schema());
-        let columns = schema.fields().iter().enumerate();
-        // A column that never holds a value has no type: it makes no column in the table.
-        let columns = columns.filter(|(_, field)| *field.data_type() != ArrowType::Null).map(|(index, _)| index);
-        let columns = columns.collect();
-        let batches = builder
+    /// Opens the file.
+    pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Self> {
+        let footer = Footer::read(path)?;
+        let schema = plan.schema(&footer);
+        let (name, rows) = (footer.name.clone(), footer.rows());
+        let batch_rows = BATCH_BYTES.saturating_mul(rows.max(1)) / footer.bytes().max(1);
+        let batches = plan
+            .builder(path, footer)?
             .with_batch_size(batch_rows.clamp(256, BATCH_ROWS) as usize)
             .build()
-            .map_err(|cause| damaged(&name, cause))?;
-        Ok(Some(Self { name, batches, columns, is_nested: is_nested(&schema), row: 1 }))
+            .map_err(|cause| footer::damaged(&name, cause))?;
+        Ok(Self { name, batches, schema, row: 1, is_empty: rows == 0 })
     }
 
-    /// Rows as JSON lines, null values left out.
-    fn json(&mut self, batch: &RecordBatch) -> Result<Chunk> {
-        let first_line = self.row;
+    fn chunk(&mut self, batch: RecordBatch) -> Chunk {
+        let first_row = self.row;
         self.row += batch.num_rows() as u64;
-        let mut writer =
-            WriterBuilder::new().with_encoder_factory(Arc::new(ExactText)).build::<_, LineDelimited>(Vec::new());
-        writer.write(batch).and_then(|()| writer.finish()).map_err(|cause| {
-            Error::new(ErrorKind::Data, "the rows cannot be split into tables").at(&*self.name, None).because(cause)
-        })?;
-        Ok(Chunk::Json(JsonChunk { bytes: writer.into_inner(), input: self.name.clone(), first_line }))
+        Chunk::Arrow(ArrowChunk { batch, input: self.name.clone(), first_row })
+    }
+
+    /// The batch with the types of the plan.
+    fn planned(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        let columns = self.schema.fields().iter().zip(batch.columns());
+        let column = |(field, array): (&Arc<arrow::datatypes::Field>, &ArrayRef)| {
+            if array.data_type() == field.data_type() {
+                return Ok(array.clone());
+            }
+            // The cause would quote the value.
+            cast_with_options(array, field.data_type(), &options).map_err(|_| {
+                let what = format!("column `{}` has a value that {} cannot hold", field.name(), field.data_type());
+                Error::new(ErrorKind::Data, what)
+                    .at(&*self.name, None)
+                    .hint("write the column again with a type that all of its values fit")
+            })
+        };
+        let columns = columns.map(column).collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|cause| footer::damaged(&self.name, cause))
     }
 }
 
 impl Reader for ParquetReader {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let Some(batch) = self.batches.next() else { return Ok(None) };
-        let batch = batch.and_then(|batch| batch.project(&self.columns)).map_err(|cause| damaged(&self.name, cause))?;
-        if self.is_nested { self.json(&batch).map(Some) } else { Ok(Some(Chunk::Arrow(batch))) }
-    }
-}
-
-fn read_footer(path: &Path, name: &Arc<str>) -> Result<Option<ParquetRecordBatchReaderBuilder<File>>> {
-    let file = open_file(path)?;
-    if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
-        return Ok(None);
-    }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| damaged(name, cause))?;
-    check_names(builder.schema().fields()).map_err(|what| {
-        Error::new(ErrorKind::Data, what)
-            .at(&**name, None)
-            .hint("write the file again with another name for one of them, or without it")
-    })?;
-    Ok(Some(builder))
-}
-
-/// Columns that would meet in one name, also within structs: only the last of them would be left.
-fn check_names(fields: &Fields) -> Result<(), String> {
-    let with_values = fields.iter().filter(|field| *field.data_type() != ArrowType::Null);
-    columns(with_values.map(|field| field.name().as_str()))?;
-    fields.iter().try_for_each(|field| match field.data_type() {
-        ArrowType::Struct(inner) => check_names(inner),
-        ArrowType::List(item) | ArrowType::LargeList(item) | ArrowType::FixedSizeList(item, _) => {
-            check_names(&Fields::from(vec![Arc::clone(item)]))
+        if std::mem::take(&mut self.is_empty) {
+            let columns = RecordBatch::new_empty(self.schema.clone());
+            return Ok(Some(self.chunk(columns)));
         }
-        _ => Ok(()),
-    })
-}
-
-fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Data, "is damaged or no Parquet file")
-        .at(name, None)
-        .because(cause)
-        .hint("fetch or write the file again")
-}
-
-fn is_nested(schema: &Schema) -> bool {
-    schema.fields().iter().any(|field| is_nested_type(field.data_type()))
-}
-
-fn is_nested_type(data_type: &ArrowType) -> bool {
-    match data_type {
-        ArrowType::Dictionary(_, values) => is_nested_type(values),
-        ArrowType::RunEndEncoded(_, values) => is_nested_type(values.data_type()),
-        other => other.is_nested(),
+        let Some(batch) = self.batches.next() else { return Ok(None) };
+        let batch = batch.map_err(|cause| footer::damaged(&self.name, cause))?;
+        let batch = self.planned(&batch)?;
+        Ok(Some(self.chunk(batch)))
     }
 }

@@ -24,8 +24,10 @@ mod instance;
 mod library;
 mod load;
 mod location;
+mod memory;
 mod merge;
 mod query;
+mod room;
 
 pub use client::DuckDb;
 pub use library::open_library;

@@ -215,7 +215,11 @@ impl Connection for Client {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::Internal, "a load needs a connection that may write"));
         }
-        Ok(Box::new(Load::begin(self.lease.connection()?, &self.place, Room::new(self.lease.threads(), self.memory_limit))?))
+        Ok(Box::new(Load::begin(
+            self.lease.connection()?,
+            &self.place,
+            Room::new(self.lease.threads(), self.memory_limit),
+        )?))
     }
 
     fn tables(&mut self) -> Result<Vec<String>> {

@@ -228,6 +228,7 @@ impl Drop for Load<'_> {
             // Fails where the failure before it ended the transaction, and then nothing is left to undo.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
+        self.room.widen(self.connection);
         // Queries on this connection give rows in the order of the table again. It is lost only with the connection.
         let _ = self.connection.execute_batch(in_order(true));
     }

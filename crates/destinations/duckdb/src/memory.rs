@@ -81,7 +81,10 @@ mod tests {
         check(&[], None);
         check(&[MACHINE], Some(8_192_000_000));
         check(&[MACHINE, V2, ("sys/fs/cgroup/outer/inner/memory.max", "max\n")], Some(8_192_000_000));
-        check(&[MACHINE, V1, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")], Some(8_192_000_000));
+        check(
+            &[MACHINE, V1, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")],
+            Some(8_192_000_000),
+        );
         check(&[MACHINE, ("proc/self/cgroup", "no line of the kind")], Some(8_192_000_000));
     }
 
@@ -94,7 +97,10 @@ mod tests {
         check(&[MACHINE, V2, inner, ("sys/fs/cgroup/outer/inner/memory.high", "1000000000")], Some(1_000_000_000));
         // A container that sees its own group as the outermost.
         check(&[MACHINE, V2, ("sys/fs/cgroup/memory.max", "500000000")], Some(500_000_000));
-        check(&[MACHINE, V1, ("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "700000000")], Some(700_000_000));
+        check(
+            &[MACHINE, V1, ("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "700000000")],
+            Some(700_000_000),
+        );
         check(&[MACHINE, V1, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "600000000")], Some(600_000_000));
     }
 }

@@ -61,13 +61,13 @@ impl Room {
             .map_err(|error| explain("prepare a wide table", &error))
     }
 
-    /// Takes back what [`Room::narrow`] did.
+    /// Takes back what [`Room::narrow`] did. Where a failure has ended the transaction that is refused; then the load calls
+    /// this once more after its end.
     pub(crate) fn widen(&mut self, connection: &Connection) {
-        if std::mem::take(&mut self.is_narrow) {
+        if self.is_narrow {
             let threads = self.threads;
-            // Without it the load is slower, and no other.
-            let _ = connection
-                .execute_batch(&format!("SET GLOBAL threads = {threads}; SET SESSION preserve_insertion_order = false"));
+            let all = format!("SET GLOBAL threads = {threads}; SET SESSION preserve_insertion_order = false");
+            self.is_narrow = connection.execute_batch(&all).is_err();
         }
     }
 

@@ -154,7 +154,12 @@ impl Layout {
                 }
             }
             let parent = (table.parent != NONE).then(|| names[table.parent].clone());
-            batches.push(TableBatch { table: table.name.clone(), parent, new_columns, rows: Rows { count: rows, columns } });
+            batches.push(TableBatch {
+                table: table.name.clone(),
+                parent,
+                new_columns,
+                rows: Rows { count: rows, columns },
+            });
         }
         Ok(batches)
     }

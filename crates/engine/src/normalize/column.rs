@@ -5,10 +5,10 @@
 //! Only values take memory, nulls do not: a column that few rows have costs what those few take, so that a table of
 //! thousands of columns, each seldom there, is no larger than its text.
 
+use super::rows::{Cells, Spread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, DataType};
 use crate::value::Scalar;
-use super::rows::{Cells, Spread};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
     Time64MicrosecondArray, TimestampMicrosecondArray,

@@ -4,8 +4,8 @@
 //! many there are. The files live for seconds and are read once, on this machine: values stand plain, without dictionary, statistics or
 //! compression, which costs the least time on both sides. Only the load id, the same in every row, has a dictionary.
 
-use crate::digest::Summing;
 use super::rows::{Cells, Rows, no_values};
+use crate::digest::Summing;
 use crate::error::{Error, Result};
 use crate::package::JobFile;
 use crate::schema::column_names;
@@ -14,8 +14,8 @@ use arrow::datatypes::{Field, Schema as ArrowSchema};
 use indexmap::IndexMap;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, compute_leaves};
-use parquet::errors::ParquetError;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::collections::HashMap;
@@ -174,7 +174,11 @@ fn write_columns(out: Summing<File>, batches: Vec<Rows>) -> std::result::Result<
     Ok(file.into_inner()?)
 }
 
-fn write_cells(column: &mut ArrowColumnWriter, field: &Field, array: &ArrayRef) -> std::result::Result<(), ParquetError> {
+fn write_cells(
+    column: &mut ArrowColumnWriter,
+    field: &Field,
+    array: &ArrayRef,
+) -> std::result::Result<(), ParquetError> {
     for leaf in compute_leaves(field, array)? {
         column.write(&leaf)?;
     }

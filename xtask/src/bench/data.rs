@@ -97,7 +97,7 @@ fn write_folder(folder: &Path, write: impl FnOnce(&mut Random, &Path) -> Result<
     let temporary = folder.with_extension("new");
     let _ = fs::remove_dir_all(&temporary);
     fs::create_dir_all(&temporary)?;
-    write(&mut Random(42), &temporary)?;
+    write(&mut Random::new(42), &temporary)?;
     Ok(fs::rename(&temporary, folder)?)
 }
 
@@ -108,7 +108,7 @@ fn write_lines(file: &Path, count: u64, line: impl Fn(&mut Random, u64, &mut Str
     println!("making {}", file.display());
     let temporary = file.with_extension("new");
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let mut text = String::new();
     for number in 0..count {
         text.clear();

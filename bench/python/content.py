@@ -1,6 +1,6 @@
 """What a load left behind, in figures that must be the same whoever loaded.
 
-usage: content.py events|docs DATABASE
+usage: content.py SHAPE DATABASE
 
 Prints one line of JSON: row counts of all tables of the data, sums and ranges of some columns, and how many row ids
 are not unique (which must be none).
@@ -26,6 +26,19 @@ SUMS = {
         "tags": "select count(distinct value) from {docs__tags}",
         "orphans": "select count(*) from {docs__items} where _dlt_parent_id not in (select _dlt_id from {docs})",
     },
+    "wide": {
+        "number": "select sum(c1), sum(c298) from {wide}",
+        "texts": "select count(distinct c297), max(length(c3)) from {wide}",
+    },
+    "sparse": {
+        "number": "select sum(k1), count(k1), sum(k1499) from {sparse}",
+        "texts": "select count(k0), max(k0), count(k1498) from {sparse}",
+    },
+    "tables": {"number": "select sum(c1), sum(c38), max(c39) from {t000}"},
+    "files": {"number": "select sum(id), sum(c1), count(distinct c3) from {files}"},
+    "texts": {"length": "select sum(length(body)), min(body[1]), max(body[-1]) from {texts}"},
+    "document": {"price": "select round(sum(price), 2), sum(qty), count(distinct sku) from {document__items}"},
+    "deep": {"leaf": "select sum(leaf), min(d), max(d) from {deep__l__l__l__l__l__l__l__l__l__l}"},
 }
 
 
@@ -35,7 +48,8 @@ def main() -> None:
     connection.execute("set timezone = 'UTC'")
 
     def one(statement):
-        return connection.execute(statement).fetchone()[0]
+        row = connection.execute(statement).fetchone()
+        return row[0] if len(row) == 1 else row
 
     found = connection.execute(
         "select schema_name, table_name from duckdb_tables() where not temporary and table_name not like '\\_dlt%' escape '\\'"

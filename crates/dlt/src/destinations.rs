@@ -69,7 +69,8 @@ impl DestinationName {
         Ok(Self { path: path.map(PathBuf::from), memory_limit: None })
     }
 
-    /// Bytes of memory that the database may use for data before it spills to disk. Default: 256 MiB.
+    /// Bytes of memory that the database may use for data before it spills to disk, and the pipeline for rows before they are
+    /// loaded. Default: half of the machine's memory, or of what its container allows.
     #[must_use]
     pub fn memory_limit(self, bytes: u64) -> Self {
         Self { memory_limit: Some(bytes), ..self }

@@ -6,7 +6,7 @@ use crate::digest::random_row_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract;
 use crate::load;
-use crate::normalize::{Normalizer, Settings};
+use crate::normalize::{self, Normalizer, Settings};
 use crate::notice::Notices;
 use crate::observe::{Event, Step};
 use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
@@ -306,6 +306,7 @@ impl<'a> Run<'a> {
             load_id: &load_id,
             naming,
             workers: pipeline.workers,
+            memory: normalize::memory(pipeline.workers, pipeline.destination.memory_limit()),
             folder: package.normalized(),
             on_progress: &on_progress,
         };

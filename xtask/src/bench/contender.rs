@@ -11,29 +11,71 @@ use super::data::Data;
 use super::measure::{self, Cost};
 use crate::process;
 
-/// The two shapes of input.
+/// The shapes of input.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Shape {
+    /// A million flat rows.
     Events,
+    /// Nested documents.
     Documents,
+    /// Rows of three hundred columns.
+    Wide,
+    /// Rows that each have a few of very many columns.
+    Sparse,
+    /// Four hundred tables of forty columns.
+    Tables,
+    /// Very many small files of one table.
+    Files,
+    /// Five rows of a very long text.
+    Texts,
+    /// One document with a very long list.
+    Document,
+    /// Lists in lists, ten levels down.
+    Deep,
 }
 
 impl Shape {
-    pub(super) const ALL: [Shape; 2] = [Shape::Events, Shape::Documents];
+    pub(super) const ALL: [Shape; 9] = [
+        Shape::Events,
+        Shape::Documents,
+        Shape::Wide,
+        Shape::Sparse,
+        Shape::Tables,
+        Shape::Files,
+        Shape::Texts,
+        Shape::Document,
+        Shape::Deep,
+    ];
 
-    /// The name of the shape's table, and of its files.
+    /// The name of the shape, and of its table where it has one.
     pub(super) fn table(self) -> &'static str {
         match self {
             Shape::Events => "events",
             Shape::Documents => "docs",
+            Shape::Wide => "wide",
+            Shape::Sparse => "sparse",
+            Shape::Tables => "tables",
+            Shape::Files => "files",
+            Shape::Texts => "texts",
+            Shape::Document => "document",
+            Shape::Deep => "deep",
         }
     }
 
-    pub(super) fn file(self, data: &Data) -> &Path {
-        match self {
-            Shape::Events => &data.events,
-            Shape::Documents => &data.documents,
-        }
+    /// Whether every file of the shape's folder is a table of its own.
+    fn has_many_tables(self) -> bool {
+        self == Shape::Tables
+    }
+
+    /// Whether Python dlt runs too: the others show limits, and would take it many minutes.
+    pub(super) fn is_for(self, contender: Contender) -> bool {
+        let is_python = matches!(contender, Contender::PythonTuned | Contender::PythonDefault);
+        !is_python || matches!(self, Shape::Events | Shape::Documents)
+    }
+
+    /// The file or folder.
+    pub(super) fn file(self, data: &Data) -> PathBuf {
+        data.path(self)
     }
 }
 
@@ -102,19 +144,22 @@ impl Arena {
         let mut command = match contender {
             Contender::Reader => {
                 let mut command = self.script("duckdb_reader.py");
-                command.arg(shape.table()).arg(file).arg(&database);
+                command.arg(shape.table()).arg(&file).arg(&database);
                 command
             }
             Contender::Ingest => {
                 let mut command = Command::new(&self.dlt);
-                command.arg("ingest").arg(file).args(["--to", &format!("duckdb:{}", database.display())]);
-                command.args(["--dataset", "bench", "--table", shape.table()]);
+                command.arg("ingest").arg(&file).args(["--to", &format!("duckdb:{}", database.display())]);
+                command.args(["--dataset", "bench"]);
+                if !shape.has_many_tables() {
+                    command.args(["--table", shape.table()]);
+                }
                 command
             }
             Contender::PythonTuned | Contender::PythonDefault => {
                 let setting = if contender == Contender::PythonTuned { "tuned" } else { "default" };
                 let mut command = self.script("python_dlt.py");
-                command.arg(shape.table()).arg(file).arg(&self.work).arg(setting);
+                command.arg(shape.table()).arg(&file).arg(&self.work).arg(setting);
                 command
             }
         };

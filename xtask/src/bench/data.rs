@@ -1,4 +1,5 @@
-//! The benchmark's input: a million flat events and two hundred thousand nested documents, the same on every machine.
+//! The benchmark's input, the same on every machine: a million flat events, two hundred thousand nested documents, and
+//! shapes that are hard to load.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -7,43 +8,107 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::contender::Shape;
+use super::hard;
+
 /// How much is made. The file names carry the counts, so that a smaller set is never taken for the whole.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
     pub(super) events: u64,
     pub(super) documents: u64,
+    /// By how much the other shapes are smaller than the whole.
+    smaller: u64,
 }
 
 impl Size {
-    pub(super) const FULL: Size = Size { events: 1_000_000, documents: 200_000 };
-    pub(super) const QUICK: Size = Size { events: 100_000, documents: 20_000 };
+    pub(super) const FULL: Size = Size { events: 1_000_000, documents: 200_000, smaller: 1 };
+    pub(super) const QUICK: Size = Size { events: 100_000, documents: 20_000, smaller: 10 };
+
+    /// Rows of a shape, or its files, tables or items where those are what it has many of.
+    fn count(self, shape: Shape) -> u64 {
+        let whole = match shape {
+            Shape::Events => return self.events,
+            Shape::Documents => return self.documents,
+            Shape::Wide => 20_000,
+            Shape::Sparse | Shape::Files => 100_000,
+            Shape::Tables => 400,
+            Shape::Texts => 60_000_000,
+            Shape::Document => 1_000_000,
+            Shape::Deep => 10_000,
+        };
+        whole / self.smaller
+    }
 }
 
-/// The files of one shape and size, made when they are not there.
+/// The files of all shapes in one size.
 pub(super) struct Data {
-    pub(super) events: PathBuf,
-    pub(super) documents: PathBuf,
+    folder: PathBuf,
+    size: Size,
 }
 
-pub(super) fn ensure(folder: &Path, size: Size) -> Result<Data> {
-    fs::create_dir_all(folder)?;
-    let data = Data {
-        events: folder.join(format!("events-{}.jsonl", size.events)),
-        documents: folder.join(format!("docs-{}.jsonl", size.documents)),
-    };
-    write_lines(&data.events, size.events, event)?;
-    write_lines(&data.documents, size.documents, document)?;
-    Ok(data)
+impl Data {
+    pub(super) fn new(folder: PathBuf, size: Size) -> Self {
+        Self { folder, size }
+    }
+
+    /// The file of a shape, or the folder of its files.
+    pub(super) fn path(&self, shape: Shape) -> PathBuf {
+        let (name, count) = (shape.table(), self.size.count(shape));
+        self.folder.join(match shape {
+            Shape::Tables | Shape::Files => format!("{name}-{count}"),
+            Shape::Document => format!("{name}-{count}.json"),
+            _ => format!("{name}-{count}.jsonl"),
+        })
+    }
+
+    /// Makes the shape's files when they are not there; returns their bytes.
+    pub(super) fn ensure(&self, shape: Shape) -> Result<u64> {
+        fs::create_dir_all(&self.folder)?;
+        let (path, count) = (self.path(shape), self.size.count(shape));
+        match shape {
+            Shape::Events => write_lines(&path, count, event)?,
+            Shape::Documents => write_lines(&path, count, document)?,
+            Shape::Wide => write_lines(&path, count, hard::wide)?,
+            Shape::Sparse => write_lines(&path, count, hard::sparse)?,
+            Shape::Deep => write_lines(&path, count, hard::deep)?,
+            Shape::Tables => write_folder(&path, |random, out| hard::tables(random, count, out))?,
+            Shape::Files => write_folder(&path, |random, out| hard::files(random, count, out))?,
+            Shape::Texts => write_lines(&path, 5, |_, number, out| hard::text(number, count, out))?,
+            Shape::Document => write_lines(&path, 1, |random, _, out| hard::long_list(random, count, out))?,
+        }
+        bytes_of(&path)
+    }
 }
 
-fn write_lines(file: &Path, count: u64, line: fn(&mut Random, u64, &mut String)) -> Result<()> {
+/// Bytes of a file, or of the files in a folder; they are read, so that the first who loads them does not pay for the disk.
+fn bytes_of(path: &Path) -> Result<u64> {
+    if path.is_file() {
+        return Ok(fs::read(path)?.len() as u64);
+    }
+    fs::read_dir(path)?.map(|entry| bytes_of(&entry?.path())).sum()
+}
+
+/// Fills a folder by `write`, as a whole or not at all.
+fn write_folder(folder: &Path, write: impl FnOnce(&mut Random, &Path) -> Result<()>) -> Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    println!("making {}", folder.display());
+    let temporary = folder.with_extension("new");
+    let _ = fs::remove_dir_all(&temporary);
+    fs::create_dir_all(&temporary)?;
+    write(&mut Random::new(42), &temporary)?;
+    Ok(fs::rename(&temporary, folder)?)
+}
+
+fn write_lines(file: &Path, count: u64, line: impl Fn(&mut Random, u64, &mut String)) -> Result<()> {
     if file.exists() {
         return Ok(());
     }
     println!("making {}", file.display());
     let temporary = file.with_extension("new");
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let mut text = String::new();
     for number in 0..count {
         text.clear();
@@ -109,9 +174,13 @@ fn document(random: &mut Random, number: u64, out: &mut String) {
 }
 
 /// SplitMix64: small, fast, and the same sequence everywhere.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -120,15 +189,15 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
-    fn percent(&mut self, chance: u64) -> bool {
+    pub(super) fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
-    fn hundredths(&mut self, limit: u64) -> f64 {
+    pub(super) fn hundredths(&mut self, limit: u64) -> f64 {
         self.below(limit) as f64 / 100.0
     }
 

@@ -3,12 +3,12 @@
 
 mod contender;
 mod data;
+mod hard;
 mod measure;
 mod overhead;
 mod report;
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::{Context, Result, bail};
 use dlt_testkit::PythonDlt;
@@ -16,7 +16,7 @@ use dlt_testkit::PythonDlt;
 use crate::binary;
 use crate::workspace::Workspace;
 use contender::{Arena, Contender, Sample, Shape};
-use data::Size;
+use data::{Data, Size};
 
 /// What is run, from the command line.
 struct Plan {
@@ -42,10 +42,11 @@ impl Plan {
                 "--slow" => plan.contenders.push(PythonDefault),
                 "--no-python" => plan.contenders.retain(|one| !matches!(one, PythonTuned | PythonDefault)),
                 "--only" => {
-                    let name = words.next().context("--only needs events or docs")?;
+                    let names = Shape::ALL.map(Shape::table).join(", ");
+                    let name = words.next().with_context(|| format!("--only needs one of {names}"))?;
                     plan.shapes.retain(|shape| shape.table() == *name);
                     if plan.shapes.is_empty() {
-                        bail!("--only {name}: there are events and docs");
+                        bail!("--only {name}: there are {names}");
                     }
                 }
                 "--rounds" => {
@@ -68,7 +69,7 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;
-    let data = data::ensure(&workspace.path("bench/data"), plan.size)?;
+    let data = Data::new(workspace.path("bench/data"), plan.size);
     let arena = Arena {
         dlt,
         python: PythonDlt::shared()?.python(),
@@ -77,11 +78,10 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     };
     let mut samples: BTreeMap<(Shape, Contender), Vec<Sample>> = BTreeMap::new();
     for shape in &plan.shapes {
-        // Once, so that the first to run does not pay for reading the file from disk.
-        let bytes = fs::read(shape.file(&data))?.len();
+        let bytes = data.ensure(*shape)?;
         println!("{}: {} MB", shape.table(), bytes / 1_000_000);
         for round in 1..=plan.rounds {
-            for contender in &plan.contenders {
+            for contender in plan.contenders.iter().filter(|contender| shape.is_for(**contender)) {
                 let sample = arena.run(*contender, *shape, &data)?;
                 println!(
                     "  round {round}  {:<22} {:>7.2} s  {:>7.2} s cpu  {:>6} MB",

@@ -5,15 +5,13 @@ use crate::instance::{Lease, Settings};
 use crate::load::Load;
 use crate::location;
 use crate::query;
+use crate::room::Room;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::{Access, Connection, Destination, Limits, Stored, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
-
-/// Enough for loads of any size: what does not fit is spilled beside the file. Half of what a whole run may take.
-const DEFAULT_MEMORY_LIMIT: u64 = 256 << 20;
 
 /// A DuckDB database file. A dataset is a schema in it.
 ///
@@ -47,7 +45,7 @@ impl DuckDb {
     }
 
     fn new(file: PathBuf) -> Self {
-        Self { file, name: None, settings: Settings { memory_limit: DEFAULT_MEMORY_LIMIT, threads: None } }
+        Self { file, name: None, settings: Settings::default() }
     }
 
     /// Gives it a name of the user's own, as it is told in reports.
@@ -57,10 +55,11 @@ impl DuckDb {
         self
     }
 
-    /// Bytes of memory that DuckDB may use for data before it spills to disk (256 MiB if not set).
+    /// Bytes of memory that DuckDB may use for data before it spills to disk, and that a pipeline may use for rows before
+    /// they are loaded. If not set: half of the memory that this process may take, on the machine or in its container.
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
-        self.settings.memory_limit = bytes;
+        self.settings.memory_limit = Some(bytes);
         self
     }
 
@@ -92,6 +91,10 @@ impl Destination for DuckDb {
 
     fn limits(&self) -> Limits {
         Limits { max_identifier_length: 65_536 }
+    }
+
+    fn memory_limit(&self) -> Option<u64> {
+        self.settings.limit()
     }
 
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
@@ -148,7 +151,7 @@ struct Client {
     lease: Lease,
     place: Place,
     access: Access,
-    memory_limit: u64,
+    memory_limit: Option<u64>,
 }
 
 impl Client {
@@ -212,7 +215,11 @@ impl Connection for Client {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::Internal, "a load needs a connection that may write"));
         }
-        Ok(Box::new(Load::begin(self.lease.connection()?, &self.place, self.memory_limit)?))
+        Ok(Box::new(Load::begin(
+            self.lease.connection()?,
+            &self.place,
+            Room::new(self.lease.threads(), self.memory_limit),
+        )?))
     }
 
     fn tables(&mut self) -> Result<Vec<String>> {

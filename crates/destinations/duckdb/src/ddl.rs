@@ -86,11 +86,9 @@ fn contract_tables(schema: &Schema) -> Vec<Table> {
 }
 
 /// What `schema` has and the dataset lacks, as statements.
-pub(crate) struct Evolution {
+struct Evolution {
     /// Each with the table that it is for.
     statements: Vec<(String, String)>,
-    /// Columns of the widest table that gets more of them; 0 where none does.
-    pub(crate) widest: usize,
 }
 
 /// Makes what `schema` has and the dataset lacks. Must be called inside a transaction.
@@ -99,20 +97,15 @@ pub(crate) fn evolve(connection: &Connection, place: &Place, schema: &Schema) ->
 }
 
 /// Finds out what [`evolve`] has to do.
-pub(crate) fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<Evolution> {
+fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<Evolution> {
     let existing = existing_columns(connection, place)?;
     let contract = contract_tables(schema);
     // The contract's own tables come first and with their own columns; what a later version of the contract added to them
     // follows.
-    let mut evolution = Evolution { statements: Vec::new(), widest: 0 };
+    let mut evolution = Evolution { statements: Vec::new() };
     for table in contract.iter().chain(schema.tables.values()) {
         let columns = existing.get(&table.name.to_lowercase());
         let changes = changes(place, table, columns)?;
-        if let Some(columns) = columns
-            && !changes.is_empty()
-        {
-            evolution.widest = evolution.widest.max(columns.len() + changes.len());
-        }
         evolution.statements.extend(changes.into_iter().map(|statement| (table.name.clone(), statement)));
     }
     Ok(evolution)
@@ -120,7 +113,7 @@ pub(crate) fn evolution(connection: &Connection, place: &Place, schema: &Schema)
 
 impl Evolution {
     /// Runs the statements. Must be called inside a transaction.
-    pub(crate) fn apply(&self, connection: &Connection, place: &Place) -> Result<()> {
+    fn apply(&self, connection: &Connection, place: &Place) -> Result<()> {
         let run = |doing: &str, sql: &str| connection.execute_batch(sql).map_err(|error| explain(doing, &error));
         let dataset = format!("make dataset `{}`", place.dataset());
         run(&dataset, &format!("CREATE SCHEMA IF NOT EXISTS {}", place.schema()))?;

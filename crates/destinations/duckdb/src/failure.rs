@@ -46,6 +46,22 @@ pub(crate) fn explain_refusal(doing: &str, error: &duckdb::Error) -> Error {
     }
 }
 
+/// What is said where DuckDB's memory limit was too small.
+const NEEDS_MEMORY: &str = "DuckDB needs more memory than it may take";
+
+/// Whether the error is of the kind.
+pub(crate) fn is_of_memory(error: &Error) -> bool {
+    error.to_string().ends_with(NEEDS_MEMORY)
+}
+
+/// How to give DuckDB so much memory.
+pub(crate) fn raise_limit(to: &str) -> String {
+    format!(
+        "raise its memory limit: memory_limit = \"{to}\" under [destination] of the pipeline file, or the environment \
+         variable DESTINATION__DUCKDB__MEMORY_LIMIT"
+    )
+}
+
 /// Explains why `doing` failed.
 pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
     let text = text_of(error);
@@ -63,10 +79,7 @@ pub(crate) fn explain(doing: &str, error: &duckdb::Error) -> Error {
             return destination("there is no room on the disk for data that does not fit into memory")
                 .hint("free some space beside the database file, then run the same command again");
         }
-        return destination("DuckDB needs more memory than it may take").hint(
-            "raise its memory limit: memory_limit = \"2 GB\" under [destination] of the pipeline file, or the \
-             environment variable DESTINATION__DUCKDB__MEMORY_LIMIT",
-        );
+        return destination(NEEDS_MEMORY).hint(raise_limit("2 GB"));
     }
     if lower.contains("permission denied") || lower.contains("read-only file system") {
         return destination("permission denied")

@@ -6,6 +6,7 @@
 
 use crate::failure::{explain, needs_memory, not_a_database};
 use crate::library::open_library;
+use crate::memory;
 use dlt_engine::destination::Access;
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::{AccessMode, Config, Connection};
@@ -16,18 +17,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How a database is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Settings {
-    /// Bytes that DuckDB may use before it spills to disk.
-    pub(crate) memory_limit: u64,
+    /// Bytes that DuckDB may use before it spills to disk; `None`: what [`memory::default_limit`] says.
+    pub(crate) memory_limit: Option<u64>,
     /// Threads of one query; `None`: one a core.
     pub(crate) threads: Option<usize>,
+}
+
+impl Settings {
+    /// Bytes that DuckDB may use; `None` leaves it to DuckDB.
+    pub(crate) fn limit(self) -> Option<u64> {
+        self.memory_limit.or_else(memory::default_limit)
+    }
 }
 
 #[derive(Default)]
 struct Slot {
     connections: usize,
     database: Option<(Connection, Access)>,
+    /// Threads that the database was opened with.
+    threads: u64,
 }
 
 type SharedSlot = Arc<Mutex<Slot>>;
@@ -43,13 +53,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Lease {
     connection: Option<Connection>,
     slot: SharedSlot,
+    threads: u64,
 }
 
 impl Lease {
     /// Opens `file`, or joins those who have it open.
     pub(crate) fn take(file: &Path, access: Access, settings: Settings) -> Result<Self> {
         let slot = Arc::clone(lock(&OPEN).entry(identity(file)).or_default());
-        let connection = {
+        let (connection, threads) = {
             let mut slot = lock(&slot);
             let connection = match &slot.database {
                 Some((_, Access::Read)) if access == Access::Write => {
@@ -63,19 +74,31 @@ impl Lease {
                 None => {
                     let database = open(file, access, settings)?;
                     let connection = connect(file, &database)?;
+                    slot.threads = threads(&connection).map_err(|error| explain("open the database", &error))?;
                     slot.database = Some((database, access));
                     connection
                 }
             };
             slot.connections += 1;
-            connection
+            (connection, slot.threads)
         };
-        Ok(Self { connection: Some(connection), slot })
+        Ok(Self { connection: Some(connection), slot, threads })
     }
 
     pub(crate) fn connection(&self) -> Result<&Connection> {
         self.connection.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "the database is closed"))
     }
+}
+
+impl Lease {
+    /// Threads that the database was opened with, whatever a load has set for a while.
+    pub(crate) fn threads(&self) -> u64 {
+        self.threads
+    }
+}
+
+fn threads(connection: &Connection) -> duckdb::Result<u64> {
+    connection.query_row("SELECT current_setting('threads')::UBIGINT", [], |row| row.get(0))
 }
 
 impl Drop for Lease {
@@ -111,7 +134,9 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
             // JSON, Parquet and time zones are part of the library; anything else would come over the network.
             .enable_autoload_extension(false)?
             .with("autoinstall_known_extensions", "false")?
-            .with("allow_community_extensions", "false")?;
+            .with("allow_community_extensions", "false")?
+            // Several would only wait in memory: a group that is full is written at once.
+            .with("write_buffer_row_group_count", "1")?;
         if let Some(bytes) = memory_limit {
             config = config.max_memory(&format!("{bytes}B"))?;
         }
@@ -120,15 +145,16 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
         }
         Connection::open_with_flags(file, config)
     };
-    let database = match attempt(Some(settings.memory_limit)) {
+    let limit = settings.limit();
+    let database = match attempt(limit) {
         // A load that widened tables and was killed right after its commit left a log that takes as much memory to read as
         // the load took. DuckDB's own limit, a part of the machine's memory, serves until the log is in the file.
-        Err(error) if needs_memory(&error) => {
+        Err(error) if needs_memory(&error) && limit.is_some() => {
             let database = attempt(None).map_err(|error| explain(&doing, &error))?;
             if access == Access::Write {
                 database.execute_batch("CHECKPOINT").map_err(|error| explain(&doing, &error))?;
                 // Refused while so much is held, and then the next load sets it.
-                let _ = database.execute_batch(&memory_limit(settings.memory_limit));
+                let _ = limit.map(|limit| database.execute_batch(&memory_limit(limit)));
             }
             database
         }
@@ -142,7 +168,7 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
 }
 
 /// A statement that sets how much memory the database may use.
-pub(crate) fn memory_limit(bytes: u64) -> String {
+fn memory_limit(bytes: u64) -> String {
     format!("SET GLOBAL memory_limit = '{bytes}B'")
 }
 

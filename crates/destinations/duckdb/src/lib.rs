@@ -25,8 +25,10 @@ mod json_columns;
 mod library;
 mod load;
 mod location;
+mod memory;
 mod merge;
 mod query;
+mod room;
 
 pub use client::DuckDb;
 pub use library::open_library;

@@ -3,8 +3,8 @@
 use crate::client::{Place, quote};
 use crate::ddl;
 use crate::failure::{explain, explain_refusal, may_be_a_value};
-use crate::instance::memory_limit;
 use crate::merge::Merging;
+use crate::room::Room;
 use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, Table, VERSION_TABLE};
 use dlt_engine::sql;
@@ -13,38 +13,18 @@ use duckdb::{Connection, params};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Memory that DuckDB cannot do without for a column of a table that gets more columns in a load: it keeps two blocks of
-/// 256 KiB for each until the commit, however few rows there are.
-const WIDENED_COLUMN_BYTES: u64 = 512 << 10;
-
 pub(crate) struct Load<'a> {
     connection: &'a Connection,
     place: &'a Place,
-    /// Bytes that DuckDB may use, as its owner set it.
-    memory_limit: u64,
-    /// Whether this load was given more.
-    has_room: bool,
+    room: Room,
     open: bool,
 }
 
 impl<'a> Load<'a> {
-    pub(crate) fn begin(connection: &'a Connection, place: &'a Place, memory_limit: u64) -> Result<Self> {
+    pub(crate) fn begin(connection: &'a Connection, place: &'a Place, room: Room) -> Result<Self> {
         let sql = format!("BEGIN TRANSACTION; {}", in_order(false));
         connection.execute_batch(&sql).map_err(|error| explain("begin the load", &error))?;
-        Ok(Self { connection, place, memory_limit, has_room: false, open: true })
-    }
-
-    /// Raises the limit for this load where a table of so many columns is widened.
-    fn make_room(&mut self, columns: usize) -> Result<()> {
-        if columns == 0 {
-            return Ok(());
-        }
-        let limit = self.memory_limit + columns as u64 * WIDENED_COLUMN_BYTES;
-        self.connection
-            .execute_batch(&memory_limit(limit))
-            .map_err(|error| explain("give the load the memory that it needs", &error))?;
-        self.has_room = true;
-        Ok(())
+        Ok(Self { connection, place, room, open: true })
     }
 
     pub(crate) fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
@@ -191,15 +171,8 @@ impl<'a> Load<'a> {
     }
 }
 
-impl Transaction for Load<'_> {
-    fn evolve(&mut self, schema: &Schema) -> Result<()> {
-        let evolution = ddl::evolution(self.connection, self.place, schema)?;
-        self.make_room(evolution.widest)?;
-        evolution.apply(self.connection, self.place)?;
-        Ok(())
-    }
-
-    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+impl Load<'_> {
+    fn write_chain(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
         if chain.write == Write::Replace {
             for load in &chain.tables {
                 let name = &load.table.name;
@@ -218,6 +191,22 @@ impl Transaction for Load<'_> {
             }
         }
     }
+}
+
+impl Transaction for Load<'_> {
+    fn evolve(&mut self, schema: &Schema) -> Result<()> {
+        self.room.plan(schema);
+        let evolved = ddl::evolve(self.connection, self.place, schema);
+        evolved.map_err(|error| self.room.tell_need(error))
+    }
+
+    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        let widest = chain.tables.iter().map(|load| load.table.complete_columns().count()).max().unwrap_or(0);
+        self.room.narrow(self.connection, widest)?;
+        let written = self.write_chain(chain);
+        self.room.widen(self.connection);
+        written.map_err(|error| self.room.tell_need(error))
+    }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
         self.write_load(record)?;
@@ -225,7 +214,8 @@ impl Transaction for Load<'_> {
         if let Some(state) = record.state {
             self.write_state(record.load_id, state)?;
         }
-        self.connection.execute_batch("COMMIT").map_err(|error| explain("commit the load", &error))?;
+        let committed = self.connection.execute_batch("COMMIT");
+        committed.map_err(|error| self.room.tell_need(explain("commit the load", &error)))?;
         self.open = false;
         Ok(())
     }
@@ -237,15 +227,9 @@ impl Drop for Load<'_> {
             // Fails where the failure before it ended the transaction, and then nothing is left to undo.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
+        self.room.widen(self.connection);
         // Queries on this connection give rows in the order of the table again. It is lost only with the connection.
         let _ = self.connection.execute_batch(in_order(true));
-        if self.has_room {
-            // What was committed is written into the file while there is room for it, which also gives the memory back. Not
-            // done while others read the database; then its last connection does it, and the limit stays raised until then.
-            if self.connection.execute_batch("CHECKPOINT").is_ok() {
-                let _ = self.connection.execute_batch(&memory_limit(self.memory_limit));
-            }
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int64Array, StringArray};
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, Write};
-use dlt_engine::schema::{Column, DataType, Schema};
+use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -159,33 +159,101 @@ fn a_load_leaves_no_settings_behind() {
     assert_eq!(rows(&mut *connection, sql), ["true"]);
 }
 
-#[test]
-fn a_wide_table_can_become_twice_as_wide_in_one_load() {
-    let folder = TempDir::new().unwrap();
-    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap().memory_limit(64 << 20);
-    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
-    for (load_id, width) in [("1.0", 350), ("2.0", 700)] {
-        let mut schema = users();
-        let table = &mut schema.tables["users"];
-        let id: ArrayRef = Arc::new(StringArray::from(vec![format!("row-{load_id}")]));
-        let ids = ["_dlt_id", "_dlt_load_id"].map(|name| values(&table.columns[name], Arc::clone(&id)));
-        let mut file = Vec::from(ids);
-        for number in 0..width {
-            let column = Column::inferred(&format!("c{number}"), DataType::Text);
-            file.push(values(&column, Arc::clone(&id)));
-            table.add(column);
-        }
-        schema.bump_version();
-        let file = jobs::write(&folder.path().join(format!("{load_id}.parquet")), file);
-        load(&mut *connection, load_id, &schema, file);
+/// A load of one row with so many columns beside those of the users.
+fn load_wide(destination: &DuckDb, folder: &Path, load_id: &str, width: usize) -> dlt_engine::Result<()> {
+    let mut schema = users();
+    let table = &mut schema.tables["users"];
+    let id: ArrayRef = Arc::new(StringArray::from(vec![format!("row-{load_id}")]));
+    let ids = ["_dlt_id", "_dlt_load_id"].map(|name| values(&table.columns[name], Arc::clone(&id)));
+    let mut file = Vec::from(ids);
+    for number in 0..width {
+        let column = Column::inferred(&format!("c{number}"), DataType::Text);
+        file.push(values(&column, Arc::clone(&id)));
+        table.add(column);
     }
-    let counts = rows(&mut *connection, "SELECT count(*), count(c0), count(c699) FROM users");
-    assert_eq!(counts, ["2|2|1"]);
-    let limit = "SELECT value FROM duckdb_settings() WHERE name = 'memory_limit'";
-    assert_eq!(rows(&mut *connection, limit), ["64.0 MiB"], "the limit is as it was");
-    drop(connection);
+    schema.bump_version();
+    let file = jobs::write(&folder.join(format!("{load_id}.parquet")), file);
+    let mut connection = destination.connect("shop_data", Access::Write)?;
+    let mut transaction = connection.begin()?;
+    transaction.evolve(&schema)?;
+    transaction.write(&chain(&schema.tables["users"], &[file], Write::Append))?;
+    transaction.commit(&LoadRecord { load_id, schema: &schema, state: None })
+}
+
+#[test]
+fn a_table_of_thousands_of_columns_is_made_and_widened_where_nobody_set_a_limit() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    for (load_id, width) in [("1.0", 1_500), ("2.0", 2_000)] {
+        load_wide(&destination, folder.path(), load_id, width).unwrap();
+    }
     let mut connection = destination.connect("shop_data", Access::Read).unwrap();
-    assert_eq!(rows(&mut *connection, "SELECT count(*) FROM users"), ["2"], "it opens under the limit again");
+    let counts = rows(&mut *connection, "SELECT count(*), count(c0), count(c1999) FROM users");
+    assert_eq!(counts, ["2|2|1"]);
+}
+
+#[test]
+fn a_limit_that_is_too_small_says_which_would_do() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("shop.duckdb");
+    let small = DuckDb::at(&file).unwrap().memory_limit(64 << 20);
+    load_wide(&small, folder.path(), "1.0", 350).unwrap();
+    let error = load_wide(&small, folder.path(), "2.0", 700).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Destination);
+    assert!(error.to_string().ends_with("DuckDB needs more memory than it may take"), "{error}");
+    let advice = error.advice().unwrap();
+    assert!(
+        advice.contains("memory_limit = \"1024 MB\"") && advice.contains("DESTINATION__DUCKDB__MEMORY_LIMIT"),
+        "{advice}"
+    );
+    let large = DuckDb::at(&file).unwrap().memory_limit(1_024_000_000);
+    load_wide(&large, folder.path(), "2.0", 700).unwrap();
+    let mut connection = small.connect("shop_data", Access::Read).unwrap();
+    assert_eq!(rows(&mut *connection, "SELECT count(*), count(c699) FROM users"), ["2|1"], "it opens under the limit");
+}
+
+#[test]
+fn a_wide_table_leaves_the_threads_as_they_were() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap().threads(3);
+    let mut other = destination.connect("shop_data", Access::Write).unwrap();
+    let threads = "SELECT current_setting('threads') AS threads";
+    load_wide(&destination, folder.path(), "1.0", 600).unwrap();
+    assert_eq!(rows(&mut *other, threads), ["3"]);
+    let mut schema = users();
+    (0..600).for_each(|number| schema.tables["users"].add(Column::inferred(&format!("c{number}"), DataType::Text)));
+    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    let missing = ["/none.parquet".into()];
+    assert!(transaction.write(&chain(&schema.tables["users"], &missing, Write::Append)).is_err());
+    drop(transaction);
+    assert_eq!(rows(&mut *connection, threads), ["3"]);
+}
+
+#[test]
+fn hundreds_of_tables_are_loaded_at_once() {
+    let folder = TempDir::new().unwrap();
+    let destination = DuckDb::at(folder.path().join("shop.duckdb")).unwrap();
+    let mut schema = Schema::new("shop");
+    for number in 0..150 {
+        let mut table = Table::root(&format!("t{number}"), "t", WriteDisposition::Append);
+        (0..40).for_each(|at| table.add(Column::inferred(&format!("c{at}"), DataType::Text)));
+        schema.tables.insert(table.name.clone(), table);
+    }
+    schema.bump_version();
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["a", "b"]));
+    let columns = (0..40).map(|at| values(&Column::inferred(&format!("c{at}"), DataType::Text), Arc::clone(&text)));
+    let file = jobs::write(&folder.path().join("all.parquet"), columns.collect());
+    let mut connection = destination.connect("shop_data", Access::Write).unwrap();
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    for table in schema.data_tables() {
+        let files = std::slice::from_ref(&file);
+        assert_eq!(transaction.write(&chain(table, files, Write::Append)).unwrap(), [2]);
+    }
+    transaction.commit(&LoadRecord { load_id: "1.0", schema: &schema, state: None }).unwrap();
+    assert_eq!(rows(&mut *connection, "SELECT count(c39) FROM t149"), ["2"]);
 }
 
 #[test]

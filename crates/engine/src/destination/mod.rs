@@ -44,6 +44,12 @@ pub trait Destination: Send + Sync {
     /// What it can take.
     fn limits(&self) -> Limits;
 
+    /// Bytes of memory that a load may take in this process; `None` if it takes none worth telling. What the engine does
+    /// before a load keeps within the same bytes: the two take turns.
+    fn memory_limit(&self) -> Option<u64> {
+        None
+    }
+
     /// Opens it for one dataset; nothing is created until a load is committed (the file of an embedded database may be).
     ///
     /// # Errors

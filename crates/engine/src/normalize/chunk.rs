@@ -4,12 +4,11 @@ use super::careful::NoPlace;
 use super::fast::Stop;
 use super::json::{Cursor, Malformed, What};
 use super::layout::{Layout, NONE, TableRows};
+use super::rows::{Cells, Rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Column;
 use crate::source::{Chunk, JsonChunk, NOT_UTF8};
 use arrow::array::ArrayRef;
-use arrow::datatypes::Schema as ArrowSchema;
-use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ pub(crate) struct TableBatch {
     /// Columns that the schema lacks, in the order of discovery.
     pub(crate) new_columns: Vec<Column>,
     /// Only columns that have a value.
-    pub(crate) batch: RecordBatch,
+    pub(crate) rows: Rows,
 }
 
 /// Normalizes one chunk. `layout` must be fresh after a chunk that had news, or that failed.
@@ -136,7 +135,7 @@ impl Layout {
             table.parent_rows.clear();
             table.list_index.clear();
             let new_columns = table.columns[table.known_columns..].iter().map(|rows| rows.column.clone()).collect();
-            let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+            let mut columns = Vec::new();
             for (at, column) in table.columns.iter_mut().enumerate() {
                 let array = ready.remove(&(table_at, at));
                 let is_empty = array.is_none() && !column.has_values();
@@ -149,18 +148,22 @@ impl Layout {
                 if is_empty {
                     continue;
                 }
-                fields.extend(column.column.arrow_field().map(|field| field.with_nullable(true)));
-                arrays.push(match array {
+                let cells = match array {
                     Some(_) if column.has_values() => return Err(filled_twice(&table.name, &column.column.name)),
-                    Some(array) => array,
+                    Some(array) => Cells::All(array),
                     None => column.take(rows)?,
-                });
+                };
+                if let Some(field) = column.column.arrow_field() {
+                    columns.push((Arc::new(field.with_nullable(true)), cells));
+                }
             }
-            let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            let batch = RecordBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options)
-                .map_err(|error| Error::new(ErrorKind::Internal, "rows could not be built").because(error))?;
             let parent = (table.parent != NONE).then(|| names[table.parent].clone());
-            batches.push(TableBatch { table: table.name.clone(), parent, new_columns, batch });
+            batches.push(TableBatch {
+                table: table.name.clone(),
+                parent,
+                new_columns,
+                rows: Rows { count: rows, columns },
+            });
         }
         Ok(batches)
     }

@@ -1,7 +1,11 @@
 //! Values of one column while a chunk is normalized.
 //!
 //! Unlike Arrow's builders these can be cut back: a row that turns out to need the careful path is taken back whole.
+//!
+//! Only values take memory, nulls do not: a column that few rows have costs what those few take, so that a table of
+//! thousands of columns, each seldom there, is no larger than its text.
 
+use super::rows::{Cells, Spread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, DataType};
 use crate::value::Scalar;
@@ -27,8 +31,12 @@ enum Values {
 pub(crate) struct ColumnRows {
     pub(crate) column: Column,
     pub(crate) data_type: DataType,
+    /// The values that are there, without room for those that are not.
     values: Values,
-    valid: Vec<bool>,
+    /// The row after the last value.
+    next: usize,
+    /// The row of each value, once a row before the last one has none; else the first value is row 0, and so on.
+    places: Option<Vec<u32>>,
     /// Columns of the same table that take what does not fit here, by the type of the value.
     pub(crate) variants: Vec<(DataType, usize)>,
 }
@@ -43,40 +51,41 @@ impl ColumnRows {
             DataType::Decimal | DataType::Wei => Values::Decimal(Vec::new()),
             DataType::Text | DataType::Json | DataType::Binary => Values::Bytes { ends: Vec::new(), bytes: Vec::new() },
         };
-        Self { column, data_type, values, valid: Vec::new(), variants: Vec::new() }
+        Self { column, data_type, values, next: 0, places: None, variants: Vec::new() }
     }
 
-    pub(crate) fn is_valid(&self, row: usize) -> bool {
-        self.valid.get(row).copied().unwrap_or(false)
+    /// Place of the row's value among the values, if it has one.
+    fn place(&self, row: usize) -> Option<usize> {
+        match &self.places {
+            None => (row < self.next).then_some(row),
+            Some(places) => places.binary_search_by(|place| (*place as usize).cmp(&row)).ok(),
+        }
     }
 
     pub(crate) fn has_values(&self) -> bool {
-        !self.valid.is_empty()
+        self.next > 0
     }
 
     /// The value of a text column.
     pub(crate) fn text(&self, row: usize) -> Option<&[u8]> {
-        match &self.values {
-            Values::Bytes { ends, bytes } if self.is_valid(row) => {
-                let start = if row == 0 { 0 } else { ends[row - 1] };
-                Some(&bytes[start..ends[row]])
-            }
-            _ => None,
-        }
+        let Values::Bytes { ends, bytes } = &self.values else { return None };
+        let at = self.place(row)?;
+        let start = if at == 0 { 0 } else { ends[at - 1] };
+        Some(&bytes[start..ends[at]])
     }
 
     /// A value as JSON: numbers and booleans bare, everything else as text.
     pub(crate) fn write_json(&self, row: usize, out: &mut String) {
-        if !self.is_valid(row) {
+        let Some(at) = self.place(row) else {
             out.push_str("null");
             return;
-        }
+        };
         match &self.values {
-            Values::Bool(values) => out.push_str(if values[row] { "true" } else { "false" }),
-            Values::Int(values) => out.push_str(&values[row].to_string()),
-            Values::Date(values) => out.push_str(&values[row].to_string()),
-            Values::Decimal(values) => out.push_str(&values[row].to_string()),
-            Values::Double(values) => out.push_str(&serde_json::Value::from(values[row]).to_string()),
+            Values::Bool(values) => out.push_str(if values[at] { "true" } else { "false" }),
+            Values::Int(values) => out.push_str(&values[at].to_string()),
+            Values::Date(values) => out.push_str(&values[at].to_string()),
+            Values::Decimal(values) => out.push_str(&values[at].to_string()),
+            Values::Double(values) => out.push_str(&serde_json::Value::from(values[at]).to_string()),
             Values::Bytes { .. } => {
                 super::json::write_text(&String::from_utf8_lossy(self.text(row).unwrap_or_default()), out);
             }
@@ -86,33 +95,52 @@ impl ColumnRows {
     /// Makes `row` the next row to be set; a value that it has already is dropped.
     #[inline]
     fn seek(&mut self, row: usize) {
-        if self.valid.len() != row {
+        if self.next != row {
             self.seek_far(row);
         }
+        if let Some(places) = &mut self.places {
+            places.push(row as u32);
+        }
+        self.next = row + 1;
     }
 
     #[cold]
     fn seek_far(&mut self, row: usize) {
-        self.valid.resize(row, false);
-        match &mut self.values {
-            Values::Bool(values) => values.resize(row, false),
-            Values::Int(values) => values.resize(row, 0),
-            Values::Double(values) => values.resize(row, 0.0),
-            Values::Date(values) => values.resize(row, 0),
-            Values::Decimal(values) => values.resize(row, 0),
-            Values::Bytes { ends, bytes } => {
-                ends.truncate(row);
-                let end = ends.last().copied().unwrap_or(0);
-                bytes.truncate(end);
-                ends.resize(row, end);
-            }
+        self.truncate(row);
+        if self.next < row && self.places.is_none() {
+            self.places = Some((0..self.next as u32).collect());
         }
     }
 
     /// Drops everything from `row` on.
     pub(crate) fn truncate(&mut self, row: usize) {
-        if self.valid.len() > row {
-            self.seek_far(row);
+        if self.next <= row {
+            return;
+        }
+        let kept = match &mut self.places {
+            None => row,
+            Some(places) => {
+                places.truncate(places.partition_point(|place| (*place as usize) < row));
+                places.len()
+            }
+        };
+        self.next = match &self.places {
+            None => row,
+            Some(places) => places.last().map_or(0, |last| *last as usize + 1),
+        };
+        if kept == 0 {
+            self.places = None;
+        }
+        match &mut self.values {
+            Values::Bool(values) => values.truncate(kept),
+            Values::Int(values) => values.truncate(kept),
+            Values::Double(values) => values.truncate(kept),
+            Values::Date(values) => values.truncate(kept),
+            Values::Decimal(values) => values.truncate(kept),
+            Values::Bytes { ends, bytes } => {
+                ends.truncate(kept);
+                bytes.truncate(ends.last().copied().unwrap_or(0));
+            }
         }
     }
 
@@ -122,7 +150,6 @@ impl ColumnRows {
         if let Values::Bytes { ends, bytes } = &mut self.values {
             bytes.extend_from_slice(value);
             ends.push(bytes.len());
-            self.valid.push(true);
         }
     }
 
@@ -131,7 +158,6 @@ impl ColumnRows {
         self.seek(row);
         if let Values::Int(values) = &mut self.values {
             values.push(value);
-            self.valid.push(true);
         }
     }
 
@@ -140,7 +166,6 @@ impl ColumnRows {
         self.seek(row);
         if let Values::Double(values) = &mut self.values {
             values.push(value);
-            self.valid.push(true);
         }
     }
 
@@ -149,7 +174,6 @@ impl ColumnRows {
         self.seek(row);
         if let Values::Bool(values) = &mut self.values {
             values.push(value);
-            self.valid.push(true);
         }
     }
 
@@ -167,14 +191,12 @@ impl ColumnRows {
                 self.seek(row);
                 if let Values::Date(values) = &mut self.values {
                     values.push(*days);
-                    self.valid.push(true);
                 }
             }
             Scalar::Decimal(value) => {
                 self.seek(row);
                 if let Values::Decimal(values) = &mut self.values {
                     values.push(value.unscaled);
-                    self.valid.push(true);
                 }
             }
         }
@@ -182,29 +204,48 @@ impl ColumnRows {
 
     /// The first row without a value, of `rows`.
     pub(crate) fn first_null(&self, rows: usize) -> Option<usize> {
-        let missing = self.valid.iter().position(|valid| !valid);
-        missing.or_else(|| (self.valid.len() < rows).then_some(self.valid.len()))
+        let gap = match &self.places {
+            None => self.next,
+            Some(places) => {
+                let gap = places.iter().enumerate().position(|(at, place)| *place as usize != at);
+                gap.unwrap_or(places.len())
+            }
+        };
+        (gap < rows).then_some(gap)
     }
 
-    /// The values of `rows` rows as an Arrow array; the column is empty afterwards.
-    pub(crate) fn take(&mut self, rows: usize) -> Result<ArrayRef> {
-        self.seek(rows);
-        let valid = std::mem::take(&mut self.valid);
-        let nulls = valid.contains(&false).then(|| NullBuffer::from(valid));
+    /// The values of `rows` rows; the column is empty afterwards.
+    pub(crate) fn take(&mut self, rows: usize) -> Result<Cells> {
+        let next = std::mem::take(&mut self.next);
+        let places = self.places.take().or_else(|| (next < rows).then(|| (0..next as u32).collect()));
+        let Some(places) = places else { return Ok(Cells::All(self.take_values(None)?)) };
+        if Spread::is_worth_it(places.len(), rows) {
+            return Ok(Cells::Some(Spread { values: self.take_values(None)?, places }));
+        }
+        self.take_values(Some((&places, rows))).map(Cells::All)
+    }
+
+    /// The values as an Arrow array: side by side, or each in its place of so many rows.
+    fn take_values(&mut self, spread: Option<(&[u32], usize)>) -> Result<ArrayRef> {
+        let nulls = spread.map(|(places, rows)| {
+            let mut valid = vec![false; rows];
+            places.iter().for_each(|place| valid[*place as usize] = true);
+            NullBuffer::from(valid)
+        });
         let column = &self.column;
         let broken = |error| Error::new(ErrorKind::Internal, "a column could not be built").because(error);
         Ok(match &mut self.values {
-            Values::Bool(values) => Arc::new(BooleanArray::new(std::mem::take(values).into(), nulls)),
-            Values::Double(values) => Arc::new(Float64Array::new(std::mem::take(values).into(), nulls)),
-            Values::Date(values) => Arc::new(Date32Array::new(std::mem::take(values).into(), nulls)),
+            Values::Bool(values) => Arc::new(BooleanArray::new(in_place(values, spread).into(), nulls)),
+            Values::Double(values) => Arc::new(Float64Array::new(in_place(values, spread).into(), nulls)),
+            Values::Date(values) => Arc::new(Date32Array::new(in_place(values, spread).into(), nulls)),
             Values::Decimal(values) => {
-                let values = ScalarBuffer::from(std::mem::take(values));
+                let values = ScalarBuffer::from(in_place(values, spread));
                 let (digits, decimals) = if self.data_type == DataType::Wei { (38, 0) } else { column.decimal() };
                 let array = Decimal128Array::new(values, nulls);
                 Arc::new(array.with_precision_and_scale(digits, decimals).map_err(broken)?)
             }
             Values::Int(values) => {
-                let values = ScalarBuffer::from(std::mem::take(values));
+                let values = ScalarBuffer::from(in_place(values, spread));
                 match self.data_type {
                     DataType::Timestamp if column.keeps_nanos() => {
                         Arc::new(TimestampNanosecondArray::new(values, nulls))
@@ -218,7 +259,7 @@ impl ColumnRows {
                 }
             }
             Values::Bytes { ends, bytes } => {
-                let offsets = offsets(std::mem::take(ends))?;
+                let offsets = offsets(std::mem::take(ends), spread)?;
                 let bytes = Buffer::from_vec(std::mem::take(bytes));
                 if self.data_type == DataType::Binary {
                     Arc::new(BinaryArray::try_new(offsets, bytes, nulls).map_err(broken)?)
@@ -230,12 +271,95 @@ impl ColumnRows {
     }
 }
 
-fn offsets(ends: Vec<usize>) -> Result<OffsetBuffer<i32>> {
+/// The values as they are, or each in its place of so many rows.
+fn in_place<T: Copy + Default>(values: &mut Vec<T>, spread: Option<(&[u32], usize)>) -> Vec<T> {
+    let values = std::mem::take(values);
+    let Some((places, rows)) = spread else { return values };
+    let mut all = vec![T::default(); rows];
+    for (place, value) in places.iter().zip(values) {
+        all[*place as usize] = value;
+    }
+    all
+}
+
+fn offsets(ends: Vec<usize>, spread: Option<(&[u32], usize)>) -> Result<OffsetBuffer<i32>> {
     let too_big = |_| Error::new(ErrorKind::Data, "a single piece of the input holds more than 2 GiB of text");
-    let mut offsets = Vec::with_capacity(ends.len() + 1);
-    offsets.push(0);
     // Ends only grow, so the last one tells whether all of them fit.
-    i32::try_from(ends.last().copied().unwrap_or(0)).map_err(too_big)?;
-    offsets.extend(ends.into_iter().map(|end| end as i32));
+    let last = i32::try_from(ends.last().copied().unwrap_or(0)).map_err(too_big)?;
+    let rows = spread.map_or(ends.len(), |(_, rows)| rows);
+    let mut offsets = Vec::with_capacity(rows + 1);
+    offsets.push(0);
+    match spread {
+        None => offsets.extend(ends.into_iter().map(|end| end as i32)),
+        Some((places, _)) => {
+            let mut end_before = 0;
+            for (place, end) in places.iter().zip(ends) {
+                offsets.resize(*place as usize + 1, end_before);
+                end_before = end as i32;
+                offsets.push(end_before);
+            }
+            offsets.resize(rows + 1, last);
+        }
+    }
     Ok(OffsetBuffer::new(offsets.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use arrow::array::{Array, AsArray};
+    use arrow::datatypes::Int64Type;
+    use proptest::prelude::*;
+
+    fn column(data_type: DataType) -> ColumnRows {
+        ColumnRows::new(Column::inferred("c", data_type), data_type)
+    }
+
+    #[test]
+    fn the_first_gap_is_found() {
+        let mut numbers = column(DataType::Bigint);
+        assert_eq!(numbers.first_null(1), Some(0));
+        [0, 1].iter().for_each(|row| numbers.set_int(*row, 7));
+        assert_eq!((numbers.first_null(2), numbers.first_null(3)), (None, Some(2)));
+        numbers.set_int(5, 7);
+        assert_eq!(numbers.first_null(6), Some(2));
+    }
+
+    proptest! {
+        /// Values set in order, with gaps, some taken back and some set twice, come out in their rows.
+        #[test]
+        fn values_come_out_in_their_rows(steps in prop::collection::vec((0_usize..40, 0_usize..6), 0..40)) {
+            let (mut numbers, mut texts) = (column(DataType::Bigint), column(DataType::Text));
+            let mut expected: Vec<Option<i64>> = Vec::new();
+            for (number, (gap, back)) in (0_i64..).zip(steps) {
+                if back > 3 {
+                    let rows = expected.len().saturating_sub(back);
+                    expected.truncate(rows);
+                    numbers.truncate(rows);
+                    texts.truncate(rows);
+                }
+                // The row that was set last, or one after it.
+                let row = if gap == 0 { expected.len().saturating_sub(1) } else { expected.len() + gap / 8 };
+                expected.resize(row.max(expected.len()) + 1, None);
+                expected.truncate(row + 1);
+                expected[row] = Some(number);
+                numbers.set_int(row, number);
+                texts.set_bytes(row, number.to_string().as_bytes());
+            }
+            for row in 0..expected.len() {
+                let text = texts.text(row).map(|text| String::from_utf8(text.to_vec()).unwrap());
+                prop_assert_eq!(text, expected[row].map(|number| number.to_string()));
+            }
+            let rows = expected.len() + 3;
+            expected.resize(rows, None);
+            let taken = numbers.take(rows).unwrap().array(rows).unwrap();
+            prop_assert_eq!(taken.as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), expected.clone());
+            let taken = texts.take(rows).unwrap().array(rows).unwrap();
+            prop_assert_eq!(taken.len(), rows);
+            let taken: Vec<_> = taken.as_string::<i32>().iter().map(|text| text.map(|text| text.parse().unwrap())).collect();
+            prop_assert_eq!(taken, expected);
+            prop_assert!(!numbers.has_values() && !texts.has_values());
+        }
+    }
 }

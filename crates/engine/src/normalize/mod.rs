@@ -17,6 +17,7 @@ mod files;
 mod ids;
 mod json;
 mod layout;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,8 @@ use std::sync::Arc;
 
 /// Chunks that the reader may be ahead.
 const CHUNKS_AHEAD: usize = 2;
+/// What a chunk under way takes: its text, and what it becomes.
+const CHUNK_MEMORY: usize = 16 << 20;
 /// Nested data is walked by recursion: a thousand levels have to fit.
 const WORKER_STACK_BYTES: usize = 16 << 20;
 
@@ -44,10 +47,19 @@ pub(crate) struct Settings<'a> {
     pub(crate) load_id: &'a str,
     pub(crate) naming: Naming,
     pub(crate) workers: usize,
+    /// Bytes that the rows under way may take.
+    pub(crate) memory: usize,
     /// Folder of the job files.
     pub(crate) folder: PathBuf,
     /// Called after each chunk with its rows of the root table and its bytes.
     pub(crate) on_progress: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+/// Bytes for rows under way, where at most `limit` may be taken. More than this would not make it faster.
+pub(crate) fn memory(workers: usize, limit: Option<u64>) -> usize {
+    let useful = (14 + workers) * CHUNK_MEMORY;
+    let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    useful.min(limit).max(CHUNK_MEMORY)
 }
 
 enum Job {
@@ -72,7 +84,7 @@ pub(crate) struct Normalizer<'a> {
 
 impl<'a> Normalizer<'a> {
     pub(crate) fn new(settings: &'a Settings<'a>, schema: Schema) -> Self {
-        let pending = PendingRows::new(settings.folder.clone());
+        let pending = PendingRows::new(settings.folder.clone(), settings.memory);
         Self { settings, schema: Arc::new(schema), version: 0, pending, files: Vec::new() }
     }
 
@@ -105,7 +117,7 @@ impl<'a> Normalizer<'a> {
         jobs: &Sender<Job>,
         done: &Receiver<Done>,
     ) -> Result<()> {
-        let at_most = self.settings.workers + 1;
+        let at_most = (self.settings.workers + 1).min(self.settings.memory / CHUNK_MEMORY).max(1);
         let (mut next_number, mut next_in_turn) = (0_u64, 0_u64);
         let mut finished: BTreeMap<u64, (Chunk, u64, Result<NormalizedChunk>)> = BTreeMap::new();
         let mut writing = 0_usize;
@@ -204,11 +216,11 @@ impl<'a> Normalizer<'a> {
                 }
             }
             if found.table == root {
-                root_rows = found.batch.num_rows() as u64;
+                root_rows = found.rows.count as u64;
             }
             // A table may have got columns and no rows.
-            if found.batch.num_rows() > 0 {
-                self.pending.push(found.table, found.batch);
+            if found.rows.count > 0 {
+                self.pending.push(found.table, found.rows);
             }
         }
         Ok(root_rows)

@@ -6,12 +6,14 @@ use super::chunk::{self, NormalizedChunk};
 use super::files::PendingRows;
 use super::json::Cursor;
 use super::layout::Layout;
+use super::rows::{Cells, Rows};
 use super::{Normalizer, Settings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use crate::source::{ArrowChunk, Chunk, JsonChunk, Reader};
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, UInt64Array};
+use arrow::datatypes::Field;
 use arrow::record_batch::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -39,7 +41,7 @@ pub(super) fn json_chunk(text: &str, first_line: u64) -> Chunk {
 /// Tables as text, without the ids that are random or hang on random ones.
 fn shown(chunk: &NormalizedChunk) -> BTreeMap<String, String> {
     let shown = chunk.tables.iter().map(|table| {
-        let batch = &table.batch;
+        let batch = table.rows.batch();
         let kept: Vec<usize> = (0..batch.num_columns())
             .filter(|&at| !["_dlt_id", "_dlt_parent_id"].contains(&batch.schema().field(at).name().as_str()))
             .collect();
@@ -149,6 +151,7 @@ pub(super) fn run_chunks(chunks: VecDeque<Chunk>, schema: Schema, workers: usize
         load_id: "1.0",
         naming: Naming::new(NAMING_LENGTH),
         workers,
+        memory: super::memory(workers, None),
         folder: folder.path().to_owned(),
         on_progress: &|_, _| {},
     };
@@ -181,7 +184,7 @@ fn normalized(rows: &[Value]) -> NormalizedChunk {
 }
 
 fn columns(chunk: &NormalizedChunk, table: &str) -> Vec<String> {
-    let batch = &chunk.tables.iter().find(|found| found.table == table).unwrap().batch;
+    let batch = chunk.tables.iter().find(|found| found.table == table).unwrap().rows.batch();
     batch.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
 
@@ -201,9 +204,10 @@ fn a_value_of_another_type_goes_to_a_variant() {
 #[test]
 fn a_nested_row_is_tied_to_its_parent_by_digest() {
     let chunk = normalized(&[json!({"_dlt_id": "root", "l": [[1], 2]})]);
-    let table = |name: &str| &chunk.tables.iter().find(|found| found.table == name).unwrap().batch;
+    let table = |name: &str| chunk.tables.iter().find(|found| found.table == name).unwrap().rows.batch();
     let text = |name: &str, column: &str| {
-        let array = table(name).column_by_name(column).unwrap().as_string::<i32>();
+        let batch = table(name);
+        let array = batch.column_by_name(column).unwrap().as_string::<i32>();
         array.iter().map(|value| value.unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(text("t", "_dlt_id"), ["root"]);
@@ -220,7 +224,7 @@ fn a_table_that_is_filled_from_two_others_keeps_them_apart() {
     ];
     for rows in [rows.clone(), [rows[1].clone(), rows[0].clone()]] {
         let chunk = normalized(&rows);
-        let table = &chunk.tables.iter().find(|found| found.table == "t__a__b").unwrap().batch;
+        let table = chunk.tables.iter().find(|found| found.table == "t__a__b").unwrap().rows.batch();
         let text = |column: &str| table.column_by_name(column).unwrap().as_string::<i32>();
         let value = table.column_by_name("value").unwrap().as_primitive::<arrow::datatypes::Int64Type>();
         let parents: BTreeMap<i64, &str> =
@@ -313,7 +317,7 @@ fn a_key_in_columns_makes_the_ids() {
     let keys = |ids: Vec<Option<i64>>| arrow_chunk(vec![("id", Arc::new(Int64Array::from(ids)) as ArrayRef)]);
     let mut layout = Layout::new(&merged_by_id(), "t", Naming::new(NAMING_LENGTH)).unwrap();
     let chunk = chunk::normalize(&keys(vec![Some(1), Some(2), Some(1)]), &mut layout, "1.0").unwrap();
-    let ids = chunk.tables[0].batch.column_by_name("_dlt_id").unwrap().as_string::<i32>().clone();
+    let ids = chunk.tables[0].rows.batch().column_by_name("_dlt_id").unwrap().as_string::<i32>().clone();
     assert_eq!(ids.value(0), crate::digest::key_row_id(r#"{"id":1}"#));
     assert!(ids.value(0) == ids.value(2) && ids.value(0) != ids.value(1));
     for lacking in
@@ -370,16 +374,65 @@ fn keys_that_are_data_are_forgotten_again() {
 #[test]
 fn many_tables_do_not_fill_the_memory() {
     let folder = tempfile::tempdir().unwrap();
-    let mut pending = PendingRows::new(folder.path().to_owned());
+    let mut pending = PendingRows::new(folder.path().to_owned(), 256 << 20);
     let array = || Arc::new(Int64Array::from(vec![0; 12_500])) as ArrayRef;
+    let field = Arc::new(Field::new("a", arrow::datatypes::DataType::Int64, true));
     let (mut written, mut most) = (0, 0);
     for round in 0..30 {
         for table in 0..200 {
-            pending.push(format!("t{table}"), RecordBatch::try_from_iter([("a", array())]).unwrap());
+            let columns = vec![(field.clone(), Cells::All(array()))];
+            pending.push(format!("t{table}"), Rows { count: 12_500, columns });
         }
         most = most.max(pending.waiting_bytes());
         written += pending.full_groups().len();
         assert!(pending.waiting_bytes() < 128 << 20, "round {round}");
     }
     assert!(written > 0 && most > 128 << 20, "{written} files, {most} bytes");
+}
+
+/// Rows of which each has a few of many keys, in the order that a scattering gives them.
+fn sparse_lines(rows: usize, keys: usize) -> String {
+    let row = |row: usize| {
+        let fields: Vec<String> = (0..8)
+            .map(|place| (row * 131 + place * 977) % keys)
+            .map(|key| if key % 2 == 0 { format!("\"k{key}\":{row}") } else { format!("\"k{key}\":\"text {row}\"") })
+            .collect();
+        format!("{{\"id\":{row},{}}}\n", fields.join(","))
+    };
+    (0..rows).map(row).collect()
+}
+
+#[test]
+fn a_row_takes_memory_for_the_keys_that_it_has() {
+    let text = sparse_lines(4_000, 1_500);
+    let chunk = chunk::normalize(&json_chunk(&text, 1), &mut layout(), "1.0").unwrap();
+    let rows = &chunk.tables[0].rows;
+    assert_eq!((rows.count, rows.columns.len()), (4_000, 1_503));
+    // 4,000 rows of 1,503 columns, were there room for every null: 48 MB and more.
+    let most = text.len() * 3 + rows.columns.len() * 1_000;
+    assert!(rows.memory_bytes() < most, "{} bytes of {} bytes of text", rows.memory_bytes(), text.len());
+}
+
+#[test]
+fn sparse_columns_are_written_as_they_stand() {
+    let text = sparse_lines(1_000, 100);
+    let mut expected: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let row: serde_json::Map<String, Value> = serde_json::from_str(line).unwrap();
+        let mut cells: Vec<String> = row.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        cells.push("_dlt_load_id=\"1.0\"".to_owned());
+        cells.sort();
+        expected.push(cells.join(" "));
+    }
+    expected.sort();
+    assert_eq!(run(vec![text], 1).unwrap().rows["t"], expected);
+}
+
+#[test]
+fn memory_follows_the_limit_and_the_workers() {
+    assert_eq!(super::memory(2, None), 256 << 20);
+    assert_eq!(super::memory(2, Some(64 << 20)), 64 << 20);
+    assert_eq!(super::memory(2, Some(1 << 40)), 256 << 20);
+    assert!(super::memory(64, None) >= 64 * super::CHUNK_MEMORY);
+    assert_eq!(super::memory(2, Some(1)), super::CHUNK_MEMORY, "one piece has to fit");
 }

@@ -9,64 +9,10 @@ use serde_json::Value;
 
 use super::data::Data;
 use super::measure::{self, Cost};
+use super::shape::Shape;
 use crate::process;
 
-/// The shapes of input.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Shape {
-    /// A million flat rows.
-    Events,
-    /// Nested documents.
-    Documents,
-    /// Rows of three hundred columns.
-    Wide,
-    /// Rows that each have a few of very many columns.
-    Sparse,
-    /// Four hundred tables of forty columns.
-    Tables,
-    /// Very many small files of one table.
-    Files,
-    /// Five rows of a very long text.
-    Texts,
-    /// One document with a very long list.
-    Document,
-    /// Lists in lists, ten levels down.
-    Deep,
-}
-
 impl Shape {
-    pub(super) const ALL: [Shape; 9] = [
-        Shape::Events,
-        Shape::Documents,
-        Shape::Wide,
-        Shape::Sparse,
-        Shape::Tables,
-        Shape::Files,
-        Shape::Texts,
-        Shape::Document,
-        Shape::Deep,
-    ];
-
-    /// The name of the shape, and of its table where it has one.
-    pub(super) fn table(self) -> &'static str {
-        match self {
-            Shape::Events => "events",
-            Shape::Documents => "docs",
-            Shape::Wide => "wide",
-            Shape::Sparse => "sparse",
-            Shape::Tables => "tables",
-            Shape::Files => "files",
-            Shape::Texts => "texts",
-            Shape::Document => "document",
-            Shape::Deep => "deep",
-        }
-    }
-
-    /// Whether every file of the shape's folder is a table of its own.
-    fn has_many_tables(self) -> bool {
-        self == Shape::Tables
-    }
-
     /// Whether Python dlt runs too: the others show limits, and would take it many minutes.
     pub(super) fn is_for(self, contender: Contender) -> bool {
         let is_python = matches!(contender, Contender::PythonTuned | Contender::PythonDefault);

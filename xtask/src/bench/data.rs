@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::contender::Shape;
 use super::hard;
+use super::random::Random;
+use super::shape::Shape;
 
 /// How much is made. The file names carry the counts, so that a smaller set is never taken for the whole.
 #[derive(Clone, Copy)]
@@ -173,39 +174,6 @@ fn document(random: &mut Random, number: u64, out: &mut String) {
     let _ = writeln!(out, r#"],"total":{:?},"open":{}}}"#, random.hundredths(50_000), random.percent(30));
 }
 
-/// SplitMix64: small, fast, and the same sequence everywhere.
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    pub(super) fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
-    }
-
-    pub(super) fn hundredths(&mut self, limit: u64) -> f64 {
-        self.below(limit) as f64 / 100.0
-    }
-
-    fn pick(&mut self, words: &[&'static str]) -> &'static str {
-        words[self.below(words.len() as u64) as usize]
-    }
-}
-
 /// So many seconds after the start of 2024, as ISO 8601 in UTC.
 fn moment(seconds: u64) -> String {
     const MONTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -232,7 +200,7 @@ mod tests {
     use super::*;
 
     fn lines(line: fn(&mut Random, u64, &mut String), count: u64) -> Vec<Value> {
-        let (mut random, mut text) = (Random(42), String::new());
+        let (mut random, mut text) = (Random::new(42), String::new());
         (0..count).for_each(|number| line(&mut random, number, &mut text));
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::data::Random;
+use super::random::Random;
 
 const WIDE_COLUMNS: u64 = 300;
 const SPARSE_COLUMNS: u64 = 1_500;
@@ -107,7 +107,7 @@ pub(super) fn deep(random: &mut Random, number: u64, out: &mut String) {
 mod tests {
     use serde_json::Value;
 
-    use super::super::data::Random;
+    use super::super::random::Random;
     use super::*;
 
     fn object(line: impl Fn(&mut Random, &mut String)) -> serde_json::Map<String, Value> {

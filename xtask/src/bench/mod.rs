@@ -6,7 +6,9 @@ mod data;
 mod hard;
 mod measure;
 mod overhead;
+mod random;
 mod report;
+mod shape;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +17,9 @@ use dlt_testkit::PythonDlt;
 
 use crate::binary;
 use crate::workspace::Workspace;
-use contender::{Arena, Contender, Sample, Shape};
+use contender::{Arena, Contender, Sample};
 use data::{Data, Size};
+use shape::Shape;
 
 /// What is run, from the command line.
 struct Plan {

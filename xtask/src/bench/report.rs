@@ -9,7 +9,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Plan;
-use super::contender::{Contender, Sample, Shape};
+use super::contender::{Contender, Sample};
+use super::shape::Shape;
 use crate::process;
 use crate::workspace::Workspace;
 

@@ -81,7 +81,7 @@ pub(crate) fn uuid7(ms: u64, mut random: [u8; 16]) -> String {
     random[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
     random[6] = 0x70 | (random[6] & 0x0f);
     random[8] = 0x80 | (random[8] & 0x3f);
-    let digits = crate::digest::hex(&random);
+    let digits = crate::hash::hex(&random);
     format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
 }
 

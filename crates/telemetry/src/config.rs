@@ -185,7 +185,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let temporary = folder.join(format!(".config.{}.tmp", crate::digest::hex(&crate::random::<8>())));
+    let temporary = folder.join(format!(".config.{}.tmp", crate::hash::hex(&crate::random::random::<8>())));
     let written = (|| {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
         if let Ok(old) = fs::metadata(&target) {

@@ -50,7 +50,7 @@ pub fn spool(bytes: &[u8]) {
 
 /// Receipts: a chain that is whole stays whole when it grows.
 pub fn receipts(bytes: &[u8]) {
-    receipt::survives(&disk::text_of(bytes.to_vec()));
+    receipt::check_invariants(&disk::text_of(bytes.to_vec()));
 }
 
 /// A message: what the contract lets through names one of its events, and no member that is not declared.

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::digest::{base64, hex, shake128};
 use crate::disk;
+use crate::hash::{base64, hex, shake128};
+use crate::random::random;
 
 /// The id's file, which Python dlt shares.
 pub(crate) const ID_FILE: &str = ".anonymous_id";
@@ -28,16 +29,15 @@ impl Identity {
     /// Reads id and secret, making what is missing.
     pub(crate) fn load(data: &Path, telemetry: &Path) -> io::Result<Self> {
         fs::create_dir_all(telemetry)?;
-        let anonymous_id = once(&data.join(ID_FILE), valid_id, || hex(&crate::random::<16>()), 0o644)?;
-        let secret =
-            once(&telemetry.join(SECRET_FILE), |text| unhex(text).is_some(), || hex(&crate::random::<32>()), 0o600)?;
+        let anonymous_id = once(&data.join(ID_FILE), valid_id, || hex(&random::<16>()), 0o644)?;
+        let secret = once(&telemetry.join(SECRET_FILE), |text| unhex(text).is_some(), || hex(&random::<32>()), 0o600)?;
         let secret = unhex(&secret).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { anonymous_id, secret })
     }
 
     /// An identity for this process alone, where none can be kept.
     pub(crate) fn ephemeral() -> Self {
-        Self { anonymous_id: hex(&crate::random::<16>()), secret: crate::random() }
+        Self { anonymous_id: hex(&random::<16>()), secret: random() }
     }
 
     /// The digest of a name, under the machine's secret.
@@ -64,7 +64,7 @@ pub(crate) fn peek(data: &Path) -> Option<String> {
 }
 
 /// Throws id and secret away; the next event makes new ones.
-pub(crate) fn forget(data: &Path, telemetry: &Path) -> io::Result<()> {
+pub(crate) fn remove(data: &Path, telemetry: &Path) -> io::Result<()> {
     for path in [data.join(ID_FILE), telemetry.join(SECRET_FILE)] {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -103,7 +103,7 @@ fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mo
         }
     };
     let folder = path.parent().unwrap_or(Path::new("."));
-    let temporary = folder.join(format!(".{}.tmp", hex(&crate::random::<8>())));
+    let temporary = folder.join(format!(".{}.tmp", hex(&random::<8>())));
     for _ in 0..3 {
         match read()? {
             Found::Whole(text) => return Ok(text),
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(first.anonymous_id.len(), 32);
         assert_eq!(Identity::load(folder.path(), &telemetry).unwrap(), first);
         assert_eq!(peek(folder.path()), Some(first.anonymous_id.clone()));
-        forget(folder.path(), &telemetry).unwrap();
+        remove(folder.path(), &telemetry).unwrap();
         assert_eq!(peek(folder.path()), None);
         let second = Identity::load(folder.path(), &telemetry).unwrap();
         assert_ne!(second.anonymous_id, first.anonymous_id);

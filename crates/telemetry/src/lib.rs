@@ -44,14 +44,15 @@
 //! What this crate does not know: pipelines, async runtimes, global state. The module [`events`] holds the events of
 //! `dlt`; other programs bring their own.
 
+mod background;
 mod clock;
 mod config;
 mod consent;
 mod context;
 mod contract;
-mod control;
-mod courier;
-mod digest;
+mod deletion;
+mod delivery;
+mod delivery_state;
 mod disk;
 mod endpoint;
 mod envelope;
@@ -60,22 +61,23 @@ mod event;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hash;
 #[cfg(feature = "http")]
 mod http;
 mod identity;
 mod loss;
-mod memory;
 mod names;
 mod notice;
-mod outbox;
 mod policy;
 mod process;
+mod random;
 mod receipt;
 mod sender;
 mod settings;
 mod setup;
 mod spool;
 mod status;
+mod switch;
 mod telemetry;
 mod transport;
 mod value;
@@ -84,14 +86,14 @@ pub use clock::Clock;
 pub use config::ConfigError;
 pub use consent::{Consent, Evidence, Origin, Verdict};
 pub use contract::{Contract, ENVELOPE};
-pub use control::{ForgetError, Forgotten, Switched};
+pub use deletion::{Deletion, DeletionError};
+pub use delivery_state::LastAnswer;
 pub use endpoint::{Endpoint, EndpointError};
 pub use environment::{Environment, Machine};
 #[doc(hidden)]
 pub use event::Properties;
 pub use event::{Declaration, Event, Field};
 pub use loss::{Losses, Reason};
-pub use memory::LastAnswer;
 pub use names::Names;
 pub use policy::Policy;
 pub use receipt::{Chain, Outcome, Receipt, ReceiptKind};
@@ -99,19 +101,7 @@ pub use sender::{DetachedSender, run_sender_if_asked};
 pub use settings::{DeliveryMode, HashMode, Setting};
 pub use setup::{Builder, Delivery, Setup};
 pub use status::{EndpointStatus, Pending, Status};
+pub use switch::Switched;
 pub use telemetry::Telemetry;
 pub use transport::{Answer, Request, Transport, TransportError};
 pub use value::{Count, NameHash, Privacy, Seconds, TransactionId, Value, Word};
-
-/// Random bytes; from the clock and an address where the system refuses any.
-pub(crate) fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    if getrandom::getrandom(&mut bytes).is_err() {
-        let now =
-            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let seed =
-            [&now.to_le_bytes()[..], &(&raw const bytes as usize).to_le_bytes(), &std::process::id().to_le_bytes()];
-        bytes = digest::shake128(&seed);
-    }
-    bytes
-}

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use crate::digest::{hex, shake128};
 use crate::disk;
+use crate::hash::{hex, shake128};
 
 /// More than any policy lets a file grow to; a larger one was not written here.
 const MAX_FILE: u64 = 64 << 20;
@@ -149,16 +149,16 @@ impl Receipts {
     }
 
     /// For each event the last word: its outcome, or `None` where an attempt has no answer yet.
-    pub(crate) fn last_words(&self) -> io::Result<HashMap<String, Option<Outcome>>> {
-        let mut words = HashMap::new();
+    pub(crate) fn latest_outcomes(&self) -> io::Result<HashMap<String, Option<Outcome>>> {
+        let mut outcomes = HashMap::new();
         for receipt in self.read()? {
             let word = match receipt.kind {
                 ReceiptKind::Attempt { .. } => None,
                 ReceiptKind::Answer { outcome, .. } => Some(outcome),
             };
-            words.insert(receipt.message_id, word);
+            outcomes.insert(receipt.message_id, word);
         }
-        Ok(words)
+        Ok(outcomes)
     }
 
     pub(crate) fn attempt(&self, at: &str, message_id: &str, endpoint: &str, body: &str) -> io::Result<()> {
@@ -269,7 +269,7 @@ fn line_after(tail: &Tail, text: &str, members: &[(&str, Json)]) -> String {
 
 /// What holds for a file of receipts with any content: reading it never fails, and a chain that is whole stays so when
 /// the next receipt is written.
-pub(crate) fn survives(text: &str) {
+pub(crate) fn check_invariants(text: &str) {
     let _ = text.lines().filter_map(parse).count();
     let file = Path::new("receipts.jsonl");
     let Chain::Whole { receipts, torn, .. } = check_chain(&[(file, text)]) else { return };

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use crate::clock::Clock;
 use crate::config::ConfigFile;
 use crate::consent;
+use crate::delivery::{DeliveryQueue, Upstream};
 use crate::environment::Environment;
 use crate::names::Names;
-use crate::outbox::{Destination, Outbox};
 use crate::policy::Policy;
 use crate::process::{self, Started};
 
@@ -97,15 +97,15 @@ impl Job {
             return;
         }
         let started = Instant::now();
-        let outbox = Outbox::new(&self.folder, self.policy.clone(), Clock::system());
-        let Some(mut lock) = outbox.lock(Duration::from_secs(1)) else { return };
+        let queue = DeliveryQueue::new(&self.folder, self.policy.clone(), Clock::system());
+        let Some(mut lock) = queue.lock(Duration::from_secs(1)) else { return };
         if lock.sign().is_err() {
             return;
         }
-        let Some(destination) = self.destination() else { return };
+        let Some(upstream) = self.upstream() else { return };
         // As much is left for the answer's receipt.
         let deadline = started + watch.saturating_sub(margin);
-        let _ = outbox.drain(&lock, &destination, || deadline);
+        let _ = queue.drain(&lock, &upstream, || deadline);
     }
 
     /// How long ago the host started this process. A clock that was set meanwhile tells nothing.
@@ -115,29 +115,25 @@ impl Job {
     }
 
     #[cfg(feature = "http")]
-    fn destination(&self) -> Option<Destination> {
+    fn upstream(&self) -> Option<Upstream> {
         let environment = Environment::capture();
         let transport = Arc::new(crate::http::Http::new(&environment, self.ca_file.clone()));
-        Some(self.destination_over(transport, environment))
+        Some(self.upstream_over(transport, environment))
     }
 
     #[cfg(not(feature = "http"))]
-    fn destination(&self) -> Option<Destination> {
+    fn upstream(&self) -> Option<Upstream> {
         None
     }
 
     /// Where to send, with a consent that is read anew each time it is asked for.
-    pub(crate) fn destination_over(
-        &self,
-        transport: Arc<dyn crate::Transport>,
-        environment: Environment,
-    ) -> Destination {
+    pub(crate) fn upstream_over(&self, transport: Arc<dyn crate::Transport>, environment: Environment) -> Upstream {
         let (names, files) = (self.names.clone(), self.config_files.clone());
         let allowed = move || {
             let files: Vec<_> = files.iter().filter_map(|path| ConfigFile::read(path)).collect();
             consent::decide(consent::gather(None, &environment, &names, &files)).enabled
         };
-        Destination {
+        Upstream {
             url: self.url.clone(),
             user_agent: self.user_agent.clone(),
             authorization: self.authorization.clone(),

@@ -55,7 +55,7 @@ pub(crate) struct Settings {
 
 /// The folders and files of one host on one machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct Paths {
     /// Holds the id, the global configuration and, below `telemetry/`, all else.
     pub(crate) data: PathBuf,
     pub(crate) project: Option<PathBuf>,
@@ -63,7 +63,7 @@ pub(crate) struct Places {
     pub(crate) config_files: Vec<PathBuf>,
 }
 
-impl Places {
+impl Paths {
     /// `None` where there is no folder to keep anything in.
     pub(crate) fn find(data: Vec<PathBuf>, project: Option<&Path>, names: &Names) -> Option<Self> {
         let mut config_files: Vec<_> = names.admin_file.iter().cloned().collect();
@@ -105,10 +105,10 @@ impl Settings {
         host_word: Option<&str>,
         environment: &Environment,
         names: &Names,
-        places: &Places,
+        paths: &Paths,
         endpoint: Option<&str>,
     ) -> Self {
-        let files: Vec<_> = places.config_files.iter().filter_map(|path| ConfigFile::read(path)).collect();
+        let files: Vec<_> = paths.config_files.iter().filter_map(|path| ConfigFile::read(path)).collect();
         let consent = consent::decide(consent::gather(host_word, environment, names, &files));
         let mut reader = Reader { environment, names, files: &files, complaints: Vec::new() };
 
@@ -210,8 +210,8 @@ mod tests {
         fn settings(&self, environment: &Environment, built_in: Option<&str>) -> Settings {
             let names = Names { admin_file: None, ..Names::dlt() };
             let project = self.folder.path().join("project");
-            let places = Places::find(vec![self.folder.path().join("data")], Some(&project), &names).unwrap();
-            Settings::read(None, environment, &names, &places, built_in)
+            let paths = Paths::find(vec![self.folder.path().join("data")], Some(&project), &names).unwrap();
+            Settings::read(None, environment, &names, &paths, built_in)
         }
     }
 
@@ -258,8 +258,8 @@ mod tests {
         let admin = machine.folder.path().join("admin.toml");
         std::fs::write(&admin, "[runtime]\ndlthub_telemetry = false\n").unwrap();
         let names = Names { admin_file: Some(admin.clone()), ..Names::dlt() };
-        let places = Places::find(vec![machine.folder.path().join("data")], None, &names).unwrap();
-        let consent = Settings::read(None, &Environment::empty(), &names, &places, None).consent;
+        let paths = Paths::find(vec![machine.folder.path().join("data")], None, &names).unwrap();
+        let consent = Settings::read(None, &Environment::empty(), &names, &paths, None).consent;
         assert_eq!(consent.decided_by().unwrap().origin, Origin::File { path: admin, line: Some(2) });
     }
 }

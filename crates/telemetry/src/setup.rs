@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::digest::base64;
+use crate::delivery::{DeliveryQueue, Upstream};
 use crate::envelope::Software;
 use crate::environment::Environment;
+use crate::hash::base64;
 use crate::names::Names;
 use crate::notice::Notice;
-use crate::outbox::{Destination, Outbox};
 use crate::policy::Policy;
 use crate::sender::{self, DetachedSender, Job};
-use crate::settings::{DeliveryMode, Places, Settings};
-use crate::telemetry::Telemetry;
+use crate::settings::{DeliveryMode, Paths, Settings};
 use crate::transport::Transport;
 
 /// How a host wants its events to leave.
@@ -26,7 +25,7 @@ pub enum Delivery {
     Always(DeliveryMode),
 }
 
-/// Describes a host. Made by [`Telemetry::builder`].
+/// Describes a host. Made by [`Telemetry::builder`](crate::Telemetry::builder).
 #[derive(Clone)]
 pub struct Builder {
     software: Software,
@@ -177,16 +176,16 @@ impl Builder {
         let absolute = |folder: &Path| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let folders: Vec<_> = folders.iter().map(|folder| absolute(folder)).collect();
         let project = self.project_dir.as_deref().map(absolute);
-        let places = Places::find(folders, project.as_deref(), &self.names);
+        let paths = Paths::find(folders, project.as_deref(), &self.names);
         let host_word = self
             .host_word
-            .or_else(|| places.is_none().then(|| "there is no home folder to keep anything in".to_owned()))
+            .or_else(|| paths.is_none().then(|| "there is no home folder to keep anything in".to_owned()))
             .or_else(|| sender::is_sender(&environment).then(|| "this process sends for another".to_owned()));
-        let places = places.unwrap_or_else(Places::nowhere);
+        let paths = paths.unwrap_or_else(Paths::nowhere);
         let settings =
-            Settings::read(host_word.as_deref(), &environment, &self.names, &places, self.endpoint.as_deref());
+            Settings::read(host_word.as_deref(), &environment, &self.names, &paths, self.endpoint.as_deref());
         Setup {
-            outbox: Outbox::new(&places.telemetry(), self.policy.clone(), self.clock.clone()),
+            queue: DeliveryQueue::new(&paths.telemetry(), self.policy.clone(), self.clock.clone()),
             software: self.software,
             names: self.names,
             environment,
@@ -196,15 +195,9 @@ impl Builder {
             sender: self.sender,
             transport: self.transport,
             notice: self.notice,
-            places,
+            paths,
             settings,
         }
-    }
-
-    /// Reads environment and configuration, and starts: `load().start()`.
-    #[must_use]
-    pub fn start(self) -> Telemetry {
-        self.load().start()
     }
 }
 
@@ -220,9 +213,9 @@ pub struct Setup {
     pub(crate) sender: Option<DetachedSender>,
     pub(crate) transport: Option<Arc<dyn Transport>>,
     pub(crate) notice: Notice,
-    pub(crate) places: Places,
+    pub(crate) paths: Paths,
     pub(crate) settings: Settings,
-    pub(crate) outbox: Outbox,
+    pub(crate) queue: DeliveryQueue,
 }
 
 impl Setup {
@@ -230,12 +223,6 @@ impl Setup {
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.settings.consent.enabled
-    }
-
-    /// Starts: with telemetry off this makes nothing, not even a folder.
-    #[must_use]
-    pub fn start(self) -> Telemetry {
-        Telemetry::start(self)
     }
 
     pub(crate) fn mode(&self, short_lived: bool) -> DeliveryMode {
@@ -254,12 +241,12 @@ impl Setup {
         let endpoint = self.settings.usable_endpoint()?;
         Some(Job {
             started_ms: self.clock.now_ms(),
-            folder: self.outbox.folder.clone(),
+            folder: self.queue.folder.clone(),
             url: endpoint.url().to_owned(),
             user_agent: format!("{}/{}", self.software.name, self.software.version),
             authorization: self.authorization(),
             ca_file: self.settings.ca_file.as_ref().map(|setting| setting.value.clone()),
-            config_files: self.places.config_files.clone(),
+            config_files: self.paths.config_files.clone(),
             names: self.names.clone(),
             policy: self.policy.clone(),
         })
@@ -271,10 +258,10 @@ impl Setup {
     }
 
     /// Where this process itself would send.
-    pub(crate) fn destination(&self) -> Option<Destination> {
+    pub(crate) fn upstream(&self) -> Option<Upstream> {
         let job = self.job()?;
         let transport = self.transport()?;
-        Some(job.destination_over(transport, self.environment.clone()))
+        Some(job.upstream_over(transport, self.environment.clone()))
     }
 
     pub(crate) fn transport(&self) -> Option<Arc<dyn Transport>> {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use crate::clock::timestamp;
 use crate::consent::{Consent, Origin};
+use crate::delivery_state::LastAnswer;
 use crate::identity;
 use crate::loss::Losses;
-use crate::memory::LastAnswer;
 use crate::names::Part;
 use crate::receipt::{Chain, Receipt};
 use crate::settings::{DeliveryMode, HashMode, Setting};
@@ -99,28 +99,28 @@ impl Setup {
     /// Looks at everything, changes nothing, sends nothing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let contents = self.outbox.spool.read().unwrap_or_default();
-        let memory = self.outbox.memory.read();
+        let contents = self.queue.spool.read().unwrap_or_default();
+        let state = self.queue.state.read();
         let settings = &self.settings;
         let context = crate::envelope::Context::new(&self.environment, &self.software);
-        let waits = memory.must_wait(self.clock.now_ms(), &self.policy);
+        let waits = state.must_wait(self.clock.now_ms(), &self.policy);
         Status {
             consent: settings.consent.clone(),
-            anonymous_id: identity::peek(&self.places.data),
+            anonymous_id: identity::peek(&self.paths.data),
             endpoint: self.endpoint_status(),
             write_key: settings.write_key.as_ref().map(|setting| setting.origin.clone()),
-            paused_until: waits.then(|| timestamp(memory.not_before_ms)),
-            last_answer: memory.last,
+            paused_until: waits.then(|| timestamp(state.not_before_ms)),
+            last_answer: state.last,
             waiting: contents.entries.len(),
             waiting_bytes: contents.bytes,
             oldest: contents.entries.iter().map(|entry| entry.recorded_ms).min().map(timestamp),
             dropped: contents.losses,
-            sent: memory.sent,
+            sent: state.sent,
             hash: settings.hash.clone(),
             rotates_monthly: settings.rotate_id.value,
             delivery: self.mode(context.is_ci || context.is_container),
             complaints: settings.complaints.clone(),
-            folder: self.outbox.folder.clone(),
+            folder: self.queue.folder.clone(),
         }
     }
 
@@ -150,7 +150,7 @@ impl Setup {
     /// If the spool cannot be read.
     pub fn pending(&self) -> io::Result<Vec<Pending>> {
         // Switched off, even a preview leaves the files alone.
-        let entries = if self.is_on() { self.outbox.refresh_stamps()? } else { self.outbox.spool.read()?.entries };
+        let entries = if self.is_on() { self.queue.refresh_stamps()? } else { self.queue.spool.read()?.entries };
         let pending =
             |entry: crate::spool::Entry| Pending { event: entry.event, message_id: entry.message_id, body: entry.body };
         Ok(entries.into_iter().map(pending).collect())
@@ -161,7 +161,7 @@ impl Setup {
     /// # Errors
     /// If the receipts cannot be read.
     pub fn receipts(&self) -> io::Result<Vec<Receipt>> {
-        self.outbox.receipts.read()
+        self.queue.receipts.read()
     }
 
     /// Checks that no receipt was changed, taken out or moved.
@@ -169,6 +169,6 @@ impl Setup {
     /// # Errors
     /// If the receipts cannot be read.
     pub fn verify(&self) -> io::Result<Chain> {
-        self.outbox.receipts.verify()
+        self.queue.receipts.verify()
     }
 }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::background::{self, BackgroundSender};
 use crate::clock::month;
-use crate::courier::{self, Courier};
 use crate::envelope::{self, Context};
 use crate::event::Event;
 use crate::identity::{self, Identity};
 use crate::loss::{Losses, Reason};
 use crate::process::Started;
+use crate::random::random;
 use crate::settings::{DeliveryMode, HashMode};
 use crate::setup::{Builder, Setup};
 use crate::spool::Rejected;
@@ -40,14 +41,6 @@ impl Telemetry {
     #[must_use]
     pub fn off() -> Self {
         Self { active: None }
-    }
-
-    pub(crate) fn start(setup: Setup) -> Self {
-        if !setup.is_on() {
-            return Self::off();
-        }
-        let started = catch_unwind(AssertUnwindSafe(|| Arc::new(Active::new(setup))));
-        Self { active: started.ok() }
     }
 
     /// Whether anything is recorded.
@@ -86,6 +79,26 @@ impl Telemetry {
     }
 }
 
+impl Builder {
+    /// Reads environment and configuration, and starts: `load().start()`.
+    #[must_use]
+    pub fn start(self) -> Telemetry {
+        self.load().start()
+    }
+}
+
+impl Setup {
+    /// Starts: with telemetry off this makes nothing, not even a folder.
+    #[must_use]
+    pub fn start(self) -> Telemetry {
+        if !self.is_on() {
+            return Telemetry::off();
+        }
+        let started = catch_unwind(AssertUnwindSafe(|| Arc::new(Active::new(self))));
+        Telemetry { active: started.ok() }
+    }
+}
+
 /// Exists only while telemetry is on.
 struct Active {
     setup: Setup,
@@ -102,7 +115,7 @@ struct Active {
     late: Mutex<Vec<String>>,
     /// Something was recorded since the last `finish`.
     pending: AtomicBool,
-    courier: OnceLock<Courier>,
+    background: OnceLock<BackgroundSender>,
     /// Detached senders that may still be at work.
     senders: Mutex<Vec<Started>>,
 }
@@ -116,7 +129,7 @@ impl Active {
         let short_lived = (context.is_ci || context.is_container) && !asked_to_detach;
         let endpoint = setup.settings.usable_endpoint();
         let first = !setup.settings.debug
-            && setup.notice.show_if_due(&setup.outbox.folder, &setup.environment, endpoint, short_lived);
+            && setup.notice.show_if_due(&setup.queue.folder, &setup.environment, endpoint, short_lived);
         Self {
             hold: first && !short_lived,
             setup,
@@ -127,7 +140,7 @@ impl Active {
             held: Mutex::default(),
             late: Mutex::default(),
             pending: AtomicBool::new(false),
-            courier: OnceLock::new(),
+            background: OnceLock::new(),
             senders: Mutex::default(),
         }
     }
@@ -138,8 +151,8 @@ impl Active {
                 // Who only looks leaves nothing behind.
                 return Identity::ephemeral();
             }
-            let places = &self.setup.places;
-            Identity::load(&places.data, &places.telemetry()).unwrap_or_else(|_| Identity::ephemeral())
+            let paths = &self.setup.paths;
+            Identity::load(&paths.data, &paths.telemetry()).unwrap_or_else(|_| Identity::ephemeral())
         })
     }
 
@@ -166,7 +179,7 @@ impl Active {
 
     fn record<E: Event>(&self, event: &E) {
         let id = self.anonymous_id();
-        let (now, random) = (self.setup.clock.now_ms(), crate::random());
+        let (now, random) = (self.setup.clock.now_ms(), random());
         let mut unwritten = self.losses();
         let compose = |spooled: &Losses| {
             let mut losses = spooled.clone();
@@ -177,7 +190,7 @@ impl Active {
             let _ = writeln!(std::io::stderr(), "{}", compose(&Losses::default()));
             return;
         }
-        match self.setup.outbox.append(compose) {
+        match self.setup.queue.append(compose) {
             Ok(()) => *unwritten = Losses::default(),
             Err(Rejected::Counted(_)) => {}
             Err(Rejected::Uncounted(Reason::Unwritable)) if self.can_hold() => {
@@ -194,7 +207,7 @@ impl Active {
         drop(unwritten);
         self.pending.store(true, Ordering::Release);
         if self.mode == DeliveryMode::Thread && !self.hold {
-            self.nudge();
+            self.notify();
         }
     }
 
@@ -204,11 +217,11 @@ impl Active {
         }
         self.send_held();
         self.write_rest();
-        if self.hold || self.setup.outbox.spool.is_empty() {
+        if self.hold || self.setup.queue.spool.is_empty() {
             return;
         }
-        let outbox = &self.setup.outbox;
-        if outbox.memory.read().must_wait(self.setup.clock.now_ms(), &self.setup.policy) {
+        let queue = &self.setup.queue;
+        if queue.state.read().must_wait(self.setup.clock.now_ms(), &self.setup.policy) {
             return;
         }
         match (self.mode, self.setup.sender) {
@@ -220,7 +233,7 @@ impl Active {
                     senders.push(started);
                 }
             }
-            _ => self.wait_for_courier(self.budget()),
+            _ => self.wait_for_background(self.budget()),
         }
     }
 
@@ -239,8 +252,7 @@ impl Active {
             return;
         }
         let count = bodies.len() as u64;
-        let sent =
-            self.setup.destination().map_or(0, |destination| courier::post_all(destination, bodies, self.budget()));
+        let sent = self.setup.upstream().map_or(0, |upstream| background::post_all(upstream, bodies, self.budget()));
         self.losses().add(Reason::Unwritable, count - sent.min(count));
     }
 
@@ -256,7 +268,7 @@ impl Active {
     /// What could not be written at once.
     fn write_rest(&self) {
         let (mut unwritten, late) = (self.losses(), std::mem::take(&mut *self.late()));
-        let spool = self.setup.outbox.spool.patient();
+        let spool = self.setup.queue.spool.patient();
         for body in late {
             match spool.append(|_| body) {
                 Ok(()) | Err(Rejected::Counted(_)) => {}
@@ -269,19 +281,19 @@ impl Active {
         }
     }
 
-    fn nudge(&self) -> Option<&Courier> {
-        if self.courier.get().is_none() {
-            let courier = Courier::new(self.setup.outbox.clone(), self.setup.destination()?, self.budget())?;
-            let _ = self.courier.set(courier);
+    fn notify(&self) -> Option<&BackgroundSender> {
+        if self.background.get().is_none() {
+            let background = BackgroundSender::new(self.setup.queue.clone(), self.setup.upstream()?, self.budget())?;
+            let _ = self.background.set(background);
         }
-        let courier = self.courier.get()?;
-        courier.nudge();
-        Some(courier)
+        let background = self.background.get()?;
+        background.notify();
+        Some(background)
     }
 
-    fn wait_for_courier(&self, budget: Duration) {
-        if let Some(courier) = self.nudge() {
-            courier.wait_until_idle(budget);
+    fn wait_for_background(&self, budget: Duration) {
+        if let Some(background) = self.notify() {
+            background.wait_until_idle(budget);
         }
     }
 }

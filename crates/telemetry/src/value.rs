@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::digest::hex;
+use crate::hash::hex;
+use crate::random;
 
 /// How close a field comes to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,7 +189,7 @@ impl TransactionId {
     /// Draws a new one.
     #[must_use]
     pub fn random() -> Self {
-        Self(hex(&crate::random::<16>()))
+        Self(hex(&random::random::<16>()))
     }
 
     /// The id that the host drew itself, for its own trace of the run. Bytes and not text, so that nothing else gets in.

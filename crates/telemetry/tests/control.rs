@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use dlt_telemetry::{
-    Answer, Chain, Clock, Delivery, DeliveryMode, EndpointStatus, Environment, ForgetError, Policy, Reason, Request,
+    Answer, Chain, Clock, DeletionError, Delivery, DeliveryMode, EndpointStatus, Environment, Policy, Reason, Request,
     Setup, Telemetry, Transport, TransportError,
 };
 use serde_json::Value as Json;
@@ -132,18 +132,18 @@ fn a_new_id_is_another_and_hashes_change_with_it() {
 fn being_forgotten_is_asked_with_proof_and_ends_the_id() {
     let (folder, tracker) = (tempfile::tempdir().unwrap(), Tracker::new(204));
     let setup = setup(&folder, &tracker);
-    assert!(matches!(setup.forget(), Err(ForgetError::NothingSent)));
+    assert!(matches!(setup.request_deletion(), Err(DeletionError::NothingSent)));
     record(&setup, 2);
     let id = setup.status().anonymous_id.unwrap();
 
     tracker.answers(404);
-    let refused = setup.forget().unwrap_err();
+    let refused = setup.request_deletion().unwrap_err();
     assert!(refused.to_string().starts_with("https://tracker.example/v1/forget answered 404"), "{refused}");
-    assert_eq!(setup.status().anonymous_id.as_ref(), Some(&id), "not forgotten, so nothing changes");
+    assert_eq!(setup.status().anonymous_id.as_ref(), Some(&id), "not deletion, so nothing changes");
 
     tracker.answers(204);
-    let forgotten = setup.forget().unwrap();
-    assert_eq!(forgotten.ids, [id.as_str()]);
+    let deletion = setup.request_deletion().unwrap();
+    assert_eq!(deletion.ids, [id.as_str()]);
     let (url, body) = tracker.requests().pop().unwrap();
     assert_eq!(url, "https://tracker.example/v1/forget");
     let body: Json = serde_json::from_str(&body).unwrap();

@@ -1,4 +1,4 @@
-//! Being forgotten: who may ask, what is deleted, and what a crash can't undo.
+//! Being deletion: who may ask, what is deleted, and what a crash can't undo.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use dlt_telemetry::{Delivery, DeliveryMode, Environment, ForgetError, Setup, Telemetry};
+use dlt_telemetry::{DeletionError, Delivery, DeliveryMode, Environment, Setup, Telemetry};
 use dlt_tracker::check;
 use serde_json::{Value, json};
 
@@ -80,9 +80,9 @@ fn the_telemetry_client_is_forgotten_and_nobody_else() {
     let before = sound(dir.path());
     assert_eq!((before.loaded, before.quarantined, before.deleted), (9, 1, 0));
 
-    let forgotten = ours.forget().unwrap();
-    assert_eq!(forgotten.ids, [id.as_str()]);
-    let answer: Value = serde_json::from_str(&forgotten.answers[0]).unwrap();
+    let deletion = ours.request_deletion().unwrap();
+    assert_eq!(deletion.ids, [id.as_str()]);
+    let answer: Value = serde_json::from_str(&deletion.answers[0]).unwrap();
     assert_eq!((&answer["success"], &answer["receipt"]["request"]), (&json!(true), &json!(11)));
     let ledger = sound(dir.path());
     // The request has a number of its own.
@@ -273,6 +273,9 @@ fn an_acknowledged_request_survives_a_kill() {
 fn a_client_that_sent_nothing_asks_nobody() {
     let (dir, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let tracker = Tracker::start(dir.path());
-    assert!(matches!(telemetry(ours.path(), tracker.ready.address).forget(), Err(ForgetError::NothingSent)));
+    assert!(matches!(
+        telemetry(ours.path(), tracker.ready.address).request_deletion(),
+        Err(DeletionError::NothingSent)
+    ));
     assert_eq!(tracker.stop().requests, 0);
 }

@@ -248,7 +248,7 @@ fn reset_id(setup: &Setup, printer: Printer) -> Outcome {
 }
 
 fn forget(setup: &Setup, printer: Printer) -> Outcome {
-    let forgotten = setup.forget().map_err(|error| Failure::work("nothing was forgotten").because(&error))?;
+    let forgotten = setup.request_deletion().map_err(|error| Failure::work("nothing was forgotten").because(&error))?;
     for (id, answer) in forgotten.ids.iter().zip(&forgotten.answers) {
         printer.report(&format!("The tracker deletes what it has of {id}: {}", answer.trim()))?;
     }

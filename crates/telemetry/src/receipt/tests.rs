@@ -23,7 +23,7 @@ fn a_chain_is_whole_and_tells_what_happened() {
     assert_eq!(read.iter().map(|receipt| receipt.number).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     assert_eq!(read[1].kind, ReceiptKind::Answer { outcome: Outcome::Sent, status: Some(204), note: String::new() });
     receipts.attempt("later", "id-3", "https://example.org/", "{}").unwrap();
-    let words = receipts.last_words().unwrap();
+    let words = receipts.latest_outcomes().unwrap();
     assert_eq!(words["id-0"], Some(Outcome::Sent));
     assert_eq!(words["id-3"], None);
 }
@@ -81,6 +81,6 @@ proptest! {
         fs::write(&receipts.path, &bytes).unwrap();
         let _ = receipts.verify().unwrap();
         receipts.attempt("now", "id", "https://example.org/", "{}").unwrap();
-        prop_assert!(receipts.last_words().unwrap().contains_key("id"));
+        prop_assert!(receipts.latest_outcomes().unwrap().contains_key("id"));
     }
 }

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, timestamp};
+use crate::delivery_state::{DeliveryStateFile, LastAnswer};
 use crate::envelope;
 use crate::loss::{Losses, Reason};
-use crate::memory::{LastAnswer, MemoryFile};
 use crate::policy::Policy;
 use crate::receipt::{Outcome, Receipts};
 use crate::spool::{Contents, Entry, Rejected, Spool, Verdict};
@@ -23,18 +23,18 @@ use crate::transport::{Answer, Judgement, Request, Transport, judge};
 
 /// The files of one host on one machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Outbox {
+pub(crate) struct DeliveryQueue {
     pub(crate) folder: PathBuf,
     pub(crate) spool: Spool,
     pub(crate) receipts: Receipts,
-    pub(crate) memory: MemoryFile,
+    pub(crate) state: DeliveryStateFile,
     pub(crate) policy: Policy,
     clock: Clock,
 }
 
 /// Where to, and how.
 #[derive(Clone)]
-pub(crate) struct Destination {
+pub(crate) struct Upstream {
     pub(crate) url: String,
     pub(crate) user_agent: String,
     pub(crate) authorization: Option<String>,
@@ -61,13 +61,13 @@ impl Drop for SenderLock {
     }
 }
 
-impl Outbox {
+impl DeliveryQueue {
     pub(crate) fn new(folder: &Path, policy: Policy, clock: Clock) -> Self {
         Self {
             folder: folder.to_owned(),
             spool: Spool::new(folder, policy.clone()),
             receipts: Receipts::new(folder, policy.max_receipt_bytes),
-            memory: MemoryFile::new(folder),
+            state: DeliveryStateFile::new(folder),
             policy,
             clock,
         }
@@ -133,21 +133,21 @@ impl Outbox {
 
     /// Takes out of the spool what the receipts say is done, and what is too old. Returns what is still to be sent.
     fn settle(&self, _: &SenderLock) -> io::Result<Contents> {
-        let mut words = self.receipts.last_words()?;
+        let mut outcomes = self.receipts.latest_outcomes()?;
         let waiting = self.spool.read()?;
         for entry in &waiting.entries {
-            if words.get(&entry.message_id) == Some(&None) {
+            if outcomes.get(&entry.message_id) == Some(&None) {
                 let at = timestamp(self.clock.now_ms());
                 let note = "the sender ended before the answer was in";
                 self.receipts.answer(&at, &entry.message_id, Outcome::Interrupted, None, note)?;
-                words.insert(entry.message_id.clone(), Some(Outcome::Interrupted));
+                outcomes.insert(entry.message_id.clone(), Some(Outcome::Interrupted));
             }
         }
-        self.spool.shorten(|_, entry| self.verdict(entry, &words))
+        self.spool.shorten(|_, entry| self.verdict(entry, &outcomes))
     }
 
-    fn verdict(&self, entry: &Entry, words: &HashMap<String, Option<Outcome>>) -> Verdict {
-        match words.get(&entry.message_id).copied().flatten() {
+    fn verdict(&self, entry: &Entry, outcomes: &HashMap<String, Option<Outcome>>) -> Verdict {
+        match outcomes.get(&entry.message_id).copied().flatten() {
             Some(Outcome::Sent) => Verdict::Sent,
             Some(Outcome::Refused) => Verdict::Lost(Reason::Refused),
             Some(Outcome::Unconfirmed) => Verdict::Lost(Reason::Unconfirmed),
@@ -164,11 +164,11 @@ impl Outbox {
     pub(crate) fn drain(
         &self,
         lock: &SenderLock,
-        destination: &Destination,
+        upstream: &Upstream,
         deadline: impl Fn() -> Instant,
     ) -> io::Result<()> {
-        let mut memory = self.memory.read();
-        if memory.must_wait(self.clock.now_ms(), &self.policy) {
+        let mut state = self.state.read();
+        if state.must_wait(self.clock.now_ms(), &self.policy) {
             return Ok(());
         }
         loop {
@@ -178,36 +178,36 @@ impl Outbox {
             }
             for entry in &contents.entries {
                 let left = deadline().saturating_duration_since(Instant::now());
-                if left < Duration::from_millis(20) || !(destination.allowed)() {
+                if left < Duration::from_millis(20) || !(upstream.allowed)() {
                     self.settle(lock)?;
                     return Ok(());
                 }
-                let (judgement, last) = self.send(entry, destination, left.min(self.policy.request_timeout))?;
-                memory.last = Some(last);
+                let (judgement, last) = self.send(entry, upstream, left.min(self.policy.request_timeout))?;
+                state.last = Some(last);
                 if judgement.outcome == Outcome::Kept {
-                    memory.failed(self.clock.now_ms(), judgement.pause, &self.policy);
-                    self.memory.write(&memory)?;
+                    state.failed(self.clock.now_ms(), judgement.pause, &self.policy);
+                    self.state.write(&state)?;
                     self.settle(lock)?;
                     return Ok(());
                 }
-                memory.succeeded();
-                memory.sent += u64::from(judgement.outcome == Outcome::Sent);
+                state.succeeded();
+                state.sent += u64::from(judgement.outcome == Outcome::Sent);
             }
-            self.memory.write(&memory)?;
+            self.state.write(&state)?;
         }
     }
 
-    fn send(&self, entry: &Entry, destination: &Destination, timeout: Duration) -> io::Result<(Judgement, LastAnswer)> {
+    fn send(&self, entry: &Entry, upstream: &Upstream, timeout: Duration) -> io::Result<(Judgement, LastAnswer)> {
         let now = self.clock.now_ms();
         let body = envelope::freshly_stamped(&entry.body, now);
-        self.receipts.attempt(&timestamp(now), &entry.message_id, &destination.url, &body)?;
-        let (answer, judgement) = destination.post(body.as_bytes(), timeout);
+        self.receipts.attempt(&timestamp(now), &entry.message_id, &upstream.url, &body)?;
+        let (answer, judgement) = upstream.post(body.as_bytes(), timeout);
         let status = answer.map(|answer| answer.status);
         let at = timestamp(self.clock.now_ms());
         self.receipts.answer(&at, &entry.message_id, judgement.outcome, status, &judgement.note)?;
         let last = LastAnswer {
             at,
-            endpoint: destination.url.clone(),
+            endpoint: upstream.url.clone(),
             status,
             note: judgement.note.clone(),
             acknowledged: judgement.outcome == Outcome::Sent,
@@ -226,7 +226,7 @@ impl Outbox {
     }
 }
 
-impl Destination {
+impl Upstream {
     /// One request, and what its answer means.
     pub(crate) fn post(&self, body: &[u8], timeout: Duration) -> (Option<Answer>, Judgement) {
         let request = Request::new(&self.url, &self.user_agent, self.authorization.as_deref(), body, timeout);

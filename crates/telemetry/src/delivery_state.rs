@@ -30,7 +30,7 @@ pub struct LastAnswer {
 
 /// Kept between processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
+pub(crate) struct DeliveryState {
     /// Milliseconds since 1970; nothing is sent before.
     pub(crate) not_before_ms: u64,
     /// In a row.
@@ -42,28 +42,29 @@ pub(crate) struct Memory {
 
 /// The file.
 #[derive(Debug, Clone)]
-pub(crate) struct MemoryFile(PathBuf);
+pub(crate) struct DeliveryStateFile(PathBuf);
 
-impl MemoryFile {
+impl DeliveryStateFile {
     pub(crate) fn new(folder: &Path) -> Self {
         Self(folder.join("sender.json"))
     }
 
     /// What is remembered; nothing, if the file is missing or spoilt.
-    pub(crate) fn read(&self) -> Memory {
+    pub(crate) fn read(&self) -> DeliveryState {
         disk::text_at_most(&self.0, MAX_FILE).ok().and_then(|text| parse(&text)).unwrap_or_default()
     }
 
-    pub(crate) fn write(&self, memory: &Memory) -> io::Result<()> {
-        let last = memory.last.as_ref().map(|last| {
+    pub(crate) fn write(&self, state: &DeliveryState) -> io::Result<()> {
+        let last = state.last.as_ref().map(|last| {
             json!({"at": last.at, "endpoint": last.endpoint, "status": last.status, "note": last.note, "acknowledged": last.acknowledged})
         });
-        let text = json!({"not_before_ms": memory.not_before_ms, "failures": memory.failures, "sent": memory.sent, "last": last});
+        let text =
+            json!({"not_before_ms": state.not_before_ms, "failures": state.failures, "sent": state.sent, "last": last});
         disk::replace(&self.0, &format!("{text}\n"))
     }
 }
 
-fn parse(text: &str) -> Option<Memory> {
+fn parse(text: &str) -> Option<DeliveryState> {
     let parsed: Json = serde_json::from_str(text).ok()?;
     let last = parsed.get("last").and_then(|last| {
         let text = |name: &str| last.get(name).and_then(Json::as_str).map(str::to_owned);
@@ -75,7 +76,7 @@ fn parse(text: &str) -> Option<Memory> {
             acknowledged: last.get("acknowledged")?.as_bool()?,
         })
     });
-    Some(Memory {
+    Some(DeliveryState {
         not_before_ms: parsed.get("not_before_ms")?.as_u64()?,
         failures: u32::try_from(parsed.get("failures")?.as_u64()?).unwrap_or(u32::MAX),
         sent: parsed.get("sent").and_then(Json::as_u64).unwrap_or(0),
@@ -83,7 +84,7 @@ fn parse(text: &str) -> Option<Memory> {
     })
 }
 
-impl Memory {
+impl DeliveryState {
     /// Whether it is too early for another attempt. A pause longer than any that is granted comes from a clock that
     /// has since been set back, and does not count.
     pub(crate) fn must_wait(&self, now_ms: u64, policy: &Policy) -> bool {
@@ -116,8 +117,8 @@ mod tests {
     #[test]
     fn there_and_back() {
         let folder = tempfile::tempdir().unwrap();
-        let file = MemoryFile::new(folder.path());
-        assert_eq!(file.read(), Memory::default());
+        let file = DeliveryStateFile::new(folder.path());
+        assert_eq!(file.read(), DeliveryState::default());
         let last = LastAnswer {
             at: "t".into(),
             endpoint: "e".into(),
@@ -125,42 +126,42 @@ mod tests {
             note: "n".into(),
             acknowledged: false,
         };
-        let memory = Memory { not_before_ms: 7, failures: 3, last: Some(last), sent: 9 };
-        file.write(&memory).unwrap();
-        assert_eq!(file.read(), memory);
+        let state = DeliveryState { not_before_ms: 7, failures: 3, last: Some(last), sent: 9 };
+        file.write(&state).unwrap();
+        assert_eq!(file.read(), state);
         std::fs::write(folder.path().join("sender.json"), "{\"not_before_ms\":").unwrap();
-        assert_eq!(file.read(), Memory::default());
+        assert_eq!(file.read(), DeliveryState::default());
     }
 
     #[test]
     fn pauses_double_up_to_a_limit() {
         let policy = Policy::default();
-        let mut memory = Memory::default();
+        let mut state = DeliveryState::default();
         let mut pauses = Vec::new();
         for _ in 0..40 {
-            memory.failed(0, None, &policy);
-            pauses.push(memory.not_before_ms / 1000);
+            state.failed(0, None, &policy);
+            pauses.push(state.not_before_ms / 1000);
         }
         assert_eq!(pauses[..5], [2, 4, 8, 16, 32]);
         assert_eq!(pauses[39], 1800);
-        memory.succeeded();
-        assert_eq!(memory, Memory::default());
+        state.succeeded();
+        assert_eq!(state, DeliveryState::default());
     }
 
     #[test]
     fn a_trackers_wish_is_granted_within_a_day() {
         let policy = Policy::default();
-        let mut memory = Memory::default();
-        memory.failed(1_000, Some(Duration::from_secs(120)), &policy);
-        assert_eq!(memory.not_before_ms, 121_000);
-        assert!(memory.must_wait(120_999, &policy) && !memory.must_wait(121_000, &policy));
-        memory.failed(1_000, Some(Duration::from_secs(u64::MAX)), &policy);
-        assert_eq!(memory.not_before_ms, 1_000 + 86_400_000);
+        let mut state = DeliveryState::default();
+        state.failed(1_000, Some(Duration::from_secs(120)), &policy);
+        assert_eq!(state.not_before_ms, 121_000);
+        assert!(state.must_wait(120_999, &policy) && !state.must_wait(121_000, &policy));
+        state.failed(1_000, Some(Duration::from_secs(u64::MAX)), &policy);
+        assert_eq!(state.not_before_ms, 1_000 + 86_400_000);
     }
 
     #[test]
     fn a_clock_that_was_set_back_does_not_silence_the_sender() {
-        let memory = Memory { not_before_ms: 100 * 86_400_000, ..Memory::default() };
-        assert!(!memory.must_wait(86_400_000, &Policy::default()));
+        let state = DeliveryState { not_before_ms: 100 * 86_400_000, ..DeliveryState::default() };
+        assert!(!state.must_wait(86_400_000, &Policy::default()));
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::outbox::{Destination, Outbox};
+use crate::delivery::{DeliveryQueue, Upstream};
 use crate::receipt::Outcome;
 
 /// How often a service's thread looks whether a pause is over, or other processes left something.
-const ROUND: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Owner of the thread; it ends when this is dropped, without being waited for.
-pub(crate) struct Courier(Arc<Shared>);
+pub(crate) struct BackgroundSender(Arc<Shared>);
 
 struct Shared {
     state: Mutex<State>,
@@ -35,20 +35,20 @@ impl Shared {
     }
 }
 
-impl Courier {
+impl BackgroundSender {
     /// No request takes longer than `budget`, which is what the host will wait. `None` where the system gives no
     /// thread.
-    pub(crate) fn new(mut outbox: Outbox, destination: Destination, budget: Duration) -> Option<Self> {
-        outbox.policy.request_timeout = outbox.policy.request_timeout.min(budget.saturating_sub(MARGIN));
+    pub(crate) fn new(mut queue: DeliveryQueue, upstream: Upstream, budget: Duration) -> Option<Self> {
+        queue.policy.request_timeout = queue.policy.request_timeout.min(budget.saturating_sub(MARGIN));
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
         let theirs = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("telemetry".to_owned());
-        thread.spawn(move || rounds(&theirs, &outbox, &destination)).ok()?;
+        thread.spawn(move || run(&theirs, &queue, &upstream)).ok()?;
         Some(Self(shared))
     }
 
     /// There is something to send.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn notify(&self) {
         self.0.state().work = true;
         self.0.changed.notify_all();
     }
@@ -64,17 +64,17 @@ impl Courier {
     }
 }
 
-impl Drop for Courier {
+impl Drop for BackgroundSender {
     fn drop(&mut self) {
         self.0.state().stop = true;
         self.0.changed.notify_all();
     }
 }
 
-fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
+fn run(shared: &Shared, queue: &DeliveryQueue, upstream: &Upstream) {
     loop {
         let state = shared.state();
-        let waited = shared.changed.wait_timeout_while(state, ROUND, |state| !state.work && !state.stop);
+        let waited = shared.changed.wait_timeout_while(state, POLL_INTERVAL, |state| !state.work && !state.stop);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if state.stop && !state.work {
             return;
@@ -83,9 +83,9 @@ fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
         state.busy = true;
         drop(state);
         let drained = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            if let Some(lock) = outbox.lock(Duration::ZERO) {
-                let end_of_round = Instant::now() + outbox.policy.sender_life;
-                let _ = outbox.drain(&lock, destination, || shared.state().deadline.unwrap_or(end_of_round));
+            if let Some(lock) = queue.lock(Duration::ZERO) {
+                let end_of_drain = Instant::now() + queue.policy.sender_life;
+                let _ = queue.drain(&lock, upstream, || shared.state().deadline.unwrap_or(end_of_drain));
             }
         }));
         let mut state = shared.state();
@@ -98,16 +98,16 @@ fn rounds(shared: &Shared, outbox: &Outbox, destination: &Destination) {
 
 /// Posts the bodies one after the other from a thread of their own, and says how many were acknowledged within the
 /// budget.
-pub(crate) fn post_all(destination: Destination, bodies: Vec<String>, budget: Duration) -> u64 {
+pub(crate) fn post_all(upstream: Upstream, bodies: Vec<String>, budget: Duration) -> u64 {
     let (report, reports) = std::sync::mpsc::channel();
     let deadline = Instant::now() + budget;
     let posting = move || {
         for body in bodies {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || !(destination.allowed)() {
+            if left.is_zero() || !(upstream.allowed)() {
                 return;
             }
-            let (_, judgement) = destination.post(body.as_bytes(), left);
+            let (_, judgement) = upstream.post(body.as_bytes(), left);
             if report.send(judgement.outcome).is_err() || judgement.outcome == Outcome::Kept {
                 return;
             }

@@ -1,6 +1,9 @@
-//! Rules that no compiler holds: which crate may know which, and what no file may contain.
+//! Rules that no compiler holds: which crate may know which, that no modules form a circle, and what
+//! no file may contain.
 
 mod arrows;
+mod circles;
+mod modules;
 mod words;
 
 use anyhow::{Result, bail};
@@ -11,15 +14,17 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let breaches = breaches(workspace)?;
     if breaches.is_empty() {
-        println!("tidy: the arrows hold, the words are clean");
+        println!("tidy: the arrows hold, no modules in a circle, the words are clean");
         return Ok(());
     }
     bail!("tidy found {}:\n  {}", breaches.len(), breaches.join("\n  "))
 }
 
 fn breaches(workspace: &Workspace) -> Result<Vec<String>> {
-    let mut all = arrows::breaches(&arrows::Graph::read(&workspace.metadata(true)?)?);
+    let metadata = workspace.metadata(true)?;
+    let mut all = arrows::breaches(&arrows::Graph::read(&metadata)?);
     all.extend(arrows::telemetry_breach(workspace)?);
+    all.extend(circles::breaches(workspace, &metadata)?);
     all.extend(words::breaches(workspace)?);
     Ok(all)
 }

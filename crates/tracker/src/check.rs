@@ -59,10 +59,9 @@ impl From<dlt_engine::Error> for Failure {
 }
 
 /// Counts rows and records one by one.
-pub(crate) fn recount(tables: &mut Tables, journal: &Journal) -> Result<Check, Failure> {
+pub(crate) fn recount(tables: &mut Tables, journal: &dyn Journal) -> Result<Check, Failure> {
     let counts = tables.counts()?;
-    let durable = journal.durable();
-    let newest = durable.sequence;
+    let newest = journal.durable();
     let ledger = loader::ledger(counts, newest);
     let mut problems = Vec::new();
     let mut expect_none = |count: u64, what: &str| {
@@ -111,7 +110,7 @@ pub(crate) fn recount(tables: &mut Tables, journal: &Journal) -> Result<Check, F
     let (mut sound, mut damaged) = (0, 0);
     let mut reader = journal.reader(counts.position);
     while reader.position() < newest {
-        let batch = reader.read(durable, PIECE_BYTES).map_err(Failure::Journal)?;
+        let batch = reader.read(newest, PIECE_BYTES).map_err(Failure::Journal)?;
         if batch.is_empty() {
             break;
         }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::durable_dir;
 use crate::error::Error;
-use crate::journal;
 use crate::tables::PIPELINE;
 
 /// The paths in a data folder.
@@ -66,7 +66,7 @@ impl DataDir {
 
     /// Makes the folder, for its owner alone: the key to the report protects nothing that the tables show to all.
     pub(crate) fn create(&self) -> Result<(), Error> {
-        journal::make_dir(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
+        durable_dir::create(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
     }
 
     /// Takes the folder for this process; `None` if another has it. The system releases it when this process ends,

@@ -35,6 +35,7 @@ mod decode;
 mod deletion;
 mod descriptors;
 mod digest;
+mod durable_dir;
 mod error;
 mod event;
 mod forget;

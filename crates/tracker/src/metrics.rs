@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::journal::Journal;
+use crate::journal::Status;
 use crate::ledger::Ledger;
 use crate::loader::LoaderState;
 use crate::outcome::Reason;
@@ -37,7 +37,7 @@ impl Metrics {
     }
 
     /// The page.
-    pub(crate) fn page(&self, ledger: &Ledger, journal: &Journal, loader: &LoaderState) -> String {
+    pub(crate) fn page(&self, ledger: &Ledger, journal: &Status, loader: &LoaderState) -> String {
         let mut page = String::with_capacity(4096);
         let events = [
             ("accepted", ledger.accepted),
@@ -76,9 +76,9 @@ impl Metrics {
         let put_aside: Vec<(&str, u64)> = labels.iter().map(String::as_str).zip(counted).collect();
         metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Events put aside, by reason.", &put_aside);
 
-        let gauge = [("", journal.bytes())];
+        let gauge = [("", journal.bytes)];
         metric(&mut page, "dlt_tracker_journal_bytes", "gauge", "Size of the journal's segments.", &gauge);
-        let groups = [("", journal.groups())];
+        let groups = [("", journal.groups)];
         metric(
             &mut page,
             "dlt_tracker_journal_syncs_total",

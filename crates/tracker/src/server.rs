@@ -16,7 +16,8 @@ use crate::decode::Limits;
 use crate::descriptors;
 use crate::error::Error;
 use crate::http::{self, App, Bounds};
-use crate::journal::{self, Journal, JournalOptions, OsFilesystem};
+use crate::journal::Journal;
+use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
@@ -58,7 +59,7 @@ pub struct ServeOptions {
 impl ServeOptions {
     /// The defaults for an address and a data folder.
     pub fn new(listen: impl Into<String>, data_dir: impl Into<PathBuf>) -> Self {
-        let journal = JournalOptions::default();
+        let journal = SegmentOptions::default();
         Self {
             listen: listen.into(),
             data_dir: data_dir.into(),
@@ -141,10 +142,10 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let signals = runtime.block_on(async { Signals::install() }).map_err(Error::Start)?;
 
     let connections = descriptors::room_for(options.connections);
-    let journal_options = JournalOptions {
+    let journal_options = SegmentOptions {
         segment_bytes: options.segment_bytes,
         max_bytes: options.journal_bytes,
-        ..JournalOptions::default()
+        ..SegmentOptions::default()
     };
     let parts = Parts::open(&dir, journal_options)?;
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
@@ -230,7 +231,7 @@ fn read<T: serde::de::DeserializeOwned>(
 
 fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Result<T, Error>) -> Result<T, Error> {
     // It takes no events, so its new segment need not have room for any.
-    let mut parts = Parts::open(dir, JournalOptions { segment_bytes: 4096, ..JournalOptions::default() })?;
+    let mut parts = Parts::open(dir, SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() })?;
     let found = work(&mut parts.loader);
     parts.journal.close();
     drop(lock);
@@ -248,13 +249,13 @@ fn answered<T: serde::de::DeserializeOwned>(answer: &Answer, server: &ServerFile
 
 /// What works on a data folder.
 struct Parts {
-    journal: Arc<Journal>,
+    journal: Arc<dyn Journal>,
     loader: Loader,
     state: Arc<LoaderState>,
 }
 
 impl Parts {
-    fn open(dir: &DataDir, options: JournalOptions) -> Result<Self, Error> {
+    fn open(dir: &DataDir, options: SegmentOptions) -> Result<Self, Error> {
         // Else the first load would be the one to find it missing, long after somebody looked.
         tables::ready().map_err(|source| Error::tables(dir.database(), source))?;
         let filesystem = Arc::new(OsFilesystem);
@@ -264,10 +265,11 @@ impl Parts {
         let loaded = match loaded(dir) {
             Ok(counts) => counts,
             // The journal knows by itself where it ends; without it there would be no telling.
-            Err(_) if journal::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
+            Err(_) if segments::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
             Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
         };
-        let journal = Arc::new(Journal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
+        let journal: Arc<dyn Journal> =
+            Arc::new(SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
         let loader = Loader::new(dir.database(), dir.work(), Arc::clone(&journal), Arc::clone(&state))?;

@@ -56,7 +56,7 @@ impl JournalSource {
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
                 // The loader executes it, and never hands one on.
-                Kind::Forget => {}
+                Kind::Deletion => {}
             }
         }
         for sequence in batch.missing.iter().cloned().flatten() {

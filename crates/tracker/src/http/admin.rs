@@ -20,11 +20,12 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `GET /healthz`: whether events are taken and loaded.
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
+    let journal = app.journal.status();
     let reason = if !app.loader.is_running() {
         "the loader has ended: start the tracker again"
-    } else if app.journal.is_full() {
+    } else if journal.is_full {
         "the journal is at its limit, because events can't be loaded"
-    } else if app.journal.failure().is_some() && !can_write(&app.journal).await {
+    } else if journal.failure.is_some() && !can_write(&*app.journal).await {
         "the journal can't be written"
     } else {
         return answer::document(StatusCode::OK, json!({"status": "ok"}).to_string());
@@ -35,14 +36,14 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
 
 /// Whether the journal takes something again, after a failure. It is tried with nothing: events may stay away as long as
 /// the tracker is said to fail.
-async fn can_write(journal: &Journal) -> bool {
+async fn can_write(journal: &dyn Journal) -> bool {
     let Ok(written) = journal.append(Vec::new()) else { return false };
     matches!(tokio::time::timeout(PROBE_TIMEOUT, written).await, Ok(Ok(Ok(_))))
 }
 
 /// `GET /metrics`: counts only, nothing of an event.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
-    let page = app.metrics.page(&app.ledger(), &app.journal, &app.loader_state);
+    let page = app.metrics.page(&app.ledger(), &app.journal.status(), &app.loader_state);
     let mut response = Response::new(Body::from(page));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -111,7 +111,7 @@ pub(crate) fn failure(failure: &Failure) -> Response<Body> {
             let message = "too many events wait to be loaded: send them again later".to_owned();
             (StatusCode::TOO_MANY_REQUESTS, "overloaded", message, Some(30))
         }
-        Failure::Journal(AppendError::Disk { .. }) => {
+        Failure::Journal(AppendError::Storage { .. }) => {
             let message = "the events can't be kept now: send them again later".to_owned();
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(5))
         }

@@ -108,7 +108,9 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
         Err(Failure::Overloaded | Failure::Journal(AppendError::Busy | AppendError::Full { .. })) => {
             &metrics.overloaded
         }
-        Err(Failure::Journal(AppendError::Disk { .. } | AppendError::Closed) | Failure::Undecided) => &metrics.failed,
+        Err(Failure::Journal(AppendError::Storage { .. } | AppendError::Closed) | Failure::Undecided) => {
+            &metrics.failed
+        }
         Err(
             Failure::Refused(_)
             | Failure::Unforgotten(_)

@@ -51,7 +51,7 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
     }
     let request = forget::Request { anonymous_id, requested_at };
     let payload = serde_json::to_vec(&request).map_err(|_| Failure::Undecided)?;
-    let durable = app.journal.append(vec![NewRecord { kind: Kind::Forget, payload }])?;
+    let durable = app.journal.append(vec![NewRecord { kind: Kind::Deletion, payload }])?;
     match durable.await {
         Ok(Ok(number)) => Ok(Receipt { number, requested_at: request.requested_at }),
         Ok(Err(error)) => Err(error.into()),

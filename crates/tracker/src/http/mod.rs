@@ -28,7 +28,7 @@ pub(crate) use connection::{Bounds, serve};
 /// What every request may use.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) journal: Arc<Journal>,
+    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) loader: LoaderThread,
     pub(crate) loader_state: Arc<LoaderState>,
     pub(crate) metrics: Metrics,
@@ -46,7 +46,7 @@ pub(crate) struct App {
 impl App {
     /// The ledger at this moment.
     pub(crate) fn ledger(&self) -> Ledger {
-        self.loader_state.ledger(&self.journal)
+        self.loader_state.ledger(&*self.journal)
     }
 }
 

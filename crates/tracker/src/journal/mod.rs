@@ -1,373 +1,204 @@
 //! The journal: where an event is made durable before it is acknowledged.
 //!
-//! An event is appended, synced to the disk together with the others that arrived meanwhile (group commit), and only
-//! then is its sender answered. The loader reads the journal from where the tables end, and trims what is loaded.
-//!
-//! # Layout
-//!
-//! `DATA/journal/` holds segments, `<number, 20 digits>.seg`, numbered upwards. A segment is written full of zeros and
-//! synced *before* it is used: overwriting blocks that exist costs a fraction of a sync that also makes the file
-//! longer. All integers are little-endian.
-//!
-//! ```text
-//! segment   header (64 bytes), then records, then zeros
-//! header    0  magic "DLTJRNL\n"     8  version u32 (1)      12  header length u32 (64)
-//!          16  segment number u64   24  sequence number of the first record u64
-//!          32  zeros                60  CRC-32 of bytes 0..60
-//! record    0  magic "DLTr"          4  payload length u32    8  sequence number u64
-//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine, 3 request to forget)
-//!          21  zeros          24  payload: one JSON object, the row to be stored or the request; padded with zeros to a multiple of 8 bytes
-//! ```
-//!
-//! A record's checksum covers the segment's number, length, sequence number, kind and payload.
+//! Senders append records and wait until they are durable; the loader reads from where the tables end, and releases
+//! what it has loaded. This module is the contract; [`segments`] keeps it with files on a local disk.
 //!
 //! # Sequence numbers
 //!
-//! Every event gets the next one, from 1, without gaps, for the life of the data folder. They are the ledger's ground:
-//! what was accepted is the newest number, and each number must be found in exactly one table or still in the journal.
+//! Each record gets the next number, from 1, without gaps, for the life of the data folder. The ledger rests on them:
+//! the newest number says how much was accepted, and each number is in exactly one table or still in the journal.
 //!
-//! # What is durable when
+//! # Durable
 //!
-//! A group of records is one write and one sync; the next group is begun after that. So in a crash only the last
-//! group can be torn, and nobody was told that it was kept. When a write or a sync fails, its senders are told so, the
-//! segment is never written again, and the next one begins with the same sequence number: what the failed group may
-//! have left behind in the old segment is beyond that segment's end and is never read.
+//! A record is durable when it survives the end of the process and of the machine at any moment: written and synced to
+//! a disk, or acknowledged by the server that replicates it. [`Journal::append`] answers after that and not before.
 //!
-//! # Recovery
+//! # What may repeat
 //!
-//! On opening, the newest segment is read to its last sound record; then a new segment is begun. Old segments are
-//! never written again. An unsound record *between* sound ones, or before the first number of the next segment, is
-//! damage to what had been acknowledged: reading goes on with the next sound record, and the missing numbers are
-//! handed to the loader, which puts them into the quarantine as `corrupt_record`. Nothing is to be deleted by hand.
-//! After a loss of power a torn last group can look the same; its events were never acknowledged, but that can't be
-//! known, so they are counted rather than forgotten. What is missing behind the last sound record of the newest
-//! segment is a torn write and is not counted. A newest segment that held something, and has neither a sound header nor
-//! a sound record, is not passed over: its numbers would be given out again. Nor is a segment of another version. Both
-//! are errors on opening.
-//!
-//! # Being forgotten
-//!
-//! A segment ends with the group that holds a request to forget. So what the request is about, and the request, leave
-//! the journal as soon as it was executed, and not when the segment happens to be full.
-//!
-//! # Limits
-//!
-//! A payload has at most 16 MiB. The size of a segment is a setting (16 MiB); one that must take a larger group is
-//! made larger. One process writes a journal at a time; the data folder's lock sees to that. Not supported: reading
-//! segments of another version, and moving segments between folders.
+//! * A record that was not acknowledged may be lost, or may be in the journal all the same: its sender sends it again,
+//!   and both copies are read. The loader removes the duplicate by its message id.
+//! * A reader that begins at a position again gets the same records with the same numbers, as long as they are not
+//!   released. No two records ever have the same number.
 
-mod filesystem;
-mod reader;
-mod record;
-mod segment;
-mod writer;
+pub(crate) mod segments;
 
-#[cfg(test)]
-mod faulty;
 #[cfg(test)]
 mod model;
 
-use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::ops::RangeInclusive;
 
 use tokio::sync::oneshot;
 
-use filesystem::Filesystem;
-pub(crate) use filesystem::{OsFilesystem, make_dir};
-pub(crate) use reader::{Batch, Entry, Reader};
-pub(crate) use record::{Kind, NewRecord};
-use segment::Segment;
+/// What the tracker needs of a journal. Any number of threads may call it at once.
+pub(crate) trait Journal: Send + Sync + Debug {
+    /// Appends records, which get consecutive numbers; all of them are kept, or none.
+    ///
+    /// Returns at once. The answer comes when the records are durable, and holds the number of the first. A call
+    /// without records keeps nothing: it is answered when the storage takes writes, which tells whether it does.
+    ///
+    /// # Errors
+    ///
+    /// At once when the journal is overloaded, full or closed; through the receiver when the storage fails. After an
+    /// error the sender must not be told that its records are kept.
+    fn append(&self, records: Vec<NewRecord>) -> Result<Pending, AppendError>;
 
-/// Settings of a journal.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct JournalOptions {
-    /// Size of a segment in bytes.
-    pub(crate) segment_bytes: u64,
-    /// Records that wait for the writer, in bytes; more is refused as overload.
-    pub(crate) max_waiting_bytes: usize,
-    /// The most that is written and synced at once, in bytes.
-    pub(crate) max_group_bytes: usize,
-    /// Size of all segments in bytes; more is refused until the loader has caught up.
-    pub(crate) max_bytes: u64,
-    /// How long nothing is tried after a segment could not be made.
-    pub(crate) retry_after_failure: Duration,
+    /// The newest durable sequence number; 0 when nothing was ever accepted. It never decreases.
+    fn durable(&self) -> u64;
+
+    /// A reader of the records after a sequence number.
+    fn reader(&self, after: u64) -> Box<dyn Reader>;
+
+    /// Allows the journal to delete the records up to this number, which are in the tables.
+    ///
+    /// It may delete them later and in larger pieces, but no later than the next release after a record of
+    /// [`Kind::Deletion`] among them: that one and what is before it must not outlive its execution.
+    ///
+    /// # Errors
+    ///
+    /// When something can't be deleted; the next call tries it again.
+    fn release(&self, up_to: u64) -> io::Result<()>;
+
+    /// How the journal is doing.
+    fn status(&self) -> Status;
+
+    /// Takes no more records, makes those durable that wait, and ends the journal's threads. A second call does nothing.
+    fn close(&self);
 }
 
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self {
-            segment_bytes: 16 << 20,
-            max_waiting_bytes: 32 << 20,
-            max_group_bytes: 1 << 20,
-            max_bytes: 8 << 30,
-            retry_after_failure: Duration::from_secs(1),
-        }
+/// Reads records in the order of their sequence numbers, a bounded number at a time.
+pub(crate) trait Reader: Send + Debug {
+    /// The number before the one that comes next.
+    fn position(&self) -> u64;
+
+    /// Reads on, up to and including the number `until` or the newest durable one, whichever is smaller. Stops once the
+    /// payloads exceed `max_bytes`, after one record at least.
+    ///
+    /// Every number is accounted for: a record that was acknowledged and can't be read any more is reported as missing.
+    /// Records that were released long ago are skipped. An empty batch means that nothing is there up to `until`.
+    ///
+    /// # Errors
+    ///
+    /// When the storage can't be read; the position stays where it was.
+    fn read(&mut self, until: u64, max_bytes: usize) -> io::Result<Batch>;
+}
+
+/// The answer to [`Journal::append`]: the sequence number of the first record.
+pub(crate) type Pending = oneshot::Receiver<Result<u64, AppendError>>;
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A row of the table of events.
+    Event,
+    /// A row of the quarantine.
+    Quarantine,
+    /// A request to delete events that come before it.
+    Deletion,
+}
+
+/// A record to be appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewRecord {
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// The row, or the request, as one JSON object.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// A record that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its sequence number.
+    pub(crate) sequence: u64,
+    /// What it holds.
+    pub(crate) kind: Kind,
+    /// The row, or the request, as one JSON object.
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Consecutive records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Batch {
+    /// Those that could be read.
+    pub(crate) entries: Vec<Entry>,
+    /// The sequence numbers of those that could not.
+    pub(crate) missing: Vec<RangeInclusive<u64>>,
+    /// The newest sequence number that the batch accounts for.
+    pub(crate) last: u64,
+}
+
+impl Batch {
+    /// The oldest sequence number that the batch accounts for.
+    pub(crate) fn first(&self) -> u64 {
+        let sound = self.entries.first().map(|entry| entry.sequence);
+        self.missing.iter().map(|range| *range.start()).chain(sound).min().unwrap_or(self.last)
+    }
+
+    /// The first deletion request in it: what is before it must be in the tables before it is executed.
+    pub(crate) fn first_deletion(&self) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.kind == Kind::Deletion)
+    }
+
+    /// The part of the batch before the entry with this number.
+    pub(crate) fn before(mut self, sequence: u64) -> Self {
+        self.entries.retain(|entry| entry.sequence < sequence);
+        self.missing.retain(|range| *range.end() < sequence);
+        self.last = sequence - 1;
+        self
+    }
+
+    /// How many sequence numbers it accounts for.
+    pub(crate) fn count(&self) -> u64 {
+        self.entries.len() as u64 + self.missing_count()
+    }
+
+    /// How many of them could not be read.
+    pub(crate) fn missing_count(&self) -> u64 {
+        self.missing.iter().map(|range| range.end() - range.start() + 1).sum()
+    }
+
+    /// Whether it accounts for nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.missing.is_empty()
     }
 }
 
-/// Why an event was not taken. The sender must not be told that it was.
+/// How a journal is doing.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    /// Size of what it holds, in bytes.
+    pub(crate) bytes: u64,
+    /// Groups of records that were made durable since it was opened.
+    pub(crate) groups: u64,
+    /// Whether it takes nothing until the loader has caught up.
+    pub(crate) is_full: bool,
+    /// The last failure of the storage, if nothing has succeeded since.
+    pub(crate) failure: Option<AppendError>,
+}
+
+/// Why records were not appended. The sender must not be told that they were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AppendError {
-    /// Too much is waiting for the disk.
+    /// Too much waits for the storage.
     #[error("too many events are waiting for the disk")]
     Busy,
     /// The loader is behind and the journal has reached its limit.
     #[error("the journal has reached its limit of {limit} bytes because its events could not be loaded yet")]
     Full {
-        /// The limit.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// The disk refused.
-    #[error("the journal in {folder} can't be written: {reason}")]
-    Disk {
-        /// The journal's folder.
-        folder: String,
-        /// What the operating system said.
+    /// The storage failed.
+    #[error("the journal in {location} can't be written: {reason}")]
+    Storage {
+        /// The journal's folder or address.
+        location: String,
+        /// What the system said.
         reason: String,
     },
     /// The journal is being closed.
     #[error("the tracker is stopping")]
     Closed,
 }
-
-/// How far the journal is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Durable {
-    /// The newest durable sequence number; 0 when nothing was ever accepted.
-    pub(crate) sequence: u64,
-    /// The segment being written.
-    segment: u64,
-    /// Where its next record goes: what stands there was not acknowledged yet.
-    offset: u64,
-}
-
-impl Durable {
-    /// The same, of an older sequence number.
-    pub(crate) fn at_most(self, sequence: u64) -> Self {
-        Self { sequence: self.sequence.min(sequence), ..self }
-    }
-}
-
-/// An open journal: one writer thread, any number of senders.
-#[derive(Debug)]
-pub(crate) struct Journal {
-    shared: Arc<Shared>,
-    writer: Mutex<Option<JoinHandle<()>>>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    filesystem: Arc<dyn Filesystem>,
-    dir: PathBuf,
-    options: JournalOptions,
-    queue: Mutex<Queue>,
-    wake: Condvar,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    durable: Durable,
-    /// Segments before the one being written, oldest first, and the one being written.
-    segments: Vec<Segment>,
-    /// The last failure of the disk, until a write succeeds again.
-    failure: Option<AppendError>,
-    /// Groups written since opening.
-    groups: u64,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    bytes: usize,
-    closed: bool,
-}
-
-#[derive(Debug)]
-struct Job {
-    records: Vec<NewRecord>,
-    bytes: usize,
-    done: oneshot::Sender<Result<u64, AppendError>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Journal {
-    /// Opens the journal in a folder, or begins one, and recovers what a crash left.
-    ///
-    /// `loaded` is the newest sequence number that the tables hold: a journal that was removed by hand does not begin
-    /// again below it.
-    ///
-    /// # Errors
-    ///
-    /// When the folder can't be read, holds a segment of another version or one that nobody can tell the end of, or the
-    /// first segment can't be written.
-    pub(crate) fn open(
-        filesystem: Arc<dyn Filesystem>,
-        dir: &Path,
-        options: JournalOptions,
-        loaded: u64,
-    ) -> io::Result<Self> {
-        filesystem.create_dir(dir)?;
-        let listing = segment::list(&*filesystem, dir)?;
-        if let Some(file) = listing.unreadable_newest {
-            return Err(unreadable(&file));
-        }
-        let segments = listing.readable;
-        let mut newest = loaded;
-        if let Some(last) = segments.last() {
-            let bytes = filesystem.read(&segment::path(dir, last.number), 0, last.bytes)?;
-            let (next, _) = segment::scan(&bytes, 0, last.number, last.first_sequence, None, |_| true);
-            newest = newest.max(next - 1);
-        }
-        let next_number = segment::numbers(&*filesystem, dir)?.into_iter().max().unwrap_or(0) + 1;
-        let mut writer = writer::Writer::new(Arc::clone(&filesystem), dir.to_owned(), options, next_number);
-        writer.begin_segment(newest + 1, 0)?;
-
-        let shared = Arc::new(Shared {
-            filesystem,
-            dir: dir.to_owned(),
-            options,
-            queue: Mutex::default(),
-            wake: Condvar::new(),
-            state: Mutex::new(State {
-                durable: Durable { sequence: newest, segment: next_number, offset: segment::HEADER_BYTES as u64 },
-                segments,
-                failure: None,
-                groups: 0,
-            }),
-        });
-        if let Some(segment) = writer.current() {
-            locked(&shared.state).segments.push(segment);
-        }
-        let thread = Arc::clone(&shared);
-        let writer = std::thread::Builder::new()
-            .name("tracker-journal".to_owned())
-            .spawn(move || writer::run(&thread, writer))?;
-        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
-    }
-
-    /// Appends records; the answer comes when they are durable, and holds the sequence number of the first.
-    ///
-    /// The records of one call are written together.
-    ///
-    /// # Errors
-    ///
-    /// At once when the journal is overloaded, full or closing; through the receiver when the disk refuses.
-    pub(crate) fn append(
-        &self,
-        records: Vec<NewRecord>,
-    ) -> Result<oneshot::Receiver<Result<u64, AppendError>>, AppendError> {
-        let bytes = records.iter().map(NewRecord::encoded_bytes).sum();
-        if self.is_full() {
-            return Err(AppendError::Full { limit: self.shared.options.max_bytes });
-        }
-        let (done, answer) = oneshot::channel();
-        let mut queue = locked(&self.shared.queue);
-        if queue.closed {
-            return Err(AppendError::Closed);
-        }
-        if queue.bytes + bytes > self.shared.options.max_waiting_bytes {
-            return Err(AppendError::Busy);
-        }
-        queue.bytes += bytes;
-        queue.jobs.push_back(Job { records, bytes, done });
-        drop(queue);
-        self.shared.wake.notify_one();
-        Ok(answer)
-    }
-
-    /// How far the journal is durable now.
-    pub(crate) fn durable(&self) -> Durable {
-        locked(&self.shared.state).durable
-    }
-
-    /// The last failure of the disk, if nothing has succeeded since.
-    pub(crate) fn failure(&self) -> Option<AppendError> {
-        locked(&self.shared.state).failure.clone()
-    }
-
-    /// Size of all segments in bytes.
-    pub(crate) fn bytes(&self) -> u64 {
-        locked(&self.shared.state).segments.iter().map(|segment| segment.bytes).sum()
-    }
-
-    /// Whether nothing is taken until the loader has caught up.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bytes() > self.shared.options.max_bytes
-    }
-
-    /// Groups synced since opening.
-    pub(crate) fn groups(&self) -> u64 {
-        locked(&self.shared.state).groups
-    }
-
-    /// A reader of what comes after a sequence number.
-    pub(crate) fn reader(&self, after: u64) -> Reader {
-        Reader::new(Arc::clone(&self.shared.filesystem), self.shared.dir.clone(), after)
-    }
-
-    /// Removes the segments whose records are all loaded.
-    ///
-    /// # Errors
-    ///
-    /// When a file can't be removed; it is tried again the next time.
-    pub(crate) fn trim(&self, loaded: u64) -> io::Result<()> {
-        let mut removed = false;
-        loop {
-            let oldest = {
-                let state = locked(&self.shared.state);
-                match state.segments.as_slice() {
-                    // The newest segment stays: it carries the next sequence number.
-                    [oldest, next, ..] if next.first_sequence <= loaded.saturating_add(1) => *oldest,
-                    _ => break,
-                }
-            };
-            self.shared.filesystem.remove(&segment::path(&self.shared.dir, oldest.number))?;
-            removed = true;
-            locked(&self.shared.state).segments.retain(|segment| segment.number != oldest.number);
-        }
-        if removed { self.shared.filesystem.sync_dir(&self.shared.dir) } else { Ok(()) }
-    }
-
-    /// Takes nothing more, writes what waits, and ends the writer.
-    pub(crate) fn close(&self) {
-        locked(&self.shared.queue).closed = true;
-        self.shared.wake.notify_one();
-        if let Some(writer) = locked(&self.writer).take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the journal's writer ended with a panic");
-        }
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-fn unreadable(file: &Path) -> io::Error {
-    let message = format!(
-        "the newest segment, {}, is damaged from its header to its end, so nobody knows which events it held; \
-         put it back from a copy, or move it out of the folder to go on without them",
-        file.display()
-    );
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-/// Whether a folder holds a journal that knows its newest sequence number.
-pub(crate) fn is_begun(filesystem: &dyn Filesystem, dir: &Path) -> io::Result<bool> {
-    filesystem.create_dir(dir)?;
-    Ok(!segment::list(filesystem, dir)?.readable.is_empty())
-}
-
-#[cfg(test)]
-mod tests;

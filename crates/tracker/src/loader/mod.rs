@@ -21,7 +21,7 @@ use crate::check::{self, Check};
 use crate::error::Error;
 use crate::event;
 use crate::forget::{self, Claim};
-use crate::journal::{Batch, Durable, Entry, Journal, Kind, Reader};
+use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::ledger::Ledger;
 use crate::report::{self, Report};
 use crate::source::JournalSource;
@@ -37,9 +37,9 @@ pub(crate) struct Loader {
     database: PathBuf,
     destination: Arc<dyn Destination>,
     pipeline: Pipeline,
-    journal: Arc<Journal>,
+    journal: Arc<dyn Journal>,
     /// Where the last load ended, so that nothing is read twice.
-    reader: Option<Reader>,
+    reader: Option<Box<dyn Reader>>,
     /// Up to here every event was looked for in a table, and what was not found has a copy.
     verified: u64,
     /// What loads took before the last one is known.
@@ -74,10 +74,10 @@ impl LoaderState {
     }
 
     /// The ledger at this moment.
-    pub(crate) fn ledger(&self, journal: &Journal) -> Ledger {
+    pub(crate) fn ledger(&self, journal: &dyn Journal) -> Ledger {
         // The counts first: what is loaded was accepted before.
         let counts = self.counts();
-        ledger(counts, journal.durable().sequence)
+        ledger(counts, journal.durable())
     }
 }
 
@@ -103,7 +103,7 @@ impl Loader {
     pub(crate) fn new(
         database: PathBuf,
         work: PathBuf,
-        journal: Arc<Journal>,
+        journal: Arc<dyn Journal>,
         state: Arc<LoaderState>,
     ) -> Result<Self, Error> {
         let made = || {
@@ -140,17 +140,17 @@ impl Loader {
         }
         self.state.set(tables.counts().map_err(|source| self.error(source))?);
         drop(tables);
-        if let Err(error) = self.journal.trim(self.verified) {
+        if let Err(error) = self.journal.release(self.verified) {
             tracing::warn!(%error, "a loaded segment of the journal can't be removed; it is tried again");
         }
         loaded
     }
 
-    fn load(&mut self, tables: &mut Tables, durable: Durable) -> Result<(), Error> {
+    fn load(&mut self, tables: &mut Tables, durable: u64) -> Result<(), Error> {
         let mut piece = LOAD_BYTES;
         loop {
             let position = tables.counts().map_err(|source| self.error(source))?.position;
-            if position >= durable.sequence {
+            if position >= durable {
                 return Ok(());
             }
             let reader = self.reader.take().filter(|reader| reader.position() == position);
@@ -163,7 +163,7 @@ impl Loader {
             for missing in &batch.missing {
                 tracing::error!(first = missing.start(), last = missing.end(), "damaged events in the journal");
             }
-            let batch = match batch.first_request() {
+            let batch = match batch.first_deletion() {
                 Some(request) if request.sequence == batch.first() => {
                     self.forget(tables, request)?;
                     self.verified = request.sequence;
@@ -281,7 +281,7 @@ impl Loader {
         self.ready_to_read()?;
         let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
         let counts = tables.counts().map_err(|source| self.error(source))?;
-        let ledger = ledger(counts, self.journal.durable().sequence);
+        let ledger = ledger(counts, self.journal.durable());
         report::query(&mut tables, ledger).map_err(|source| self.error(source))
     }
 
@@ -289,7 +289,7 @@ impl Loader {
     pub(crate) fn check(&mut self) -> Result<Check, Error> {
         self.ready_to_read()?;
         let mut tables = Tables::open(&*self.destination, Access::Read).map_err(|source| self.error(source))?;
-        check::recount(&mut tables, &self.journal).map_err(|error| match error {
+        check::recount(&mut tables, &*self.journal).map_err(|error| match error {
             check::Failure::Tables(source) => self.error(source),
             check::Failure::Journal(source) => self.unreadable(source),
         })

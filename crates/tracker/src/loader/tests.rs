@@ -4,21 +4,22 @@ use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 
 use super::*;
-use crate::journal::{JournalOptions, NewRecord, OsFilesystem};
+use crate::journal::NewRecord;
+use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::tables::LOADS;
 
 /// A data folder with a journal.
 struct Folder {
     dir: tempfile::TempDir,
-    journal: Arc<Journal>,
+    journal: Arc<SegmentJournal>,
 }
 
 impl Folder {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Small segments, so that what is loaded is trimmed.
-        let options = JournalOptions { segment_bytes: 512, ..JournalOptions::default() };
-        let journal = Journal::open(Arc::new(OsFilesystem), &dir.path().join("journal"), options, 0).unwrap();
+        let options = SegmentOptions { segment_bytes: 512, ..SegmentOptions::default() };
+        let journal = SegmentJournal::open(Arc::new(OsFilesystem), &dir.path().join("journal"), options, 0).unwrap();
         Self { dir, journal: Arc::new(journal) }
     }
 
@@ -40,7 +41,13 @@ impl Folder {
     /// A loader as the next process has it.
     fn loader(&self) -> Loader {
         let state = Arc::new(LoaderState::default());
-        Loader::new(self.path("tracker.duckdb"), self.path("work"), Arc::clone(&self.journal), state).unwrap()
+        Loader::new(
+            self.path("tracker.duckdb"),
+            self.path("work"),
+            Arc::clone(&self.journal) as Arc<dyn Journal>,
+            state,
+        )
+        .unwrap()
     }
 
     fn rows(&self, sql: &str) -> Vec<dlt_engine::destination::Row> {
@@ -87,9 +94,9 @@ fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows
         std::fs::write(refused.join(name), format!("{{\"anonymous_id\":\"{id}\"}}")).unwrap();
     }
     let request = r#"{"anonymous_id":"ada","requested_at":"2026-03-01T12:00:00.000000Z"}"#;
-    folder.append(Kind::Forget, &[request]);
+    folder.append(Kind::Deletion, &[request]);
     folder.append(Kind::Event, &[r#"{"message_id":"m","event":"e","anonymous_id":"ada"}"#]);
-    folder.append(Kind::Forget, &[request]);
+    folder.append(Kind::Deletion, &[request]);
 
     let mut loader = folder.loader();
     loader.catch_up().unwrap();
@@ -190,7 +197,7 @@ fn a_database_of_the_version_before_gains_what_its_loads_took() {
     load_as_before(&folder, &loader, 0);
     // The first load was found in the tables and left the journal, the second not yet.
     folder.events(&["c"; 30]);
-    folder.journal.trim(3).unwrap();
+    folder.journal.release(3).unwrap();
     load_as_before(&folder, &loader, 3);
     let destination = tables::destination(&folder.path("tracker.duckdb")).unwrap();
     let mut tables = Tables::open(&*destination, Access::Write).unwrap();

@@ -83,7 +83,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         let position = loader.state.counts().position;
-        let behind = loader.journal.durable().sequence > position || loader.verified < position;
+        let behind = loader.journal.durable() > position || loader.verified < position;
         let started = Instant::now();
         pause = if loader.settled && !behind {
             interval

@@ -10,8 +10,9 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::{LOAD_BYTES, Loader, MessageId};
+use crate::durable_dir;
 use crate::error::Error;
-use crate::journal::{self, Batch, Entry, Kind};
+use crate::journal::{Batch, Entry, Kind};
 use crate::source::JournalSource;
 use crate::tables::Tables;
 
@@ -36,12 +37,12 @@ impl Loader {
     pub(super) fn verify_earlier(&mut self, tables: &mut Tables) -> Result<(), Error> {
         let position = tables.counts().map_err(|source| self.error(source))?.position;
         if let Some((first, last)) = tables.unsettled().map_err(|source| self.error(source))? {
-            let durable = self.journal.durable().at_most(last);
+            let until = self.journal.durable().min(last);
             let mut reader = self.journal.reader(first.saturating_sub(1));
             let mut lost = Vec::new();
             // What the journal does not hold any more was found when it was trimmed.
             while reader.position() < last {
-                let batch = reader.read(durable, LOAD_BYTES).map_err(|source| self.unreadable(source))?;
+                let batch = reader.read(until, LOAD_BYTES).map_err(|source| self.unreadable(source))?;
                 if batch.is_empty() {
                     break;
                 }
@@ -81,7 +82,7 @@ impl Loader {
         let is_lost = |id: &Option<String>| id.as_ref().is_none_or(|id| !known.contains(id));
         let lost = absent.into_iter().filter(|(_, id)| is_lost(id)).map(|(entry, _)| entry);
         // A request holds an id that is to be forgotten, and it was executed: of it no copy is kept.
-        let lost: Vec<&Entry> = lost.filter(|entry| entry.kind != Kind::Forget).collect();
+        let lost: Vec<&Entry> = lost.filter(|entry| entry.kind != Kind::Deletion).collect();
         for entry in &lost {
             tracing::error!(sequence = entry.sequence, "an event was loaded and is not in the tables; it is put aside");
         }
@@ -95,7 +96,7 @@ impl Loader {
         if entries.is_empty() {
             return Ok(());
         }
-        journal::make_dir(&folder).map_err(|source| Error::folder("make the folder", &folder, source))?;
+        durable_dir::create(&folder).map_err(|source| Error::folder("make the folder", &folder, source))?;
         for entry in entries {
             let path = folder.join(format!("{:020}.json", entry.sequence));
             let written = File::create(&path).and_then(|mut file| {
@@ -104,7 +105,6 @@ impl Loader {
             });
             written.map_err(|source| Error::folder("write", path, source))?;
         }
-        let synced = File::open(&folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|source| Error::folder("sync", folder, source))
+        durable_dir::sync(&folder).map_err(|source| Error::folder("sync", folder, source))
     }
 }

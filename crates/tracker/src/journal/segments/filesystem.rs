@@ -4,10 +4,12 @@
 //! what was not synced and runs full at the worst moment.
 
 use std::fmt::Debug;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, FileExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use crate::durable_dir;
 
 /// The operations on files and folders that the journal needs.
 ///
@@ -46,7 +48,7 @@ pub(crate) struct OsFilesystem;
 
 impl Filesystem for OsFilesystem {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        make_dir(dir)
+        durable_dir::create(dir)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
@@ -87,24 +89,8 @@ impl Filesystem for OsFilesystem {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        durable_dir::sync(dir)
     }
-}
-
-/// Makes a folder for its owner alone, and its parents as usual; the names of those that were made are durable. An
-/// existing one stays as it is.
-pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
-    let made: Vec<&Path> = dir.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
-    if let Some(parent) = dir.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    // Recursive, so that an existing folder is no error.
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    for path in made {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        OsFilesystem.sync_dir(parent)?;
-    }
-    Ok(())
 }
 
 struct OsFile(File);

@@ -1,20 +1,27 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::faulty::FaultyDisk;
 use super::*;
+use crate::journal::Kind;
+use crate::journal::model::{self, Machine};
 
 fn event(text: &str) -> NewRecord {
     NewRecord { kind: Kind::Event, payload: text.as_bytes().to_vec() }
 }
 
-fn open(dir: &Path, options: JournalOptions, loaded: u64) -> Journal {
-    Journal::open(Arc::new(OsFilesystem), dir, options, loaded).unwrap()
+fn open(dir: &Path, options: SegmentOptions, loaded: u64) -> SegmentJournal {
+    SegmentJournal::open(Arc::new(OsFilesystem), dir, options, loaded).unwrap()
 }
 
-fn append(journal: &Journal, texts: &[&str]) -> Result<u64, AppendError> {
+fn append(journal: &SegmentJournal, texts: &[&str]) -> Result<u64, AppendError> {
     journal.append(texts.iter().map(|text| event(text)).collect())?.blocking_recv().unwrap()
 }
 
-fn read(journal: &Journal, after: u64) -> Vec<(u64, String)> {
+fn read(journal: &SegmentJournal, after: u64) -> Vec<(u64, String)> {
     let batch = journal.reader(after).read(journal.durable(), usize::MAX).unwrap();
     assert_eq!(batch.missing, vec![]);
     batch.entries.into_iter().map(|entry| (entry.sequence, String::from_utf8(entry.payload).unwrap())).collect()
@@ -23,11 +30,11 @@ fn read(journal: &Journal, after: u64) -> Vec<(u64, String)> {
 #[test]
 fn what_is_appended_is_numbered_and_read_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     assert_eq!(append(&journal, &["a", "b"]), Ok(1));
     assert_eq!(append(&journal, &["c"]), Ok(3));
     drop(journal);
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     assert_eq!(append(&journal, &["d"]), Ok(4));
     let numbered = |pairs: &[(u64, &str)]| pairs.iter().map(|(n, text)| (*n, (*text).to_owned())).collect::<Vec<_>>();
     assert_eq!(read(&journal, 0), numbered(&[(1, "a"), (2, "b"), (3, "c"), (4, "d")]));
@@ -38,14 +45,14 @@ fn what_is_appended_is_numbered_and_read_after_a_restart() {
 #[test]
 fn a_loaded_segment_is_removed_and_the_numbers_go_on() {
     let dir = tempfile::tempdir().unwrap();
-    let options = JournalOptions { segment_bytes: 256, ..JournalOptions::default() };
+    let options = SegmentOptions { segment_bytes: 256, ..SegmentOptions::default() };
     let journal = open(dir.path(), options, 0);
     for _ in 0..20 {
         append(&journal, &["0123456789012345678901234567890123456789"]).unwrap();
     }
     let before = segment::list(&OsFilesystem, dir.path()).unwrap().readable.len();
     assert!(before >= 5, "{before} segments");
-    journal.trim(20).unwrap();
+    journal.release(20).unwrap();
     assert_eq!(segment::list(&OsFilesystem, dir.path()).unwrap().readable.len(), 1);
     assert_eq!(append(&journal, &["next"]), Ok(21));
     drop(journal);
@@ -56,18 +63,18 @@ fn a_loaded_segment_is_removed_and_the_numbers_go_on() {
 #[test]
 fn a_journal_removed_by_hand_goes_on_above_what_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions::default(), 500);
+    let journal = open(dir.path(), SegmentOptions::default(), 500);
     assert_eq!(append(&journal, &["a"]), Ok(501));
 }
 
 #[test]
 fn more_than_may_wait_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
-    let options = JournalOptions { max_bytes: 1, ..JournalOptions::default() };
+    let options = SegmentOptions { max_bytes: 1, ..SegmentOptions::default() };
     let journal = open(dir.path(), options, 0);
     assert_eq!(append(&journal, &["a"]), Err(AppendError::Full { limit: 1 }));
     drop(journal);
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     journal.close();
     assert_eq!(append(&journal, &["a"]), Err(AppendError::Closed));
 }
@@ -75,7 +82,7 @@ fn more_than_may_wait_is_refused_at_once() {
 #[test]
 fn what_waits_is_bounded_in_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    let options = JournalOptions { max_waiting_bytes: 200, ..JournalOptions::default() };
+    let options = SegmentOptions { max_waiting_bytes: 200, ..SegmentOptions::default() };
     let journal = open(dir.path(), options, 0);
     // While the queue is held nothing leaves it, so the second request meets the first.
     let long = "x".repeat(150);
@@ -98,7 +105,7 @@ fn what_waits_is_bounded_in_bytes() {
 #[test]
 fn a_record_larger_than_a_segment_gets_a_larger_segment() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions { segment_bytes: 128, ..JournalOptions::default() }, 0);
+    let journal = open(dir.path(), SegmentOptions { segment_bytes: 128, ..SegmentOptions::default() }, 0);
     let long = "y".repeat(10_000);
     append(&journal, &[&long]).unwrap();
     assert_eq!(read(&journal, 0), vec![(1, long)]);
@@ -107,7 +114,7 @@ fn a_record_larger_than_a_segment_gets_a_larger_segment() {
 #[test]
 fn many_senders_share_a_sync() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -118,8 +125,8 @@ fn many_senders_share_a_sync() {
             });
         }
     });
-    assert_eq!(journal.durable().sequence, 800);
-    assert!(journal.groups() < 800, "{} syncs for 800 events", journal.groups());
+    assert_eq!(journal.durable(), 800);
+    assert!(journal.status().groups < 800, "{} syncs for 800 events", journal.status().groups);
 }
 
 /// Changes the newest segment.
@@ -133,13 +140,13 @@ fn change_newest(dir: &Path, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
 }
 
 fn refusal(dir: &Path) -> String {
-    Journal::open(Arc::new(OsFilesystem), dir, JournalOptions::default(), 0).unwrap_err().to_string()
+    SegmentJournal::open(Arc::new(OsFilesystem), dir, SegmentOptions::default(), 0).unwrap_err().to_string()
 }
 
 #[test]
 fn a_segment_of_another_version_is_not_passed_over() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     append(&journal, &["a", "b"]).unwrap();
     drop(journal);
     let path = change_newest(dir.path(), |bytes| {
@@ -157,7 +164,7 @@ fn a_segment_of_another_version_is_not_passed_over() {
 #[test]
 fn numbers_of_an_unreadable_newest_segment_are_not_given_out_again() {
     let dir = tempfile::tempdir().unwrap();
-    let journal = open(dir.path(), JournalOptions::default(), 0);
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
     append(&journal, &["a"]).unwrap();
     drop(journal);
     let destroy = |bytes: &mut Vec<u8>| {
@@ -173,18 +180,19 @@ fn numbers_of_an_unreadable_newest_segment_are_not_given_out_again() {
     assert_eq!(change_newest(dir.path(), cut), path);
     assert!(refusal(dir.path()).contains("move it out"));
     std::fs::rename(&path, dir.path().join("set-aside")).unwrap();
-    assert_eq!(append(&open(dir.path(), JournalOptions::default(), 5), &["b"]), Ok(6));
+    assert_eq!(append(&open(dir.path(), SegmentOptions::default(), 5), &["b"]), Ok(6));
 
     // Nothing was ever written to it: a damaged header costs nothing.
-    drop(open(dir.path(), JournalOptions::default(), 5));
+    drop(open(dir.path(), SegmentOptions::default(), 5));
     change_newest(dir.path(), |bytes| bytes[0] ^= 1);
-    assert_eq!(append(&open(dir.path(), JournalOptions::default(), 5), &["c"]), Ok(7));
+    assert_eq!(append(&open(dir.path(), SegmentOptions::default(), 5), &["c"]), Ok(7));
 }
 
 #[test]
 fn what_was_read_is_not_read_again_nor_the_zeros_behind_it() {
-    let disk = faulty::FaultyDisk::seeded(1);
-    let journal = Journal::open(Arc::new(disk.clone()), Path::new("/journal"), JournalOptions::default(), 0).unwrap();
+    let disk = FaultyDisk::seeded(1);
+    let journal =
+        SegmentJournal::open(Arc::new(disk.clone()), Path::new("/journal"), SegmentOptions::default(), 0).unwrap();
     let mut reader = journal.reader(0);
     for number in 1..=5 {
         append(&journal, &[&"0123456789".repeat(100)]).unwrap();
@@ -196,17 +204,87 @@ fn what_was_read_is_not_read_again_nor_the_zeros_behind_it() {
     }
 }
 
-#[test]
-fn a_folder_is_made_for_its_owner_and_one_that_exists_is_left_alone() {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let dir = tempfile::tempdir().unwrap();
-    let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
-    let (made, parent) = (dir.path().join("a/b"), dir.path().join("a"));
-    make_dir(&made).unwrap();
-    assert_eq!(mode(&made), 0o700);
-    std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o750)).unwrap();
-    make_dir(&parent).unwrap();
-    assert_eq!(mode(&parent), 0o750);
-    std::fs::write(dir.path().join("file"), "").unwrap();
-    assert!(make_dir(&dir.path().join("file")).is_err());
+const DIR: &str = "/journal";
+
+/// A disk in memory with a journal on it.
+struct Disk(FaultyDisk);
+
+impl Machine for Disk {
+    fn open(&mut self, loaded: u64) -> Box<dyn Journal> {
+        self.0 = self.0.reboot();
+        self.0.fail_after(None);
+        Box::new(on_disk(&self.0, loaded))
+    }
+
+    fn crash(&mut self) {
+        self.0.crash();
+    }
+
+    fn fail_after(&mut self, operations: u32) {
+        self.0.fail_after(Some(operations));
+    }
+}
+
+/// Small segments and groups, so that a short history fills many.
+fn on_disk(disk: &FaultyDisk, loaded: u64) -> SegmentJournal {
+    let options = SegmentOptions {
+        segment_bytes: 2048,
+        max_group_bytes: 1024,
+        retry_after_failure: Duration::ZERO,
+        ..SegmentOptions::default()
+    };
+    SegmentJournal::open(Arc::new(disk.clone()), Path::new(DIR), options, loaded).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_acknowledged_is_read_once_whatever_the_disk_does(steps in model::steps(), seed: u64) {
+        model::check(Disk(FaultyDisk::seeded(seed)), steps);
+    }
+
+    #[test]
+    fn damage_costs_only_what_it_hit(
+        requests in prop::collection::vec(prop::collection::vec(0usize..600, 1..4), 1..12),
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4),
+    ) {
+        let disk = FaultyDisk::seeded(1);
+        let journal = on_disk(&disk, 0);
+        let mut written = BTreeMap::new();
+        let mut answers = Vec::new();
+        for sizes in requests {
+            let first = written.len() as u64 + 1;
+            let payloads: Vec<String> =
+                sizes.iter().zip(first..).map(|(size, number)| format!("{number} {}", "x".repeat(*size))).collect();
+            answers.push(journal.append(payloads.iter().map(|payload| event(payload)).collect()).unwrap());
+            written.extend((first..).zip(payloads));
+        }
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        let (last, most) = (journal.durable(), hits.len() as u64);
+        let segments = segment::list(&disk, Path::new(DIR)).unwrap().readable;
+        for (file, offset) in hits {
+            let segment = file.get(&segments);
+            disk.damage(&segment::path(Path::new(DIR), segment.number), offset.index(segment.bytes as usize));
+        }
+        let mut reader = journal.reader(0);
+        let mut seen = BTreeSet::new();
+        let mut lost = 0;
+        while reader.position() < last {
+            let batch = reader.read(last, 900).unwrap();
+            prop_assert!(!batch.is_empty());
+            for entry in batch.entries {
+                prop_assert_eq!(written[&entry.sequence].as_bytes(), &entry.payload);
+                prop_assert!(seen.insert(entry.sequence));
+            }
+            for missing in batch.missing.into_iter().flatten() {
+                prop_assert!(seen.insert(missing));
+                lost += 1;
+            }
+        }
+        prop_assert!(lost <= most, "{most} hits cost {lost} records");
+        prop_assert_eq!(seen.into_iter().collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+    }
 }

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::filesystem::Filesystem;
-use super::record::{self, Kind};
+use super::record;
+use crate::journal::Kind;
 
 /// First bytes of every segment.
 const MAGIC: [u8; 8] = *b"DLTJRNL\n";

@@ -1,5 +1,7 @@
 //! One record of the journal: its bytes, and how they are told from garbage.
 
+use crate::journal::{Kind, NewRecord};
+
 /// First four bytes of every record.
 pub(super) const MAGIC: [u8; 4] = *b"DLTr";
 /// Bytes before the payload.
@@ -9,23 +11,13 @@ pub(super) const ALIGNMENT: usize = 8;
 /// No payload is longer; a longer length in a header is garbage.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 16 << 20;
 
-/// What a record holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A row for the table of events.
-    Event,
-    /// A row for the quarantine.
-    Quarantine,
-    /// A request to delete what came before it.
-    Forget,
-}
-
 impl Kind {
+    /// The number that stands for it in a segment.
     fn code(self) -> u8 {
         match self {
             Self::Event => 1,
             Self::Quarantine => 2,
-            Self::Forget => 3,
+            Self::Deletion => 3,
         }
     }
 
@@ -33,23 +25,14 @@ impl Kind {
         match code {
             1 => Some(Self::Event),
             2 => Some(Self::Quarantine),
-            3 => Some(Self::Forget),
+            3 => Some(Self::Deletion),
             _ => None,
         }
     }
 }
 
-/// A record that is to be written; the journal gives it its sequence number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NewRecord {
-    /// What it holds.
-    pub(crate) kind: Kind,
-    /// The row, or the request, as one JSON object.
-    pub(crate) payload: Vec<u8>,
-}
-
 impl NewRecord {
-    /// The room it takes in a segment.
+    /// The bytes that it takes in a segment.
     pub(super) fn encoded_bytes(&self) -> usize {
         encoded_bytes(self.payload.len())
     }

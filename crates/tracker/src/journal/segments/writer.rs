@@ -9,9 +9,9 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::filesystem::{Filesystem, JournalFile};
-use super::record::Kind;
 use super::segment::{self, HEADER_BYTES, Header, Segment};
-use super::{AppendError, Durable, Job, JournalOptions, Shared, locked, record};
+use super::{Durable, Job, SegmentOptions, Shared, locked, record};
+use crate::journal::{AppendError, Kind};
 
 /// Zeros are written in pieces of this size.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
@@ -20,7 +20,7 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 pub(super) struct Writer {
     filesystem: Arc<dyn Filesystem>,
     dir: PathBuf,
-    options: JournalOptions,
+    options: SegmentOptions,
     next_number: u64,
     current: Option<Open>,
     /// A zero-filled file that becomes the next segment; made ahead, so that nobody waits for it.
@@ -50,7 +50,7 @@ impl Writer {
     pub(super) fn new(
         filesystem: Arc<dyn Filesystem>,
         dir: PathBuf,
-        options: JournalOptions,
+        options: SegmentOptions,
         next_number: u64,
     ) -> Self {
         Self { filesystem, dir, options, next_number, current: None, spare: None, failed_at: None }
@@ -127,8 +127,8 @@ impl Writer {
         Ok(Durable { sequence: sequence - 1, segment: open.segment.number, offset: open.offset })
     }
 
-    fn disk_error(&self, reason: String) -> AppendError {
-        AppendError::Disk { folder: self.dir.display().to_string(), reason }
+    fn storage_error(&self, reason: String) -> AppendError {
+        AppendError::Storage { location: self.dir.display().to_string(), reason }
     }
 }
 
@@ -223,18 +223,18 @@ fn commit(shared: &Shared, writer: &mut Writer, jobs: &[Job], buffer: &mut Vec<u
         && let Some((at, reason)) = &writer.failed_at
         && at.elapsed() < shared.options.retry_after_failure
     {
-        return Err(writer.disk_error(reason.clone()));
+        return Err(writer.storage_error(reason.clone()));
     }
     let first = locked(&shared.state).durable.sequence + 1;
     let before = writer.current().map(|segment| segment.number);
     let written = writer.write(jobs, first, buffer);
     let during = writer.current();
     if let Ok(durable) = &written
-        && jobs.iter().flat_map(|job| &job.records).any(|record| record.kind == Kind::Forget)
+        && jobs.iter().flat_map(|job| &job.records).any(|record| record.kind == Kind::Deletion)
         && let Err(error) = writer.begin_segment(durable.sequence + 1, 0)
     {
         // The group is durable all the same; the next one tries again.
-        tracing::warn!(%error, "no new segment could be begun behind a request to forget");
+        tracing::warn!(%error, "no new segment could be begun after a deletion request");
     }
     let after = writer.current();
     let mut state = locked(&shared.state);
@@ -255,7 +255,7 @@ fn commit(shared: &Shared, writer: &mut Writer, jobs: &[Job], buffer: &mut Vec<u
             tracing::error!(%error, folder = %writer.dir.display(), "the journal can't be written");
             let reason = error.to_string();
             writer.failed_at = Some((Instant::now(), reason.clone()));
-            let error = writer.disk_error(reason);
+            let error = writer.storage_error(reason);
             state.failure = Some(error.clone());
             Err(error)
         }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable_dir;
 use crate::error::Error;
-use crate::tables::PIPELINE;
 
 /// The paths in a data folder.
 #[derive(Debug, Clone)]
@@ -41,14 +40,9 @@ impl DataDir {
         self.0.join("work")
     }
 
-    /// Drops a load that a killed tracker had begun. It is bound to the database's path, which may be another by now, and
-    /// nothing is lost with it: the position is in the tables, and the journal is read again from there.
-    pub(crate) fn drop_begun_load(&self) -> Result<(), Error> {
-        let packages = self.work().join("pipelines").join(PIPELINE).join("packages");
-        match std::fs::remove_dir_all(&packages) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::folder("clear", packages, source)),
-            _ => Ok(()),
-        }
+    /// Rows that the tables refused, or that went missing from them.
+    pub(crate) fn refused(&self) -> PathBuf {
+        self.0.join("refused")
     }
 
     fn lock_file(&self) -> PathBuf {

@@ -1,101 +1,138 @@
-//! Deleting on request, in SQL.
+//! Deletion requests: who may ask, and what is then deleted.
 //!
-//! Two tables beside those that the engine writes: `deletion_requests`, a row a request that was executed, and
-//! `deleted_messages`, the tombstones. Neither holds an anonymous id or a message id: ids are hashed, and what has to be
-//! recognised is recognised by its hash.
+//! There are no accounts. A client names events of its anonymous id, each with the hash of the request that brought it.
+//! The body of such a request holds a random message id and a time, and only its sender and the tracker have seen it. One
+//! such event that is in the tables, or was deleted by an earlier request, is proof enough.
+//!
+//! A request is a record of the journal, so an acknowledged one survives a crash. The loader executes it in its turn:
+//! every event that was acknowledged before it is in the tables by then. The rows of the id are deleted from events and
+//! quarantine, in one transaction with the position in the journal. Each leaves a tombstone: a hash of its message id,
+//! by which a message that is delivered again is recognised and not stored. No tombstone holds the anonymous id: what
+//! its owner sends afterwards, as new messages, is a new decision to take part, and is kept.
 
-use crate::forget::{Claim, Proof, Request};
-use crate::tables::{EVENTS, LOADS, QUARANTINE, literal};
+use serde::{Deserialize, Serialize};
 
-/// One row a request that was executed.
-pub(crate) const REQUESTS: &str = "deletion_requests";
-/// One row an event that was deleted.
-pub(crate) const TOMBSTONES: &str = "deleted_messages";
+/// Most events that a request may name.
+const MAX_PROOFS: usize = 20;
+/// Longest id, in characters.
+const MAX_ID_CHARS: usize = 100;
+/// Hexadecimal digits of a hash.
+const HASH_CHARS: usize = 64;
 
-/// The statements that execute a request; all in one transaction. `now` is a moment as rows have it.
-pub(crate) fn statements(request: &Request, sequence: u64, has_id_in_quarantine: bool, now: &str) -> Vec<String> {
-    let id = literal(&request.anonymous_id);
-    let named = serde_json::to_string(&request.anonymous_id).unwrap_or_default();
-    // Rows from before the quarantine had a column for it say it in their payload only.
-    let in_payload = format!("coalesce(contains(payload, {}), false)", literal(&format!("\"anonymousId\":{named}")));
-    let put_aside = match has_id_in_quarantine {
-        true => format!("(coalesce(anonymous_id = {id}, false) OR {in_payload})"),
-        false => in_payload,
-    };
-    let (requested, now) = (literal(&request.requested_at), literal(now));
-    let deleted = |what: &str| format!("(SELECT count(*) FROM {TOMBSTONES} WHERE request_seq = {sequence} AND {what})");
-    vec![
-        format!(
-            "CREATE TABLE IF NOT EXISTS {REQUESTS} (journal_seq BIGINT NOT NULL, requested_at TIMESTAMPTZ NOT NULL, \
-             deleted_at TIMESTAMPTZ NOT NULL, events BIGINT NOT NULL, quarantined BIGINT NOT NULL)"
-        ),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {TOMBSTONES} (message_hash TEXT NOT NULL, proof_hash TEXT, \
-             is_event BOOLEAN NOT NULL, journal_seq BIGINT NOT NULL, request_seq BIGINT NOT NULL)"
-        ),
-        format!(
-            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), \
-             sha256(anonymous_id || ' ' || message_id || ' ' || body_digest), true, journal_seq, {sequence} \
-             FROM {EVENTS} WHERE anonymous_id = {id}"
-        ),
-        format!(
-            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), NULL, false, journal_seq, {sequence} \
-             FROM {QUARANTINE} WHERE {put_aside}"
-        ),
-        format!("DELETE FROM {EVENTS} WHERE anonymous_id = {id}"),
-        format!("DELETE FROM {QUARANTINE} WHERE {put_aside}"),
-        format!(
-            "INSERT INTO {REQUESTS} SELECT {sequence}, {requested}::TIMESTAMPTZ, {now}::TIMESTAMPTZ, {}, {}",
-            deleted("is_event"),
-            deleted("NOT is_event")
-        ),
-        // The position in the journal.
-        format!(
-            "INSERT INTO {LOADS} (first_seq, last_seq, events, quarantined, deduplicated, loaded_at, _dlt_load_id, _dlt_id) \
-             VALUES ({sequence}, {sequence}, 0, 0, 0, {now}::TIMESTAMPTZ, 'forget', 'forget-{sequence}')"
-        ),
-    ]
+/// Why a deletion request is refused. Nothing is deleted then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// Members are missing or of the wrong type.
+    #[error(
+        "the request must be {{\"anonymousId\": id, \"proof\": [{{\"messageId\": id, \"digest\": 64 hexadecimal digits}}, …]}}: {reason}"
+    )]
+    Malformed {
+        /// What is wrong; nothing of the contents.
+        reason: String,
+    },
+    /// None of the named events is held.
+    #[error("none of the named events of this id, with such a digest, is held here; nothing was deleted")]
+    Unproven,
 }
 
-/// Counts the events of a claim that are held with their digests.
-pub(crate) fn held(claim: &Claim) -> String {
-    let id = literal(&claim.anonymous_id);
-    let named = |proof: &Proof| {
-        let (message, digest) = (literal(&proof.message_id), literal(&proof.digest));
-        format!("(message_id = {message} AND body_digest = {digest})")
-    };
-    let any: Vec<String> = claim.proof.iter().map(named).collect();
-    format!("SELECT count(*) AS found FROM {EVENTS} WHERE anonymous_id = {id} AND ({})", any.join(" OR "))
+impl Refusal {
+    /// A stable code for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "bad_request_to_forget",
+            Self::Unproven => "unproven",
+        }
+    }
 }
 
-/// Counts the events of a claim that were deleted before: who did not get the answer may ask again.
-pub(crate) fn deleted_before(claim: &Claim) -> String {
-    let hash = |proof: &Proof| {
-        format!("sha256({})", literal(&format!("{} {} {}", claim.anonymous_id, proof.message_id, proof.digest)))
-    };
-    let any: Vec<String> = claim.proof.iter().map(hash).collect();
-    format!("SELECT count(*) AS found FROM {TOMBSTONES} WHERE proof_hash IN ({})", any.join(", "))
+/// A request as it arrives, not yet proven.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Claim {
+    /// Whose events are to be deleted.
+    pub(crate) anonymous_id: String,
+    /// Events of that id.
+    pub(crate) proof: Vec<Proof>,
 }
 
-/// Which of these message ids were deleted.
-pub(crate) fn deleted_of(ids: &[String]) -> String {
-    let values: Vec<String> = ids.iter().map(|id| format!("({})", literal(id))).collect();
-    format!(
-        "SELECT id FROM (VALUES {}) AS message(id) \
-         WHERE sha256(id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)",
-        values.join(", ")
-    )
+/// An event and what only its sender knows of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Proof {
+    /// Its message id.
+    pub(crate) message_id: String,
+    /// The hash of the request that brought it, in hexadecimal; `digest` on the wire.
+    pub(crate) digest: String,
 }
 
-/// What must agree: the requests with the tombstones, the tombstones with the tables.
-pub(crate) fn recount() -> String {
-    let still = |table| format!("(SELECT count(*) FROM {table} SEMI JOIN {TOMBSTONES} USING (journal_seq))");
-    format!(
-        "SELECT (SELECT coalesce(sum(events + quarantined), 0)::BIGINT FROM {REQUESTS}) AS said, \
-                {} + {} AS still_there, \
-                (SELECT count(*) FROM {EVENTS} \
-                 WHERE sha256(message_id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)) AS back",
-        still(EVENTS),
-        still(QUARANTINE)
-    )
+impl Claim {
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |reason: &str| Refusal::Malformed { reason: reason.to_owned() };
+        let mut claim: Self =
+            serde_json::from_slice(body).map_err(|error| Refusal::Malformed { reason: error.to_string() })?;
+        let is_id = |id: &str| !id.is_empty() && id.chars().count() <= MAX_ID_CHARS;
+        if !is_id(&claim.anonymous_id) {
+            return Err(malformed("the id is empty or too long"));
+        }
+        if claim.proof.is_empty() || claim.proof.len() > MAX_PROOFS {
+            return Err(malformed("it must name between 1 and 20 events"));
+        }
+        for proof in &mut claim.proof {
+            proof.digest.make_ascii_lowercase();
+            let is_hash = proof.digest.len() == HASH_CHARS && proof.digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !is_id(&proof.message_id) || !is_hash {
+                return Err(malformed("a message id or a digest is not one"));
+            }
+        }
+        Ok(claim)
+    }
+}
+
+/// A proven request, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// Whose events are deleted.
+    pub(crate) anonymous_id: String,
+    /// When it was asked for.
+    pub(crate) requested_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_is_read_and_anything_else_refused() {
+        let digest = "Ab".repeat(32);
+        let claim = json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": digest}], "more": 1});
+        let parsed = Claim::parse(claim.to_string().as_bytes()).unwrap();
+        assert_eq!(parsed.proof[0].digest, digest.to_ascii_lowercase());
+        let proof = json!({"messageId": "m", "digest": digest});
+        for wrong in [
+            json!([]),
+            json!({"proof": [proof]}),
+            json!({"anonymousId": null, "proof": [proof]}),
+            json!({"anonymousId": "", "proof": [proof]}),
+            json!({"anonymousId": "a".repeat(101), "proof": [proof]}),
+            json!({"anonymousId": "a"}),
+            json!({"anonymousId": "a", "proof": []}),
+            json!({"anonymousId": "a", "proof": vec![proof.clone(); 21]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m"}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": "ab"}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "m", "digest": "z".repeat(64)}]}),
+            json!({"anonymousId": "a", "proof": [{"messageId": "", "digest": digest}]}),
+        ] {
+            let refusal = Claim::parse(wrong.to_string().as_bytes()).unwrap_err();
+            assert_eq!(refusal.code(), "bad_request_to_forget", "{wrong}");
+        }
+        assert!(Claim::parse(b"{\"anonymousId\":").is_err());
+    }
 }

@@ -44,10 +44,10 @@ pub enum Error {
     #[error("can't start the tracker")]
     Start(#[source] io::Error),
     /// The tables can't be read or written.
-    #[error("can't use the tables in {}", .database.display())]
+    #[error("can't use the tables in {location}")]
     Tables {
-        /// The database file.
-        database: PathBuf,
+        /// The database file or its address.
+        location: String,
         /// What the engine says.
         source: Box<dlt_engine::Error>,
     },
@@ -72,8 +72,8 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn tables(database: impl Into<PathBuf>, source: dlt_engine::Error) -> Self {
-        Self::Tables { database: database.into(), source: Box::new(source) }
+    pub(crate) fn tables(location: impl Into<String>, source: dlt_engine::Error) -> Self {
+        Self::Tables { location: location.into(), source: Box::new(source) }
     }
 
     pub(crate) fn folder(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {

@@ -262,8 +262,8 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
         event_category,
         event_name,
         anonymous_id,
-        timestamp: written(timestamp),
-        received_at: written(arrival.received_at),
+        timestamp: formatted(timestamp),
+        received_at: formatted(arrival.received_at),
         context,
         known,
         properties,
@@ -394,7 +394,7 @@ fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Optio
 }
 
 /// As it is written into rows: microseconds, UTC.
-pub(crate) fn written(moment: Timestamp) -> String {
+pub(crate) fn formatted(moment: Timestamp) -> String {
     format!("{moment:.6}")
 }
 

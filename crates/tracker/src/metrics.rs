@@ -19,8 +19,8 @@ pub(crate) struct Metrics {
     pub(crate) overloaded: AtomicU64,
     /// Not taken because the disk refused or the tracker stops.
     pub(crate) failed: AtomicU64,
-    /// Events by why they were put aside, in the order of [`Reason::ALL`].
-    put_aside: [AtomicU64; Reason::ALL.len()],
+    /// Events by why they were quarantined, in the order of [`Reason::ALL`].
+    quarantined: [AtomicU64; Reason::ALL.len()],
 }
 
 impl Metrics {
@@ -29,10 +29,10 @@ impl Metrics {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an event that was put aside.
-    pub(crate) fn count_put_aside(&self, reason: Reason) {
+    /// Counts an event that was quarantined.
+    pub(crate) fn count_quarantined(&self, reason: Reason) {
         if let Some(at) = Reason::ALL.iter().position(|known| *known == reason) {
-            Self::count(&self.put_aside[at]);
+            Self::count(&self.quarantined[at]);
         }
     }
 
@@ -67,14 +67,14 @@ impl Metrics {
         metric(&mut page, "dlt_tracker_requests_total", "counter", "Requests with events, by outcome.", &requests);
         let labels: Vec<String> =
             Reason::ALL.iter().map(|reason| format!("{{reason=\"{}\"}}", reason.code())).collect();
-        // Some are put aside when they are loaded.
-        let counted = Reason::ALL.iter().zip(&self.put_aside).map(|(reason, counter)| match reason {
+        // Some are quarantined only when they are loaded.
+        let counted = Reason::ALL.iter().zip(&self.quarantined).map(|(reason, counter)| match reason {
             Reason::CorruptRecord => read(&loader.corrupt),
             Reason::RefusedRow => read(&loader.refused),
             _ => read(counter),
         });
-        let put_aside: Vec<(&str, u64)> = labels.iter().map(String::as_str).zip(counted).collect();
-        metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Events put aside, by reason.", &put_aside);
+        let quarantined: Vec<(&str, u64)> = labels.iter().map(String::as_str).zip(counted).collect();
+        metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Quarantined events, by reason.", &quarantined);
 
         let gauge = [("", journal.bytes)];
         metric(&mut page, "dlt_tracker_journal_bytes", "gauge", "Size of the journal's segments.", &gauge);

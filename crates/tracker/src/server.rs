@@ -22,7 +22,8 @@ use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
 use crate::report::Report;
-use crate::tables::{self, Counts, Tables};
+use crate::store::duckdb::DuckDbStore;
+use crate::store::{Counts, Store};
 use dlt_engine::destination::Access;
 
 /// How a tracker runs.
@@ -256,15 +257,17 @@ struct Parts {
 
 impl Parts {
     fn open(dir: &DataDir, options: SegmentOptions) -> Result<Self, Error> {
-        // Else the first load would be the one to find it missing, long after somebody looked.
-        tables::ready().map_err(|source| Error::tables(dir.database(), source))?;
         let filesystem = Arc::new(OsFilesystem);
         let folder = dir.journal();
         let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
-        dir.drop_begun_load()?;
-        let loaded = match loaded(dir) {
+        let database = dir.database();
+        let store = DuckDbStore::new(&database, &dir.work())
+            .map_err(|source| Error::tables(database.display().to_string(), source))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
+        let loaded = match loaded(&*store) {
             Ok(counts) => counts,
-            // The journal knows by itself where it ends; without it there would be no telling.
+            // The journal knows its own newest number; without it the number would be unknown.
             Err(_) if segments::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
             Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
         };
@@ -272,23 +275,19 @@ impl Parts {
             Arc::new(SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
-        let loader = Loader::new(dir.database(), dir.work(), Arc::clone(&journal), Arc::clone(&state))?;
+        let loader = Loader::new(dir.clone(), store, Arc::clone(&journal), Arc::clone(&state));
         Ok(Self { journal, loader, state })
     }
 }
 
 /// What the tables hold.
-fn loaded(dir: &DataDir) -> Result<Counts, Error> {
-    let database = dir.database();
-    if !database.exists() {
+fn loaded(store: &dyn Store) -> Result<Counts, Error> {
+    if !store.exists() {
         return Ok(Counts::default());
     }
-    let read = |access| {
-        let destination = tables::destination(&database)?;
-        Tables::open(&*destination, access)?.counts()
-    };
-    // After a crash only a writer can take up what the database had not put in place.
-    read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(&database, source))
+    let read = |access| store.open(access)?.counts();
+    // After a crash only a writer can recover what the database had not written to its file.
+    read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(store.location(), source))
 }
 
 /// SIGINT and SIGTERM.

@@ -5,7 +5,7 @@
 mod abuse;
 mod contract;
 mod crash;
-mod forget;
+mod deletion;
 mod load;
 mod server;
 mod tracker;

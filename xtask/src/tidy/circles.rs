@@ -51,8 +51,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("dlt-destination-duckdb", &["client", "ddl", "load", "merge", "query"]),
     // Declared pipelines are built by what reads the declaration.
     ("dlt", &["declaration", "destinations", "known", "pipeline", "recording"]),
-    ("dlt-tracker", &["check", "loader"]),
-    ("dlt-tracker", &["deletion", "loads", "tables"]),
 ];
 
 /// Looks at every library and program of the workspace.

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn what_the_engine_advises_is_passed_on() {
         let source = dlt::Error::new(dlt::ErrorKind::DestinationBusy, "the file is locked").hint("close it there");
-        let tables = Error::Tables { database: "tracker.duckdb".into(), source: Box::new(source) };
+        let tables = Error::Tables { location: "tracker.duckdb".into(), source: Box::new(source) };
         let gone = Error::JournalGone { folder: "journal".into(), source: Box::new(tables) };
         let failure = failure(gone);
         assert_eq!(failure.hint.as_deref(), Some("close it there"));

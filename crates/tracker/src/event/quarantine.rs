@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Arrival, Judged, MAX_NAME_CHARS, is_id, written};
+use super::{Arrival, Judged, MAX_NAME_CHARS, formatted, is_id};
 use crate::journal::{Kind, NewRecord};
 use crate::message_id;
 use crate::outcome::Reason;
@@ -46,7 +46,7 @@ pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judge
         anonymous_id: anonymous_id.as_deref(),
         reason: reason.code(),
         event: event.as_deref(),
-        received_at: written(arrival.received_at),
+        received_at: formatted(arrival.received_at),
         bytes: text.len(),
         payload,
     };
@@ -66,7 +66,7 @@ pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Ve
         anonymous_id: None,
         reason: reason.code(),
         event: None,
-        received_at: written(found_at),
+        received_at: formatted(found_at),
         bytes: 0,
         payload: None,
     };

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::decode::Refusal;
-use crate::forget;
+use crate::deletion;
 use crate::journal::AppendError;
 
 /// Why events were not taken.
@@ -17,9 +17,9 @@ use crate::journal::AppendError;
 pub(crate) enum Failure {
     /// For good.
     Refused(Refusal),
-    /// Somebody asks to be forgotten, and does not say or prove who it is.
-    Unforgotten(forget::Refusal),
-    /// Whether somebody may be forgotten can't be found out now.
+    /// A deletion request is malformed or not proven.
+    DeletionRefused(deletion::Refusal),
+    /// Whether a deletion request is proven can't be found out now.
     Undecided,
     /// The path is none of ours.
     UnknownPath,
@@ -39,9 +39,9 @@ impl From<Refusal> for Failure {
     }
 }
 
-impl From<forget::Refusal> for Failure {
-    fn from(refusal: forget::Refusal) -> Self {
-        Self::Unforgotten(refusal)
+impl From<deletion::Refusal> for Failure {
+    fn from(refusal: deletion::Refusal) -> Self {
+        Self::DeletionRefused(refusal)
     }
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn success() -> Response<Body> {
     response
 }
 
-/// Success of a request to be forgotten: durable, and executed in its turn.
+/// Success of a deletion request: it is durable, and will be executed in its turn.
 pub(crate) fn receipt(number: u64, requested_at: &str) -> Response<Body> {
     let mut response = success();
     let receipt = json!({"request": number, "requestedAt": requested_at});
@@ -87,7 +87,7 @@ pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     let (status, code, message, retry_after) = match failure {
         Failure::Refused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
-        Failure::Unforgotten(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
+        Failure::DeletionRefused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
         Failure::Undecided => {
             let message = "the events can't be looked up now: ask again later".to_owned();
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(5))

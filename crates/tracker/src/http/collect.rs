@@ -15,8 +15,8 @@ use super::answer::{self, Failure};
 use super::memory::Reservation;
 use super::{App, body};
 use crate::decode::{self, Delivery, Refusal};
-use crate::digest;
 use crate::event::{self, Arrival, Call};
+use crate::hash;
 use crate::journal::{AppendError, NewRecord};
 use crate::metrics::Metrics;
 
@@ -113,7 +113,7 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
         }
         Err(
             Failure::Refused(_)
-            | Failure::Unforgotten(_)
+            | Failure::DeletionRefused(_)
             | Failure::UnknownPath
             | Failure::UnknownMethod
             | Failure::Incomplete,
@@ -130,7 +130,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
         let (delivery, call) = unwrap(&body, form, app)?;
         // What came in a batch may be of several senders, so its body proves nothing.
-        let digest = (!delivery.is_batch).then(|| digest::of(&body));
+        let digest = (!delivery.is_batch).then(|| hash::shake128(&body));
         let arrival = Arrival {
             received_at,
             call,
@@ -164,7 +164,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     let durable = app.journal.append(records)?;
     match durable.await {
         Ok(Ok(_)) => {
-            reasons.into_iter().for_each(|reason| app.metrics.count_put_aside(reason));
+            reasons.into_iter().for_each(|reason| app.metrics.count_quarantined(reason));
             Ok(())
         }
         Ok(Err(error)) => Err(error.into()),

@@ -5,7 +5,7 @@ mod answer;
 mod body;
 mod collect;
 mod connection;
-mod forget;
+mod deletion;
 mod memory;
 mod stream;
 
@@ -35,7 +35,7 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// Memory that requests under way may take, in KiB.
     pub(crate) memory: Semaphore,
-    /// One request to be forgotten is looked into at a time.
+    /// One deletion request is checked at a time.
     pub(crate) proof: Arc<Semaphore>,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
@@ -59,7 +59,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/report.json", get(admin::report))
         .route("/check.json", get(admin::check))
         .route("/{call}", post(collect::call).options(collect::preflight))
-        .route("/v1/forget", post(forget::forget).options(collect::preflight))
+        .route("/v1/forget", post(deletion::request).options(collect::preflight))
         .route("/v1/{call}", post(collect::call).options(collect::preflight))
         .fallback(collect::unknown_path)
         .method_not_allowed_fallback(collect::unknown_method)

@@ -1,12 +1,17 @@
 #![allow(clippy::unwrap_used)]
 
+use std::path::PathBuf;
+
 use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 
 use super::*;
+use crate::data_dir::DataDir;
 use crate::journal::NewRecord;
 use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
-use crate::tables::LOADS;
+use crate::store::Counts;
+use crate::store::duckdb::DuckDbStore;
+use crate::store::schema::LOADS;
 
 /// A data folder with a journal.
 struct Folder {
@@ -42,17 +47,19 @@ impl Folder {
     fn loader(&self) -> Loader {
         let state = Arc::new(LoaderState::default());
         Loader::new(
-            self.path("tracker.duckdb"),
-            self.path("work"),
+            DataDir::new(self.dir.path()),
+            Arc::new(self.store()),
             Arc::clone(&self.journal) as Arc<dyn Journal>,
             state,
         )
-        .unwrap()
+    }
+
+    fn store(&self) -> DuckDbStore {
+        DuckDbStore::new(&self.path("tracker.duckdb"), &self.path("work")).unwrap()
     }
 
     fn rows(&self, sql: &str) -> Vec<dlt_engine::destination::Row> {
-        let destination = tables::destination(&self.path("tracker.duckdb")).unwrap();
-        Tables::open(&*destination, Access::Write).unwrap().rows(sql).unwrap()
+        self.store().tables(Access::Write).unwrap().rows(sql).unwrap()
     }
 
     fn deduplicated(&self) -> Vec<Option<u64>> {
@@ -160,7 +167,7 @@ fn what_is_not_found_is_kept_and_the_rest_goes_on() {
 }
 
 /// As a tracker of a version before wrote its tables.
-struct Before(JournalSource);
+struct Before(JournalRows);
 
 impl Source for Before {
     fn name(&self) -> &str {
@@ -184,9 +191,9 @@ impl Source for Before {
     }
 }
 
-fn load_as_before(folder: &Folder, loader: &Loader, after: u64) {
+fn load_as_before(folder: &Folder, after: u64) {
     let batch = folder.journal.reader(after).read(folder.journal.durable(), usize::MAX).unwrap();
-    loader.pipeline.run(Before(JournalSource::new(&batch, &HashSet::new(), Timestamp::now()))).unwrap();
+    folder.store().pipeline.run(Before(JournalRows::new(&batch, &HashSet::new(), Timestamp::now()))).unwrap();
 }
 
 #[test]
@@ -194,14 +201,14 @@ fn a_database_of_the_version_before_gains_what_its_loads_took() {
     let folder = Folder::new();
     let mut loader = folder.loader();
     folder.events(&["a", "b", "a"]);
-    load_as_before(&folder, &loader, 0);
+    load_as_before(&folder, 0);
     // The first load was found in the tables and left the journal, the second not yet.
     folder.events(&["c"; 30]);
     folder.journal.release(3).unwrap();
-    load_as_before(&folder, &loader, 3);
-    let destination = tables::destination(&folder.path("tracker.duckdb")).unwrap();
-    let mut tables = Tables::open(&*destination, Access::Write).unwrap();
-    assert!(!tables.record_duplicates().unwrap());
+    load_as_before(&folder, 3);
+    let store = folder.store();
+    let mut tables = store.open(Access::Write).unwrap();
+    assert!(!tables.are_current().unwrap());
     assert_eq!(tables.counts().unwrap().deduplicated, 30);
     drop(tables);
 

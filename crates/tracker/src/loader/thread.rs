@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::Loader;
 use crate::check::Check;
+use crate::deletion::Claim;
 use crate::error::{Error, in_full};
-use crate::forget::Claim;
 use crate::report::Report;
 
 /// The longest pause after failures.
@@ -23,7 +23,7 @@ pub(crate) enum Question {
     Report(oneshot::Sender<Result<Report, Error>>),
     /// Load, then recount.
     Check(oneshot::Sender<Result<Check, Error>>),
-    /// Load, then look for the events of somebody who asks to be forgotten.
+    /// Load, then look for the events that a deletion request names.
     Proof(Claim, oneshot::Sender<Result<bool, Error>>),
     /// Load one last time, and end.
     Stop,

@@ -1,31 +1,26 @@
-//! Finding what was loaded, before the journal may forget it.
+//! Finding what was loaded, before the journal may delete it.
 //!
-//! Of each load it is written down, once, how many of its events were there already: `deduplicated` in its row of
-//! `journal_loads`. An event that goes missing later shows, because its load then holds less than it took.
+//! For each load the tables record once how many of its events were duplicates: `deduplicated` in its row of
+//! `journal_loads`. An event that goes missing later shows, because its load then holds fewer events than it took.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Write;
 
 use jiff::Timestamp;
 
 use super::{LOAD_BYTES, Loader, MessageId};
-use crate::durable_dir;
 use crate::error::Error;
 use crate::journal::{Batch, Entry, Kind};
-use crate::source::JournalSource;
-use crate::tables::Tables;
+use crate::store::{JournalRows, Tables};
 
 impl Loader {
-    /// Makes sure of what was loaded before: by a tracker that was killed, or by one of a version before.
-    pub(super) fn settle(&mut self, tables: &mut Tables) -> Result<(), Error> {
+    /// Settles the loads of earlier processes: of a tracker that was killed, or of an earlier version.
+    pub(super) fn settle(&mut self, tables: &mut dyn Tables) -> Result<(), Error> {
         if self.settled {
             return Ok(());
         }
         if tables.exist().map_err(|source| self.error(source))? {
-            if !tables.record_duplicates().map_err(|source| self.error(source))? {
-                // The tables are of a version before: an empty load adds the column.
-                self.pipeline.run(JournalSource::nothing(Timestamp::now())).map_err(|source| self.error(source))?;
+            if !tables.are_current().map_err(|source| self.error(source))? {
+                tables.append(JournalRows::none(Timestamp::now())).map_err(|source| self.error(source))?;
             }
             self.verify_earlier(tables)?;
         }
@@ -33,14 +28,14 @@ impl Loader {
         Ok(())
     }
 
-    /// Finds what loads took of which it was not written down yet.
-    pub(super) fn verify_earlier(&mut self, tables: &mut Tables) -> Result<(), Error> {
+    /// Finds what the unsettled loads took.
+    pub(super) fn verify_earlier(&mut self, tables: &mut dyn Tables) -> Result<(), Error> {
         let position = tables.counts().map_err(|source| self.error(source))?.position;
         if let Some((first, last)) = tables.unsettled().map_err(|source| self.error(source))? {
             let until = self.journal.durable().min(last);
             let mut reader = self.journal.reader(first.saturating_sub(1));
             let mut lost = Vec::new();
-            // What the journal does not hold any more was found when it was trimmed.
+            // What the journal no longer holds was found before it was released.
             while reader.position() < last {
                 let batch = reader.read(until, LOAD_BYTES).map_err(|source| self.unreadable(source))?;
                 if batch.is_empty() {
@@ -55,22 +50,22 @@ impl Loader {
     }
 
     /// Finds what a load took from the journal.
-    pub(super) fn verify(&mut self, tables: &mut Tables, batch: &Batch) -> Result<(), Error> {
+    pub(super) fn verify(&mut self, tables: &mut dyn Tables, batch: &Batch) -> Result<(), Error> {
         let lost = self.look_for(tables, batch)?;
         tables.settle(batch.first(), batch.last, &lost).map_err(|source| self.error(source))?;
         self.verified = batch.last;
         Ok(())
     }
 
-    /// Finds each event of a batch by its number, or, where it came again, by its message. What is not found is kept
-    /// as a file, so that it is not lost with the journal's segment; the numbers of the events among it.
-    fn look_for(&self, tables: &mut Tables, batch: &Batch) -> Result<Vec<u64>, Error> {
+    /// Finds each event of a batch by its sequence number or, for a duplicate, by its message id. Keeps what is not found
+    /// as files, so that it is not lost with the journal's segment. Returns the sequence numbers of the events among it.
+    fn look_for(&self, tables: &mut dyn Tables, batch: &Batch) -> Result<Vec<u64>, Error> {
         let first = batch.first();
-        let rows = tables.rows_between(first, batch.last).map_err(|source| self.error(source))?;
+        let rows = tables.count_between(first, batch.last).map_err(|source| self.error(source))?;
         if rows == batch.count() {
             return Ok(Vec::new());
         }
-        let present = tables.sequences(first, batch.last).map_err(|source| self.error(source))?;
+        let present = tables.sequences_between(first, batch.last).map_err(|source| self.error(source))?;
         let message = |entry: &Entry| match entry.kind {
             Kind::Event => serde_json::from_slice::<MessageId>(&entry.payload).ok().map(|id| id.message_id),
             _ => None,
@@ -81,30 +76,15 @@ impl Loader {
         let known = tables.known_messages(&Vec::from_iter(ids)).map_err(|source| self.error(source))?;
         let is_lost = |id: &Option<String>| id.as_ref().is_none_or(|id| !known.contains(id));
         let lost = absent.into_iter().filter(|(_, id)| is_lost(id)).map(|(entry, _)| entry);
-        // A request holds an id that is to be forgotten, and it was executed: of it no copy is kept.
+        // A deletion request was executed, and holds the id that it was about: no copy is kept.
         let lost: Vec<&Entry> = lost.filter(|entry| entry.kind != Kind::Deletion).collect();
         for entry in &lost {
-            tracing::error!(sequence = entry.sequence, "an event was loaded and is not in the tables; it is put aside");
+            tracing::error!(
+                sequence = entry.sequence,
+                "an event was loaded and is not in the tables; a copy is kept in refused/"
+            );
         }
-        self.keep_aside(&lost)?;
+        self.refused.keep(&lost)?;
         Ok(lost.into_iter().filter(|entry| entry.kind == Kind::Event).map(|entry| entry.sequence).collect())
-    }
-
-    /// Keeps records as files, durable, as the journal will forget them.
-    pub(super) fn keep_aside(&self, entries: &[&Entry]) -> Result<(), Error> {
-        let folder = self.refused();
-        if entries.is_empty() {
-            return Ok(());
-        }
-        durable_dir::create(&folder).map_err(|source| Error::folder("make the folder", &folder, source))?;
-        for entry in entries {
-            let path = folder.join(format!("{:020}.json", entry.sequence));
-            let written = File::create(&path).and_then(|mut file| {
-                file.write_all(&entry.payload)?;
-                file.sync_all()
-            });
-            written.map_err(|source| Error::folder("write", path, source))?;
-        }
-        durable_dir::sync(&folder).map_err(|source| Error::folder("sync", folder, source))
     }
 }

@@ -1,13 +1,10 @@
 //! What the maintainers want to know, as numbers.
 
-mod query;
 mod render;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Ledger;
-
-pub(crate) use query::query;
 
 /// What the tracker holds.
 ///

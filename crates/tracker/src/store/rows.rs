@@ -1,4 +1,4 @@
-//! A piece of the journal as a source for the engine.
+//! The rows of a batch of the journal, as a source for the engine.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,55 +7,55 @@ use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource};
 use dlt_engine::{Result, Source};
 use jiff::Timestamp;
 
+use super::schema::{self, EVENTS, LOADS, PIPELINE, QUARANTINE};
 use crate::event;
 use crate::journal::{Batch, Kind};
 use crate::outcome::Reason;
-use crate::tables::{self, EVENTS, LOADS, PIPELINE, QUARANTINE};
 
-/// Bytes of one piece that is handed to the engine.
+/// Bytes of one chunk that the engine gets.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// The events after the newest one that is loaded, up to a bound.
+/// Rows for all three tables, to be written in one transaction. The row for `journal_loads` holds the range of sequence
+/// numbers that they cover.
 ///
-/// It can be read again as often as it takes, for the journal is trimmed only after its events were found in the
-/// tables. All three tables are written in one transaction; which sequence numbers were taken is one row of it.
-pub(crate) struct JournalSource {
+/// The source can be read again as often as needed: the journal keeps the events until they were found in the tables.
+pub(crate) struct JournalRows {
     chunks: [Vec<Vec<u8>>; 3],
 }
 
-impl JournalSource {
-    /// The rows for a batch. Events with the numbers in `again` were deleted on request and are not stored once more.
-    pub(crate) fn new(batch: &Batch, again: &HashSet<u64>, now: Timestamp) -> Self {
-        Self::made_of(batch, false, again, now)
+impl JournalRows {
+    /// The rows of a batch. Events with the numbers in `deleted` were deleted on request and are not stored again.
+    pub(crate) fn new(batch: &Batch, deleted: &HashSet<u64>, now: Timestamp) -> Self {
+        Self::made_of(batch, false, deleted, now)
     }
 
-    /// The rows for a batch whose events the tables refused: they are put aside instead.
+    /// The rows of a batch whose events the tables refused: each becomes a row of the quarantine.
     pub(crate) fn refused(batch: &Batch, now: Timestamp) -> Self {
         Self::made_of(batch, true, &HashSet::new(), now)
     }
 
-    /// No rows: it only makes the tables. Its load takes no number.
-    pub(crate) fn nothing(now: Timestamp) -> Self {
+    /// No events: appending it makes the tables, or adds missing columns. Its load covers no number.
+    pub(crate) fn none(now: Timestamp) -> Self {
         let load = format!(
             "{{\"first_seq\":0,\"last_seq\":-1,\"events\":0,\"quarantined\":0,\"deduplicated\":0,\
              \"loaded_at\":\"{}\"}}\n",
-            event::written(now)
+            event::formatted(now)
         );
         Self { chunks: [Vec::new(), Vec::new(), vec![load.into_bytes()]] }
     }
 
-    fn made_of(batch: &Batch, is_refused: bool, again: &HashSet<u64>, now: Timestamp) -> Self {
+    fn made_of(batch: &Batch, is_refused: bool, deleted: &HashSet<u64>, now: Timestamp) -> Self {
         let (mut events, mut quarantine) = (Lines::default(), Lines::default());
         for entry in &batch.entries {
             match entry.kind {
                 _ if is_refused => {
                     quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
                 }
-                // It was offered, and is not stored, as one that is there already.
-                Kind::Event if again.contains(&entry.sequence) => events.count += 1,
+                // It counts as an event that is not stored: a duplicate.
+                Kind::Event if deleted.contains(&entry.sequence) => events.count += 1,
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
-                // The loader executes it, and never hands one on.
+                // The loader executes it and appends nothing for it.
                 Kind::Deletion => {}
             }
         }
@@ -68,13 +68,13 @@ impl JournalSource {
             batch.last,
             events.count,
             quarantine.count,
-            event::written(now)
+            event::formatted(now)
         );
         Self { chunks: [events.chunks, quarantine.chunks, vec![load.into_bytes()]] }
     }
 }
 
-/// Rows as lines of JSON, in pieces.
+/// Rows as lines of JSON, in chunks.
 #[derive(Default)]
 struct Lines {
     chunks: Vec<Vec<u8>>,
@@ -98,14 +98,14 @@ impl Lines {
     }
 }
 
-impl Source for JournalSource {
+impl Source for JournalRows {
     fn name(&self) -> &str {
         PIPELINE
     }
 
     fn identity(&self) -> String {
-        // One for all pieces: a load that was cut short is finished as it was begun, and then the journal is read on
-        // from where that one ended.
+        // The same for all batches: an interrupted load is completed as it began, and the loader then reads on from
+        // where that one ended.
         "journal".to_owned()
     }
 
@@ -117,19 +117,19 @@ impl Source for JournalSource {
         let tables = [EVENTS, QUARANTINE, LOADS].into_iter().zip(std::mem::take(&mut self.chunks));
         Ok(tables
             .map(|(table, chunks)| {
-                let rows = Rows { input: Arc::from(format!("journal ({table})")), chunks: chunks.into_iter() };
-                Resource::new(table, rows).with_hints(tables::hints(table))
+                let lines = LineReader { input: Arc::from(format!("journal ({table})")), chunks: chunks.into_iter() };
+                Resource::new(table, lines).with_hints(schema::hints(table))
             })
             .collect())
     }
 }
 
-struct Rows {
+struct LineReader {
     input: Arc<str>,
     chunks: std::vec::IntoIter<Vec<u8>>,
 }
 
-impl Reader for Rows {
+impl Reader for LineReader {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let next = self.chunks.next();
         Ok(next.map(|bytes| Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.input), first_line: 1 })))

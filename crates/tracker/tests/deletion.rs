@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::tracker::{Answer, Client, Tracker, example, options, sql};
 
-#[path = "../src/digest.rs"]
-mod digest;
+#[path = "../src/hash.rs"]
+mod hash;
 
 /// A request as the telemetry client makes it.
 fn body(anonymous_id: &str, message_id: &str) -> String {
@@ -28,7 +28,7 @@ fn body(anonymous_id: &str, message_id: &str) -> String {
 }
 
 fn proof(message_id: &str, body: &str) -> Value {
-    json!({"messageId": message_id, "digest": digest::of(body.as_bytes())})
+    json!({"messageId": message_id, "digest": hash::shake128(body.as_bytes())})
 }
 
 fn forget(client: &mut Client, anonymous_id: &str, proof: &[Value]) -> Answer {

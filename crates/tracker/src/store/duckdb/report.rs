@@ -1,30 +1,26 @@
-//! The report's questions to the tables.
+//! The queries of the report.
 
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 use serde_json::Value;
 
-use super::{EventSummary, Report, Share, VersionSummary};
-use crate::ledger::Ledger;
-use crate::tables::{EVENTS, QUARANTINE, Tables, number};
+use super::{DuckDbTables, number};
+use crate::report::{EventSummary, Report, Share, VersionSummary};
+use crate::store::schema::{EVENTS, QUARANTINE};
 
-/// Most lines of one list.
+/// Most rows of one list.
 const MAX_LINES: u32 = 100;
 
-/// Asks everything.
-pub(crate) fn query(tables: &mut Tables, ledger: Ledger) -> Result<Report, Error> {
-    if !tables.exist()? {
-        return Ok(Report { ledger, ..Report::default() });
-    }
-    // By microseconds: to reckon with instants otherwise takes an extension, which a DuckDB that is compiled into the program
-    // does not have.
+/// Runs all queries; the ledger stays empty.
+pub(super) fn read(tables: &mut DuckDbTables<'_>) -> Result<Report, Error> {
+    // In microseconds: arithmetic on timestamps with a time zone takes an extension, which a bundled DuckDB does not have.
     let active = |days: u64| {
         let micros = days * 24 * 60 * 60 * 1_000_000;
         format!(
             "count(DISTINCT anonymous_id) FILTER (epoch_us(timestamp) > epoch_us(now()) - {micros}) AS active_{days}"
         )
     };
-    let written = |instant: &str| format!("strftime(make_timestamp(epoch_us({instant})), '%Y-%m-%dT%H:%M:%SZ')");
+    let formatted = |instant: &str| format!("strftime(make_timestamp(epoch_us({instant})), '%Y-%m-%dT%H:%M:%SZ')");
     let whole = tables.row(&format!(
         "SELECT count(*) AS total, count(DISTINCT anonymous_id) AS active, {}, {}, {}, \
                 avg(ci_run::INTEGER) AS ci, \
@@ -34,8 +30,8 @@ pub(crate) fn query(tables: &mut Tables, ledger: Ledger) -> Result<Report, Error
         active(1),
         active(7),
         active(30),
-        written("min(timestamp)"),
-        written("max(timestamp)")
+        formatted("min(timestamp)"),
+        formatted("max(timestamp)")
     ))?;
     let events = tables.rows(&format!(
         "SELECT event, count(*) AS count, count(DISTINCT anonymous_id) AS active, avg(success::INTEGER) AS success, \
@@ -44,7 +40,7 @@ pub(crate) fn query(tables: &mut Tables, ledger: Ledger) -> Result<Report, Error
     ))?;
     let versions = tables.rows(&format!(
         "SELECT library_name, library_version, count(*) AS count, count(DISTINCT anonymous_id) AS active \
-         FROM {EVENTS} GROUP BY ALL ORDER BY count DESC, library_name, library_version LIMIT {MAX_LINES}"
+         FROM {EVENTS} GROUP BY library_name, library_version ORDER BY count DESC, library_name, library_version LIMIT {MAX_LINES}"
     ))?;
     Ok(Report {
         events: events.iter().map(event).collect(),
@@ -59,14 +55,14 @@ pub(crate) fn query(tables: &mut Tables, ledger: Ledger) -> Result<Report, Error
         first_event: text(&whole, "first"),
         last_event: text(&whole, "last"),
         quarantine: shares(tables, "reason", QUARANTINE, "true")?,
-        ledger,
+        ..Report::default()
     })
 }
 
-fn shares(tables: &mut Tables, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
+fn shares(tables: &mut DuckDbTables<'_>, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
     let rows = tables.rows(&format!(
         "SELECT {column} AS value, count(*) AS count, count(*) / sum(count(*)) OVER () AS share \
-         FROM {table} WHERE {condition} GROUP BY ALL ORDER BY count DESC, value LIMIT {MAX_LINES}"
+         FROM {table} WHERE {condition} GROUP BY {column} ORDER BY count DESC, value LIMIT {MAX_LINES}"
     ))?;
     let share = |row: &Row| Share {
         value: text(row, "value"),

@@ -1,12 +1,12 @@
-//! The digest of a request, by which its sender can later prove to have sent it: SHAKE-128 with 32 bytes of output.
+//! The hash of a request, by which its sender can prove later that it sent it: SHAKE-128 with 32 bytes of output.
 
 use keccak::Keccak;
 
 /// Bytes absorbed between two permutations.
 const RATE: usize = 168;
 
-/// The digest in lower-case hexadecimal.
-pub(crate) fn of(body: &[u8]) -> String {
+/// The hash in lower-case hexadecimal, 64 digits.
+pub(crate) fn shake128(body: &[u8]) -> String {
     let permutation = Keccak::new();
     let mut state = [0u64; 25];
     let mut blocks = body.chunks_exact(RATE);
@@ -38,9 +38,9 @@ mod tests {
     /// The empty text's is published with the algorithm; the others are what Python's `hashlib.shake_128` makes.
     #[test]
     fn known_answers() {
-        assert_eq!(of(b""), "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26");
+        assert_eq!(shake128(b""), "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26");
         for (length, beginning) in [(167, "4f5c6c53ae8190a8"), (168, "c22e11586c22b713"), (169, "09fc23f3acfd9443")] {
-            assert!(of(&vec![b'a'; length]).starts_with(beginning), "{length}");
+            assert!(shake128(&vec![b'a'; length]).starts_with(beginning), "{length}");
         }
     }
 }

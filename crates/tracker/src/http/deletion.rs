@@ -1,4 +1,4 @@
-//! The path by which people are forgotten.
+//! The path of deletion requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,17 @@ use super::answer::{self, Failure};
 use super::memory::Reservation;
 use super::{App, collect};
 use crate::decode;
+use crate::deletion::{Claim, Refusal, Request as DeletionRequest};
 use crate::error::in_full;
 use crate::event;
-use crate::forget::{self, Claim, Refusal};
 use crate::journal::{AppendError, Kind, NewRecord};
 use crate::loader::Question;
 
-/// How long a request to be forgotten waits for those before it.
+/// How long a request waits for those before it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// `POST /v1/forget`
-pub(crate) async fn forget(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+pub(crate) async fn request(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
     let taken = take(&app, request).await;
     collect::count(&app, &taken);
     match taken {
@@ -44,12 +44,12 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;
     drop(body);
     memory.shrink_to(0);
-    let requested_at = event::written(Timestamp::now());
+    let requested_at = event::formatted(Timestamp::now());
     let anonymous_id = claim.anonymous_id.clone();
     if !is_proven(app, claim).await? {
         return Err(Refusal::Unproven.into());
     }
-    let request = forget::Request { anonymous_id, requested_at };
+    let request = DeletionRequest { anonymous_id, requested_at };
     let payload = serde_json::to_vec(&request).map_err(|_| Failure::Undecided)?;
     let durable = app.journal.append(vec![NewRecord { kind: Kind::Deletion, payload }])?;
     match durable.await {
@@ -79,7 +79,7 @@ async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
     match looked_up.await {
         Ok(Ok(Ok(is_proven))) => Ok(is_proven),
         Ok(Ok(Err(error))) => {
-            tracing::warn!(error = in_full(&error), "a request to be forgotten could not be looked into");
+            tracing::warn!(error = in_full(&error), "a deletion request could not be checked");
             Err(Failure::Undecided)
         }
         Ok(Err(_)) | Err(_) => Err(AppendError::Closed.into()),

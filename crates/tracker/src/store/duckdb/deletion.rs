@@ -1,0 +1,111 @@
+//! Statements that delete on request.
+//!
+//! They write two tables that the engine does not: `deletion_requests`, a row for each request that was executed, and
+//! `deleted_messages`, the tombstones. Neither holds an anonymous id or a message id, only hashes of them.
+
+use super::literal;
+use crate::deletion::{Claim, Proof, Request};
+use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
+
+/// One row for each request that was executed.
+pub(super) const REQUESTS: &str = "deletion_requests";
+/// One row for each event that was deleted.
+pub(super) const TOMBSTONES: &str = "deleted_messages";
+
+/// The statements that execute a request; all in one transaction. `now` is a timestamp as rows have it.
+pub(super) fn statements(request: &Request, sequence: u64, has_id_in_quarantine: bool, now: &str) -> Vec<String> {
+    let id = literal(&request.anonymous_id);
+    let named = serde_json::to_string(&request.anonymous_id).unwrap_or_default();
+    // Rows from before the quarantine had a column for it have the id in their payload only.
+    let in_payload = format!("coalesce(contains(payload, {}), false)", literal(&format!("\"anonymousId\":{named}")));
+    let matches = match has_id_in_quarantine {
+        true => format!("(coalesce(anonymous_id = {id}, false) OR {in_payload})"),
+        false => in_payload,
+    };
+    let (requested, now) = (literal(&request.requested_at), literal(now));
+    let deleted = |what: &str| format!("(SELECT count(*) FROM {TOMBSTONES} WHERE request_seq = {sequence} AND {what})");
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS {REQUESTS} (journal_seq BIGINT NOT NULL, requested_at TIMESTAMPTZ NOT NULL, \
+             deleted_at TIMESTAMPTZ NOT NULL, events BIGINT NOT NULL, quarantined BIGINT NOT NULL)"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {TOMBSTONES} (message_hash TEXT NOT NULL, proof_hash TEXT, \
+             is_event BOOLEAN NOT NULL, journal_seq BIGINT NOT NULL, request_seq BIGINT NOT NULL)"
+        ),
+        format!(
+            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), \
+             sha256(anonymous_id || ' ' || message_id || ' ' || body_digest), true, journal_seq, {sequence} \
+             FROM {EVENTS} WHERE anonymous_id = {id}"
+        ),
+        format!(
+            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), NULL, false, journal_seq, {sequence} \
+             FROM {QUARANTINE} WHERE {matches}"
+        ),
+        format!("DELETE FROM {EVENTS} WHERE anonymous_id = {id}"),
+        format!("DELETE FROM {QUARANTINE} WHERE {matches}"),
+        format!(
+            "INSERT INTO {REQUESTS} SELECT {sequence}, {requested}::TIMESTAMPTZ, {now}::TIMESTAMPTZ, {}, {}",
+            deleted("is_event"),
+            deleted("NOT is_event")
+        ),
+        // The position in the journal.
+        format!(
+            "INSERT INTO {LOADS} (first_seq, last_seq, events, quarantined, deduplicated, loaded_at, _dlt_load_id, _dlt_id) \
+             VALUES ({sequence}, {sequence}, 0, 0, 0, {now}::TIMESTAMPTZ, 'forget', 'forget-{sequence}')"
+        ),
+    ]
+}
+
+/// The counts of tombstones and of executed requests.
+pub(super) fn counts() -> String {
+    format!(
+        "SELECT (SELECT count(*) FROM {TOMBSTONES} WHERE is_event) AS events, \
+                (SELECT count(*) FROM {TOMBSTONES} WHERE NOT is_event) AS quarantined, \
+                (SELECT count(*) FROM {REQUESTS}) AS requests"
+    )
+}
+
+/// Counts the events of a claim that are in the table with their hashes.
+pub(super) fn held(claim: &Claim) -> String {
+    let id = literal(&claim.anonymous_id);
+    let named = |proof: &Proof| {
+        let (message, digest) = (literal(&proof.message_id), literal(&proof.digest));
+        format!("(message_id = {message} AND body_digest = {digest})")
+    };
+    let any: Vec<String> = claim.proof.iter().map(named).collect();
+    format!("SELECT count(*) AS found FROM {EVENTS} WHERE anonymous_id = {id} AND ({})", any.join(" OR "))
+}
+
+/// Counts the events of a claim that were deleted before: a client that did not get the answer asks again.
+pub(super) fn deleted_before(claim: &Claim) -> String {
+    let hash = |proof: &Proof| {
+        format!("sha256({})", literal(&format!("{} {} {}", claim.anonymous_id, proof.message_id, proof.digest)))
+    };
+    let any: Vec<String> = claim.proof.iter().map(hash).collect();
+    format!("SELECT count(*) AS found FROM {TOMBSTONES} WHERE proof_hash IN ({})", any.join(", "))
+}
+
+/// Which of these message ids were deleted.
+pub(super) fn deleted_of(ids: &[String]) -> String {
+    let values: Vec<String> = ids.iter().map(|id| format!("({})", literal(id))).collect();
+    format!(
+        "SELECT id FROM (VALUES {}) AS message(id) \
+         WHERE sha256(id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)",
+        values.join(", ")
+    )
+}
+
+/// What the requests recorded, rows that have a tombstone (`undeleted`), and events that were stored again (`returned`).
+pub(super) fn recount() -> String {
+    let still =
+        |table| format!("(SELECT count(*) FROM {table} WHERE journal_seq IN (SELECT journal_seq FROM {TOMBSTONES}))");
+    format!(
+        "SELECT (SELECT coalesce(sum(events + quarantined), 0)::BIGINT FROM {REQUESTS}) AS recorded, \
+                {} + {} AS undeleted, \
+                (SELECT count(*) FROM {EVENTS} \
+                 WHERE sha256(message_id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)) AS returned",
+        still(EVENTS),
+        still(QUARANTINE)
+    )
+}

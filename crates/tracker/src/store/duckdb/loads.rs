@@ -1,0 +1,99 @@
+//! Statements that compare what the loads took from the journal with what the tables hold.
+//!
+//! Each row of `journal_loads` is a range of sequence numbers. Of the events in it, some are rows, some were deleted on
+//! request and left a tombstone, and some were duplicates (`deduplicated`). All others are lost.
+
+use super::deletion::TOMBSTONES;
+use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
+
+/// The sequence numbers of events that have a row or a tombstone, in a range.
+fn held(first: u64, last: u64, has_deletions: bool) -> String {
+    let mut sql = format!("SELECT journal_seq FROM {EVENTS} WHERE journal_seq BETWEEN {first} AND {last}");
+    if has_deletions {
+        sql.push_str(&format!(
+            " UNION ALL SELECT journal_seq FROM {TOMBSTONES} \
+             WHERE is_event AND journal_seq BETWEEN {first} AND {last}"
+        ));
+    }
+    sql
+}
+
+/// Counts numbers by load.
+fn by_load(numbers: &str, first: u64, last: u64) -> String {
+    format!(
+        "SELECT took.first_seq, count(*) AS held FROM ({numbers}) AS number ASOF JOIN \
+         (SELECT first_seq, last_seq FROM {LOADS} WHERE first_seq BETWEEN {first} AND {last}) AS took \
+         ON number.journal_seq >= took.first_seq WHERE number.journal_seq <= took.last_seq GROUP BY took.first_seq"
+    )
+}
+
+/// The position, and the counts of events and quarantine. `since` is the first load that is not settled.
+pub(super) fn counts(records_duplicates: bool) -> String {
+    let (deduplicated, since) = match records_duplicates {
+        true => (
+            "coalesce(sum(deduplicated), 0)::BIGINT",
+            "min(first_seq) FILTER (WHERE deduplicated IS NULL AND events > 0)",
+        ),
+        // Tables of the first version.
+        false => ("0", "0"),
+    };
+    format!(
+        "SELECT coalesce(max(last_seq), 0) AS position, {deduplicated} AS deduplicated, {since} AS since, \
+                (SELECT count(*) FROM {EVENTS}) AS loaded, \
+                (SELECT count(*) FROM {QUARANTINE}) AS quarantined FROM {LOADS}"
+    )
+}
+
+/// Records for the unsettled loads of a range how many events they took that are neither held nor lost.
+pub(super) fn settle(first: u64, last: u64, lost: &[u64], has_deletions: bool) -> String {
+    let mut numbers = held(first, last, has_deletions);
+    if !lost.is_empty() {
+        let lost: Vec<String> = lost.iter().map(u64::to_string).collect();
+        numbers.push_str(&format!(" UNION ALL SELECT unnest([{}]::BIGINT[])", lost.join(",")));
+    }
+    format!(
+        "UPDATE {LOADS} SET deduplicated = greatest(events - counted.held, 0) \
+         FROM (SELECT load.first_seq AS number, coalesce(by_load.held, 0) AS held FROM {LOADS} AS load \
+               LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.first_seq BETWEEN {first} AND {last}) AS counted \
+         WHERE first_seq = counted.number AND deduplicated IS NULL",
+        by_load(&numbers, first, last)
+    )
+}
+
+/// The events that the loads from a number on took and that are not held: the duplicates, as long as the loads are not
+/// settled.
+pub(super) fn unsettled_duplicates(since: u64, records_duplicates: bool, has_deletions: bool) -> String {
+    let taken = if records_duplicates { "events - coalesce(deduplicated, 0)" } else { "events" };
+    format!(
+        "SELECT greatest((SELECT coalesce(sum({taken}), 0) FROM {LOADS} WHERE first_seq >= {since}) \
+                       - (SELECT count(*) FROM ({})), 0)::BIGINT AS deduplicated",
+        held(since, MAX, has_deletions)
+    )
+}
+
+/// Events that loads took and that are gone (`lost`), and rows that no load took (`unexplained`).
+pub(super) fn recount(has_deletions: bool) -> String {
+    format!(
+        "SELECT coalesce(sum(greatest(difference, 0)), 0)::BIGINT AS lost, \
+                coalesce(sum(greatest(-difference, 0)), 0)::BIGINT AS unexplained \
+         FROM (SELECT load.events - load.deduplicated - coalesce(by_load.held, 0) AS difference FROM {LOADS} AS load \
+               LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.deduplicated IS NOT NULL)",
+        by_load(&held(0, MAX, has_deletions), 0, MAX)
+    )
+}
+
+/// Rows that contradict each other, and what the loads recorded of the quarantine and of the journal.
+pub(super) fn recount_rows(position: u64) -> String {
+    format!(
+        "SELECT (SELECT count(*) - count(DISTINCT message_id) FROM {EVENTS}) AS same_message, \
+                (SELECT count(*) - count(DISTINCT journal_seq) FROM {EVENTS}) AS same_number, \
+                (SELECT count(*) - count(DISTINCT journal_seq) FROM {QUARANTINE}) AS same_quarantined, \
+                (SELECT count(*) FROM {EVENTS} WHERE journal_seq IN (SELECT journal_seq FROM {QUARANTINE})) AS in_both, \
+                (SELECT count(*) FROM {EVENTS} WHERE journal_seq > {position}) AS beyond, \
+                (SELECT coalesce(sum(quarantined), 0)::BIGINT FROM {LOADS}) AS quarantined, \
+                (SELECT coalesce(sum(last_seq - first_seq + 1), 0)::BIGINT FROM {LOADS}) AS taken"
+    )
+}
+
+/// Larger than every sequence number that a table can hold.
+const MAX: u64 = i64::MAX as u64;

@@ -1,0 +1,172 @@
+//! The store: the tables that events are loaded into, and what the tracker asks of them.
+//!
+//! This module is the contract; [`duckdb`] keeps it in one database file. The columns are the same in every store
+//! ([`schema`]), and the engine writes them: a store needs an engine destination that can merge by key in one
+//! transaction.
+//!
+//! # Exactly once
+//!
+//! The loader reads the journal from the position that the tables hold and appends what follows. [`Tables::append`]
+//! writes the rows, their `journal_loads` row and so the new position in one transaction. A row whose key is in its
+//! table is left out. After a crash at any moment the loader starts at the position again, and no event is lost or
+//! stored twice.
+//!
+//! # Verified, then released
+//!
+//! After each append the loader looks for the events by their sequence numbers and records what it found
+//! ([`Tables::settle`]), before the journal may delete them.
+
+pub(crate) mod duckdb;
+mod rows;
+pub(crate) mod schema;
+
+use std::collections::HashSet;
+
+use dlt_engine::Error;
+use dlt_engine::destination::Access;
+
+use crate::deletion::{Claim, Request};
+use crate::ledger::Ledger;
+use crate::report::Report;
+
+pub(crate) use rows::JournalRows;
+
+/// Where the tables are.
+pub(crate) trait Store: Send + Sync {
+    /// The file or the address, for messages; without secrets.
+    fn location(&self) -> String;
+
+    /// Whether there is a database at all. It may be without tables.
+    fn exists(&self) -> bool;
+
+    /// Drops what is left of an append that a killed process had begun and that is not in the tables. Nothing is lost:
+    /// the journal holds the same events after the position. Called before any other use.
+    ///
+    /// # Errors
+    /// When it can't be removed.
+    fn discard_unfinished(&self) -> std::io::Result<()>;
+
+    /// Opens the tables. They may be held exclusively until the value is dropped, so it lives for one load or question.
+    ///
+    /// # Errors
+    /// When the database can't be opened. The kind is `DestinationBusy` where another process holds it.
+    fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error>;
+}
+
+/// The tables, open. Ranges of sequence numbers include both ends.
+pub(crate) trait Tables {
+    /// Whether anything was ever appended.
+    fn exist(&mut self) -> Result<bool, Error>;
+
+    /// Whether the tables have all columns of this version; where not, the next append adds them.
+    fn are_current(&mut self) -> Result<bool, Error>;
+
+    /// What the tables hold. All zeros where there are none.
+    fn counts(&mut self) -> Result<Counts, Error>;
+
+    /// Appends rows in one transaction, leaving out those whose key exists.
+    ///
+    /// It may complete an earlier append instead; [`Tables::counts`] tells by its position.
+    ///
+    /// # Errors
+    /// When nothing was written. The kind is `Data` where a row can't be stored.
+    fn append(&mut self, rows: JournalRows) -> Result<(), Error>;
+
+    /// How many rows and tombstones have a sequence number in the range.
+    fn count_between(&mut self, first: u64, last: u64) -> Result<u64, Error>;
+
+    /// The sequence numbers in the range that have a row or a tombstone, in ascending order.
+    fn sequences_between(&mut self, first: u64, last: u64) -> Result<Vec<u64>, Error>;
+
+    /// Which of these message ids have a row of events, or had one that was deleted on request.
+    fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+
+    /// Which of these message ids were deleted on request.
+    fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+
+    /// Whether anything was ever deleted on request.
+    fn have_deletions(&mut self) -> Result<bool, Error>;
+
+    /// The first and the last sequence number of the loads that are not settled yet.
+    fn unsettled(&mut self) -> Result<Option<(u64, u64)>, Error>;
+
+    /// Records for each unsettled load of the range how many of its events were duplicates: those that have neither row
+    /// nor tombstone, without those in `lost`, which are nowhere.
+    fn settle(&mut self, first: u64, last: u64, lost: &[u64]) -> Result<(), Error>;
+
+    /// Whether one of the claim's events is in the tables, or was and is deleted by an earlier request.
+    fn prove(&mut self, claim: &Claim) -> Result<bool, Error>;
+
+    /// Deletes the rows of the request's id, leaves a tombstone for each, and advances the position to `sequence`, in
+    /// one transaction. `now` is a timestamp as rows have it.
+    fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error>;
+
+    /// Compares the tables with each other. Only where they exist.
+    fn recount(&mut self, counts: &Counts) -> Result<Recount, Error>;
+
+    /// The report, without its ledger. Empty where there are no tables.
+    fn report(&mut self) -> Result<Report, Error>;
+}
+
+/// What the tables hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// The newest sequence number that was taken from the journal.
+    pub(crate) position: u64,
+    /// Rows of events.
+    pub(crate) loaded: u64,
+    /// Rows of the quarantine.
+    pub(crate) quarantined: u64,
+    /// Events taken from the journal whose message was in the tables already.
+    pub(crate) deduplicated: u64,
+    /// Rows of events that were deleted on request.
+    pub(crate) deleted_events: u64,
+    /// Rows of the quarantine that were deleted on request.
+    pub(crate) deleted_quarantined: u64,
+    /// Deletion requests that were executed.
+    pub(crate) requests: u64,
+}
+
+impl Counts {
+    /// The ledger, by the newest sequence number of the journal.
+    pub(crate) fn ledger(&self, newest: u64) -> Ledger {
+        let accepted = newest.max(self.position);
+        Ledger {
+            accepted,
+            loaded: self.loaded,
+            quarantined: self.quarantined,
+            deduplicated: self.deduplicated,
+            deleted: self.deleted_events + self.deleted_quarantined + self.requests,
+            in_journal: accepted - self.position,
+        }
+    }
+}
+
+/// What does not agree between the tables, each as a number of rows. All zeros when they are sound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recount {
+    /// Rows of events whose message id another row has.
+    pub(crate) same_message: u64,
+    /// Rows of events whose sequence number another row has.
+    pub(crate) same_number: u64,
+    /// Rows of the quarantine whose sequence number another row has.
+    pub(crate) same_quarantined: u64,
+    /// Sequence numbers that are in both tables.
+    pub(crate) in_both: u64,
+    /// Rows of events after the position.
+    pub(crate) beyond: u64,
+    /// By how much the quarantine's rows, with the deleted ones, differ from what the loads recorded.
+    pub(crate) quarantine_difference: u64,
+    /// Sequence numbers up to the position that no load covers, or that several do.
+    pub(crate) uncovered: u64,
+    /// Events that a load took and that have no row any more.
+    pub(crate) lost: u64,
+    /// Rows of events that no load took.
+    pub(crate) unexplained: u64,
+    /// By how much the tombstones differ from what the deletion requests recorded.
+    pub(crate) deletion_difference: u64,
+    /// Tombstones whose row is still in a table.
+    pub(crate) undeleted: u64,
+    /// Events that were stored again after they were deleted.
+    pub(crate) returned: u64,
+}

@@ -1,0 +1,88 @@
+//! The tables of the dataset `telemetry` and their columns, the same in every store.
+
+use dlt_engine::schema::{Column, DataType, MergeStrategy, WriteDisposition};
+use dlt_engine::source::TableHints;
+
+/// The name of the dataset.
+pub(crate) const DATASET: &str = "telemetry";
+/// The name of the pipeline and of the schema.
+pub(crate) const PIPELINE: &str = "tracker";
+/// One row for each event.
+pub(crate) const EVENTS: &str = "events";
+/// One row for each quarantined event.
+pub(crate) const QUARANTINE: &str = "quarantine";
+/// One row for each load: the range of sequence numbers that it took from the journal, and how many of each kind.
+pub(crate) const LOADS: &str = "journal_loads";
+
+/// The columns of [`EVENTS`] in order.
+const EVENT_COLUMNS: &[(&str, DataType)] = &[
+    ("message_id", DataType::Text),
+    ("event", DataType::Text),
+    ("event_category", DataType::Text),
+    ("event_name", DataType::Text),
+    ("anonymous_id", DataType::Text),
+    ("timestamp", DataType::Timestamp),
+    ("received_at", DataType::Timestamp),
+    ("library_name", DataType::Text),
+    ("library_version", DataType::Text),
+    ("os_name", DataType::Text),
+    ("os_version", DataType::Text),
+    ("python_version", DataType::Text),
+    ("runtime_name", DataType::Text),
+    ("runtime_version", DataType::Text),
+    ("cpu", DataType::Bigint),
+    ("ci_run", DataType::Bool),
+    ("exec_info", DataType::Text),
+    ("client_dropped", DataType::Text),
+    ("success", DataType::Bool),
+    ("elapsed", DataType::Double),
+    ("destination_name", DataType::Text),
+    ("destination_type", DataType::Text),
+    ("destination_fingerprint", DataType::Text),
+    ("pipeline_name_hash", DataType::Text),
+    ("dataset_name_hash", DataType::Text),
+    ("default_schema_name_hash", DataType::Text),
+    ("requested_schema_name_hash", DataType::Text),
+    ("transaction_id", DataType::Text),
+    ("properties", DataType::Text),
+    ("properties_dropped", DataType::Text),
+    ("body_digest", DataType::Text),
+    ("journal_seq", DataType::Bigint),
+];
+
+const QUARANTINE_COLUMNS: &[(&str, DataType)] = &[
+    ("message_id", DataType::Text),
+    ("anonymous_id", DataType::Text),
+    ("reason", DataType::Text),
+    ("event", DataType::Text),
+    ("received_at", DataType::Timestamp),
+    ("bytes", DataType::Bigint),
+    ("payload", DataType::Text),
+    ("journal_seq", DataType::Bigint),
+];
+
+const LOAD_COLUMNS: &[(&str, DataType)] = &[
+    ("first_seq", DataType::Bigint),
+    ("last_seq", DataType::Bigint),
+    ("events", DataType::Bigint),
+    ("quarantined", DataType::Bigint),
+    // Duplicates among the events; null until the others were found in the tables.
+    ("deduplicated", DataType::Bigint),
+    ("loaded_at", DataType::Timestamp),
+];
+
+/// How a table is written. All columns are declared with their types, so no value adds a column.
+pub(crate) fn hints(table: &str) -> TableHints {
+    let (columns, key) = match table {
+        EVENTS => (EVENT_COLUMNS, "message_id"),
+        QUARANTINE => (QUARANTINE_COLUMNS, "journal_seq"),
+        _ => (LOAD_COLUMNS, "first_seq"),
+    };
+    TableHints {
+        disposition: Some(WriteDisposition::Merge),
+        merge_strategy: Some(MergeStrategy::InsertOnly),
+        primary_key: vec![key.to_owned()],
+        columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
+        ..TableHints::default()
+    }
+}

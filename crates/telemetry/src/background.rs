@@ -1,4 +1,4 @@
-//! The thread that sends from within the host: for services, for libraries, and for a flush in place.
+//! The background sender: a thread of the host that drains the spool, for services, libraries and a flush in place.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::delivery::{DeliveryQueue, Upstream};
 use crate::receipt::Outcome;
 
-/// How often a service's thread looks whether a pause is over, or other processes left something.
+/// How often the thread of a service checks whether a pause is over or other processes have recorded something.
 const POLL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Owner of the thread; it ends when this is dropped, without being waited for.
+/// Owns the thread. Dropping it tells the thread to end, and does not wait for that.
 pub(crate) struct BackgroundSender(Arc<Shared>);
 
 struct Shared {
@@ -22,11 +22,11 @@ struct State {
     work: bool,
     busy: bool,
     stop: bool,
-    /// The host ends: what is not answered by then stays in the spool.
+    /// When the host ends: what is not answered by then stays in the spool.
     deadline: Option<Instant>,
 }
 
-/// Left between the end of the last request and the end of the host, for the receipt.
+/// Time between the end of the last request and the end of the host, for writing the receipt.
 const MARGIN: Duration = Duration::from_millis(50);
 
 impl Shared {
@@ -36,8 +36,8 @@ impl Shared {
 }
 
 impl BackgroundSender {
-    /// No request takes longer than `budget`, which is what the host will wait. `None` where the system gives no
-    /// thread.
+    /// Starts the thread. No request takes longer than `budget`, the time that the host waits at its end. `None` if the
+    /// system gives no thread.
     pub(crate) fn new(mut queue: DeliveryQueue, upstream: Upstream, budget: Duration) -> Option<Self> {
         queue.policy.request_timeout = queue.policy.request_timeout.min(budget.saturating_sub(MARGIN));
         let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() });
@@ -47,19 +47,19 @@ impl BackgroundSender {
         Some(Self(shared))
     }
 
-    /// There is something to send.
+    /// Wakes the thread to send what is in the spool.
     pub(crate) fn notify(&self) {
         self.0.state().work = true;
         self.0.changed.notify_all();
     }
 
-    /// Waits until everything was tried, or the budget is spent.
+    /// Waits until the thread has nothing left to try, or the budget is spent.
     pub(crate) fn wait_until_idle(&self, budget: Duration) {
         let mut state = self.0.state();
         state.deadline = Some(Instant::now() + budget.saturating_sub(MARGIN));
         let idle = self.0.changed.wait_timeout_while(state, budget, |state| state.work || state.busy);
         let (mut state, _) = idle.unwrap_or_else(PoisonError::into_inner);
-        // The host may go on after all.
+        // The host may continue and record more.
         state.deadline = None;
     }
 }
@@ -96,8 +96,7 @@ fn run(shared: &Shared, queue: &DeliveryQueue, upstream: &Upstream) {
     }
 }
 
-/// Posts the bodies one after the other from a thread of their own, and says how many were acknowledged within the
-/// budget.
+/// Posts the bodies one after the other from a new thread. Returns how many were acknowledged within the budget.
 pub(crate) fn post_all(upstream: Upstream, bodies: Vec<String>, budget: Duration) -> u64 {
     let (report, reports) = std::sync::mpsc::channel();
     let deadline = Instant::now() + budget;

@@ -1,4 +1,4 @@
-//! Whether anything is recorded at all. The most restrictive word wins, and status can name it.
+//! Consent: whether anything is recorded. The most restrictive source wins, and status can name it.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -225,7 +225,7 @@ impl Contract {
 const CLASSES: [(Privacy, &str); 5] = [
     (Privacy::Public, "a word that the program itself defines, the same for everyone"),
     (Privacy::Measure, "a number, a time, or a yes or no about what happened"),
-    (Privacy::Hash, "a one-way digest of a name that the user chose, keyed with a secret that stays on the machine"),
+    (Privacy::Hash, "a one-way hash of a name that the user chose, keyed with a secret that stays on the machine"),
     (Privacy::Random, "drawn at random; says nothing by itself, but links what carries it"),
     (Privacy::System, "a property of the machine or of the software that runs"),
 ];

@@ -17,31 +17,31 @@ use crate::setup::Setup;
 /// Most acknowledged events that are shown to the tracker as proof, for each id.
 const PROOFS: usize = 5;
 
-/// A request to be forgotten that was granted.
+/// A deletion request that the tracker accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deletion {
     /// The ids whose events the tracker has deleted or will delete.
     pub ids: Vec<String>,
-    /// The tracker's own words for each, as they came.
+    /// The tracker's answer for each id, unchanged.
     pub answers: Vec<String>,
 }
 
-/// Why a request to be forgotten was not granted.
+/// Why a deletion request failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DeletionError {
-    /// Nothing was ever sent from here, so there is nothing to forget.
+    /// Nothing was ever sent from this machine, so there is nothing to delete.
     NothingSent,
     /// There is no usable endpoint, or no transport to reach it by.
     NoEndpoint,
-    /// The tracker did not agree.
+    /// The tracker refused it, or could not be reached.
     Refused {
-        /// The address that was asked.
+        /// The address of the request.
         url: String,
         /// The HTTP status, if there was one.
         status: Option<u16>,
-        /// What came back.
+        /// What the answer was, or why there was none.
         why: String,
     },
     /// A file could not be read or written.
@@ -52,13 +52,13 @@ impl fmt::Display for DeletionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingSent => {
-                formatter.write_str("nothing was ever sent from this machine: there is nothing to forget")
+                formatter.write_str("nothing was ever sent from this machine, so there is nothing to delete")
             }
-            Self::NoEndpoint => formatter.write_str(
-                "no usable endpoint is set, so there is nobody to ask; set the endpoint that received the events",
-            ),
+            Self::NoEndpoint => {
+                formatter.write_str("no usable endpoint is set; set the endpoint that received the events")
+            }
             Self::Refused { url, status: Some(status), why } => write!(formatter, "{url} answered {status}: {why}"),
-            Self::Refused { url, status: None, why } => write!(formatter, "{url} could not be asked: {why}"),
+            Self::Refused { url, status: None, why } => write!(formatter, "{url} could not be reached: {why}"),
             Self::Io(_) => formatter.write_str("the receipts cannot be read or written"),
         }
     }
@@ -80,12 +80,12 @@ impl From<io::Error> for DeletionError {
 }
 
 impl Setup {
-    /// Asks the tracker to delete every event that came from here, and waits for its answer. No account is needed: the
-    /// digests of requests that only this machine and the tracker know are proof of whose events they are. If the
-    /// tracker agrees, what waits is deleted too, and the id is thrown away.
+    /// Asks the tracker to delete every event that this machine has sent, and waits for its answer. No account is needed:
+    /// hashes of requests, which only this machine and the tracker know, prove who sent them. If the tracker accepts, the
+    /// spool and the id are deleted too.
     ///
     /// # Errors
-    /// If nothing was sent, nobody can be asked, or the tracker does not agree.
+    /// If nothing was sent, there is no endpoint, or the tracker does not accept.
     pub fn request_deletion(&self) -> Result<Deletion, DeletionError> {
         let proofs = self.proofs()?;
         if proofs.is_empty() {
@@ -106,7 +106,7 @@ impl Setup {
         Ok(deletion)
     }
 
-    /// For each id under which events were acknowledged, the newest of them.
+    /// The newest acknowledged events of each id.
     fn proofs(&self) -> io::Result<BTreeMap<String, Vec<Json>>> {
         let mut bodies = BTreeMap::new();
         let mut proofs: BTreeMap<String, Vec<Json>> = BTreeMap::new();
@@ -119,9 +119,9 @@ impl Setup {
                     let Some(body) = bodies.remove(&receipt.message_id) else { continue };
                     let parsed: Json = serde_json::from_str(&body).unwrap_or_default();
                     let Some(id) = parsed.get("anonymousId").and_then(Json::as_str) else { continue };
-                    let digest = hex(&shake128::<32>(&[body.as_bytes()]));
+                    let hash = hex(&shake128::<32>(&[body.as_bytes()]));
                     let of_id = proofs.entry(id.to_owned()).or_default();
-                    of_id.push(json!({"messageId": receipt.message_id, "digest": digest}));
+                    of_id.push(json!({"messageId": receipt.message_id, "digest": hash}));
                     if of_id.len() > PROOFS {
                         of_id.remove(0);
                     }

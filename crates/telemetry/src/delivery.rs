@@ -1,9 +1,9 @@
-//! From the spool to the tracker: who may send, in what order, and what is written down before and after.
+//! Delivery, from the spool to the tracker: which process may send, in what order, and what it writes before and after.
 //!
-//! For each event: the attempt with its exact bytes goes into the receipts, then the request goes out, then the answer
-//! goes into the receipts. The spool is shortened afterwards, from what the receipts say; so a sender that dies at any
-//! point leaves either an event that was never tried, or an attempt without an answer, which is counted as interrupted
-//! and not repeated, or an answer that holds.
+//! For each event the sender writes the attempt with its exact bytes to the receipts, sends the request, and writes the
+//! answer to the receipts. Then it shortens the spool by what the receipts hold. A sender that dies at any point leaves an
+//! event that was never tried, or an attempt without an answer, which counts as interrupted and is not repeated, or an
+//! answer.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -21,7 +21,7 @@ use crate::receipt::{Outcome, Receipts};
 use crate::spool::{Contents, Entry, Rejected, Spool, Verdict};
 use crate::transport::{Answer, Judgement, Request, Transport, judge};
 
-/// The files of one host on one machine.
+/// The spool of one host on one machine, with the files that its delivery needs.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryQueue {
     pub(crate) folder: PathBuf,
@@ -32,23 +32,23 @@ pub(crate) struct DeliveryQueue {
     clock: Clock,
 }
 
-/// Where to, and how.
+/// The endpoint, and how to reach it.
 #[derive(Clone)]
 pub(crate) struct Upstream {
     pub(crate) url: String,
     pub(crate) user_agent: String,
     pub(crate) authorization: Option<String>,
     pub(crate) transport: Arc<dyn Transport>,
-    /// Asked again before each request: an opt-out counts from the moment it is written.
+    /// Whether telemetry is still on. Called before each request, so an opt-out takes effect as soon as it is written.
     pub(crate) allowed: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Held by the one process that sends.
+/// The lock of the one process that sends.
 #[derive(Debug)]
 pub(crate) struct SenderLock(File);
 
 impl SenderLock {
-    /// Says who holds it, for a process that may be ended at any time.
+    /// Writes the process id into the lock file: this process may be killed at any time.
     pub(crate) fn sign(&mut self) -> io::Result<()> {
         self.0.set_len(0)?;
         write!(self.0, "{}", std::process::id())
@@ -77,14 +77,14 @@ impl DeliveryQueue {
         self.folder.join("sender.lock")
     }
 
-    /// The right to send, if nobody else has it within the time.
+    /// Takes the lock; `None` if another process holds it for longer than `wait`.
     pub(crate) fn lock(&self, wait: Duration) -> Option<SenderLock> {
         let started = Instant::now();
         let file = OpenOptions::new().read(true).append(true).create(true).open(self.lock_path()).ok()?;
         loop {
             match file.try_lock() {
                 Ok(()) => {
-                    // What stands there was signed by one that was killed.
+                    // The file may hold the id of a process that was killed.
                     let _ = file.set_len(0);
                     return Some(SenderLock(file));
                 }
@@ -96,7 +96,7 @@ impl DeliveryQueue {
         }
     }
 
-    /// Appends an event, making room for it where the spool is full.
+    /// Appends an event. Makes room for it if the spool is full.
     pub(crate) fn append(&self, compose: impl Fn(&Losses) -> String) -> Result<(), Rejected> {
         match self.spool.append(&compose) {
             Err(Rejected::Full) => {}
@@ -114,7 +114,7 @@ impl DeliveryQueue {
         Err(Rejected::Counted(Reason::SpoolFull))
     }
 
-    /// Drops the oldest quarter. Not while somebody sends: what is on its way must not be counted as lost.
+    /// Drops the oldest quarter. Not while another process sends: an event in flight must not count as lost.
     fn make_room(&self) -> bool {
         let Some(lock) = self.lock(Duration::ZERO) else { return false };
         let Ok(contents) = self.settle(&lock) else { return false };
@@ -131,7 +131,7 @@ impl DeliveryQueue {
         shortened.is_ok()
     }
 
-    /// Takes out of the spool what the receipts say is done, and what is too old. Returns what is still to be sent.
+    /// Removes from the spool what the receipts show as done, and what is too old. Returns what is still to be sent.
     fn settle(&self, _: &SenderLock) -> io::Result<Contents> {
         let mut outcomes = self.receipts.latest_outcomes()?;
         let waiting = self.spool.read()?;
@@ -159,8 +159,8 @@ impl DeliveryQueue {
         }
     }
 
-    /// Sends what waits, one after the other, until nothing is left, the tracker does not take it, or time is up. The
-    /// deadline is asked for before each request: it may come nearer.
+    /// Sends the spool's events one after the other, until nothing is left, the tracker takes no more, or the deadline has
+    /// passed. Calls `deadline` before each request: it may move forward.
     pub(crate) fn drain(
         &self,
         lock: &SenderLock,
@@ -215,7 +215,7 @@ impl DeliveryQueue {
         Ok((judgement, last))
     }
 
-    /// What waits, with a time of sending that will still hold in a moment: a sender that follows takes it as it is.
+    /// The spool's events, each with a `sentAt` that a sender in the next minutes does not change.
     pub(crate) fn refresh_stamps(&self) -> io::Result<Vec<Entry>> {
         let now = self.clock.now_ms();
         let entries = self.spool.read()?.entries;
@@ -227,7 +227,7 @@ impl DeliveryQueue {
 }
 
 impl Upstream {
-    /// One request, and what its answer means.
+    /// Sends one request. Returns the answer, if there is one, and what it means.
     pub(crate) fn post(&self, body: &[u8], timeout: Duration) -> (Option<Answer>, Judgement) {
         let request = Request::new(&self.url, &self.user_agent, self.authorization.as_deref(), body, timeout);
         match self.transport.post(&request) {

@@ -1,4 +1,7 @@
-//! What the sender of one process tells the next: `telemetry/sender.json`.
+//! The delivery state, kept from one process to the next: `telemetry/sender.json`.
+//!
+//! Retrying spans processes: a failed attempt ends its sender, and the pause before the next attempt is read by whichever
+//! process sends next. Crates for retries repeat a call within one process, so the pause is computed here.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +12,7 @@ use serde_json::{Value as Json, json};
 use crate::disk;
 use crate::policy::Policy;
 
-/// One address and one error message fit many times over.
+/// Bytes of the file; an address and an error message need far less.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// How the last attempt went.
@@ -18,7 +21,7 @@ const MAX_FILE: u64 = 64 * 1024;
 pub struct LastAnswer {
     /// When, as RFC 3339 in UTC.
     pub at: String,
-    /// The address that was asked.
+    /// The address of the request.
     pub endpoint: String,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
@@ -28,15 +31,15 @@ pub struct LastAnswer {
     pub acknowledged: bool,
 }
 
-/// Kept between processes.
+/// What the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DeliveryState {
-    /// Milliseconds since 1970; nothing is sent before.
+    /// Nothing is sent before this time, in milliseconds since 1970.
     pub(crate) not_before_ms: u64,
-    /// In a row.
+    /// Consecutive failed attempts.
     pub(crate) failures: u32,
     pub(crate) last: Option<LastAnswer>,
-    /// Events that were acknowledged since the machine began.
+    /// Events that were acknowledged, of all time.
     pub(crate) sent: u64,
 }
 
@@ -49,7 +52,7 @@ impl DeliveryStateFile {
         Self(folder.join("sender.json"))
     }
 
-    /// What is remembered; nothing, if the file is missing or spoilt.
+    /// Reads the file. A missing or damaged one gives the default.
     pub(crate) fn read(&self) -> DeliveryState {
         disk::text_at_most(&self.0, MAX_FILE).ok().and_then(|text| parse(&text)).unwrap_or_default()
     }
@@ -85,8 +88,8 @@ fn parse(text: &str) -> Option<DeliveryState> {
 }
 
 impl DeliveryState {
-    /// Whether it is too early for another attempt. A pause longer than any that is granted comes from a clock that
-    /// has since been set back, and does not count.
+    /// Whether it is too early for another attempt. A pause longer than the longest one comes from a clock that was set
+    /// back since, and is ignored.
     pub(crate) fn must_wait(&self, now_ms: u64, policy: &Policy) -> bool {
         let longest = policy.longest_retry_after.max(policy.longest_pause);
         self.not_before_ms > now_ms && self.not_before_ms - now_ms <= millis(longest)

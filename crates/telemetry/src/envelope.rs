@@ -1,4 +1,4 @@
-//! The message around an event: who, where, when.
+//! The envelope of an event: id, context, timestamps.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -97,8 +97,8 @@ pub(crate) fn is_stampable(body: &str) -> bool {
     slot(body).is_some()
 }
 
-/// The body with a time of sending that is true to five minutes: a stale one is set, a fresh one is left, so that what
-/// was shown to a user a moment ago is sent as it was shown.
+/// The body with a `sentAt` that is at most five minutes off. An older one is replaced; a newer one is kept, so that what
+/// a preview has just shown is sent unchanged.
 pub(crate) fn freshly_stamped(body: &str, now_ms: u64) -> String {
     let mut body = body.to_owned();
     if let Some(slot) = slot(&body) {

@@ -157,13 +157,13 @@ crate::event! {
     pub struct PipelineExtract("pipeline", "extract") {
         /// The destination, if it is one of ours.
         destination_name: Option<Word>, example = "duckdb";
-        /// Digest of what tells one destination of the kind from another, such as its host; empty for local files.
+        /// Hash of what identifies the destination, such as its host; empty for local files.
         destination_fingerprint: NameHash, example = "";
-        /// Digest of the pipeline's name.
+        /// Hash of the pipeline's name.
         pipeline_name_hash: NameHash, example = "OpVShb3cX7qQAmOZSbV8";
-        /// Digest of the dataset's name.
+        /// Hash of the dataset's name.
         dataset_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the default schema's name.
+        /// Hash of the default schema's name.
         default_schema_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
         /// How long the step took.
         elapsed: Seconds, unit = "s", example = 0.44615;
@@ -177,13 +177,13 @@ crate::event! {
     pub struct PipelineNormalize("pipeline", "normalize") {
         /// The destination, if it is one of ours.
         destination_name: Option<Word>, example = "duckdb";
-        /// Digest of what tells one destination of the kind from another, such as its host; empty for local files.
+        /// Hash of what identifies the destination, such as its host; empty for local files.
         destination_fingerprint: NameHash, example = "";
-        /// Digest of the pipeline's name.
+        /// Hash of the pipeline's name.
         pipeline_name_hash: NameHash, example = "OpVShb3cX7qQAmOZSbV8";
-        /// Digest of the dataset's name.
+        /// Hash of the dataset's name.
         dataset_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the default schema's name.
+        /// Hash of the default schema's name.
         default_schema_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
         /// How long the step took.
         elapsed: Seconds, unit = "s", example = 0.117249;
@@ -197,13 +197,13 @@ crate::event! {
     pub struct PipelineLoad("pipeline", "load") {
         /// The destination, if it is one of ours.
         destination_name: Option<Word>, example = "duckdb";
-        /// Digest of what tells one destination of the kind from another, such as its host; empty for local files.
+        /// Hash of what identifies the destination, such as its host; empty for local files.
         destination_fingerprint: NameHash, example = "";
-        /// Digest of the pipeline's name.
+        /// Hash of the pipeline's name.
         pipeline_name_hash: NameHash, example = "OpVShb3cX7qQAmOZSbV8";
-        /// Digest of the dataset's name.
+        /// Hash of the dataset's name.
         dataset_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the default schema's name.
+        /// Hash of the default schema's name.
         default_schema_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
         /// How long the step took.
         elapsed: Seconds, unit = "s", example = 2.234885;
@@ -217,13 +217,13 @@ crate::event! {
     pub struct PipelineRun("pipeline", "run") {
         /// The destination, if it is one of ours.
         destination_name: Option<Word>, example = "duckdb";
-        /// Digest of what tells one destination of the kind from another, such as its host; empty for local files.
+        /// Hash of what identifies the destination, such as its host; empty for local files.
         destination_fingerprint: NameHash, example = "";
-        /// Digest of the pipeline's name.
+        /// Hash of the pipeline's name.
         pipeline_name_hash: NameHash, example = "OpVShb3cX7qQAmOZSbV8";
-        /// Digest of the dataset's name.
+        /// Hash of the dataset's name.
         dataset_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the default schema's name.
+        /// Hash of the default schema's name.
         default_schema_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
         /// How long the run took.
         elapsed: Seconds, unit = "s", example = 2.79651;
@@ -239,11 +239,11 @@ crate::event! {
         destination_name: Option<Word>, example = "duckdb";
         /// The kind of destination.
         destination_type: Option<Word>, example = "duckdb";
-        /// Digest of the dataset's name.
+        /// Hash of the dataset's name.
         dataset_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the default schema's name.
+        /// Hash of the default schema's name.
         default_schema_name_hash: NameHash, example = "Hqk0a3Ov5AD55KjSg2rC";
-        /// Digest of the name of the schema that was asked for.
+        /// Hash of the name of the schema that was asked for.
         requested_schema_name_hash: NameHash, example = "49ShjWp8x9h+rmyqjP6G";
         /// Whether it could be opened.
         success: bool, example = true;
@@ -251,7 +251,7 @@ crate::event! {
 
     /// A dbt runner was made.
     pub struct HelperDbtCreateRunner("helper", "dbt_create_runner") {
-        /// Digest of the name of the dbt package's profile.
+        /// Hash of the name of the dbt package's profile.
         package_profile_name_hash: NameHash, example = "OpVShb3cX7qQAmOZSbV8";
         /// How long it took.
         elapsed: Seconds, unit = "s", example = 0.4;

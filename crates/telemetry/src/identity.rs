@@ -1,4 +1,4 @@
-//! The random id of a machine, and the secret that keys its hashes: made once, whole, whoever comes first.
+//! The random id of a machine, and the secret that keys its hashes. Each is made once, by the first process that needs it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ const MAX_ID: usize = 64;
 /// No id and no secret needs as much.
 const MAX_FILE: u64 = 4096;
 
-/// Who the events come from.
+/// The id and the secret of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) anonymous_id: String,
@@ -26,7 +26,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Reads id and secret, making what is missing.
+    /// Reads id and secret. Makes what is missing.
     pub(crate) fn load(data: &Path, telemetry: &Path) -> io::Result<Self> {
         fs::create_dir_all(telemetry)?;
         let anonymous_id = once(&data.join(ID_FILE), valid_id, || hex(&random::<16>()), 0o644)?;
@@ -40,30 +40,30 @@ impl Identity {
         Self { anonymous_id: hex(&random::<16>()), secret: random() }
     }
 
-    /// The digest of a name, under the machine's secret.
+    /// The hash of a name, keyed with the machine's secret.
     pub(crate) fn keyed_hash(&self, name: &str) -> String {
         base64(&shake128::<15>(&[&self.secret, name.as_bytes()]))
     }
 
-    /// Another id each month, from which neither the next nor the kept one can be told.
+    /// The id of a month. Neither the next one nor the kept one follows from it.
     pub(crate) fn of_month(&self, month: &str) -> String {
         hex(&shake128::<16>(&[&self.secret, self.anonymous_id.as_bytes(), month.as_bytes()]))
     }
 }
 
-/// The digest of a name as Python dlt makes it.
+/// The hash of a name as Python dlt makes it.
 pub(crate) fn plain_hash(name: &str) -> String {
     base64(&shake128::<15>(&[name.as_bytes()]))
 }
 
-/// The id, if there is one; makes nothing.
+/// The id, if there is one. Makes nothing.
 pub(crate) fn peek(data: &Path) -> Option<String> {
     let text = disk::text_at_most(&data.join(ID_FILE), MAX_FILE).ok()?;
     let id = text.trim();
     valid_id(id).then(|| id.to_owned())
 }
 
-/// Throws id and secret away; the next event makes new ones.
+/// Deletes id and secret. The next event makes new ones.
 pub(crate) fn remove(data: &Path, telemetry: &Path) -> io::Result<()> {
     for path in [data.join(ID_FILE), telemetry.join(SECRET_FILE)] {
         match fs::remove_file(path) {
@@ -91,13 +91,13 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Reads a file that is written once. Whoever finds none writes a whole one under another name and links it into
-/// place, which fails for all but the first; everybody then uses what stands there.
+/// Reads a file that is written once. A process that finds none writes a complete one under another name and links it
+/// into place, which fails for all but the first; all processes then use that one.
 fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mode: u32) -> io::Result<String> {
     let read = || -> io::Result<Found> {
         match disk::text_at_most(path, MAX_FILE).map(|text| text.trim().to_owned()) {
             Ok(text) if valid(&text) => Ok(Found::Whole(text)),
-            Ok(_) => Ok(Found::Spoilt),
+            Ok(_) => Ok(Found::Damaged),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
             Err(error) => Err(error),
         }
@@ -115,7 +115,7 @@ fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mo
                     _ => continue,
                 }
             }
-            Found::Spoilt => {}
+            Found::Damaged => {}
         }
         // Another program creates the file first and fills it afterwards: it gets a moment to do so.
         for _ in 0..5 {
@@ -124,9 +124,9 @@ fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mo
                 return Ok(text);
             }
         }
-        // Held while the file is replaced, so that two who find it spoilt do not each put in their own.
+        // Held while the file is replaced: of two processes that find it damaged, one replaces it.
         let _one_at_a_time = lock_folder(folder)?;
-        if let Found::Spoilt = read()? {
+        if let Found::Damaged = read()? {
             let replaced = write_new(&temporary, &make(), mode).and_then(|()| fs::rename(&temporary, path));
             let _ = fs::remove_file(&temporary);
             replaced?;
@@ -138,7 +138,7 @@ fn once(path: &Path, valid: impl Fn(&str) -> bool, make: impl Fn() -> String, mo
 enum Found {
     Whole(String),
     /// Empty, or filled with something else.
-    Spoilt,
+    Damaged,
     Nothing,
 }
 

@@ -28,7 +28,8 @@
 //! 2. [`Telemetry::record`] takes an [`Event`], a type whose every field is declared by [`event!`]. There is no field for
 //!    free text.
 //! 3. The request body is composed and **appended to the spool**, a file with limits in number, bytes and age.
-//! 4. [`Telemetry::finish`] has the spool **drained**: by a process of its own, by a thread, or in place ([`DeliveryMode`]).
+//! 4. [`Telemetry::finish`] **drains** the spool: by a detached process, by a background thread, or in place
+//!    ([`DeliveryMode`]).
 //! 5. Before each request its exact bytes go into the **receipts**, a chain of hashes; after it, the answer.
 //! 6. An event ends in exactly one way: sent, still in the spool, or given up for a counted [`Reason`]. The next event
 //!    carries the counts.

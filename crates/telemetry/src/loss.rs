@@ -1,4 +1,4 @@
-//! What became of events that were not sent, counted by reason.
+//! Lost events, counted by reason.
 
 use serde_json::{Map, Value as Json};
 

@@ -1,4 +1,4 @@
-//! The first word: said before anything is sent, once on a machine.
+//! The notice of the first run, shown once on a machine before anything is sent.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Every limit there is, each with its reason.
+//! All limits, each with its reason.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ pub struct Policy {
     pub max_spool_bytes: u64,
     /// Bytes in one event: what trackers accept, Segment's limit. 32 KiB.
     pub max_event_bytes: usize,
-    /// Age at which an event that could not be sent says nothing any more. 30 days.
+    /// Age at which an unsent event is dropped: it is of no use any more. 30 days.
     pub max_age: Duration,
-    /// Bytes of receipts before the older half is put aside, one file deep. 1 MiB.
+    /// Bytes of a file of receipts before it is rotated; one older file is kept. 1 MiB.
     pub max_receipt_bytes: u64,
     /// How long a recording waits for other processes that write at the same moment; one of them needs about 0.1 ms.
     /// 10 ms.
     pub lock_wait: Duration,
-    /// The whole of one request: name, connection, TLS, question, answer. Slow mobile networks need 3 s. 4 s.
+    /// Duration of one request: name resolution, connection, TLS, request, answer. Slow mobile networks need 3 s. 4 s.
     pub request_timeout: Duration,
-    /// The life of a detached sender; then it ends itself, whatever it is doing. 10 s.
+    /// The lifetime of a detached sender, after which it exits, whatever it does. 10 s.
     pub sender_life: Duration,
-    /// How long a flush in place may hold up the host, for CI and containers. 1 s.
+    /// How long a flush in place may delay the host, for CI and containers. 1 s.
     pub in_place_budget: Duration,
-    /// How long a host in thread mode waits at exit, and the limit of one request there: what is on its way when the
-    /// host ends is answered, not torn. 1 s.
+    /// How long a host in thread mode waits at exit, and the limit of one request there, so that a request in flight at the
+    /// end gets its answer. 1 s.
     pub thread_budget: Duration,
     /// The wait after a first failure; doubles with each. 2 s.
     pub first_pause: Duration,
     /// The longest wait after failures. 30 min.
     pub longest_pause: Duration,
-    /// The longest wait that a tracker may ask for; a day, so that a wrong number does not silence a machine for good.
+    /// The longest wait that a tracker may ask for: a day, so that a wrong number does not stop a machine for good.
     pub longest_retry_after: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// For the way to a detached sender: counts, bytes, milliseconds.
+    /// The form in which a detached sender gets it: counts, bytes, milliseconds.
     pub(crate) fn to_json(&self) -> Json {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         json!([

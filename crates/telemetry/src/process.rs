@@ -1,15 +1,15 @@
-//! Starting a process that nobody waits for, at the least cost to whoever starts it.
+//! Starting a process without waiting for it, at the least cost to the caller.
 //!
-//! The usual way (`posix_spawn`) holds the caller until the new program has begun, and wakes it on the core where that
-//! program runs; Linux then lets the newcomer end its time slice first, so in some of a hundred starts the caller loses
-//! up to 4 ms. A fork holds nobody: the child puts itself behind everything else that wants a core, and becomes the new
-//! program when there is time. It copies the caller's page tables, so a caller with much memory takes the usual way.
+//! The usual way (`posix_spawn`) blocks the caller until the new program has started, and wakes it on the core where that
+//! program runs. Linux then lets the new program finish its time slice first, so in a few of a hundred starts the caller
+//! loses up to 4 ms. A fork blocks no one: the child takes the lowest priority, and executes the new program when a core
+//! is free. A fork copies the caller's page tables, so a caller with much memory uses `posix_spawn`.
 
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A process that was started; to be asked for its end now and then, so that the system can forget it.
+/// A process that was started. Checking now and then whether it runs lets the system remove it once it has ended.
 #[derive(Debug)]
 pub(crate) enum Started {
     Spawned(Child),
@@ -18,7 +18,7 @@ pub(crate) enum Started {
 }
 
 impl Started {
-    /// Whether it still runs, as far as is known.
+    /// Whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         match self {
             Self::Spawned(child) => matches!(child.try_wait(), Ok(None)),

@@ -2,8 +2,8 @@
 //!
 //! **Layout.** One JSON object a line. Before a request goes out, an `attempt` with its exact body is appended; when
 //! the answer is in, an `answer` with what became of the event. Each line ends with `"prev"`, the hash of the line
-//! before it, and `"hash"`, SHAKE-128 with 32 bytes over the line up to that member. A line that was changed, taken
-//! out or moved breaks the chain; that the last lines are missing cannot be told.
+//! before it, and `"hash"`, SHAKE-128 with 32 bytes over the line up to that member. A line that was changed, removed
+//! or moved breaks the chain; the removal of the last lines is not detected.
 //!
 //! **Recovery.** An attempt without an answer belongs to a sender that died. Its event may have arrived, so it is not
 //! sent again but counted as interrupted. A line that was torn by a kill has no hash; the chain passes over it.
@@ -43,7 +43,7 @@ pub enum Outcome {
 impl Outcome {
     const ALL: [Self; 5] = [Self::Sent, Self::Kept, Self::Refused, Self::Unconfirmed, Self::Interrupted];
 
-    /// The word in the receipts.
+    /// The name in the receipts.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,11 +66,11 @@ pub struct Receipt {
     pub at: String,
     /// The event's `messageId`.
     pub message_id: String,
-    /// What it tells.
+    /// An attempt or an answer.
     pub kind: ReceiptKind,
 }
 
-/// What a receipt tells.
+/// An attempt or an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiptKind {
@@ -100,7 +100,7 @@ pub enum Chain {
     Whole {
         /// How many lines.
         receipts: u64,
-        /// The number of the first; more than 1 once old ones were put away.
+        /// The number of the first; more than 1 once old files were dropped.
         first: u64,
         /// Lines that a kill cut short.
         torn: u64,
@@ -148,7 +148,7 @@ impl Receipts {
         Ok(receipts)
     }
 
-    /// For each event the last word: its outcome, or `None` where an attempt has no answer yet.
+    /// The latest outcome of each event; `None` where its last attempt has no answer yet.
     pub(crate) fn latest_outcomes(&self) -> io::Result<HashMap<String, Option<Outcome>>> {
         let mut outcomes = HashMap::new();
         for receipt in self.read()? {
@@ -189,7 +189,7 @@ impl Receipts {
         ])
     }
 
-    /// Whoever calls this holds the sender's lock.
+    /// The caller holds the sender's lock.
     fn append(&self, members: &[(&str, Json)]) -> io::Result<()> {
         let mut text = read_text(&self.path)?;
         let mut tail = tail(&text);

@@ -1,4 +1,4 @@
-//! The detached sender: the host's own program, started once more with a mark that its `main` looks for first.
+//! The detached sender: the host's own program, started again with an argument that its `main` checks first.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ const VARIABLE: &str = "TELEMETRY_SENDER_JOB";
 #[derive(Debug, Clone, Copy)]
 pub struct DetachedSender(());
 
-/// To be called first thing in `main`. In an ordinary run it does nothing. In the process that
-/// [`Telemetry::finish`](crate::Telemetry::finish) started, it sends what waits and ends the process, after ten seconds
-/// at the latest.
+/// Call it first in `main`. In an ordinary run it does nothing. In the process that
+/// [`Telemetry::finish`](crate::Telemetry::finish) started, it drains the spool and ends the process, after ten seconds at
+/// the latest.
 #[must_use = "hand it to Builder::detached, or events will be sent by a thread"]
 pub fn run_sender_if_asked() -> DetachedSender {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == ARGUMENT)
@@ -38,12 +38,12 @@ pub fn run_sender_if_asked() -> DetachedSender {
     DetachedSender(())
 }
 
-#[expect(clippy::exit, reason = "this process is ours alone, and its main must not go on as if it were the host")]
+#[expect(clippy::exit, reason = "this process only sends, and its main must not continue as if it were the host")]
 fn end() -> ! {
     std::process::exit(0)
 }
 
-/// Whether a process is a detached sender, as far as the system tells.
+/// Whether a process is a detached sender. Always true where the system does not show its arguments.
 pub(crate) fn is_process_of_sender(pid: i32) -> bool {
     if !cfg!(target_os = "linux") {
         return true;
@@ -52,12 +52,12 @@ pub(crate) fn is_process_of_sender(pid: i32) -> bool {
     std::fs::read(path).is_ok_and(|words| words.split(|byte| *byte == 0).any(|word| word == ARGUMENT.as_bytes()))
 }
 
-/// Whether this process is a sender; a host that missed the mark must not start another one.
+/// Whether this process is a sender. A host that missed the argument must not start another one.
 pub(crate) fn is_sender(environment: &Environment) -> bool {
     environment.is_set(VARIABLE)
 }
 
-/// All that a sender has to know.
+/// What a sender needs to know.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Job {
     /// When the host started it, in milliseconds since 1970.
@@ -80,15 +80,15 @@ impl Job {
 
     /// What the sender's process does.
     fn run(&self) {
-        // Where all cores are busy, half of the time may be over before the program has begun.
+        // On busy cores half of the time may be over before the program starts.
         let life = self.policy.sender_life.saturating_sub(self.age());
-        // It ends itself before the end: that takes time too, where others want all cores.
+        // It exits before its end: on busy cores exiting takes time too.
         let margin = self.policy.sender_life / 10;
         let watch = life.saturating_sub(margin);
         if watch.is_zero() {
             return;
         }
-        // The last word, whatever hangs: a name server, a disk, a peer.
+        // Ends the process whatever hangs: a name server, a disk, a peer.
         let watchdog = std::thread::Builder::new().spawn(move || {
             std::thread::sleep(watch);
             end()
@@ -103,12 +103,12 @@ impl Job {
             return;
         }
         let Some(upstream) = self.upstream() else { return };
-        // As much is left for the answer's receipt.
+        // The same margin is left for the answer's receipt.
         let deadline = started + watch.saturating_sub(margin);
         let _ = queue.drain(&lock, &upstream, || deadline);
     }
 
-    /// How long ago the host started this process. A clock that was set meanwhile tells nothing.
+    /// How long ago the host started this process; zero if the clock was set since.
     fn age(&self) -> Duration {
         let age = Duration::from_millis(Clock::system().now_ms().saturating_sub(self.started_ms));
         if age < self.policy.sender_life * 2 { age } else { Duration::ZERO }
@@ -126,7 +126,7 @@ impl Job {
         None
     }
 
-    /// Where to send, with a consent that is read anew each time it is asked for.
+    /// The endpoint over a transport. Its consent is read again for each request.
     pub(crate) fn upstream_over(&self, transport: Arc<dyn crate::Transport>, environment: Environment) -> Upstream {
         let (names, files) = (self.names.clone(), self.config_files.clone());
         let allowed = move || {

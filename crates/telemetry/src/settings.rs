@@ -1,4 +1,4 @@
-//! What telemetry does once it is on: each setting with the place where it was read.
+//! The settings of telemetry, each with its origin.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::environment::Environment;
 use crate::names::{Names, Part};
 
-/// A value and where it was read.
+/// A value and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting<T> {
@@ -18,27 +18,27 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
-/// How names that a user chose are digested.
+/// How names that a user chose are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashMode {
-    /// With a secret that never leaves the machine: nobody else can test a guess. The default.
+    /// With a secret that never leaves the machine, so that no one else can test a guess. The default.
     Keyed,
-    /// Without one, as Python dlt does it, for those who run their own tracker and want both to agree.
+    /// Without a secret, as Python dlt does it. For operators of a tracker who want both to match.
     Plain,
 }
 
 /// How events leave the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryMode {
-    /// A process of its own, started at exit, not waited for.
+    /// A detached process, started at exit; the host does not wait for it.
     Detached,
-    /// A thread of this process, with a short wait at exit.
+    /// A background thread of this process, with a short wait at exit.
     Thread,
     /// At exit, in this process, within a bound.
     InPlace,
 }
 
-/// Everything that was read from environment and files.
+/// All settings, from environment and files.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) consent: Consent,
@@ -49,7 +49,7 @@ pub(crate) struct Settings {
     pub(crate) ca_file: Option<Setting<PathBuf>>,
     pub(crate) rotate_id: Setting<bool>,
     pub(crate) debug: bool,
-    /// What was written but not understood, a sentence each.
+    /// Settings that are not understood, a sentence each.
     pub(crate) complaints: Vec<String>,
 }
 
@@ -59,15 +59,15 @@ pub(crate) struct Paths {
     /// Holds the id, the global configuration and, below `telemetry/`, all else.
     pub(crate) data: PathBuf,
     pub(crate) project: Option<PathBuf>,
-    /// The configuration files that have a say, the administrator's first, the project's last.
+    /// The configuration files that are read, the administrator's first, the project's last.
     pub(crate) config_files: Vec<PathBuf>,
 }
 
 impl Paths {
-    /// `None` where there is no folder to keep anything in.
+    /// `None` if there is no data folder.
     pub(crate) fn find(data: Vec<PathBuf>, project: Option<&Path>, names: &Names) -> Option<Self> {
         let mut config_files: Vec<_> = names.admin_file.iter().cloned().collect();
-        // The nearest comes last, and is asked first for settings.
+        // The last one is the nearest to the project, and wins for settings.
         for folder in data.iter().rev() {
             config_files.push(folder.join("config.toml"));
             config_files.push(folder.join("secrets.toml"));
@@ -80,7 +80,7 @@ impl Paths {
         Some(Self { data: data.into_iter().next()?, project, config_files })
     }
 
-    /// For a process without a home: telemetry is off there, and a folder that cannot exist stands in.
+    /// The paths of a process without a home, where telemetry is off: a folder that can't exist.
     pub(crate) fn nowhere() -> Self {
         Self { data: PathBuf::from("/dev/null/telemetry"), project: None, config_files: Vec::new() }
     }
@@ -93,7 +93,7 @@ impl Paths {
         self.project.as_ref().map(|folder| folder.join("config.toml"))
     }
 
-    /// Where everything lives that this crate keeps, beside the id.
+    /// The folder of all files of this crate but the id.
     pub(crate) fn telemetry(&self) -> PathBuf {
         self.data.join("telemetry")
     }
@@ -145,7 +145,7 @@ impl Settings {
     }
 }
 
-/// Looks a setting up: environment first, then the project's files, then the machine's, then the administrator's.
+/// Looks up a setting: environment first, then the project's files, then the machine's, then the administrator's.
 struct Reader<'a> {
     environment: &'a Environment,
     names: &'a Names,

@@ -1,4 +1,4 @@
-//! A host's telemetry, described and read, but not started: nothing is written before [`Setup::start`].
+//! Building and loading the telemetry of a host. Nothing is written before [`Setup::start`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::sender::{self, DetachedSender, Job};
 use crate::settings::{DeliveryMode, Paths, Settings};
 use crate::transport::Transport;
 
-/// How a host wants its events to leave.
+/// How a host wants its events to be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
     /// In place in CI and containers; else detached where the host can be started again; else by a thread.
@@ -80,7 +80,7 @@ impl Builder {
         self
     }
 
-    /// The project that the host works in: what its configuration says counts too.
+    /// The project that the host works in, whose configuration is read too.
     #[must_use]
     pub fn project_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.project_dir = Some(folder.into());
@@ -101,7 +101,7 @@ impl Builder {
         self
     }
 
-    /// Allows events to be sent by a process of their own.
+    /// Allows events to be sent by a detached process.
     #[must_use]
     pub fn detached(mut self, sender: DetachedSender) -> Self {
         self.sender = Some(sender);
@@ -122,7 +122,7 @@ impl Builder {
         self
     }
 
-    /// An execution environment that cannot be told from outside, such as `marimo`.
+    /// An execution environment that can't be detected, such as `marimo`.
     #[must_use]
     pub fn running_in(mut self, name: &'static str) -> Self {
         self.software.also_running_in.push(name);
@@ -201,7 +201,7 @@ impl Builder {
     }
 }
 
-/// A host's telemetry as it stands on this machine: can be asked, changed, and started.
+/// The telemetry of a host on this machine: can be inspected, changed, and started.
 #[derive(Clone)]
 pub struct Setup {
     pub(crate) software: Software,

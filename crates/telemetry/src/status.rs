@@ -1,4 +1,4 @@
-//! What can be seen: the state of things, what waits, what was sent.
+//! Status, preview and receipts: everything that a user can look at.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,11 +13,11 @@ use crate::receipt::{Chain, Receipt};
 use crate::settings::{DeliveryMode, HashMode, Setting};
 use crate::setup::Setup;
 
-/// Everything there is to say about telemetry on this machine.
+/// The state of telemetry on this machine.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
-    /// On or off, who decided, and all who were asked.
+    /// On or off, which source decided, and all sources.
     pub consent: Consent,
     /// The machine's random id, if there is one yet.
     pub anonymous_id: Option<String>,
@@ -27,7 +27,7 @@ pub struct Status {
     pub write_key: Option<Origin>,
     /// How the last attempt went.
     pub last_answer: Option<LastAnswer>,
-    /// Nothing is sent before this moment, as RFC 3339 in UTC: the tracker asked for it, or attempts failed.
+    /// Nothing is sent before this time, as RFC 3339 in UTC: the tracker asked for it, or attempts failed.
     pub paused_until: Option<String>,
     /// Events in the spool.
     pub waiting: usize,
@@ -37,15 +37,15 @@ pub struct Status {
     pub oldest: Option<String>,
     /// Events that were given up and that no event has reported yet, by reason.
     pub dropped: Losses,
-    /// Events that were acknowledged since the machine began.
+    /// Events that were acknowledged, of all time.
     pub sent: u64,
-    /// How names are digested.
+    /// How names are hashed.
     pub hash: Setting<HashMode>,
     /// Whether the id that is sent changes each month.
     pub rotates_monthly: bool,
     /// How events leave this process.
     pub delivery: DeliveryMode,
-    /// Settings that are written down but not understood, a sentence each.
+    /// Settings that are not understood, a sentence each.
     pub complaints: Vec<String>,
     /// The folder that holds spool and receipts.
     pub folder: PathBuf,
@@ -58,7 +58,7 @@ pub enum EndpointStatus {
     None,
     /// The address can be used.
     Usable {
-        /// As it is used, with scheme and path.
+        /// The address, with scheme and path.
         url: String,
         /// Where it was read.
         origin: Origin,
@@ -70,9 +70,9 @@ pub enum EndpointStatus {
         /// Where it was read.
         origin: Origin,
     },
-    /// Segment takes nothing without a write key: nothing is sent.
+    /// Segment needs a write key, and none is set: nothing is sent.
     MissingWriteKey {
-        /// As it would be used.
+        /// The address, with scheme and path.
         url: String,
         /// Where it was read.
         origin: Origin,
@@ -96,7 +96,7 @@ pub struct Pending {
 }
 
 impl Setup {
-    /// Looks at everything, changes nothing, sends nothing.
+    /// Reads the state. Changes and sends nothing.
     #[must_use]
     pub fn status(&self) -> Status {
         let contents = self.queue.spool.read().unwrap_or_default();
@@ -141,15 +141,15 @@ impl Setup {
         }
     }
 
-    /// What waits to be sent, byte for byte, from the file that the sender reads. Sends nothing.
+    /// The request bodies that wait to be sent, byte for byte, from the file that the sender reads. Sends nothing.
     ///
-    /// For five minutes these are the very bytes of the requests; an event that is sent later differs in the value of
-    /// `sentAt` and in nothing else.
+    /// For five minutes these are the exact bytes of the requests; an event that is sent later differs only in the value of
+    /// `sentAt`.
     ///
     /// # Errors
     /// If the spool cannot be read.
     pub fn pending(&self) -> io::Result<Vec<Pending>> {
-        // Switched off, even a preview leaves the files alone.
+        // With telemetry off, a preview changes no file.
         let entries = if self.is_on() { self.queue.refresh_stamps()? } else { self.queue.spool.read()?.entries };
         let pending =
             |entry: crate::spool::Entry| Pending { event: entry.event, message_id: entry.message_id, body: entry.body };

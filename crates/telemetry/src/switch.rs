@@ -28,9 +28,9 @@ pub struct Switched {
 }
 
 impl Setup {
-    /// Switches telemetry off for the machine, and for the project where it has a configuration file: writes it down,
-    /// stops a sender that is at work, deletes what waits. Sends nothing. This process has to be set up anew.
-    #[must_use = "a file that could not be written has to be named to the user"]
+    /// Switches telemetry off for the machine, and for the project if it has a configuration file. Writes the files, stops
+    /// a running sender and deletes the spool. Sends nothing. This value keeps its settings: load a new one.
+    #[must_use = "a file that could not be written must be reported to the user"]
     pub fn disable(&self) -> Switched {
         let mut switched = self.write_switch(false);
         let _stopped = self.stop_sender();
@@ -39,9 +39,9 @@ impl Setup {
         switched
     }
 
-    /// The mirror of [`disable`](Self::disable). Somebody else may still say no: ask [`status`](Self::status) of a new
-    /// set-up.
-    #[must_use = "a file that could not be written has to be named to the user"]
+    /// The reverse of [`disable`](Self::disable). Another source may still switch telemetry off: see
+    /// [`status`](Self::status) of a newly loaded value.
+    #[must_use = "a file that could not be written must be reported to the user"]
     pub fn enable(&self) -> Switched {
         self.write_switch(true)
     }
@@ -58,8 +58,8 @@ impl Setup {
         switched
     }
 
-    /// The right to send, taken from a detached sender if need be. A host that sends from within itself is left alone:
-    /// it asks for consent before each request.
+    /// Takes the sender's lock, from a detached sender if needed. A host with a background sender is not stopped: it checks
+    /// consent before each request.
     pub(crate) fn stop_sender(&self) -> Option<SenderLock> {
         if !self.queue.folder.is_dir() {
             return None;
@@ -70,7 +70,7 @@ impl Setup {
         if let Some(pid) =
             disk::text_at_most(&self.queue.lock_path(), 64).ok().and_then(|text| text.trim().parse().ok())
         {
-            // Never another process that has been given the number since.
+            // Another process may have the number by now: it is not killed.
             if sender::is_process_of_sender(pid) {
                 kill(pid);
             }
@@ -78,8 +78,8 @@ impl Setup {
         self.queue.lock(SENDER_STOP_WAIT)
     }
 
-    /// Throws the machine's id away, and the secret that its hashes were keyed with. Returns the new id, which is made
-    /// only if telemetry is on.
+    /// Deletes the machine's id, and the secret that keys its hashes. Returns the new id, which is made only if telemetry
+    /// is on.
     ///
     /// # Errors
     /// If the old ones cannot be deleted.

@@ -19,19 +19,19 @@ use crate::setup::{Builder, Setup};
 use crate::spool::Rejected;
 use crate::value::NameHash;
 
-/// Events that are kept in memory where there is no disk to keep them on: more than one run of anything records.
+/// Most events that are kept in memory when the disk takes none. One run records far fewer.
 const MAX_HELD: usize = 100;
 
 /// Telemetry of one host, on or off. Cheap to clone; all clones are the same.
 ///
-/// Switched off it is an empty shell: no file, no thread, no id, no socket.
+/// Switched off it does nothing: no file, no thread, no id, no socket.
 #[derive(Clone)]
 pub struct Telemetry {
     active: Option<Arc<Active>>,
 }
 
 impl Telemetry {
-    /// Describes a host by its name and version, as they are to be reported.
+    /// Describes a host by its name and version, as events report them.
     #[must_use]
     pub fn builder(name: &str, version: &str) -> Builder {
         Builder::new(name, version)
@@ -56,23 +56,22 @@ impl Telemetry {
         }
     }
 
-    /// The digest under which a name that the user chose may be reported. Empty for an empty name, and while telemetry
-    /// is off.
+    /// The hash that stands for a name that the user chose. Empty for an empty name, and while telemetry is off.
     #[must_use]
     pub fn hash(&self, name: &str) -> NameHash {
         let hashed = self.active.as_ref().and_then(|active| catch_unwind(AssertUnwindSafe(|| active.hash(name))).ok());
         NameHash(hashed.unwrap_or_default())
     }
 
-    /// To be called at exit: sees to it that what was recorded leaves. Returns at once where a detached sender does
-    /// the work, else within the limits of [`Policy`](crate::Policy). May be called again after further events.
+    /// Delivers what was recorded; call it at exit. Returns at once where a detached sender does the work, else within the
+    /// limits of [`Policy`](crate::Policy). May be called again after further events.
     pub fn finish(&self) {
         if let Some(active) = &self.active {
             let _ = catch_unwind(AssertUnwindSafe(|| active.finish()));
         }
     }
 
-    /// What this process itself had to give up and could not yet write down.
+    /// Events that this process gave up and could not count in the spool yet.
     #[must_use]
     pub fn losses(&self) -> Losses {
         self.active.as_ref().map(|active| active.losses().clone()).unwrap_or_default()
@@ -88,7 +87,7 @@ impl Builder {
 }
 
 impl Setup {
-    /// Starts: with telemetry off this makes nothing, not even a folder.
+    /// Starts. With telemetry off this makes nothing, not even a folder.
     #[must_use]
     pub fn start(self) -> Telemetry {
         if !self.is_on() {
@@ -109,14 +108,14 @@ struct Active {
     identity: OnceLock<Identity>,
     /// Counted here until the spool takes them.
     losses: Mutex<Losses>,
-    /// Events that no spool takes, for a process that sends on its own.
+    /// Events that could not be written to the spool, for a process that sends without it.
     held: Mutex<Vec<String>>,
-    /// Events that found the spool held by others; written at the end.
+    /// Events that were recorded while other processes held the spool; written at the end.
     late: Mutex<Vec<String>>,
     /// Something was recorded since the last `finish`.
     pending: AtomicBool,
     background: OnceLock<BackgroundSender>,
-    /// Detached senders that may still be at work.
+    /// Detached senders that may still run.
     senders: Mutex<Vec<Started>>,
 }
 
@@ -124,7 +123,7 @@ impl Active {
     fn new(setup: Setup) -> Self {
         let context = Context::new(&setup.environment, &setup.software);
         let mode = setup.mode(context.is_ci || context.is_container);
-        // Whoever chose detached sending lives here and comes back, container or not.
+        // A setting for detached sending means that further runs follow, in a container too.
         let asked_to_detach = setup.settings.delivery.as_ref().is_some_and(|set| set.value == DeliveryMode::Detached);
         let short_lived = (context.is_ci || context.is_container) && !asked_to_detach;
         let endpoint = setup.settings.usable_endpoint();
@@ -148,7 +147,7 @@ impl Active {
     fn identity(&self) -> &Identity {
         self.identity.get_or_init(|| {
             if self.setup.settings.debug {
-                // Who only looks leaves nothing behind.
+                // Debugging writes no files.
                 return Identity::ephemeral();
             }
             let paths = &self.setup.paths;
@@ -227,7 +226,7 @@ impl Active {
         match (self.mode, self.setup.sender) {
             (DeliveryMode::Detached, Some(sender)) => {
                 if let Some(started) = self.setup.job().and_then(|job| job.start(sender).ok()) {
-                    // A host that lives on takes note of those that have ended; one that ends leaves them to the system.
+                    // A host that continues reaps those that have ended; one that ends leaves them to the system.
                     let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
                     senders.retain_mut(Started::is_running);
                     senders.push(started);
@@ -245,7 +244,7 @@ impl Active {
         self.mode != DeliveryMode::Detached && !self.hold && self.held().len() < MAX_HELD
     }
 
-    /// Without a disk there are no receipts; what does not get through in this run is lost, and counted.
+    /// Without a disk there are no receipts. What is not acknowledged in this run is lost, and counted.
     fn send_held(&self) {
         let bodies = std::mem::take(&mut *self.held());
         if bodies.is_empty() {

@@ -72,14 +72,14 @@ pub trait Transport: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Judgement {
     pub(crate) outcome: Outcome,
-    /// How long the tracker asks to be left alone.
+    /// How long the tracker asks to wait.
     pub(crate) pause: Option<Duration>,
     pub(crate) note: String,
 }
 
-/// 204 is a yes, and so is a 200 whose JSON says `"success": true`. Too early, too many and the server's own faults
-/// pass; so may a redirect, which is not followed, and a wrong address or key, which the user can mend. Everything else
-/// in the 400s is a no to this event.
+/// 204 acknowledges the event, and so does a 200 whose JSON has `"success": true`. Too early, too many and the server's
+/// own faults are retried; so are a redirect, which is not followed, and a wrong address or key, which the user can
+/// correct. Any other 4xx refuses this event.
 pub(crate) fn judge(answer: &Answer) -> Judgement {
     let (outcome, note) = match answer.status {
         204 => (Outcome::Sent, String::new()),
@@ -103,7 +103,7 @@ fn success(body: &[u8]) -> Option<bool> {
     parsed.get("success")?.as_bool()
 }
 
-/// The form that trackers use; a date instead of a number leaves the pause to us.
+/// The seconds of `Retry-After`. A date, which the header may hold instead, is ignored.
 fn seconds(text: &str) -> Option<Duration> {
     text.trim().parse().ok().map(Duration::from_secs)
 }

@@ -12,7 +12,7 @@ pub enum Privacy {
     Public,
     /// A number or a yes/no about what happened.
     Measure,
-    /// A one-way digest of a name that the user chose.
+    /// A one-way hash of a name that the user chose.
     Hash,
     /// Drawn at random; says nothing, but links what carries it.
     Random,
@@ -148,18 +148,18 @@ impl Value for bool {
     }
 }
 
-/// The digest of a name that a user chose; made by [`Telemetry::hash`](crate::Telemetry::hash).
+/// The hash of a name that a user chose; made by [`Telemetry::hash`](crate::Telemetry::hash).
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct NameHash(pub(crate) String);
 
 impl NameHash {
-    /// The digest of no name at all: an empty string.
+    /// The hash of no name: an empty string.
     #[must_use]
     pub fn of_nothing() -> Self {
         Self::default()
     }
 
-    /// The digest as it is sent.
+    /// The hash as it is sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -84,8 +84,8 @@ fn status_text(status: &Status) -> String {
     let reasons: Vec<_> = status.dropped.iter().map(|(reason, count)| format!("{} {count}", reason.name())).collect();
     line("dropped", if reasons.is_empty() { "nothing".to_owned() } else { reasons.join(", ") });
     let hash = match status.hash.value {
-        HashMode::Keyed => "names leave as digests keyed with a secret of this machine",
-        HashMode::Plain => "names leave as digests without a key",
+        HashMode::Keyed => "names leave as hashes keyed with a secret of this machine",
+        HashMode::Plain => "names leave as hashes without a key",
     };
     line("hashes", format!("{hash} ({})", status.hash.origin));
     let delivery = match status.delivery {
@@ -242,8 +242,8 @@ fn contract(printer: Printer) -> Outcome {
 
 fn reset_id(setup: &Setup, printer: Printer) -> Outcome {
     match setup.reset_id().map_err(|error| Failure::work("the old id cannot be deleted").because(&error))? {
-        Some(id) => printer.report(&format!("The old id is gone, and the secret that its digests were keyed with. The new id is {id}.")),
-        None => printer.report("The old id is gone, and the secret that its digests were keyed with. Telemetry is off, so there is no new one."),
+        Some(id) => printer.report(&format!("The old id is gone, and the secret that its hashes were keyed with. The new id is {id}.")),
+        None => printer.report("The old id is gone, and the secret that its hashes were keyed with. Telemetry is off, so there is no new one."),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The data folder: what lies where, who uses it, and how to ask the one who does.
+//! The data folder: its paths, its lock, and requests to the process that holds it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -58,13 +58,12 @@ impl DataDir {
         self.journal().exists() || self.database().exists()
     }
 
-    /// Makes the folder, for its owner alone: the key to the report protects nothing that the tables show to all.
+    /// Makes the folder for its owner alone: others could read the tables, and the key that protects the report.
     pub(crate) fn create(&self) -> Result<(), Error> {
         durable_dir::create(&self.0).map_err(|source| Error::folder("make the folder", &self.0, source))
     }
 
-    /// Takes the folder for this process; `None` if another has it. The system releases it when this process ends,
-    /// however it ends.
+    /// Locks the folder for this process; `None` if another has it. The system releases the lock when the process ends.
     pub(crate) fn lock(&self) -> Result<Option<Lock>, Error> {
         let path = self.lock_file();
         let failed = |source| Error::folder("lock", &path, source);
@@ -77,7 +76,7 @@ impl DataDir {
         }
     }
 
-    /// Says where the server listens. Only the owner may read it: it holds the key to the report.
+    /// Writes where the server listens. Only the owner may read the file: it holds the key to the report.
     pub(crate) fn announce(&self, server: &ServerFile) -> Result<(), Error> {
         let (path, temporary) = (self.server_file(), self.0.join("server.json.tmp"));
         let text = serde_json::to_string_pretty(server).unwrap_or_default();
@@ -89,21 +88,21 @@ impl DataDir {
         written.map_err(|source| Error::folder("write", path, source))
     }
 
-    /// Takes back what [`DataDir::announce`] said, or what a killed server left.
+    /// Removes what [`DataDir::announce`] wrote, or what a killed server left.
     pub(crate) fn withdraw(&self) {
-        // It is only a hint: who finds a stale one notices that nobody holds the lock.
+        // A stale file does no harm: the lock shows that no server runs.
         let _ = std::fs::remove_file(self.server_file());
     }
 
-    /// What the running server said about itself.
+    /// What the running server wrote about itself.
     pub(crate) fn server(&self) -> Option<ServerFile> {
         serde_json::from_str(&std::fs::read_to_string(self.server_file()).ok()?).ok()
     }
 
-    /// Takes the folder, or asks the server that has it for a document. Waits a while for a server that is just
-    /// starting, and for another process that is just reading.
+    /// Locks the folder, or requests a document from the server that holds it. Waits for a server that is starting, and
+    /// for another process that is reading.
     pub(crate) fn reach(&self, path: &str) -> Result<Reached, Error> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + REACH_TIMEOUT;
         loop {
             if let Some(lock) = self.lock()? {
                 return Ok(Reached::Free(lock));
@@ -119,8 +118,8 @@ impl DataDir {
     }
 }
 
-/// How long a server may take to come up, or a reader to be done.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a server may take to start, or another reader to finish.
+const REACH_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an answer may take: a report first loads what is in the journal.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -133,20 +132,20 @@ pub(crate) enum Reached {
     Answered(Answer, ServerFile),
 }
 
-/// The data folder is ours while this lives.
+/// The lock of the data folder, held while this lives.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// What a running server says about itself in `server.json`.
+/// The contents of `server.json`, written by a running server.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ServerFile {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     /// Its process.
     pub(crate) pid: u32,
-    /// What `report.json` and `check.json` ask for as `Authorization: Bearer`.
+    /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
 }
 
@@ -160,7 +159,7 @@ pub(crate) struct Answer {
 }
 
 impl ServerFile {
-    /// The error when it does not answer as it should.
+    /// The error for a missing or malformed answer.
     pub(crate) fn no_answer(&self, reason: String) -> Error {
         Error::NoAnswer { address: self.address.to_string(), pid: self.pid, reason }
     }
@@ -183,7 +182,7 @@ impl ServerFile {
         )?;
         let mut response = Vec::new();
         stream.read_to_end(&mut response)?;
-        parse(&response).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not speak HTTP"))
+        parse(&response).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the bytes of a request to events: bounded inflating, JSON, one event or a batch.
 //!
-//! A request that can't be read as a whole is refused; whatever can be taken apart into events is accepted, and an
-//! event that is wrong is put aside by itself (see [`crate::event`]).
+//! A request that can't be read is refused as a whole. A request that can be split into events is accepted, and an
+//! invalid event is quarantined alone (see [`crate::event`]).
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 pub struct Limits {
     /// Bytes of a request, as sent and after inflating. Clients send batches of at most 480 KB.
     pub request_bytes: usize,
-    /// Bytes of one event as JSON; a larger one is put aside.
+    /// Bytes of one event as JSON; a larger one is quarantined.
     pub event_bytes: usize,
     /// Events of one batch.
     pub batch_events: usize,

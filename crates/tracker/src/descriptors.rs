@@ -1,7 +1,7 @@
 //! File descriptors: connections must leave some for the journal and the tables.
 //!
-//! A database that can't open a file where it must ends the whole process, so connections are bounded by the limit on
-//! descriptors too, however many are allowed.
+//! DuckDB aborts the process when it can't open a file that it needs. So the limit on descriptors bounds the connections
+//! too, however many are allowed.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -9,7 +9,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// that are turned away, and what the program around the tracker has open.
 const RESERVED: u64 = 192;
 
-/// Raises the process's limit as far as so many connections need and it may go, and says how many there is room for.
+/// Raises the process's limit as far as so many connections need and the system allows. Returns how many connections
+/// there is room for.
 pub(crate) fn room_for(connections: usize) -> usize {
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(RESERVED);
     let limit = getrlimit(Resource::Nofile);

@@ -1,4 +1,4 @@
-//! What can go wrong with a tracker, for the person who runs it.
+//! Errors of the tracker, for its operator.
 
 use std::io;
 use std::path::PathBuf;
@@ -51,8 +51,8 @@ pub enum Error {
         /// What the engine says.
         source: Box<dlt_engine::Error>,
     },
-    /// The journal is empty or gone while the database can't be read, so that nobody knows where it ended.
-    #[error("the journal in {} is gone and the database can't be read, so nobody knows which events it held", .folder.display())]
+    /// The journal is empty or missing and the database can't be read, so the newest sequence number is unknown.
+    #[error("the journal in {} is missing and the database can't be read, so it is unknown which events it held", .folder.display())]
     JournalGone {
         /// The journal's folder.
         folder: PathBuf,

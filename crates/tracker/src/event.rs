@@ -1,7 +1,7 @@
-//! One event: what is stored of it, or why it is put aside.
+//! One event: what is stored of it, or why it is quarantined.
 //!
-//! The row that goes into the journal is the row that will be in the table: it is decided here, once, before the
-//! sender is answered. Nothing that is not named here is stored.
+//! The row in the journal is the row that will be in the table. It is made here, before the sender is answered. Nothing
+//! else of the event is stored.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,15 +23,15 @@ use quarantine::quarantine;
 const MAX_ID_CHARS: usize = 100;
 /// Longest name of an event, in characters.
 const MAX_NAME_CHARS: usize = 200;
-/// What is said to have happened before is a clock that was never set (2000-01-01).
+/// An earlier timestamp comes from a clock that was never set (2000-01-01).
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
-/// What is known about a request that its events don't say themselves.
+/// What is known about a request and not in its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
-    /// When it came.
+    /// When it arrived.
     pub(crate) received_at: Timestamp,
-    /// What the path says about its events (`identify`, `page` …); `None` where each says so itself.
+    /// The call that the path names (`identify`, `page` …); `None` where each event names its own.
     pub(crate) call: Option<Call>,
     /// The batch's context, for events that have none of their own.
     pub(crate) context: Option<Value>,
@@ -39,8 +39,8 @@ pub(crate) struct Arrival {
     pub(crate) sent_at: Option<Value>,
     /// Longest event, in bytes of JSON.
     pub(crate) max_event_bytes: usize,
-    /// The digest of the request, where it brought one event.
-    pub(crate) digest: Option<String>,
+    /// The hash of the request, where it brought one event.
+    pub(crate) hash: Option<String>,
 }
 
 /// The calls of the tracking protocol.
@@ -188,11 +188,11 @@ struct KnownColumns {
 pub(crate) struct Judged {
     /// The record for the journal.
     pub(crate) record: NewRecord,
-    /// Why it is put aside; `None` for a good one.
+    /// Why it is quarantined; `None` for a good one.
     pub(crate) reason: Option<Reason>,
 }
 
-/// Decides about one event, given as JSON text.
+/// Decides whether an event, given as JSON text, is stored or quarantined, and makes its row.
 pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     if text.len() > arrival.max_event_bytes {
         return quarantine(text, Reason::TooLarge, arrival);
@@ -203,7 +203,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
         return quarantine(text, Reason::Unreadable, arrival);
     };
-    let is_own = arrival.digest.is_some() && ClientForm::fits(text);
+    let is_own = arrival.hash.is_some() && ClientForm::fits(text);
     match row(incoming, is_own, arrival) {
         Ok(row) => match serde_json::to_vec(&row) {
             Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
@@ -246,7 +246,7 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
     let sent_at = if incoming.sent_at.is_null() { arrival.sent_at.as_ref() } else { Some(&incoming.sent_at) };
     let original =
         if incoming.original_timestamp.is_null() { &incoming.timestamp } else { &incoming.original_timestamp };
-    let timestamp = corrected(arrival.received_at, moment(Some(original)), moment(sent_at));
+    let timestamp = corrected(arrival.received_at, timestamp(Some(original)), timestamp(sent_at));
 
     let event_category = take_text(&mut properties, "event_category");
     let event_name = take_text(&mut properties, "event_name").or_else(|| match call {
@@ -255,7 +255,7 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
     });
     let known = known_columns(&mut properties);
     let (properties, properties_dropped) = rest(properties);
-    let body_digest = if is_own && properties_dropped.is_none() { arrival.digest.clone() } else { None };
+    let body_digest = if is_own && properties_dropped.is_none() { arrival.hash.clone() } else { None };
     Ok(EventRow {
         message_id,
         event,
@@ -287,8 +287,8 @@ fn is_count_name(name: &str) -> bool {
     name.chars().count() <= MAX_ID_CHARS && !scrub::is_forbidden_name(name)
 }
 
-/// Removes a property that is a text; another type stays where it is, with the other properties, and so does a text that
-/// is not kept.
+/// Removes a property that is a string. One of another type, or one that must be scrubbed, stays with the other
+/// properties.
 fn take_text(properties: &mut Map<String, Value>, name: &str) -> Option<String> {
     if properties.get(name)?.as_str().is_none_or(scrub::is_personal) {
         return None;
@@ -366,7 +366,7 @@ fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, 
     }
 }
 
-/// What a client says that it lost, by reason: numbers only.
+/// What a client reports as lost, by reason: numbers only.
 fn counts(members: &Map<String, Value>) -> Option<String> {
     let is_count = |(name, count): &(&String, &Value)| count.is_u64() && is_count_name(name);
     let counts = members.iter().filter(is_count).take(scrub::MAX_CONTEXT_MEMBERS);
@@ -374,13 +374,12 @@ fn counts(members: &Map<String, Value>) -> Option<String> {
     if counts.is_empty() { None } else { Some(Value::Object(counts).to_string()) }
 }
 
-fn moment(value: Option<&Value>) -> Option<Timestamp> {
+fn timestamp(value: Option<&Value>) -> Option<Timestamp> {
     value.and_then(Value::as_str).and_then(|text| text.parse().ok())
 }
 
-/// When it happened, by our clock: the sender's clock is trusted for the time between event and sending only.
-///
-/// Never later than now; without a time of its own, or with an impossible one, an event happened when it came.
+/// When an event happened, by the tracker's clock. The sender's clock is trusted only for the time between event and
+/// sending. Never later than now. An event without a timestamp, or with an impossible one, happened when it arrived.
 fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Option<Timestamp>) -> Timestamp {
     let Some(original) = original else { return received_at };
     let happened = match sent_at {
@@ -393,9 +392,9 @@ fn corrected(received_at: Timestamp, original: Option<Timestamp>, sent_at: Optio
     if happened < EARLIEST { received_at } else { happened.min(received_at) }
 }
 
-/// As it is written into rows: microseconds, UTC.
-pub(crate) fn formatted(moment: Timestamp) -> String {
-    format!("{moment:.6}")
+/// A timestamp as rows have it: ISO 8601, microseconds, UTC.
+pub(crate) fn formatted(timestamp: Timestamp) -> String {
+    format!("{timestamp:.6}")
 }
 
 #[cfg(test)]

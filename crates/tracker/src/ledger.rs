@@ -4,23 +4,23 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where all events are that were ever accepted by a data folder.
+/// Where the events are that a data folder has ever accepted.
 ///
 /// `accepted = loaded + quarantined + deduplicated + deleted + in_journal`; what that does not explain is
 /// [`Ledger::unaccounted`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ledger {
-    /// Events whose senders were told that they are kept.
+    /// Events that were acknowledged.
     pub accepted: u64,
     /// Rows in the table `events`.
     pub loaded: u64,
     /// Rows in the table `quarantine`.
     pub quarantined: u64,
-    /// Events that came again with a message id that was there already.
+    /// Events whose message id was in the tables already.
     pub deduplicated: u64,
-    /// Rows of both tables that were deleted on request, and the requests themselves once they are executed: each has a
-    /// number in the journal, as an event has.
+    /// Rows of both tables that were deleted on request, and the executed requests themselves: each has a sequence
+    /// number, as an event has.
     pub deleted: u64,
     /// Events that are durable and wait for the loader.
     pub in_journal: u64,

@@ -6,7 +6,7 @@
 //! POST ──► http ──► decode ──► event + scrub ──► journal ──► 200 / 204
 //!          memory   inflate,   the row that is   one write,
 //!          and      take the   stored, or why    one sync
-//!          time     request    it is put aside   for all who
+//!          time     request    it is quarantined for all who
 //!          bounded  apart                        came meanwhile
 //!                                                    │
 //!                       report ◄── tables ◄── engine ◄── loader, every second
@@ -18,16 +18,21 @@
 //!
 //! # What holds
 //!
-//! * A sender that was told of success has its events on the disk. A crash between any two steps loses none of them
-//!   and doubles none: a sequence number is taken from the journal in the transaction that writes its row, and the
-//!   journal forgets it only after the row was found, or missed and copied.
-//! * Every accepted event is in exactly one place; the [`Ledger`] says in which, [`check`] counts anew.
-//! * Who proves to have sent an event can have all of that id deleted; the request goes through the journal as events
-//!   do, so an acknowledged one survives a crash, and what was acknowledged before it is covered (see `forget`).
+//! * The events of an acknowledged request are on the disk. A crash between any two steps loses none of them and stores
+//!   none twice: a row and the position in the journal are written in one transaction, and the journal deletes an event
+//!   only after its row was found, or a copy was kept.
+//! * Every accepted event is in exactly one place; the [`Ledger`] shows in which, and [`check`] recounts.
+//! * A sender that proves an event to be its own can have all events of its id deleted. The request goes through the
+//!   journal as events do, so it survives a crash and covers what was acknowledged before it (see `deletion`).
 //! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
-//! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; what is beyond is answered with 429.
+//! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; requests beyond it get 429.
 //!
-//! This crate knows nothing of the telemetry client, of command lines or of terminals.
+//! # Seams
+//!
+//! Two contracts can have a second implementation: `journal` (segments of a local disk today) and `store` (DuckDB today).
+//! [`serve`] chooses them in one place, `server::Parts`.
+//!
+//! This crate knows nothing of the telemetry client, command lines or terminals.
 
 mod check;
 mod data_dir;

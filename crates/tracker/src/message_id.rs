@@ -1,4 +1,4 @@
-//! Ids for events that came without one.
+//! Message ids for events without one.
 
 use std::fmt::Write;
 
@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 /// A new id: a UUID of version 7, made of the time and 74 random bits.
 ///
-/// Without a source of random numbers (there is none only in a broken system) the id is made of the time and a counter, which
-/// is still unique on this machine.
+/// Where the system gives no random bytes, the id is made of the time and a counter, and is still unique on this machine.
 pub(crate) fn new(now: Timestamp) -> String {
     let mut bytes = [0u8; 16];
     if getrandom::fill(&mut bytes[6..]).is_err() {

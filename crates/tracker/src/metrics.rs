@@ -11,20 +11,20 @@ use crate::outcome::Reason;
 /// What happened to requests since the process started.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    /// Answered with success.
+    /// Requests that succeeded.
     pub(crate) accepted: AtomicU64,
-    /// Refused for good.
+    /// Requests that were refused and must not be retried.
     pub(crate) refused: AtomicU64,
-    /// Refused because too much was under way.
+    /// Requests that were refused because too many were in progress.
     pub(crate) overloaded: AtomicU64,
-    /// Not taken because the disk refused or the tracker stops.
+    /// Requests that failed because the journal could not be written or the tracker stops.
     pub(crate) failed: AtomicU64,
     /// Events by why they were quarantined, in the order of [`Reason::ALL`].
     quarantined: [AtomicU64; Reason::ALL.len()],
 }
 
 impl Metrics {
-    /// Counts one.
+    /// Increments a counter.
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }

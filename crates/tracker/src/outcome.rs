@@ -1,4 +1,4 @@
-//! The ways an accepted event can end, and why one is put aside.
+//! Why an accepted event is quarantined.
 
 /// Why an event went into the quarantine instead of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -8,19 +8,19 @@ pub enum Reason {
     TooLarge,
     /// Not a JSON object.
     NotAnObject,
-    /// JSON by its brackets, but not readable: nested too deeply, a broken escape, a member twice.
+    /// JSON by its brackets, but not readable: nested too deeply, a broken escape, a duplicate member.
     Unreadable,
     /// No name.
     NoEventName,
-    /// The name is no text, empty or too long.
+    /// The name is not a string, is empty or too long.
     BadEventName,
-    /// The message id is no text or longer than 100 characters.
+    /// The message id is not a string or is longer than 100 characters.
     BadMessageId,
-    /// The anonymous id is no text or longer than 100 characters.
+    /// The anonymous id is not a string or is longer than 100 characters.
     BadAnonymousId,
-    /// `properties` is something else than an object.
+    /// `properties` is not an object.
     PropertiesNotAnObject,
-    /// `context` is something else than an object.
+    /// `context` is not an object.
     ContextNotAnObject,
     /// Its record in the journal was damaged on the disk.
     CorruptRecord,
@@ -44,7 +44,7 @@ impl Reason {
         Self::RefusedRow,
     ];
 
-    /// The word in the quarantine's column `reason` and in the metrics.
+    /// The value of the quarantine's column `reason`, and the label in the metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::TooLarge => "too_large",

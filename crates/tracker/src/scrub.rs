@@ -1,8 +1,7 @@
-//! What is taken off an event before it touches the disk.
+//! Scrubbing: what is removed from an event before it reaches the disk.
 //!
-//! The tracker never stores an address, a header, a user agent, a key, or a person's traits. What is taken off is
-//! decided here and nowhere else, before the journal, so that there is nothing to clean up later. Names of the
-//! properties that were taken off are kept, so that nothing vanishes in silence.
+//! The tracker never stores an address, a header, a user agent, a key, or a person's traits. Only this module decides
+//! what is removed, before the journal, so there is nothing to clean up later. The names of removed properties are kept.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -13,7 +12,7 @@ const MAX_CONTEXT_CHARS: usize = 200;
 /// Most members of a list in the context, and of an object there whose names are the sender's.
 pub(crate) const MAX_CONTEXT_MEMBERS: usize = 30;
 
-/// Members of an event that are kept where it is put aside; `context` is one of them, with the members below.
+/// Members of a quarantined event that are kept; `context` with the members below only.
 const MEMBERS: &[&str] = &[
     "anonymousId",
     "context",
@@ -27,7 +26,7 @@ const MEMBERS: &[&str] = &[
     "type",
 ];
 
-/// Members of an event's `context` that are kept; of all others nothing is.
+/// Members of an event's `context` that are kept. All others are removed.
 const CONTEXT: &[&str] = &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "runtime"];
 
 /// Names of properties that carry an address, a header or a secret, in lower case and without punctuation.
@@ -129,7 +128,7 @@ fn is_mail(word: &str) -> bool {
     })
 }
 
-/// A text of the context, as far as it is kept.
+/// A text of the context; `None` if it is personal.
 pub(crate) fn context_text(text: &str) -> Option<String> {
     if is_personal(text) { None } else { Some(text.chars().take(MAX_CONTEXT_CHARS).collect()) }
 }
@@ -139,7 +138,7 @@ pub(crate) fn library_version(version: &str) -> Option<String> {
     if version.parse::<Ipv4Addr>().is_ok() { system_version(version) } else { context_text(version) }
 }
 
-/// The version of a system or a language, as far as it is kept.
+/// The version of a system or a language, shortened; `None` if it is personal or empty.
 pub(crate) fn system_version(version: &str) -> Option<String> {
     if is_personal(version) && version.parse::<Ipv4Addr>().is_err() {
         return None;
@@ -164,11 +163,10 @@ fn coarse_version(version: &str) -> String {
     numbers.join(".").chars().take(20).collect()
 }
 
-/// An event that is put aside, without what must not be kept. Of what is no event nothing is, but a number or a truth
-/// value: nothing tells what is in it.
+/// A quarantined event without what must not be kept. Of a value that is no object only a number or a boolean is kept: a
+/// string or an array may hold anything.
 ///
-/// Unlike a good event, whose fields are picked one by one, the properties of this one are kept as they came, less what is
-/// personal.
+/// Unlike a good event, whose fields are picked one by one, it keeps its properties as they came, less what is personal.
 pub(crate) fn for_quarantine(event: Value) -> Option<Value> {
     let mut members = match event {
         Value::Object(members) => members,

@@ -1,4 +1,4 @@
-//! A tracker's life: from the data folder's lock to the last load.
+//! The lifecycle of a tracker, from the data folder's lock to the last load.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,28 +32,28 @@ use dlt_engine::destination::Access;
 pub struct ServeOptions {
     /// Address to listen on, `host:port`; port 0 takes a free one.
     pub listen: String,
-    /// The data folder; made where it is missing.
+    /// The data folder. It is made if missing.
     pub data_dir: PathBuf,
     /// Limits on requests. Default: 500 KB a request, 32 KB an event, 2,500 events a batch.
     pub limits: Limits,
-    /// How often what arrived is loaded into the tables. Default: 1 s.
+    /// How often events are loaded into the tables. Default: 1 s.
     pub load_interval: Duration,
-    /// Memory that requests under way may take together, in bytes; more is answered with 429. Default: 128 MiB.
+    /// Memory that all requests in progress may take, in bytes; requests beyond it get 429. Default: 128 MiB.
     pub memory_bytes: usize,
-    /// Connections at a time; more are answered with 429. The process's limit on open files is raised for them; where
-    /// it can't be, there are fewer. Default: 4,096.
+    /// Connections at a time; more get 429. The process's limit on open files is raised for them; where that fails,
+    /// there are fewer. Default: 4,096.
     pub connections: usize,
-    /// Size of the journal; where the loader is further behind than this, events are answered with 429. Default: 8 GiB.
+    /// Most bytes in the journal; when the loader is further behind, requests get 429. Default: 8 GiB.
     pub journal_bytes: u64,
-    /// Size of one segment of the journal. Default: 16 MiB.
+    /// Size of one segment of the journal, in bytes. Default: 16 MiB.
     pub segment_bytes: u64,
-    /// Threads that serve requests. Default: one a core.
+    /// Threads that serve requests. Default: one per core.
     pub threads: usize,
-    /// How long a body may take to arrive, and an answer to be taken. Default: 10 s.
+    /// How long a body may take to arrive, and the peer to read an answer. Default: 10 s.
     pub body_timeout: Duration,
     /// How long a connection may take to send the head of its next request. Default: 75 s.
     pub idle_timeout: Duration,
-    /// How long requests under way may take when the tracker stops. Default: 5 s.
+    /// How long requests in progress may take when the tracker stops. Default: 5 s.
     pub drain: Duration,
 }
 
@@ -90,22 +90,22 @@ pub struct Ready {
     pub database: PathBuf,
     /// The ledger as it was found.
     pub ledger: Ledger,
-    /// Ends it from another thread, as SIGTERM does.
+    /// Stops it from another thread, as SIGTERM does.
     pub stop: StopHandle,
 }
 
-/// Ends a running tracker.
+/// Stops a running tracker.
 #[derive(Debug, Clone)]
 pub struct StopHandle(Arc<watch::Sender<bool>>);
 
 impl StopHandle {
-    /// Asks it to end: requests under way are finished, what arrived is loaded.
+    /// Asks it to stop: it finishes requests in progress and loads what arrived.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
-/// What a tracker did between start and end.
+/// What a tracker did from start to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
@@ -117,12 +117,12 @@ pub struct Summary {
 
 /// Runs a tracker until SIGINT, SIGTERM or [`StopHandle::stop`].
 ///
-/// `on_ready` is called once, when events are taken. The call blocks; it brings its own threads.
+/// Calls `on_ready` once, when it takes events. Blocks; starts its own threads.
 ///
 /// # Errors
 ///
-/// When the folder can't be used or is in use, or the address can't be listened on. Once it is ready, nothing that
-/// happens to disk or database ends it: senders are told to come again, and loading is tried again.
+/// When the folder can't be used or is in use, or the address can't be listened on. Once it is ready, no failure of disk
+/// or database ends it: senders are asked to retry, and loading is retried.
 pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Summary, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
@@ -130,7 +130,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         .enable_all()
         .build()
         .map_err(Error::Start)?;
-    // The address is taken before anything is written, so that a port in use leaves no trace.
+    // Binds before it writes anything: a port in use must not leave a folder behind.
     let listener = runtime
         .block_on(TcpListener::bind(&options.listen))
         .map_err(|source| Error::Listen { address: options.listen.clone(), source })?;
@@ -180,7 +180,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let until = async move {
         tokio::select! {
             () = signals.received() => {}
-            // When the handle is dropped nobody stops it that way any more.
+            // A dropped handle can't stop it any more.
             () = async { if stopped.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {}
         }
     };
@@ -231,7 +231,7 @@ fn read<T: serde::de::DeserializeOwned>(
 }
 
 fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Result<T, Error>) -> Result<T, Error> {
-    // It takes no events, so its new segment need not have room for any.
+    // No events arrive, so the new segment needs no room for any.
     let mut parts = Parts::open(dir, SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() })?;
     let found = work(&mut parts.loader);
     parts.journal.close();
@@ -248,7 +248,7 @@ fn answered<T: serde::de::DeserializeOwned>(answer: &Answer, server: &ServerFile
     Err(server.no_answer(message.map_or_else(|| format!("status {}", answer.status), str::to_owned)))
 }
 
-/// What works on a data folder.
+/// Journal, store and loader of a data folder.
 struct Parts {
     journal: Arc<dyn Journal>,
     loader: Loader,

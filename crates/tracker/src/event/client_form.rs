@@ -9,14 +9,14 @@ use serde::de::IgnoredAny;
 use super::is_count_name;
 use crate::scrub;
 
-/// A request as the telemetry client makes it: these members and no others, and nothing in them that is taken off but the
-/// rest of a version's numbers.
+/// A request as the telemetry client makes it: these members and no others, with nothing in them to scrub but the later
+/// numbers of a version.
 ///
-/// Only of such a request the digest is kept: it lets its sender prove later who it is. Of another request it could be
-/// used to guess what was taken off, such as an address.
+/// The hash is kept only of such a request: with it the sender can prove later that it sent the event. The hash of any
+/// other request would allow guesses at what was scrubbed, such as an address.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "that they are there, and nothing else, is what counts")]
+#[expect(dead_code, reason = "only the presence of these members matters")]
 pub(super) struct ClientForm {
     anonymous_id: String,
     context: ClientContext,
@@ -58,7 +58,7 @@ struct ClientPart {
 }
 
 impl ClientForm {
-    /// Whether an event came in this form.
+    /// Whether an event has this form.
     pub(super) fn fits(text: &str) -> bool {
         serde_json::from_str::<Self>(text).is_ok_and(|form| {
             let are_times = [form.timestamp, form.sent_at].iter().all(|time| time.parse::<Timestamp>().is_ok());

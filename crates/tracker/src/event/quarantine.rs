@@ -1,4 +1,4 @@
-//! Events that are put aside, and the rows that are kept of them.
+//! Quarantined events and their rows.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -28,7 +28,7 @@ struct QuarantineRow<'a> {
     payload: Option<String>,
 }
 
-/// Puts an event aside, given as JSON text.
+/// Quarantines an event, given as JSON text.
 pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
     let parsed = serde_json::from_str::<Value>(text).ok();
     let member = |name: &str| parsed.as_ref().and_then(|event| event.get(name)).and_then(Value::as_str);
@@ -59,7 +59,7 @@ fn clipped_name(name: &str) -> String {
     name.chars().take(MAX_NAME_CHARS).collect()
 }
 
-/// The quarantine's row for an event that was accepted and can't be loaded; nothing of its contents is in it.
+/// The quarantine's row for an event that was accepted and can't be loaded. It holds nothing of the event's contents.
 pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Vec<u8> {
     let row = QuarantineRow {
         message_id: format!("{}-{sequence}", reason.code()),

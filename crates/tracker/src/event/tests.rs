@@ -13,7 +13,7 @@ fn arrival() -> Arrival {
         context: None,
         sent_at: None,
         max_event_bytes: 32 * 1024,
-        digest: None,
+        hash: None,
     }
 }
 
@@ -128,7 +128,7 @@ fn only_what_is_kept_as_a_whole_has_a_digest() {
             "python": "3.11.7", "dropped": {"too_old": 1}},
     });
     let digest = |event: &Value| {
-        let arrival = Arrival { digest: Some("d".to_owned()), ..arrival() };
+        let arrival = Arrival { hash: Some("d".to_owned()), ..arrival() };
         let row: Value = serde_json::from_slice(&judge(&event.to_string(), &arrival).record.payload).unwrap();
         row.get("body_digest").cloned()
     };
@@ -218,7 +218,7 @@ fn times_are_corrected_by_the_senders_clock_and_never_in_the_future() {
     ];
     for (original, sent, expected) in cases {
         let received: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let parse = |text: Option<&str>| moment(text.map(|text| json!(text)).as_ref());
+        let parse = |text: Option<&str>| timestamp(text.map(|text| json!(text)).as_ref());
         let expected: Timestamp = expected.parse().unwrap();
         assert_eq!(corrected(received, parse(original), parse(sent)), expected, "{original:?} {sent:?}");
     }
@@ -292,7 +292,7 @@ proptest! {
         let event = json!({"event": name, "anonymousId": id, "properties": properties, "context": context,
             "name": other, "other": other, "type": "page"});
         for text in [event.to_string(), other.to_string()] {
-            let arrival = Arrival { context: Some(context.clone()), digest: Some("d".to_owned()), ..arrival() };
+            let arrival = Arrival { context: Some(context.clone()), hash: Some("d".to_owned()), ..arrival() };
             let row = String::from_utf8(judge(&text, &arrival).record.payload).unwrap();
             for personal in ["192.0.2.7", "2001:db8", "ada@"] {
                 prop_assert!(!row.contains(personal), "{} in {}", personal, row);

@@ -1,4 +1,4 @@
-//! The paths for those who run the tracker.
+//! The paths for operators.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::error::{Error, in_full};
 use crate::journal::Journal;
 use crate::loader::Question;
 
-/// How long the disk may take to answer whether it can be written again.
+/// How long the journal may take to show that it can be written again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `GET /healthz`: whether events are taken and loaded.
@@ -34,14 +34,14 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
     answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
-/// Whether the journal takes something again, after a failure. It is tried with nothing: events may stay away as long as
-/// the tracker is said to fail.
+/// Whether the journal can be written again after a failure. Tries it without a record: events may stay away as long as
+/// the tracker is reported as failing.
 async fn can_write(journal: &dyn Journal) -> bool {
     let Ok(written) = journal.append(Vec::new()) else { return false };
     matches!(tokio::time::timeout(PROBE_TIMEOUT, written).await, Ok(Ok(Ok(_))))
 }
 
-/// `GET /metrics`: counts only, nothing of an event.
+/// `GET /metrics`: counts only, nothing of any event.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     let page = app.metrics.page(&app.ledger(), &app.journal.status(), &app.loader_state);
     let mut response = Response::new(Body::from(page));
@@ -89,7 +89,7 @@ async fn ask<T: Serialize>(
     }
 }
 
-/// Compares keys in a time that does not tell where they differ.
+/// Compares keys in constant time.
 fn same(given: &str, key: &str) -> bool {
     given.len() == key.len() && given.bytes().zip(key.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

@@ -1,7 +1,7 @@
-//! What senders are told. One place decides about status, code and when to come again.
+//! The answers to senders: status, code, and when to retry, all in one place.
 //!
-//! Clients of the tracking protocol differ in what they take for final: 400 with a code and a message is what all of
-//! them drop at once, and 429 is what they send again. So there is no 405, 413, 415 or 401 here.
+//! Clients of the tracking protocol differ in what they treat as final. All of them drop events at 400 with a code and a
+//! message, and retry at 429. So there is no 405, 413, 415 or 401 here.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -12,24 +12,24 @@ use crate::decode::Refusal;
 use crate::deletion;
 use crate::journal::AppendError;
 
-/// Why events were not taken.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// For good.
+    /// The request is invalid: it must not be retried.
     Refused(Refusal),
     /// A deletion request is malformed or not proven.
     DeletionRefused(deletion::Refusal),
     /// Whether a deletion request is proven can't be found out now.
     Undecided,
-    /// The path is none of ours.
+    /// There is no such path.
     UnknownPath,
     /// The path takes another method.
     UnknownMethod,
-    /// The body did not come in time, or the connection broke.
+    /// The body did not arrive in time, or the connection broke.
     Incomplete,
-    /// Too much is under way.
+    /// Too many requests are in progress.
     Overloaded,
-    /// The journal did not take them.
+    /// The journal did not take the records.
     Journal(AppendError),
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn no_content() -> Response<Body> {
     response
 }
 
-/// A page in JSON.
+/// A JSON document.
 pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
@@ -83,7 +83,7 @@ pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
     response
 }
 
-/// No success. What is said outside names no file and no address of ours.
+/// A failure. The message names no file and no address of the tracker.
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     let (status, code, message, retry_after) = match failure {
         Failure::Refused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
@@ -135,7 +135,7 @@ fn json_type(response: &mut Response<Body>) {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
-/// Pages of any origin may send events and read the answer; nothing here depends on cookies.
+/// Pages of any origin may send events and read the answer; nothing depends on cookies.
 pub(crate) fn open_to_browsers(response: &mut Response<Body>) {
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }

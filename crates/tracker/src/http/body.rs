@@ -9,8 +9,8 @@ use super::answer::Failure;
 use super::memory::Reservation;
 use crate::decode::Refusal;
 
-/// A body that is not taken is read on and thrown away up to this length, so that its sender gets to see the answer:
-/// closing at once would reset the connection, and clients take that for a reason to try again.
+/// A refused body is still read, and discarded, up to this length. Closing at once would reset the connection before the
+/// sender sees the answer, and clients retry after a reset.
 const DISCARDED_BYTES: usize = 4 << 20;
 
 /// Reads a body of at most `limit` bytes; memory is taken as it arrives.
@@ -46,7 +46,7 @@ async fn collect(mut body: Body, limit: usize, memory: &mut Reservation<'_>) -> 
                 break;
             }
         } else if first.is_empty() {
-            // Most bodies come in one piece, and are not copied.
+            // Most bodies arrive as one frame, and are not copied.
             first = data;
         } else {
             if whole.is_empty() {

@@ -1,7 +1,7 @@
 //! The paths that take events.
 //!
-//! Nothing of a request but its body goes any further: no address, no header. A key (HTTP Basic, or `writeKey` in the
-//! body) is accepted and forgotten.
+//! Only the body of a request goes further: no address, no header. A key (HTTP Basic, or `writeKey` in the body) is
+//! accepted and not kept.
 
 use std::sync::Arc;
 
@@ -16,13 +16,12 @@ use super::memory::Reservation;
 use super::{App, body};
 use crate::decode::{self, Delivery, Refusal};
 use crate::event::{self, Arrival, Call};
-use crate::hash;
 use crate::journal::{AppendError, NewRecord};
 use crate::metrics::Metrics;
 
-/// All rows of a request together take at most so many times the bytes that a request may have.
+/// Most bytes of all rows of a request, as a multiple of the limit on a request.
 const ROWS_FACTOR: usize = 4;
-/// A byte of gzip inflates to at most so many.
+/// Most bytes that one byte of gzip inflates to.
 const GZIP_FACTOR: usize = 1032;
 
 /// How the events of a request are wrapped.
@@ -32,7 +31,7 @@ enum Form {
     Single(Call),
     /// A batch.
     Batch,
-    /// One event that says itself what it is, or a batch.
+    /// One event that names its own call, or a batch.
     Any,
 }
 
@@ -44,13 +43,13 @@ pub(crate) async fn root(State(app): State<Arc<App>>, request: Request) -> Respo
     }
 }
 
-/// `POST /v1/track` and its like, also by one letter and without the version.
+/// `POST /v1/track` and the other calls, also by one letter and without the version.
 pub(crate) async fn call(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response<Body> {
-    // A name that is no text is none that is known.
+    // A name that is not UTF-8 is unknown.
     let form = match name.as_ref().map_or("", |Path(name)| name.as_str()) {
         "batch" | "import" | "b" => Form::Batch,
         other => match Call::named(other) {
@@ -69,7 +68,7 @@ pub(crate) async fn unknown_path(State(app): State<Arc<App>>) -> Response<Body> 
     refuse(&app, Failure::UnknownPath)
 }
 
-/// Another method than the path takes.
+/// A method that the path does not take.
 pub(crate) async fn unknown_method(State(app): State<Arc<App>>) -> Response<Body> {
     refuse(&app, Failure::UnknownMethod)
 }
@@ -129,19 +128,19 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     let (records, reasons) = {
         let body = decode::inflate(&body, encoding.as_deref(), &app.limits)?;
         let (delivery, call) = unwrap(&body, form, app)?;
-        // What came in a batch may be of several senders, so its body proves nothing.
-        let digest = (!delivery.is_batch).then(|| hash::shake128(&body));
+        // A batch can hold events of several senders, so its body proves nothing.
+        let hash = (!delivery.is_batch).then(|| crate::hash::shake128(&body));
         let arrival = Arrival {
             received_at,
             call,
             context: delivery.context,
             sent_at: delivery.sent_at,
             max_event_bytes: app.limits.event_bytes,
-            digest,
+            hash,
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();
-        // A batch lends its context to each of its events, so a short one can make long rows.
+        // Each event of a batch gets the batch's context, so a short batch can make long rows.
         let limit = app.limits.request_bytes.saturating_mul(ROWS_FACTOR);
         for event in delivery.events {
             let judged = event::judge(event.get(), &arrival);
@@ -173,7 +172,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
     }
 }
 
-/// Reads the body of a request; with its encoding. Memory for what it inflates to is taken as well.
+/// Reads the body of a request. Returns its encoding too. Takes memory also for what the body inflates to.
 pub(super) async fn read(
     app: &App,
     request: Request,
@@ -184,7 +183,7 @@ pub(super) async fn read(
     drop(parts);
     let body = body::read(body, app.limits.request_bytes, app.body_timeout, memory).await?;
     if encoding.is_some() {
-        // Held only until the body was taken apart, for which nobody waits.
+        // Held only until the body is decoded, which does not wait for anything.
         memory.take(body.len().saturating_mul(GZIP_FACTOR).min(app.limits.request_bytes))?;
     }
     Ok((encoding, body))

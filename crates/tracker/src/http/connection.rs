@@ -1,4 +1,4 @@
-//! Accepting connections, with bounds on their number, their idleness and the time of their end.
+//! Accepting connections, with limits on their number, their idle time and their shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -12,40 +12,40 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::stream::Impatient;
+use super::stream::WriteTimeout;
 
-/// What connections may take.
+/// Limits on connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
-    /// Connections at a time; more are told to come again.
+    /// Connections at a time; more get 429.
     pub(crate) connections: usize,
-    /// How long a connection may take to send the head of a request, the wait for it included.
+    /// How long a connection may take to send the head of a request, including the idle time before it.
     pub(crate) head_timeout: Duration,
-    /// How long an answer may wait for the peer to take it.
+    /// How long the peer may take to read an answer.
     pub(crate) answer_timeout: Duration,
-    /// How long requests under way may take when the tracker stops.
+    /// How long requests in progress may take when the tracker stops.
     pub(crate) drain: Duration,
 }
 
-/// The longest head of a request, and what is buffered for a connection in each direction. Heads of clients have a few
-/// hundred bytes; browsers add cookies of the site, and proxies pass on 8 to 16 KiB.
+/// The longest head of a request, and the buffer of a connection in each direction. Heads of clients have a few hundred
+/// bytes; browsers add the site's cookies, and proxies pass on 8 to 16 KiB.
 const BUFFER_BYTES: usize = 32 << 10;
 
-/// Connections that are being turned away at a time. More are closed without a word: each needs a file descriptor.
-const TURNED_AWAY: usize = 48;
+/// Connections that are rejected with an answer at a time. More are closed without one: each needs a file descriptor.
+const MAX_REJECTED: usize = 48;
 
-/// The answer to a connection too many, whatever it wants.
+/// The answer to a connection beyond the limit, whatever it requests.
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
     content-length: 72\r\nconnection: close\r\n\r\n\
     {\"code\":\"overloaded\",\"message\":\"too many connections: come again later\"}";
 
-/// Serves until `stop` is done, then lets requests under way finish.
+/// Serves until `stop` completes, then lets requests in progress finish.
 pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let mut server = hyper::server::conn::http1::Builder::new();
-    // No pipelining of answers: it would buffer them without a bound for a peer that asks on and does not read.
+    // No pipelining: it would buffer answers without a limit for a peer that sends requests and does not read.
     server.timer(TokioTimer::new()).header_read_timeout(bounds.head_timeout).max_buf_size(BUFFER_BYTES);
     let slots = Arc::new(Semaphore::new(bounds.connections));
-    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+    let rejected = Arc::new(Semaphore::new(MAX_REJECTED));
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -60,22 +60,22 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
                 continue;
             }
         };
-        // The answers are small and complete; waiting for more to send would only delay them.
+        // Answers are small and complete: waiting to send more at once would only delay them.
         let _ = stream.set_nodelay(true);
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            if let Ok(slot) = Arc::clone(&turned_away).try_acquire_owned() {
+            if let Ok(slot) = Arc::clone(&rejected).try_acquire_owned() {
                 tokio::spawn(async move {
-                    turn_away(stream).await;
+                    reject(stream).await;
                     drop(slot);
                 });
             }
             continue;
         };
         let service = TowerToHyperService::new(router.clone());
-        let stream = TokioIo::new(Impatient::new(stream, bounds.answer_timeout));
+        let stream = TokioIo::new(WriteTimeout::new(stream, bounds.answer_timeout));
         let connection = graceful.watch(server.serve_connection(stream, service));
         tokio::spawn(async move {
-            // Broken connections are the sender's; what was acknowledged is counted elsewhere.
+            // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
             let _ = connection.await;
             drop(slot);
         });
@@ -86,11 +86,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
     }
 }
 
-async fn turn_away(mut stream: TcpStream) {
+async fn reject(mut stream: TcpStream) {
     let told = async {
         stream.write_all(TOO_MANY).await?;
         stream.shutdown().await?;
-        // To close what was not read to its end is to reset it, and the answer would be lost on the way.
+        // Closing before the request is read resets the connection, and the answer is lost.
         let mut unread = [0; 4096];
         while stream.read(&mut unread).await? > 0 {}
         Ok::<(), io::Error>(())
@@ -98,7 +98,7 @@ async fn turn_away(mut stream: TcpStream) {
     let _ = tokio::time::timeout(Duration::from_secs(1), told).await;
 }
 
-/// A failed accept is one connection's trouble, or there are no file handles: then waiting helps.
+/// An accept fails because of one connection, or because there are no file descriptors: then waiting helps.
 async fn wait_after(error: &io::Error) {
     if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         return;

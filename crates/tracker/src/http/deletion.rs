@@ -37,7 +37,7 @@ struct Receipt {
     requested_at: String,
 }
 
-/// Takes a request; returns when it is durable.
+/// Takes a request. Returns when it is durable.
 async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
     let mut memory = Reservation::begin(&app.memory)?;
     let (encoding, body) = collect::read(app, request, &mut memory).await?;
@@ -59,10 +59,9 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
     }
 }
 
-/// Has the loader look the events up, after it has loaded what waits.
+/// Has the loader look up the events, after it has loaded what waits.
 ///
-/// One request at a time: anybody may ask, each question is work for the thread that loads, and those of the tracker's
-/// owner go the same way.
+/// One request at a time: anyone may send one, each is work for the loader's thread, and report and check need it too.
 async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
     let turn = tokio::time::timeout(MAX_WAIT, Arc::clone(&app.proof).acquire_owned()).await;
     let Ok(Ok(turn)) = turn else { return Err(Failure::Overloaded) };
@@ -70,7 +69,7 @@ async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
     if !app.loader.ask(Question::Proof(claim, sender)) {
         return Err(Failure::Overloaded);
     }
-    // Who asks and goes away leaves the question behind, so its turn must not end with the connection.
+    // A client that disconnects leaves its question in the queue, so the turn must not end with the connection.
     let looked_up = tokio::spawn(async move {
         let found = answer.await;
         drop(turn);

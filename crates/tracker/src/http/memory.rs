@@ -1,18 +1,18 @@
-//! Memory of requests under way: each takes as much as it really needs, as it comes to need it.
+//! Memory of requests in progress: each reserves what it needs when it needs it.
 //!
-//! What a request announces costs its sender nothing, so nothing is set apart for it: somebody who announces much and
-//! sends little would keep all others out.
+//! Nothing is reserved for the length that a request announces: a sender that announces much and sends little would
+//! keep out all others.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::answer::Failure;
 
-/// What a permit stands for.
+/// Bytes per permit.
 const UNIT_BYTES: usize = 1024;
-/// What every request takes at once.
+/// Permits that every request takes at its start.
 const FIRST_UNITS: u32 = 4;
 
-/// What one request holds.
+/// The memory of one request.
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
     all: &'a Semaphore,
@@ -21,13 +21,13 @@ pub(super) struct Reservation<'a> {
 }
 
 impl<'a> Reservation<'a> {
-    /// Begins with what every request takes.
+    /// Takes what every request takes at its start.
     pub(super) fn begin(all: &'a Semaphore) -> Result<Self, Failure> {
         let held = all.try_acquire_many(FIRST_UNITS).map_err(|_| Failure::Overloaded)?;
         Ok(Self { all, held, used_bytes: 0 })
     }
 
-    /// Takes more.
+    /// Takes so many bytes more.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Failure> {
         let used_bytes = self.used_bytes.saturating_add(bytes);
         let missing = used_bytes.div_ceil(UNIT_BYTES).saturating_sub(self.held.num_permits());
@@ -39,7 +39,7 @@ impl<'a> Reservation<'a> {
         Ok(())
     }
 
-    /// Gives back all but so many bytes.
+    /// Releases all but so many bytes.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         self.used_bytes = bytes;
         let kept = bytes.div_ceil(UNIT_BYTES).max(FIRST_UNITS as usize);

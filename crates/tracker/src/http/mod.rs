@@ -1,4 +1,4 @@
-//! The tracker's HTTP side: paths, and what all requests share.
+//! HTTP: the paths, and what all requests share.
 
 mod admin;
 mod answer;
@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 
 pub(crate) use connection::{Bounds, serve};
 
-/// What every request may use.
+/// The state that requests share.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
@@ -33,13 +33,13 @@ pub(crate) struct App {
     pub(crate) loader_state: Arc<LoaderState>,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
-    /// Memory that requests under way may take, in KiB.
+    /// Memory that requests in progress may take, in KiB.
     pub(crate) memory: Semaphore,
     /// One deletion request is checked at a time.
     pub(crate) proof: Arc<Semaphore>,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
-    /// What `report.json` and `check.json` ask for.
+    /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
 }
 

@@ -1,4 +1,4 @@
-//! A connection whose peer must take what it is told.
+//! A connection whose peer must read its answers.
 
 use std::io;
 use std::pin::Pin;
@@ -8,19 +8,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// A stream that fails when an answer waits for too long to be taken.
+/// A stream that fails when the peer does not read an answer in time.
 ///
-/// A peer that asks and does not read would otherwise hold its connection, and what is buffered for it, for ever.
+/// A peer that sends requests and does not read would otherwise hold its connection and its buffers without end.
 #[derive(Debug)]
-pub(super) struct Impatient<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     /// How long an answer may wait.
     limit: Duration,
-    /// Runs from the moment in which the stream took no more until everything was written.
+    /// Set when the stream takes no more bytes, and cleared when everything was written.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Impatient<S> {
+impl<S> WriteTimeout<S> {
     pub(super) fn new(stream: S, limit: Duration) -> Self {
         Self { stream, limit, deadline: None }
     }
@@ -33,7 +33,7 @@ impl<S> Impatient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -43,7 +43,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Impatient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Pending => self.wait(context),
@@ -66,7 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Impatient<S> {
         self.stream.is_write_vectored()
     }
 
-    /// Called when everything was written: a peer that takes an answer in drops does not win time by each.
+    /// Called when everything was written: a peer that reads byte by byte gains no time by each.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.deadline = None;
         Pin::new(&mut self.stream).poll_flush(context)

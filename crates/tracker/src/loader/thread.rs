@@ -1,4 +1,4 @@
-//! The thread that loads, and answers what only the owner of the database can.
+//! The loader's thread: loads, and answers questions that need the database.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -14,7 +14,7 @@ use crate::deletion::Claim;
 use crate::error::{Error, in_full};
 use crate::report::Report;
 
-/// The longest pause after failures.
+/// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// A question to the loader's thread.
@@ -45,22 +45,22 @@ impl LoaderThread {
         Ok(Self { questions, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Asks; false if too many ask already, or the loader has ended.
+    /// Sends a question; false if too many wait already, or the loader has ended.
     pub(crate) fn ask(&self, question: Question) -> bool {
         self.questions.try_send(question).is_ok()
     }
 
-    /// Whether the thread lives: what it does not load piles up in the journal.
+    /// Whether the thread runs. If not, events accumulate in the journal.
     pub(crate) fn is_running(&self) -> bool {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.as_ref().is_none_or(|thread| !thread.is_finished())
     }
 
-    /// Has everything loaded and waits for the end.
+    /// Loads everything that is durable, then ends the thread.
     pub(crate) fn stop(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // When the thread is gone already there is nothing to tell it.
+            // A thread that has ended needs no message.
             let _ = self.questions.send(Question::Stop);
             if thread.join().is_err() {
                 tracing::error!("the loader ended with a panic");
@@ -88,7 +88,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         pause = if loader.settled && !behind {
             interval
         } else if attempt(&mut loader) {
-            // Others get at least as much time with the file as a load takes.
+            // Other processes get at least as much time with the file as a load takes.
             interval.max(started.elapsed())
         } else {
             (pause * 2).clamp(interval, MAX_PAUSE)
@@ -96,7 +96,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
     }
 }
 
-/// Loads; says whether it went well.
+/// Loads; returns whether it succeeded.
 fn attempt(loader: &mut Loader) -> bool {
     match loader.catch_up() {
         Ok(()) => true,

@@ -1,4 +1,4 @@
-//! What the maintainers want to know, as numbers.
+//! The report: what was received, as numbers.
 
 mod render;
 
@@ -26,17 +26,17 @@ pub struct Report {
     pub active_ids: u64,
     /// Different anonymous ids in the last 1, 7 and 30 days.
     pub active_by_window: [u64; 3],
-    /// Share of events that came from continuous integration. Events that do not say are not counted.
+    /// Share of events from continuous integration, among those that have the field.
     pub ci_share: Option<f64>,
-    /// Share of events that came from a container. Events that do not say are not counted.
+    /// Share of events from containers, among those that have the field.
     pub container_share: Option<f64>,
     /// When the first event happened, ISO 8601.
     pub first_event: Option<String>,
     /// When the last event happened, ISO 8601.
     pub last_event: Option<String>,
-    /// Why events were put aside, the most frequent first.
+    /// Why events were quarantined, the most frequent first.
     pub quarantine: Vec<Share>,
-    /// Where all accepted events are.
+    /// Where the accepted events are.
     pub ledger: Ledger,
 }
 
@@ -50,9 +50,9 @@ pub struct EventSummary {
     pub count: u64,
     /// Different anonymous ids that sent it.
     pub active_ids: u64,
-    /// Share of those that succeeded, among those that say.
+    /// Share of successes, among events that have the field.
     pub success_share: Option<f64>,
-    /// Median duration in seconds, among those that say.
+    /// Median duration in seconds, among events that have one.
     pub p50_seconds: Option<f64>,
     /// 95th percentile of the duration in seconds.
     pub p95_seconds: Option<f64>,
@@ -76,7 +76,7 @@ pub struct VersionSummary {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Share {
-    /// The value; `None` where events do not say.
+    /// The value; `None` for events without one.
     pub value: Option<String>,
     /// Events.
     pub count: u64,

@@ -53,7 +53,7 @@ fn lines(shares: &[Share]) -> Vec<Vec<String>> {
     shares.iter().map(line).collect()
 }
 
-/// What came from outside never controls the terminal.
+/// Replaces control characters, which could control the terminal.
 fn shown(text: &str) -> String {
     text.trim_end().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).take(60).collect()
 }
@@ -66,7 +66,7 @@ fn seconds(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3} s"))
 }
 
-/// A table with its first column to the left and the others to the right; nothing where there are no rows.
+/// A table, its first column aligned left and the others right; nothing where there are no rows.
 fn table(f: &mut fmt::Formatter<'_>, heads: &[&str], rows: Vec<Vec<String>>) -> fmt::Result {
     if rows.is_empty() {
         return Ok(());

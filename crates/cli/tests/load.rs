@@ -149,7 +149,9 @@ fn the_environment_limits_the_databases_memory() {
         command.env("DESTINATION__DUCKDB__MEMORY_LIMIT", text);
         sandbox.see(command).ok().stdout.lines().last().unwrap_or_default().to_owned()
     };
-    assert_eq!((limit("").as_str(), limit("1 GiB").as_str()), ("256.0 MiB", "1.0 GiB"));
+    assert_eq!(limit("1 GiB"), "1.0 GiB");
+    // Without a setting it follows the machine.
+    assert!(limit("").ends_with(" GiB"), "{}", limit(""));
 }
 
 #[test]

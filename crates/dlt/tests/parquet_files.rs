@@ -117,7 +117,7 @@ fn a_file_without_rows_makes_its_columns() {
     assert_eq!(loaded.types("t"), ["id BIGINT"]);
     assert_eq!(loaded.types("t__l"), ["value DOUBLE"]);
     let said = loaded.pipeline.trace().unwrap().unwrap().notices;
-    assert!(said.len() == 1 && said[0].message.ends_with("t.parquet has no rows"), "{said:?}");
+    assert!(said.len() == 1 && said[0].message.ends_with("t.parquet holds no rows"), "{said:?}");
     loaded.load(vec![("id", Arc::new(Int64Array::from(vec![7])))]).unwrap();
     assert_eq!(loaded.rows("SELECT id FROM t"), ["7"]);
 }

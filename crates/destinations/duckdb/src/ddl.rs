@@ -85,15 +85,23 @@ fn contract_tables(schema: &Schema) -> Vec<Table> {
     own.tables.into_values().collect()
 }
 
+/// Why a table cannot take the rows that the schema describes, by table.
+pub(crate) type Conflicts = HashMap<String, Error>;
+
 /// What `schema` has and the dataset lacks, as statements.
+#[derive(Default)]
 struct Evolution {
     /// Each with the table that it is for.
     statements: Vec<(String, String)>,
+    conflicts: Conflicts,
 }
 
-/// Makes what `schema` has and the dataset lacks. Must be called inside a transaction.
-pub(crate) fn evolve(connection: &Connection, place: &Place, schema: &Schema) -> Result<()> {
-    evolution(connection, place, schema)?.apply(connection, place)
+/// Makes what `schema` has and the dataset lacks. Must be called inside a transaction. Tables that cannot be brought up
+/// to the schema stay as they are, and are returned: they matter to a load that writes to them, and to no other.
+pub(crate) fn evolve(connection: &Connection, place: &Place, schema: &Schema) -> Result<Conflicts> {
+    let evolution = evolution(connection, place, schema)?;
+    evolution.apply(connection, place)?;
+    Ok(evolution.conflicts)
 }
 
 /// Finds out what [`evolve`] has to do.
@@ -102,11 +110,16 @@ fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<
     let contract = contract_tables(schema);
     // The contract's own tables come first and with their own columns; what a later version of the contract added to them
     // follows.
-    let mut evolution = Evolution { statements: Vec::new() };
+    let mut evolution = Evolution::default();
     for table in contract.iter().chain(schema.tables.values()) {
         let columns = existing.get(&table.name.to_lowercase());
-        let changes = changes(place, table, columns)?;
-        evolution.statements.extend(changes.into_iter().map(|statement| (table.name.clone(), statement)));
+        match changes(place, table, columns) {
+            Ok(changes) => {
+                evolution.statements.extend(changes.into_iter().map(|statement| (table.name.clone(), statement)));
+            }
+            Err(error) if contract.iter().any(|own| own.name == table.name) => return Err(error),
+            Err(error) => drop(evolution.conflicts.insert(table.name.clone(), error)),
+        }
     }
     Ok(evolution)
 }
@@ -128,7 +141,7 @@ impl Evolution {
 pub(crate) fn ensure_state_table(connection: &Connection, place: &Place) -> Result<()> {
     let mut schema = Schema::new("states");
     schema.ensure_state_table();
-    evolve(connection, place, &schema)
+    evolve(connection, place, &schema).map(drop)
 }
 
 fn changes(place: &Place, table: &Table, existing: Option<&HashMap<String, String>>) -> Result<Vec<String>> {

@@ -17,6 +17,7 @@ pub(crate) struct Load<'a> {
     connection: &'a Connection,
     place: &'a Place,
     room: Room,
+    conflicts: ddl::Conflicts,
     open: bool,
 }
 
@@ -24,7 +25,7 @@ impl<'a> Load<'a> {
     pub(crate) fn begin(connection: &'a Connection, place: &'a Place, room: Room) -> Result<Self> {
         let sql = format!("BEGIN TRANSACTION; {}", in_order(false));
         connection.execute_batch(&sql).map_err(|error| explain("begin the load", &error))?;
-        Ok(Self { connection, place, room, open: true })
+        Ok(Self { connection, place, room, conflicts: ddl::Conflicts::new(), open: true })
     }
 
     pub(crate) fn execute(&self, doing: &str, sql: &str) -> Result<u64> {
@@ -197,10 +198,16 @@ impl Transaction for Load<'_> {
     fn evolve(&mut self, schema: &Schema) -> Result<()> {
         self.room.plan(schema);
         let evolved = ddl::evolve(self.connection, self.place, schema);
-        evolved.map_err(|error| self.room.tell_need(error))
+        self.conflicts = evolved.map_err(|error| self.room.tell_need(error))?;
+        Ok(())
     }
 
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        for load in chain.tables.iter().filter(|load| !load.files.is_empty()) {
+            if let Some(conflict) = self.conflicts.remove(&load.table.name) {
+                return Err(conflict);
+            }
+        }
         let widest = chain.tables.iter().map(|load| load.table.complete_columns().count()).max().unwrap_or(0);
         self.room.narrow(self.connection, widest)?;
         let written = self.write_chain(chain);

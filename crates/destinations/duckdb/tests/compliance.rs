@@ -264,11 +264,20 @@ fn another_type_is_refused(destination: &dyn Destination, jobs: &Path) {
     load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     schema.tables["users"].add(Column::inferred("name", DataType::Bigint));
     schema.bump_version();
-    let error = connection.begin().unwrap().evolve(&schema).unwrap_err();
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    let error = transaction.write(&chain(&schema.tables["users"], &file, Write::Append)).unwrap_err();
+    drop(transaction);
     assert_eq!(error.kind(), ErrorKind::Data);
     assert!(error.to_string().contains("`name`") && error.to_string().contains("`users`"), "{error}");
     assert!(error.advice().is_some());
     assert_eq!(count(&mut *connection, "users"), 1);
+    // It is nothing to a load of other tables.
+    let mut other = Table::root("days", "days", WriteDisposition::Append);
+    other.columns = users().tables["users"].columns.clone();
+    schema.tables.insert("days".into(), other);
+    schema.bump_version();
+    assert_eq!(load(&mut *connection, "2.0", &schema, "days", &file, Write::Append), 1);
 }
 
 fn truncated_tables(destination: &dyn Destination, jobs: &Path) {

@@ -123,17 +123,18 @@ pub struct Stored {
 
 /// One load.
 pub trait Transaction {
-    /// Makes dataset, tables and columns that `schema` has and the destination lacks. Columns are only ever added.
+    /// Makes dataset, tables and columns that `schema` has and the destination lacks. Columns are only ever added. A table
+    /// of which a column is there with another type stays as it is: that is an error of `write`, if it gets rows.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Data`] if a column exists there with another type; otherwise if the destination fails.
+    /// If the destination fails.
     fn evolve(&mut self, schema: &Schema) -> Result<()>;
 
     /// Writes the rows of one root table and of what is nested in it as [`ChainLoad::write`] says, and returns how many
     /// were added to each table, in the order of [`ChainLoad::tables`]. Called after `evolve`, once a chain.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Data`] if it refuses a value, which makes the engine drop the package: loading it again would
+    /// [`crate::ErrorKind::Data`] if it refuses a value or has a column of another type: loading the package again would
     /// end the same way. Otherwise if the destination fails; the package is then kept for the next run.
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>>;
 

@@ -55,6 +55,10 @@ fn children_are_asked_for_by_parent() {
         [[resources]]
         name = \"hits\"
         table_name = \"found\"
+        write_disposition = \"merge\"
+        merge_strategy = \"upsert\"
+        primary_key = \"s\"
+        merge_key = [\"day\", \"hour\"]
         [resources.endpoint]
         path = \"search\"
         params = { q = \"{resources.users.name}\" }
@@ -79,7 +83,10 @@ fn children_are_asked_for_by_parent() {
     let resources = source.resources(&ExtractContext::default()).unwrap();
     assert_eq!(resources[0].hints.primary_key, ["id"]);
     assert_eq!(resources[0].hints.disposition, Some(dlt_engine::schema::WriteDisposition::Replace));
-    assert_eq!(resources[2].hints.table.as_deref(), Some("found"));
+    let found = &resources[2].hints;
+    assert_eq!(found.table.as_deref(), Some("found"));
+    assert_eq!(found.merge_strategy, Some(dlt_engine::schema::MergeStrategy::Upsert));
+    assert_eq!(found.merge_key, ["day", "hour"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
-use dlt_engine::schema::WriteDisposition;
+use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -113,6 +113,10 @@ pub struct ResourceDefaults {
     pub endpoint: Short<EndpointConfig>,
     /// See [`ResourceConfig::write_disposition`].
     pub write_disposition: Option<WriteDisposition>,
+    /// See [`ResourceConfig::merge_strategy`].
+    pub merge_strategy: Option<MergeStrategy>,
+    /// See [`ResourceConfig::merge_key`].
+    pub merge_key: Option<Names>,
     /// See [`ResourceConfig::primary_key`].
     pub primary_key: Option<Names>,
     /// See [`ResourceConfig::include_from_parent`].
@@ -140,8 +144,12 @@ pub struct ResourceConfig {
     pub include_from_parent: Option<Vec<String>>,
     /// Whether it is loaded; one that is not can still be a parent. Default: yes.
     pub selected: Option<bool>,
-    /// What happens to rows that the table holds already. Default: rows are added.
+    /// What happens to rows that the table holds already. Default: as before; rows are added to a new table.
     pub write_disposition: Option<WriteDisposition>,
+    /// What a merge does with rows whose key is in the table. Default: as before; delete-insert for a new table.
+    pub merge_strategy: Option<MergeStrategy>,
+    /// The fields whose values delete-insert replaces as a whole.
+    pub merge_key: Option<Names>,
     /// The fields that identify an item.
     pub primary_key: Option<Names>,
     /// Levels of nesting that are split into columns and tables. Default: all.

@@ -127,10 +127,13 @@ fn read(
     client_paginator: Option<&Short<PaginatorConfig>>,
 ) -> Result<Plan, String> {
     let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
+    let merge_key = resource.merge_key.as_ref().or(defaults.merge_key.as_ref());
     let hints = TableHints {
         table: resource.table_name.clone(),
         disposition: resource.write_disposition.or(defaults.write_disposition),
+        merge_strategy: resource.merge_strategy.or(defaults.merge_strategy),
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
+        merge_key: merge_key.map(|names| names.0.clone()).unwrap_or_default(),
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
         ..TableHints::default()
     };

@@ -347,9 +347,9 @@ mod tests {
                 numbers.set_int(row, number);
                 texts.set_bytes(row, number.to_string().as_bytes());
             }
-            for row in 0..expected.len() {
+            for (row, number) in expected.iter().enumerate() {
                 let text = texts.text(row).map(|text| String::from_utf8(text.to_vec()).unwrap());
-                prop_assert_eq!(text, expected[row].map(|number| number.to_string()));
+                prop_assert_eq!(text, number.map(|number| number.to_string()));
             }
             let rows = expected.len() + 3;
             expected.resize(rows, None);

@@ -104,7 +104,7 @@ def order_of(columns):
 
 
 def clean_schema(schema):
-    """The stored schema without hashes, versions and descriptions."""
+    """The stored schema without hashes, versions, descriptions, and the notes of whose a name is."""
     cleaned = {
         key: value
         for key, value in schema.items()
@@ -112,7 +112,8 @@ def clean_schema(schema):
     }
     cleaned["tables"] = {}
     for name, table in schema["tables"].items():
-        table = {key: value for key, value in table.items() if key != "description"}
+        ours = ("description", "x-original-keys", "x-original-name")
+        table = {key: value for key, value in table.items() if key not in ours}
         table["columns"] = {
             column: {key: value for key, value in hints.items() if key != "description"}
             for column, hints in table["columns"].items()

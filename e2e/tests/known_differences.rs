@@ -56,7 +56,48 @@ pub(crate) struct RefusedByUs {
     pub(crate) reason: &'static str,
 }
 
+/// Where a value is in a column that Python dlt does not have.
+const IN_OTHER_COLUMNS: &[&str] = &["/rows/items", "/schema/tables/items", "/schema_columns/items", "/tables/items"];
+/// And where that came with a second run.
+const IN_LATER_COLUMNS: &[&str] =
+    &["/rows/items", "/schema/tables/items", "/schema_columns/items", "/tables/items", "/version_count"];
+
+const KEYS_MEET: &str =
+    "of keys that meet in one name Python dlt keeps the last value; we keep all, under names of their own";
+const NOT_THE_SAME: &str = "Python dlt turns the value into the column's type, where it is another value; we keep it as it is in the variant column";
+
+const fn at(case: &'static str, places: &'static [&'static str], reason: &'static str) -> Known {
+    Known { at: At::Case(case), places, reason }
+}
+
 pub(crate) const KNOWN: &[Known] = &[
+    at("names_that_all_become_x", IN_OTHER_COLUMNS, KEYS_MEET),
+    at("keys_that_collide_in_one_row", IN_OTHER_COLUMNS, KEYS_MEET),
+    at("colliding_keys_of_two_types", IN_OTHER_COLUMNS, KEYS_MEET),
+    at("colliding_lists", IN_OTHER_COLUMNS, KEYS_MEET),
+    at("colliding_dict_and_scalar", IN_OTHER_COLUMNS, KEYS_MEET),
+    at("other_system_names_in_the_data", IN_OTHER_COLUMNS, KEYS_MEET),
+    at(
+        "colliding_keys_null_last",
+        &["/rows/items"],
+        "a null takes the place of a value in Python dlt, and of none in ours",
+    ),
+    at("integer_then_float", &["/rows/items"], "an integer would lose the sign of -0.0"),
+    at("integer_then_text", &["/rows/items"], NOT_THE_SAME),
+    at("float_then_integer", IN_OTHER_COLUMNS, "an integer that a double would round is kept in the variant column"),
+    at("float_then_text", &["/rows/items"], NOT_THE_SAME),
+    at("bool_then_integer", IN_OTHER_COLUMNS, NOT_THE_SAME),
+    at("bool_then_float", IN_OTHER_COLUMNS, NOT_THE_SAME),
+    at("bool_then_text", &["/rows/items"], NOT_THE_SAME),
+    at("timestamp_then_others", IN_OTHER_COLUMNS, NOT_THE_SAME),
+    at("timestamp_then_other_forms_of_text", &["/rows/items"], NOT_THE_SAME),
+    at("a_second_run_with_coercible_values", IN_LATER_COLUMNS, NOT_THE_SAME),
+    at("variants_over_runs", IN_LATER_COLUMNS, NOT_THE_SAME),
+    at(
+        "fractions",
+        &["/rows/items", "/schema/tables/items/columns", "/tables/items"],
+        "Python dlt cuts what is finer than a microsecond; we keep such a moment as text",
+    ),
     Known {
         at: At::Case("insert_only_keeps_what_is_there"),
         places: &["/rows/items"],
@@ -89,11 +130,6 @@ pub(crate) const KNOWN: &[Known] = &[
         reason: "strings that look like Python dlt's own typed JSON become bytes there, by accident of its working files",
     },
     Known {
-        at: At::Case("integer_then_text"),
-        places: &["/rows/items"],
-        reason: "Python reads digits of all scripts as numbers, we those of ASCII; others stay as text",
-    },
-    Known {
         at: At::Case("a_parent_id_in_a_root_row"),
         places: &["/schema/normalizers/json/config"],
         reason: "a `_dlt_root_id` in the data switches Python dlt's propagation on",
@@ -123,10 +159,10 @@ pub(crate) const REFUSED_BY_PYTHON: &[RefusedByPython] = &[
     },
     RefusedByPython {
         case: "an_integer_beyond_64_bits_signed",
-        ours: Ours::Refuses,
-        reason: "it fits no column; a wider type or a float would change data silently",
+        ours: Ours::Loads,
+        reason: "it is kept in a column of type wei, an integer of 38 digits that Python dlt reads and goes on with",
     },
-    RefusedByPython { case: "an_integer_beyond_64_bits", ours: Ours::Refuses, reason: "as above" },
+    RefusedByPython { case: "an_integer_beyond_64_bits", ours: Ours::Loads, reason: "as above" },
     RefusedByPython {
         case: "integer_then_a_float_beyond_64_bits",
         ours: Ours::Loads,

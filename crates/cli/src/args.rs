@@ -107,6 +107,13 @@ pub(crate) struct Ingest {
     /// Format of the input [default: told by each file's name; for standard input by its first lines]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+    /// How names are made of keys; refused if the dataset has rows that were named otherwise [default: as the dataset has
+    /// it, snake_case for a new one]
+    #[arg(long, value_enum, value_name = "CONVENTION")]
+    pub(crate) naming: Option<Naming>,
+    /// What to do with half a surrogate pair in JSON, which is no character
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) lone_surrogates: LoneSurrogates,
     /// Name under which the load is remembered [default: the dataset's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
@@ -274,6 +281,36 @@ pub(crate) enum MergeStrategy {
     Upsert,
     /// Keep them, and leave the new rows out
     InsertOnly,
+}
+
+/// How names are made of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Naming {
+    /// Small letters and digits of ASCII: `userId` is `user_id`
+    #[value(name = "snake_case")]
+    SnakeCase,
+    /// All letters of all scripts, and capitals, stay
+    #[value(name = "duck_case")]
+    DuckCase,
+    /// Letters and digits of ASCII, capitals stay
+    #[value(name = "sql_cs_v1")]
+    SqlCsV1,
+    /// Letters and digits of ASCII, all of them small
+    #[value(name = "sql_ci_v1")]
+    SqlCiV1,
+    /// As duck_case, with `▶` between the names of a path
+    #[value(name = "direct")]
+    Direct,
+}
+
+/// What becomes of half a surrogate pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LoneSurrogates {
+    /// It is an error
+    #[default]
+    Refuse,
+    /// U+FFFD takes its place
+    Replace,
 }
 
 /// Format of an input.

@@ -45,11 +45,13 @@ pub use dlt_telemetry as telemetry;
 
 pub use declaration::SOURCES;
 pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, duckdb, duckdb_at};
+pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    RecordBatch, Result, Source, Step, StepTrace, TableAccess, Trace, drop_pending_packages, pending_packages, rows_of,
+    RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
+    pending_packages, rows_of,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,

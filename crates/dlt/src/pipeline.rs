@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dlt_engine::naming::Convention;
 use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Source, Trace, default_schema_name,
+    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Source, Surrogates, Trace, default_schema_name,
 };
 use dlt_telemetry::Telemetry;
 
@@ -25,6 +26,8 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         name,
         data_dir: None,
         workers: None,
+        naming: None,
+        surrogates: Surrogates::default(),
         observer: None,
         telemetry: None,
     };
@@ -45,6 +48,8 @@ pub struct Builder {
     destination: Destined,
     data_dir: Option<PathBuf>,
     workers: Option<usize>,
+    naming: Option<Convention>,
+    surrogates: Surrogates,
     observer: Option<Arc<dyn Observer>>,
     telemetry: Option<Telemetry>,
 }
@@ -71,6 +76,20 @@ impl Builder {
     #[must_use]
     pub fn workers(mut self, count: usize) -> Self {
         self.workers = Some(count.min(MAX_WORKERS.into()));
+        self
+    }
+
+    /// How names of tables and columns are made of keys. Default: as the dataset has it, `snake_case` for a new one.
+    #[must_use]
+    pub fn naming(mut self, convention: Convention) -> Self {
+        self.naming = Some(convention);
+        self
+    }
+
+    /// What becomes of half a surrogate pair in JSON (`"\ud800"`), which is no character. Default: it is an error.
+    #[must_use]
+    pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
+        self.surrogates = surrogates;
         self
     }
 
@@ -226,6 +245,10 @@ impl Pipeline {
         if let Some(workers) = builder.workers {
             engine = engine.workers(workers);
         }
+        if let Some(naming) = builder.naming {
+            engine = engine.naming(naming);
+        }
+        engine = engine.lone_surrogates(builder.surrogates);
         Ok(engine)
     }
 

@@ -5,14 +5,36 @@ use crate::naming::Naming;
 use crate::schema::{Column, MergeStrategy, Schema, Table, WriteDisposition};
 use crate::source::TableHints;
 
-/// Name of the table that a resource makes.
-pub(crate) fn table_name(resource: &str, hints: &TableHints, naming: Naming) -> String {
-    naming.normalize_path(hints.table.as_deref().unwrap_or(resource))
+/// Name of the table that a resource makes. Names that lose letters on their way (`日本`, `中国`: both `x`) do not share
+/// one with others; mere spellings of a name do.
+pub(crate) fn table_name(schema: &Schema, resource: &str, hints: &TableHints, naming: Naming) -> String {
+    let given = given_name(resource, hints);
+    let plain = naming.normalize_path(given);
+    if plain.is_empty() {
+        return plain;
+    }
+    for attempt in 0.. {
+        let name = if attempt == 0 { plain.clone() } else { naming.apart(&plain, &[given], attempt) };
+        let folded = naming.folded(&name);
+        let Some(known) = schema.tables.values().find(|known| naming.folded(&known.name) == folded) else {
+            return name;
+        };
+        let other = known.original_name();
+        if known.parent.is_some() || other == given || naming.keeps_letters(given) && naming.keeps_letters(other) {
+            return known.name.clone();
+        }
+    }
+    plain
+}
+
+/// The name of the table before it is normalized.
+pub(crate) fn given_name<'a>(resource: &'a str, hints: &'a TableHints) -> &'a str {
+    hints.table.as_deref().unwrap_or(resource)
 }
 
 /// Puts what the source says about a table into the schema; returns the table's name.
 pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, naming: Naming) -> Result<String> {
-    let name = table_name(resource, hints, naming);
+    let name = table_name(schema, resource, hints, naming);
     if name.is_empty() || name.starts_with("_dlt") {
         return Err(Error::new(ErrorKind::Config, format!("`{resource}` cannot be the name of a table"))
             .hint("give the table another name"));
@@ -24,6 +46,10 @@ pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, n
     if table.parent.is_some() {
         return Err(Error::new(ErrorKind::Config, format!("table `{name}` exists and is nested in another"))
             .hint("give the table another name"));
+    }
+    let given = given_name(resource, hints);
+    if !naming.keeps_letters(given) {
+        table.note_original_name(given);
     }
     // What is stored stays, unless this run was told otherwise.
     if hints.disposition.is_some() {
@@ -37,7 +63,8 @@ pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, n
         normalizer["max_nesting"] = depth.into();
     }
     for hinted in &hints.columns {
-        declare_column(table, Column { name: naming.normalize_key(&hinted.name), ..hinted.clone() });
+        let name = table.claim_column(&hinted.name, naming);
+        declare_column(table, Column { name, ..hinted.clone() });
     }
     declare_key(table, "primary_key", &hints.primary_key, naming);
     declare_key(table, "merge_key", &hints.merge_key, naming);
@@ -72,7 +99,7 @@ fn declare_key(table: &mut Table, hint: &str, key: &[String], naming: Naming) {
     if key.is_empty() {
         return;
     }
-    let key: Vec<String> = key.iter().map(|name| naming.normalize_key(name)).collect();
+    let key: Vec<String> = key.iter().map(|name| table.claim_column(name, naming)).collect();
     for column in table.columns.values_mut().filter(|column| !key.contains(&column.name)) {
         column.hints.remove(hint);
     }

@@ -38,14 +38,17 @@ pub struct Location {
     pub input: String,
     /// Line, counted from 1, where the input has lines.
     pub line: Option<u64>,
+    /// Character of the line, counted from 1, where that is known.
+    pub column: Option<u64>,
 }
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.input)?;
-        match self.line {
-            Some(line) => write!(f, ":{line}"),
-            None => Ok(()),
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => write!(f, ":{line}:{column}"),
+            (Some(line), None) => write!(f, ":{line}"),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -69,7 +72,16 @@ impl Error {
     /// Adds where in the input it happened.
     #[must_use]
     pub fn at(mut self, input: impl Into<String>, line: Option<u64>) -> Self {
-        self.location = Some(Location { input: input.into(), line });
+        self.location = Some(Location { input: input.into(), line, column: None });
+        self
+    }
+
+    /// Adds the character of the line, counted from 1, to what [`Error::at`] said.
+    #[must_use]
+    pub fn in_column(mut self, column: u64) -> Self {
+        if let Some(location) = &mut self.location {
+            location.column = Some(column);
+        }
         self
     }
 

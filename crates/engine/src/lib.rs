@@ -14,6 +14,7 @@
 //! is taken up from there by the next. The engine knows nothing of command lines, HTTP or telemetry:
 //! what happens is told to an observer.
 
+mod apart;
 mod cells;
 mod dataset;
 mod declare;
@@ -45,6 +46,7 @@ pub use cells::{JSON_EXTENSION, UUID_EXTENSION};
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};
+pub use normalize::json::Surrogates;
 pub use notice::{Notice, Notices};
 pub use observe::{Event, NoObserver, Observer, Step};
 pub use pending::{PendingPackage, drop_pending_packages, pending_packages};

@@ -30,7 +30,7 @@ pub(crate) fn write(
     }
     let manifest = &package.manifest;
     let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
-    let naming = pipeline.naming();
+    let naming = pipeline.naming_of(&schema);
     let mut transaction = connection.begin()?;
     transaction.evolve(&schema)?;
     let mut rows_of_all = 0;
@@ -60,7 +60,7 @@ fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec
         files.entry(&file.table).or_default().push(folder.join(&file.name));
     }
     let in_package: Vec<String> =
-        manifest.resources.iter().map(|resource| table_name(&resource.name, &resource.hints, naming)).collect();
+        manifest.resources.iter().map(|resource| table_name(schema, &resource.name, &resource.hints, naming)).collect();
     let mut chains = Vec::new();
     for root in schema.data_tables().filter(|table| table.parent.is_none()) {
         let write = match root.write_disposition.unwrap_or_default() {

@@ -3,10 +3,12 @@
 use crate::dataset::Dataset;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
-use crate::naming::Naming;
+use crate::naming::{Convention, Naming};
+use crate::normalize::json::Surrogates;
 use crate::observe::{NoObserver, Observer};
 use crate::package::Folder;
 use crate::run::{Run, random_hex_id};
+use crate::schema::Schema;
 use crate::source::Source;
 use crate::trace::{LoadInfo, Trace};
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ pub struct Pipeline {
     pub(crate) given_dataset: String,
     data_dir: PathBuf,
     pub(crate) workers: usize,
+    pub(crate) naming: Option<Convention>,
+    pub(crate) surrogates: Surrogates,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
@@ -49,15 +53,33 @@ impl Pipeline {
             given_dataset: String::new(),
             data_dir: data_dir.into(),
             workers,
+            naming: None,
+            surrogates: Surrogates::default(),
             observer: Arc::new(NoObserver),
         };
         Ok(pipeline.dataset_name(&dataset))
     }
 
+    /// Sets how names are made of keys. Default: as the dataset has it, `snake_case` for a new one. A dataset that has rows
+    /// is refused with another one.
+    #[must_use]
+    pub fn naming(mut self, convention: Convention) -> Self {
+        self.naming = Some(convention);
+        let given = std::mem::take(&mut self.given_dataset);
+        self.dataset_name(&given)
+    }
+
+    /// Sets what becomes of half a surrogate pair in JSON; default: it is refused.
+    #[must_use]
+    pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
+        self.surrogates = surrogates;
+        self
+    }
+
     /// Sets the dataset. The name is normalized as table names are.
     #[must_use]
     pub fn dataset_name(mut self, name: &str) -> Self {
-        self.dataset = self.naming().normalize_path(name);
+        self.dataset = self.limit().with(self.naming.unwrap_or_default()).normalize_path(name);
         self.given_dataset = name.to_owned();
         self
     }
@@ -101,7 +123,11 @@ impl Pipeline {
     /// # Errors
     /// If it cannot be opened, or nothing was loaded yet.
     pub fn dataset(&self) -> Result<Dataset> {
-        Dataset::open(&self.destination, &self.dataset)
+        Dataset::open(&self.destination, &self.dataset).or_else(|error| match self.given_dataset == self.dataset {
+            true => Err(error),
+            // Made with a naming convention that keeps names as they are.
+            false => Dataset::open(&self.destination, &self.given_dataset).map_err(|_| error),
+        })
     }
 
     /// Extracts, normalizes and loads.
@@ -151,7 +177,12 @@ impl Pipeline {
         Folder::new(&self.data_dir, &self.name)
     }
 
-    pub(crate) fn naming(&self) -> Naming {
+    /// How names are made in this schema.
+    pub(crate) fn naming_of(&self, schema: &Schema) -> Naming {
+        self.limit().with(schema.naming().unwrap_or_default())
+    }
+
+    fn limit(&self) -> Naming {
         Naming::new(self.destination.limits().max_identifier_length)
     }
 }

@@ -31,11 +31,14 @@ pub(crate) fn restore(pipeline: &Pipeline, connection: &mut dyn Connection, sche
         stored = connection.stored(&pipeline.name, name)?;
     }
     let base = base_of(&stored);
-    let schema = match stored.schema {
+    let mut schema = match stored.schema {
         Some(text) => Schema::from_stored(&text)?,
         None => Schema::new(name),
     };
     schema.check_rules()?;
+    if let Some(naming) = pipeline.naming {
+        schema.set_naming(naming)?;
+    }
     Ok(Restored { schema, state, base })
 }
 

@@ -1,6 +1,7 @@
 //! One run: from source to load record, step by step, with a trace of what happened.
 
-use crate::declare::declare;
+use crate::apart::Apart;
+use crate::declare::{declare, given_name};
 use crate::destination::{Access, Connection};
 use crate::digest::random_row_id;
 use crate::error::{Error, ErrorKind, Result};
@@ -214,7 +215,7 @@ impl<'a> Run<'a> {
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {
-                declare(&mut declared, &resource.name, &resource.hints, run.pipeline.naming())?;
+                declare(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
@@ -300,13 +301,15 @@ impl<'a> Run<'a> {
             }
             pipeline.observer.on_event(&Event::Progress { step: Step::Normalize, rows, bytes });
         };
-        let naming = pipeline.naming();
+        let naming = pipeline.naming_of(&schema);
+        let notices = self.notices.clone();
         let load_id = package.manifest.load_id.clone();
         let settings = Settings {
             load_id: &load_id,
             naming,
             workers: pipeline.workers,
             memory: normalize::memory(pipeline.workers, pipeline.destination.memory_limit()),
+            surrogates: pipeline.surrogates,
             folder: package.normalized(),
             on_progress: &on_progress,
         };
@@ -321,13 +324,18 @@ impl<'a> Run<'a> {
                 });
                 package.manifest.resources = declared.collect();
             }
+            let mut apart = Apart::new(naming);
             for resource in &resources {
-                roots.push(declare(&mut schema, &resource.name, &resource.hints, naming)?);
+                let root = declare(&mut schema, &resource.name, &resource.hints, naming)?;
+                apart.see_table(given_name(&resource.name, &resource.hints), &root);
+                roots.push(root);
             }
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
                 normalizer.normalize(&root, resource.reader.as_mut())?;
             }
+            apart.see_keys(normalizer.take_renamed());
+            apart.say(&notices);
             read_until = Instant::now();
             normalizer.finish()
         };

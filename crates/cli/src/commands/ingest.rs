@@ -8,7 +8,7 @@ use dlt::TableHints;
 use dlt::telemetry::Telemetry;
 
 use super::load::load;
-use crate::args::{Format, Ingest, MergeStrategy, Text, WriteDisposition};
+use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, WriteDisposition};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -47,6 +47,14 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.into());
     }
+    let naming = match arguments.naming {
+        Some(naming) => Some(naming.into()),
+        None => settings.surroundings.naming(Path::new(""))?.map(|(naming, _)| naming),
+    };
+    if let Some(naming) = naming {
+        builder = builder.naming(naming);
+    }
+    builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
 }
 
@@ -111,6 +119,27 @@ impl From<MergeStrategy> for dlt::MergeStrategy {
             MergeStrategy::DeleteInsert => Self::DeleteInsert,
             MergeStrategy::Upsert => Self::Upsert,
             MergeStrategy::InsertOnly => Self::InsertOnly,
+        }
+    }
+}
+
+impl From<Naming> for dlt::Convention {
+    fn from(word: Naming) -> Self {
+        match word {
+            Naming::SnakeCase => Self::SnakeCase,
+            Naming::DuckCase => Self::DuckCase,
+            Naming::SqlCsV1 => Self::SqlCsV1,
+            Naming::SqlCiV1 => Self::SqlCiV1,
+            Naming::Direct => Self::Direct,
+        }
+    }
+}
+
+impl From<LoneSurrogates> for dlt::Surrogates {
+    fn from(word: LoneSurrogates) -> Self {
+        match word {
+            LoneSurrogates::Refuse => Self::Refuse,
+            LoneSurrogates::Replace => Self::Replace,
         }
     }
 }

@@ -26,7 +26,8 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use dlt_destination_duckdb::DuckDb;
-use dlt_engine::{Error, ErrorKind, Result};
+use dlt_engine::naming::Convention;
+use dlt_engine::{Error, ErrorKind, Result, Surrogates};
 
 use crate::destinations::{DESTINATIONS, DestinationName};
 use crate::memory;
@@ -50,6 +51,8 @@ pub struct Declaration {
     name: String,
     dataset: String,
     workers: Option<usize>,
+    naming: Option<Convention>,
+    surrogates: Surrogates,
     destination: DestinationName,
     source: SourceDeclaration,
     looked_up: Vec<(String, Origin)>,
@@ -72,12 +75,21 @@ impl Declaration {
         let name = pipeline.required_text("name", "name = \"shop\"")?.value;
         let dataset = pipeline.text("dataset")?.map_or_else(|| format!("{name}_dataset"), |found| found.value);
         let workers = pipeline.count("workers")?.map(|found| workers_of(&found)).transpose()?;
+        let naming = match pipeline.one_of("naming", &namings())? {
+            None => surroundings
+                .naming(folder)?
+                .inspect(|found| looked_up.push(("naming".to_owned(), found.1.clone())))
+                .map(|found| found.0),
+            given => given,
+        };
+        let words = [("refuse", Surrogates::Refuse), ("replace", Surrogates::Replace)];
+        let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
         pipeline.finish()?;
 
         let destination = read_destination(&mut top, folder, surroundings, &mut looked_up)?.relative_to(folder, &name);
         let source = read_source(&mut top, folder, surroundings, &mut looked_up)?;
         top.finish()?;
-        Ok(Self { name, dataset, workers, destination, source, looked_up })
+        Ok(Self { name, dataset, workers, naming, surrogates, destination, source, looked_up })
     }
 
     /// The one pipeline file of a folder.
@@ -118,10 +130,15 @@ impl Declaration {
     /// The pipeline that the file declares, to be completed by [`Builder::dataset`] with [`Declaration::dataset`].
     pub fn pipeline(&self) -> Builder {
         let builder = crate::pipeline(&self.name).destination(self.destination.clone());
-        match self.workers {
+        let builder = match self.workers {
             Some(workers) => builder.workers(workers),
             None => builder,
-        }
+        };
+        let builder = match self.naming {
+            Some(naming) => builder.naming(naming),
+            None => builder,
+        };
+        builder.lone_surrogates(self.surrogates)
     }
 
     /// The source that the file declares; a new one for every run.
@@ -213,6 +230,11 @@ fn file_of(path: &Word) -> Result<PathBuf> {
 fn memory_limit_of(text: &Word) -> Result<u64> {
     let wrong = || text.origin.error(format!("`destination.memory_limit` must be {}", memory::EXPECTED));
     memory::bytes_of(&text.value).ok_or_else(wrong)
+}
+
+/// The naming conventions by their names.
+fn namings() -> [(&'static str, Convention); 5] {
+    Convention::ALL.map(|convention| (convention.name(), convention))
 }
 
 fn workers_of(count: &Located<u64>) -> Result<usize> {

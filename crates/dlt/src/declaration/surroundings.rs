@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dlt_engine::Result;
+use dlt_engine::naming::Convention;
 
 use super::tree::{Node, Origin, Table, Value, read_if_there};
 
@@ -55,6 +56,33 @@ impl Surroundings {
             }
         }
         Ok(found)
+    }
+
+    /// The naming convention that is set around a pipeline: `SCHEMA__NAMING`, else `naming` under `[schema]` in the files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or there is no such convention.
+    pub fn naming(&self, project: &Path) -> Result<Option<(Convention, Origin)>> {
+        let mut found = match self.variable("SCHEMA__NAMING") {
+            Some(word) => Some((word.to_owned(), Origin::Variable("SCHEMA__NAMING".to_owned()))),
+            None => None,
+        };
+        for folder in [project.join(".dlt"), self.data_folder.clone()] {
+            if found.is_none()
+                && let Some(Value::Table(mut schema)) =
+                    read_if_there(&folder.join("config.toml"))?.take("schema").map(|entry| entry.node.value)
+                && let Some(entry) = schema.take("naming")
+                && let Value::Text(word) = entry.node.value
+            {
+                found = Some((word, entry.node.origin));
+            }
+        }
+        let Some((word, origin)) = found else { return Ok(None) };
+        let names = Convention::ALL.map(Convention::name);
+        match Convention::named(&word) {
+            Some(convention) => Ok(Some((convention, origin))),
+            None => Err(super::section::unknown_word(&origin, "naming", &word, &names)),
+        }
     }
 
     fn in_variables(&self, prefix: &str) -> Table {

@@ -4,7 +4,8 @@
 //! everything; the fast path (`fast.rs`) only repeats what was decided here.
 
 use super::json::Json;
-use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE};
+use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
+use super::names::Placed;
 use crate::schema::{Column, DataType, column_names};
 use crate::value::{Scalar, coerce, infer};
 use indexmap::IndexMap;
@@ -17,17 +18,22 @@ pub(crate) struct NoPlace {
     pub(crate) column: String,
     pub(crate) value_type: DataType,
     pub(crate) column_type: DataType,
+    /// Whether the column needs a value in every row, so that there can be no variant.
+    pub(crate) is_required: bool,
 }
 
 /// Digits of the longest decimal.
 const MAX_DIGITS: u8 = 38;
 
+/// The first number of more digits than that.
+const MOST_DIGITS: u128 = 10u128.pow(MAX_DIGITS as u32);
+
 type Outcome = Result<(), NoPlace>;
 
-/// Lists found in a row by path, each with the place it was found at.
-type Lists<'a> = IndexMap<Vec<String>, (usize, usize, &'a [Json])>;
-/// Scalars found in a row by column name, each with the place it was found at.
-type Scalars<'a> = IndexMap<String, (usize, usize, &'a Json)>;
+/// Lists found in a row.
+type Lists<'a> = Placed<&'a [Json]>;
+/// Scalars found in a row by column name.
+type Scalars<'a> = Placed<&'a Json>;
 
 impl Layout {
     /// Adds an item of the resource: a row, or (as a list of them) several. A list within that list is a row with a list.
@@ -74,11 +80,12 @@ impl Layout {
     fn add_row(&mut self, fields: &IndexMap<String, Json>, node: usize, row: usize) -> Outcome {
         let (scalars, lists) = self.flatten(fields, node);
         let table = self.nodes[node].table;
-        for (name, (at, slot, value)) in &scalars {
-            if !self.is_overwritten(table, name) {
-                self.put(table, name, value, row)?;
+        for (_, (at, slot, value)) in &scalars {
+            let name = self.column_name(*at, *slot);
+            if !self.is_overwritten(table, &name) {
+                self.put(table, &name, value, row)?;
             }
-            let column = self.tables[table].by_name.get(name).copied().unwrap_or(NONE);
+            let column = self.tables[table].by_name.get(&name).copied().unwrap_or(NONE);
             self.nodes[*at].slots[*slot].target.column = column;
         }
         self.ensure_system_columns(table);
@@ -137,20 +144,22 @@ impl Layout {
             for (key, value) in fields {
                 let slot = self.slot(node, key);
                 let is_nested = matches!(value, Json::Object(_) | Json::List(_)) && !self.keeps_json(node, slot);
+                if value.is_nothing(is_nested) {
+                    continue;
+                }
+                let has_key = |key: &str| fields.get(key).is_some_and(|value| *value != Json::Null);
                 match value {
                     Json::Object(fields) if is_nested => {
-                        if !fields.is_empty() {
-                            pending.push((self.object_node(node, slot), fields));
-                        }
+                        self.own(node, slot, has_key);
+                        pending.push((self.object_node(node, slot), fields));
                     }
                     Json::List(items) if is_nested => {
-                        let at = &self.nodes[node];
-                        let path = at.path.iter().cloned().chain([at.slots[slot].part.clone()]).collect();
-                        lists.insert(path, (node, slot, items.as_slice()));
+                        self.own_unless_placed(&lists, node, slot, has_key);
+                        self.settle(&mut lists, node, slot, items.as_slice());
                     }
                     value => {
-                        let name = self.nodes[node].slots[slot].name.clone();
-                        scalars.insert(name, (node, slot, value));
+                        self.own_unless_placed(&scalars, node, slot, has_key);
+                        self.settle(&mut scalars, node, slot, value);
                     }
                 }
             }
@@ -197,17 +206,31 @@ impl Layout {
     pub(crate) fn put_scalar(&mut self, table: usize, name: &str, value: Scalar<'_>, row: usize) -> Outcome {
         let Err(value) = self.put_into(table, name, value, row, false) else { return Ok(()) };
         let value_type = value.own_type();
+        let no_place = |table: &TableRows, at: usize| NoPlace {
+            table: table.name.clone(),
+            column: table.columns[at].column.name.clone(),
+            value_type,
+            column_type: table.columns[at].data_type,
+            is_required: !table.columns[at].column.nullable,
+        };
+        let of = self.tables[table].by_name[name];
+        // A column that needs a value in every row cannot leave it to another one.
+        if !self.tables[table].columns[of].column.nullable {
+            return Err(no_place(&self.tables[table], of));
+        }
         let variant = self.naming.join_path([name, &format!("v_{value_type}")]);
+        let variant = self.tables[table].spelled(&self.naming.folded(&variant)).unwrap_or(variant);
         let taken = self.put_into(table, &variant, value, row, true);
+        let table_at = table;
         let table = &mut self.tables[table];
-        let (of, at) = (table.by_name[name], table.by_name[&variant]);
+        let at = table.by_name[&variant];
         if taken.is_err() {
-            let column_type = table.columns[at].data_type;
-            return Err(NoPlace { table: table.name.clone(), column: variant, value_type, column_type });
+            return Err(no_place(table, at));
         }
         let variants = &mut table.columns[of].variants;
         if !variants.contains(&(value_type, at)) {
             variants.push((value_type, at));
+            self.share(table_at, &variant);
         }
         Ok(())
     }
@@ -244,9 +267,34 @@ impl Layout {
             }
         };
         let column = &mut table.columns[at];
+        // A key of the data may have the name of a variant: the value that is there stays.
+        if column.has_value(row) && !column_names::is_filled_by_engine(name) {
+            return Err(value);
+        }
         let fits = coerce(value, &column.column)?;
         column.set(row, &fits);
         Ok(())
+    }
+}
+
+impl Json {
+    /// Whether it leaves no trace in a row: null, and lists and objects without elements where they are split.
+    fn is_nothing(&self, is_nested: bool) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(items) => is_nested && items.is_empty(),
+            Self::Object(fields) => is_nested && fields.is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// A number that no number of the machine holds: an integer where there are digits enough for it, else text, for what was
+/// written is all that is known of it.
+pub(super) fn big(written: &str) -> Scalar<'_> {
+    match written.parse::<i128>().ok().filter(|value| value.unsigned_abs() < MOST_DIGITS) {
+        Some(value) => Scalar::Wei(value),
+        None => Scalar::Text(Cow::Borrowed(written)),
     }
 }
 
@@ -257,6 +305,7 @@ fn scalar(value: &Json) -> Option<Scalar<'_>> {
         Json::Bool(value) => Scalar::Bool(*value),
         Json::Int(value) => Scalar::Int(*value),
         Json::Double(value) => Scalar::Double(*value),
+        Json::Big(written) => big(written),
         Json::Text(text) => Scalar::Text(Cow::Borrowed(text)),
         nested @ (Json::List(_) | Json::Object(_)) => {
             let mut text = String::new();

@@ -4,6 +4,7 @@ use super::careful::NoPlace;
 use super::fast::Stop;
 use super::json::{Cursor, Malformed, What};
 use super::layout::{Layout, NONE, TableRows};
+use super::names::Renamed;
 use super::rows::{Cells, Rows};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Column;
@@ -21,6 +22,8 @@ pub(crate) struct NormalizedChunk {
     pub(crate) tables: Vec<TableBatch>,
     /// Whether the chunk showed something that the schema it was read with lacks.
     pub(crate) has_news: bool,
+    /// Keys that are named apart.
+    pub(crate) renamed: Renamed,
 }
 
 /// Rows of one table.
@@ -30,6 +33,8 @@ pub(crate) struct TableBatch {
     pub(crate) parent: Option<String>,
     /// Columns that the schema lacks, in the order of discovery.
     pub(crate) new_columns: Vec<Column>,
+    /// Names that belong to one key alone from here on, with the keys from the row down.
+    pub(crate) new_owners: Vec<(String, Vec<String>)>,
     /// Only columns that have a value.
     pub(crate) rows: Rows,
 }
@@ -46,7 +51,8 @@ pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Re
     }
     layout.fill_ids(load_id)?;
     let has_news = layout.has_news();
-    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news })
+    let renamed = std::mem::take(&mut layout.renamed);
+    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news, renamed })
 }
 
 fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
@@ -55,7 +61,7 @@ fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
             .at(&*chunk.input, Some(line_of(chunk, error.valid_up_to())))
             .hint("text has to be UTF-8, unless the source can be told its encoding")
     })?;
-    let mut cursor = Cursor::new(text);
+    let mut cursor = Cursor::new(text).with(layout.surrogates);
     let mut marks: Vec<usize> = Vec::new();
     let mut one_item_a_line = true;
     while cursor.peek().is_some() {
@@ -105,22 +111,39 @@ fn broken(chunk: &JsonChunk, start: usize, malformed: Malformed, one_item_a_line
     let (at, what) = if is_cut { (start, What::EndOfText) } else { (malformed.at, malformed.what) };
     let at = if what == What::EndOfText { start } else { at };
     let error = Error::new(ErrorKind::Data, what.to_string()).at(&*chunk.input, Some(line_of(chunk, at)));
-    match what {
-        What::IntegerTooBig => error.hint("write such numbers as strings; they are then kept as text"),
-        What::EndOfText => error.hint("the input ends or breaks off there; nothing of this run was loaded"),
-        _ => error.hint("correct that line; nothing of this run was loaded"),
-    }
+    let error = match what {
+        // Where it begins says nothing.
+        What::EndOfText => error,
+        _ => error.in_column(column_of(bytes, at)),
+    };
+    error.hint(what.advice())
+}
+
+/// Number of the character that a byte is in, in its line.
+fn column_of(bytes: &[u8], at: usize) -> u64 {
+    let line_start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end + 1);
+    // Bytes that go on with a character do not count.
+    bytes[line_start..at].iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64 + 1
 }
 
 fn refuse(chunk: &JsonChunk, start: usize, no_place: NoPlace) -> Error {
-    let NoPlace { table, column, value_type, column_type } = no_place;
-    Error::new(
-        ErrorKind::Data,
-        format!(
+    let (what, hint) = no_place.told();
+    Error::new(ErrorKind::Data, what).at(&*chunk.input, Some(line_of(chunk, start))).hint(hint)
+}
+
+impl NoPlace {
+    /// What is wrong, and what to do about it.
+    pub(super) fn told(&self) -> (String, &'static str) {
+        let Self { table, column, value_type, column_type, is_required } = self;
+        let what = format!(
             "a value of type {value_type} does not fit column `{column}` of table `{table}`, which is {column_type}"
-        ),
-    )
-    .at(&*chunk.input, Some(line_of(chunk, start)))
+        );
+        let hint = match is_required {
+            true => "each row needs a value there: correct the data, or name another key",
+            false => "name the key otherwise, or load into another table",
+        };
+        (what, hint)
+    }
 }
 
 impl Layout {
@@ -158,10 +181,12 @@ impl Layout {
                 }
             }
             let parent = (table.parent != NONE).then(|| names[table.parent].clone());
+            let new_owners = std::mem::take(&mut table.new_owners);
             batches.push(TableBatch {
                 table: table.name.clone(),
                 parent,
                 new_columns,
+                new_owners,
                 rows: Rows { count: rows, columns },
             });
         }

@@ -62,6 +62,10 @@ impl ColumnRows {
         }
     }
 
+    pub(crate) fn has_value(&self, row: usize) -> bool {
+        self.place(row).is_some()
+    }
+
     pub(crate) fn has_values(&self) -> bool {
         self.next > 0
     }
@@ -193,12 +197,15 @@ impl ColumnRows {
                     values.push(*days);
                 }
             }
-            Scalar::Decimal(value) => {
-                self.seek(row);
-                if let Values::Decimal(values) = &mut self.values {
-                    values.push(value.unscaled);
-                }
-            }
+            Scalar::Decimal(value) => self.set_digits(row, value.unscaled),
+            Scalar::Wei(value) => self.set_digits(row, *value),
+        }
+    }
+
+    fn set_digits(&mut self, row: usize, digits: i128) {
+        self.seek(row);
+        if let Values::Decimal(values) = &mut self.values {
+            values.push(digits);
         }
     }
 

@@ -3,6 +3,7 @@
 //! It changes nothing but values. Whatever it has not seen (a key, a type that needs a variant, a key twice in an
 //! object) makes it give up the item; the caller takes the item's rows back and walks the careful path.
 
+use super::careful::big;
 use super::json::{Cursor, Malformed, Number, RawText};
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE, Target};
 use crate::schema::{DataType, column_names};
@@ -148,13 +149,14 @@ impl Layout {
     }
 
     #[inline]
-    fn put_number(&mut self, table: usize, column: usize, row: usize, number: Number) -> Walk {
+    fn put_number(&mut self, table: usize, column: usize, row: usize, number: Number<'_>) -> Walk {
         let Some(rows) = self.tables[table].columns.get_mut(column) else { return Err(Stop::Irregular) };
         match (number, rows.data_type) {
             (Number::Int(value), DataType::Bigint) => rows.set_int(row, value),
             (Number::Double(value), DataType::Double) => rows.set_double(row, value),
             (Number::Int(value), _) => return self.put_other(table, column, row, Scalar::Int(value)),
             (Number::Double(value), _) => return self.put_other(table, column, row, Scalar::Double(value)),
+            (Number::Big(written), _) => return self.put_other(table, column, row, big(written)),
         }
         Ok(())
     }
@@ -185,6 +187,9 @@ impl Layout {
             return Err(Stop::Irregular);
         };
         let rows = &mut self.tables[table].columns[variant];
+        if rows.has_value(row) {
+            return Err(Stop::Irregular);
+        }
         let fits = coerce(value, &rows.column).map_err(|_| Stop::Irregular)?;
         rows.set(row, &fits);
         Ok(())

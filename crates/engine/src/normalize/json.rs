@@ -2,11 +2,19 @@
 //!
 //! It reads one value after the other straight from the bytes of a chunk, without building a tree where the caller does
 //! not want one. It is strict (RFC 8259): no comments, no `NaN`, no raw control characters in strings; numbers keep the
-//! difference between integers and floats. The text was checked to be UTF-8 before.
+//! difference between integers and floats, and one that no number of the machine holds is kept as it was written. The
+//! text was checked to be UTF-8 before.
 
+mod escape;
+mod flaw;
+mod write;
+
+pub(crate) use flaw::What;
+pub(crate) use write::write_text;
+
+use escape::{Broken, unescape};
 use indexmap::IndexMap;
 use std::borrow::Cow;
-use std::fmt;
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: u32 = 1000;
@@ -18,6 +26,8 @@ pub(crate) enum Json {
     Bool(bool),
     Int(i64),
     Double(f64),
+    /// A number beyond those two, as it was written.
+    Big(String),
     Text(String),
     List(Vec<Json>),
     Object(IndexMap<String, Json>),
@@ -30,38 +40,15 @@ pub(crate) struct Malformed {
     pub(crate) what: What,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum What {
-    EndOfText,
-    Unexpected,
-    ControlCharacter,
-    Escape,
-    Number,
-    IntegerTooBig,
-    TooDeep,
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::EndOfText => "the JSON value is cut off",
-            Self::Unexpected => "this is not JSON",
-            Self::ControlCharacter => "a string holds a raw control character",
-            Self::Escape => "a string holds a broken escape",
-            Self::Number => "this is not a JSON number",
-            Self::IntegerTooBig => "an integer does not fit into 64 bits",
-            Self::TooDeep => "the value is nested deeper than 1000 levels",
-        })
-    }
-}
-
 type Read<T> = Result<T, Malformed>;
 
-/// A number as it was written.
+/// A number.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Number {
+pub(crate) enum Number<'a> {
     Int(i64),
     Double(f64),
+    /// An integer of more than 64 bits, or a number that a double would make infinite or zero: as it was written.
+    Big(&'a str),
 }
 
 /// A string as it stands in the text, between its quotes.
@@ -76,6 +63,17 @@ pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    surrogates: Surrogates,
+}
+
+/// What becomes of half a surrogate pair: an escape such as `\ud800` that stands for no character.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surrogates {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// U+FFFD takes its place.
+    Replace,
 }
 
 const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -93,7 +91,12 @@ fn stops(word: u64) -> u64 {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, depth: 0 }
+        Self { text, at: 0, depth: 0, surrogates: Surrogates::default() }
+    }
+
+    /// Says what becomes of lone surrogates.
+    pub(crate) fn with(self, surrogates: Surrogates) -> Self {
+        Self { surrogates, ..self }
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -130,8 +133,19 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn fail<T>(&self, what: What) -> Read<T> {
-        let what = if self.at >= self.text.len() { What::EndOfText } else { what };
-        Err(Malformed { at: self.at.min(self.text.len()), what })
+        Err(self.malformed(what))
+    }
+
+    /// What is wrong here, as precisely as can be told from what stands around it.
+    #[cold]
+    fn malformed(&self, what: What) -> Malformed {
+        let at = self.at.min(self.text.len());
+        let what = match what {
+            _ if at == self.text.len() => What::EndOfText,
+            What::Unexpected => flaw::of(self.bytes(), at),
+            other => other,
+        };
+        Malformed { at, what }
     }
 
     #[inline]
@@ -250,13 +264,16 @@ impl<'a> Cursor<'a> {
         if !text.has_escapes {
             return Ok(Cow::Borrowed(text.raw));
         }
-        let at = text.raw.as_ptr() as usize - self.text.as_ptr() as usize;
-        unescape(text.raw).map(Cow::Owned).ok_or(Malformed { at, what: What::Escape })
+        let start = text.raw.as_ptr() as usize - self.text.as_ptr() as usize;
+        match unescape(text.raw, self.surrogates) {
+            Ok(decoded) => Ok(Cow::Owned(decoded)),
+            Err(Broken { at, what }) => Err(Malformed { at: start + at, what }),
+        }
     }
 
     /// A number whose first byte was seen.
     #[inline]
-    pub(crate) fn number(&mut self) -> Read<Number> {
+    pub(crate) fn number(&mut self) -> Read<Number<'a>> {
         let bytes = self.bytes();
         let start = self.at;
         let mut at = start + usize::from(bytes[start] == b'-');
@@ -269,7 +286,13 @@ impl<'a> Cursor<'a> {
         let count = at - digits;
         let leading_zero = count > 1 && bytes[digits] == b'0';
         if count == 0 || leading_zero {
-            return self.fail(What::Number);
+            self.at = at;
+            let what = if leading_zero { What::LeadingZero } else { What::Unexpected };
+            let mut malformed = self.malformed(what);
+            if leading_zero {
+                (malformed.at, malformed.what) = (start, what);
+            }
+            return Err(malformed);
         }
         let is_float = matches!(bytes.get(at), Some(b'.' | b'e' | b'E'));
         if !is_float {
@@ -280,7 +303,7 @@ impl<'a> Cursor<'a> {
             }
             return match self.text[start..at].parse() {
                 Ok(value) => Ok(Number::Int(value)),
-                Err(_) => Err(Malformed { at: start, what: What::IntegerTooBig }),
+                Err(_) => Ok(Number::Big(&self.text[start..at])),
             };
         }
         let digits_follow = |from: usize| {
@@ -305,7 +328,10 @@ impl<'a> Cursor<'a> {
             };
         }
         self.at = at;
-        self.text[start..at].parse().map(Number::Double).map_err(|_| malformed)
+        let written = &self.text[start..at];
+        let value: f64 = written.parse().map_err(|_| malformed)?;
+        let is_held = value.is_finite() && (value != 0.0 || is_zero(written));
+        Ok(if is_held { Number::Double(value) } else { Number::Big(written) })
     }
 
     /// `true`, `false` or `null`, whose first byte was seen.
@@ -352,6 +378,7 @@ impl<'a> Cursor<'a> {
             b'-' | b'0'..=b'9' => match self.number()? {
                 Number::Int(value) => Json::Int(value),
                 Number::Double(value) => Json::Double(value),
+                Number::Big(written) => Json::Big(written.to_owned()),
             },
             b't' => self.literal("true").map(|()| Json::Bool(true))?,
             b'f' => self.literal("false").map(|()| Json::Bool(false))?,
@@ -361,109 +388,9 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// `None` if an escape is broken. A lone surrogate becomes U+FFFD: it is no character, and no destination takes it.
-fn unescape(raw: &str) -> Option<String> {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
-        out.push_str(&rest[..at]);
-        let escape = *rest.as_bytes().get(at + 1)?;
-        let mut next = at + 2;
-        match escape {
-            b'"' => out.push('"'),
-            b'\\' => out.push('\\'),
-            b'/' => out.push('/'),
-            b'b' => out.push('\u{8}'),
-            b'f' => out.push('\u{c}'),
-            b'n' => out.push('\n'),
-            b'r' => out.push('\r'),
-            b't' => out.push('\t'),
-            b'u' => {
-                let unit = hex4(rest, next)?;
-                next += 4;
-                let code = match unit {
-                    0xD800..0xDC00 if rest[next..].starts_with("\\u") => match hex4(rest, next + 2)? {
-                        low @ 0xDC00..0xE000 => {
-                            next += 6;
-                            0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)
-                        }
-                        _ => unit,
-                    },
-                    _ => unit,
-                };
-                out.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
-            _ => return None,
-        }
-        rest = &rest[next..];
-    }
-    out.push_str(rest);
-    Some(out)
-}
-
-fn hex4(text: &str, at: usize) -> Option<u32> {
-    let digits = text.as_bytes().get(at..at + 4)?;
-    digits.iter().try_fold(0, |code, &digit| Some(code * 16 + (digit as char).to_digit(16)?))
-}
-
-impl Json {
-    /// Compact JSON text.
-    pub(crate) fn write(&self, out: &mut String) {
-        use std::fmt::Write as _;
-        match self {
-            Self::Null => out.push_str("null"),
-            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            Self::Int(value) => {
-                let _ = write!(out, "{value}");
-            }
-            Self::Double(value) => out.push_str(&serde_json::Value::from(*value).to_string()),
-            Self::Text(text) => write_text(text, out),
-            Self::List(items) => {
-                out.push('[');
-                for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
-            Self::Object(fields) => {
-                out.push('{');
-                for (at, (key, value)) in fields.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    write_text(key, out);
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
-        }
-    }
-}
-
-/// A JSON string with its quotes.
-pub(crate) fn write_text(text: &str, out: &mut String) {
-    use std::fmt::Write as _;
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
+/// Whether all digits before the exponent are zeros.
+fn is_zero(written: &str) -> bool {
+    written.bytes().take_while(|byte| !matches!(byte, b'e' | b'E')).all(|byte| !matches!(byte, b'1'..=b'9'))
 }
 
 #[cfg(test)]
@@ -481,19 +408,66 @@ mod tests {
         for (text, at, what) in [
             ("", 0, What::EndOfText),
             ("{\"a\":1", 6, What::EndOfText),
-            ("{\"a\" 1}", 5, What::Unexpected),
-            ("[1,]", 3, What::Unexpected),
-            ("01", 0, What::Number),
+            ("{\"a\" 1}", 5, What::NoColon),
+            ("[1,]", 3, What::TrailingComma),
+            ("{\"a\":1,}", 7, What::TrailingComma),
+            ("[1 2]", 3, What::NoComma),
+            ("{\"a\":1 \"b\":2}", 7, What::NoComma),
+            ("{\"a\":\"x\"y\"}", 8, What::NoComma),
+            ("01", 0, What::LeadingZero),
+            ("{\"a\":007}", 5, What::LeadingZero),
             ("1.", 0, What::Number),
-            ("NaN", 0, What::Unexpected),
+            ("+1", 0, What::PlusSign),
+            (".5", 0, What::Number),
+            ("-", 1, What::EndOfText),
+            ("NaN", 0, What::NotFinite),
+            ("{\"a\": -Infinity}", 7, What::NotFinite),
+            ("[nan]", 1, What::NotFinite),
             ("tru", 3, What::EndOfText),
+            ("[truth]", 1, What::Word),
+            ("{\"a\":None}", 5, What::PythonWord),
+            ("{\"a\":True}", 5, What::PythonWord),
+            ("{\"a\":undefined}", 5, What::Word),
+            ("{'a':1}", 1, What::SingleQuote),
+            ("{\"a\":'x'}", 5, What::SingleQuote),
+            ("{a:1}", 1, What::BareKey),
+            ("{1:1}", 1, What::BareKey),
+            ("// no\n1", 0, What::Comment),
+            ("[1, /* two */ 2]", 4, What::Comment),
+            ("# no", 0, What::Comment),
+            ("{\"a\":}", 5, What::NoValue),
+            ("{,}", 1, What::NoValue),
+            ("\u{201c}a\u{201d}", 0, What::CurlyQuote),
+            ("<html>", 0, What::Markup),
             ("\"a\nb\"", 2, What::ControlCharacter),
             ("\"\\q\"", 1, What::Escape),
-            ("18446744073709551616", 0, What::IntegerTooBig),
+            ("\"ab\\ud800\"", 3, What::LoneSurrogate),
+            ("\"\\udc00\\ud800\"", 1, What::LoneSurrogate),
             ("\"\\", 2, What::EndOfText),
         ] {
             assert_eq!(parse(text), Err(Malformed { at, what }), "of {text:?}");
         }
+    }
+
+    #[test]
+    fn numbers_that_nothing_holds_are_kept_as_they_were_written() {
+        for text in ["18446744073709551616", "-9223372036854775809", "1e400", "-1e400", "1e-400", "2.5E-999"] {
+            assert_eq!(parse(text), Ok(Json::Big(text.to_owned())));
+            let mut written = String::new();
+            parse(&format!("[{text}]")).unwrap().write(&mut written);
+            assert_eq!(written, format!("[{text}]"));
+        }
+        assert_eq!(parse("0e400"), Ok(Json::Double(0.0)));
+        assert_eq!(parse("-0.00"), Ok(Json::Double(-0.0)));
+        assert_eq!(parse("5e-324"), Ok(Json::Double(5e-324)));
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced_only_on_demand() {
+        let read = |text| Cursor::new(text).with(Surrogates::Replace).value().unwrap();
+        assert_eq!(read(r#""a\ud800b""#), Json::Text("a\u{fffd}b".into()));
+        assert_eq!(read(r#""\ud83d\ude00\udc00""#), Json::Text("😀\u{fffd}".into()));
+        assert_eq!(read(r#""\ud800\ud83d\ude00""#), Json::Text("\u{fffd}😀".into()));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! a nested table). The careful path fills slots in; the fast path only follows them.
 
 use super::column::ColumnRows;
+use super::json::Surrogates;
+use super::names::Renamed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition, column_names};
@@ -26,6 +28,13 @@ pub(crate) struct TableRows {
     pub(crate) parents: Vec<usize>,
     pub(crate) columns: Vec<ColumnRows>,
     pub(crate) by_name: HashMap<String, usize>,
+    /// Names of columns by their folded form, where the convention keeps capitals and the destination does not tell them
+    /// apart.
+    by_folded: Option<HashMap<String, String>>,
+    /// Names (folded) that belong to one key alone, with the keys from the row down.
+    pub(crate) owners: HashMap<String, Vec<String>>,
+    /// Those that were found in this chunk.
+    pub(crate) new_owners: Vec<(String, Vec<String>)>,
     /// Columns that hints name and whose type no value showed yet.
     pub(crate) hinted: HashMap<String, Column>,
     /// How many of `columns` the schema had; the others were found in this chunk.
@@ -46,6 +55,9 @@ impl TableRows {
             parents: Vec::from_iter((parent != NONE).then_some(parent)),
             columns: Vec::new(),
             by_name: HashMap::new(),
+            by_folded: None,
+            owners: HashMap::new(),
+            new_owners: Vec::new(),
             hinted: HashMap::new(),
             known_columns: 0,
             is_new,
@@ -62,9 +74,18 @@ impl TableRows {
 
     pub(crate) fn add(&mut self, column: Column, data_type: DataType) -> usize {
         let at = self.columns.len();
+        if let Some(by_folded) = &mut self.by_folded {
+            by_folded.insert(column.name.to_ascii_lowercase(), column.name.clone());
+        }
         self.by_name.insert(column.name.clone(), at);
         self.columns.push(ColumnRows::new(column, data_type));
         at
+    }
+
+    /// The name of the column that the destination would take for this one.
+    pub(crate) fn spelled(&self, folded: &str) -> Option<String> {
+        let known = self.by_folded.as_ref()?.get(folded);
+        known.or_else(|| self.hinted.keys().find(|name| name.eq_ignore_ascii_case(folded))).cloned()
     }
 
     /// Index of a column that the engine fills, which is made where it is missing.
@@ -97,10 +118,12 @@ pub(crate) struct Node {
     pub(crate) table: usize,
     /// Normalized names from the row down to this object.
     pub(crate) path: Vec<String>,
+    /// And the keys of the data that they were made of.
+    pub(crate) keys: Vec<String>,
     /// Levels below that may still be split; 0 keeps what is nested as JSON.
     pub(crate) level: i64,
     pub(crate) slots: Vec<Slot>,
-    index: HashMap<String, usize>,
+    pub(crate) index: HashMap<String, usize>,
 }
 
 /// A key in a node.
@@ -116,6 +139,15 @@ pub(crate) struct Slot {
     pub(crate) target: Target,
     /// The object in which the key was seen last, to notice one that comes twice.
     pub(crate) seen_in: u64,
+}
+
+impl Slot {
+    /// A slot that has no name yet.
+    pub(crate) fn new(key: &str) -> Self {
+        let target = Target { column: NONE, object: NONE, list: NONE, is_shared: false };
+        let is_plain = !key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+        Self { key: key.to_owned(), is_plain, part: String::new(), name: String::new(), target, seen_in: 0 }
+    }
 }
 
 /// Where the values of a key go. Each is an index, or [`NONE`] where no such value was seen.
@@ -147,10 +179,14 @@ pub(crate) struct Layout {
     pub(crate) tables: Vec<TableRows>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) lists: Vec<ListNodes>,
+    /// Tables by their folded names.
     table_index: HashMap<String, usize>,
-    /// Slots by the column that they lead to: node and place in it.
-    by_column: HashMap<(usize, String), Vec<(usize, usize)>>,
-    slots_in_all: usize,
+    /// Slots by the (folded) column that they lead to: node and place in it.
+    pub(crate) by_column: HashMap<(usize, String), Vec<(usize, usize)>>,
+    pub(crate) slots_in_all: usize,
+    /// Keys that are named apart, since this was last asked for.
+    pub(crate) renamed: Renamed,
+    pub(crate) surrogates: Surrogates,
     /// Normalized names of the columns that need a value in every row, because rows are merged by them.
     pub(crate) keys: Vec<String>,
     /// Normalized names of the primary key, where ids of rows are made from it.
@@ -192,6 +228,8 @@ impl Layout {
             table_index: HashMap::new(),
             by_column: HashMap::new(),
             slots_in_all: 0,
+            renamed: Renamed::new(),
+            surrogates: Surrogates::default(),
             keys,
             id_key,
             propagates_root_id: strategy.is_some() || schema.propagates_root_ids(root),
@@ -199,7 +237,7 @@ impl Layout {
             is_begun: table.columns.contains_key(column_names::ID),
         };
         layout.add_known(table, NONE, schema);
-        layout.add_node(ROOT_TABLE, Vec::new(), level);
+        layout.add_node(ROOT_TABLE, Vec::new(), Vec::new(), level);
         Ok(layout)
     }
 
@@ -216,6 +254,10 @@ impl Layout {
             }
         }
         self.tables[at].known_columns = self.tables[at].columns.len();
+        for (name, keys) in table.original_keys() {
+            let keys = keys.into_iter().map(str::to_owned).collect();
+            self.tables[at].owners.insert(self.naming.folded(name).into_owned(), keys);
+        }
         for child in schema.tables.values().filter(|child| child.parent.as_deref() == Some(&table.name)) {
             self.add_known(child, at, schema);
         }
@@ -223,13 +265,15 @@ impl Layout {
 
     fn add_table(&mut self, name: &str, parent: usize, is_new: bool) -> usize {
         let at = self.tables.len();
-        self.table_index.insert(name.to_owned(), at);
-        self.tables.push(TableRows::new(name, parent, is_new));
+        self.table_index.insert(self.naming.folded(name).into_owned(), at);
+        let mut rows = TableRows::new(name, parent, is_new);
+        rows.by_folded = self.naming.is_case_sensitive().then(HashMap::new);
+        self.tables.push(rows);
         at
     }
 
-    pub(crate) fn add_node(&mut self, table: usize, path: Vec<String>, level: i64) -> usize {
-        self.nodes.push(Node { table, path, level, slots: Vec::new(), index: HashMap::new() });
+    fn add_node(&mut self, table: usize, path: Vec<String>, keys: Vec<String>, level: i64) -> usize {
+        self.nodes.push(Node { table, path, keys, level, slots: Vec::new(), index: HashMap::new() });
         self.nodes.len() - 1
     }
 
@@ -237,36 +281,6 @@ impl Layout {
     #[inline]
     pub(crate) fn find_slot(&self, node: usize, key: &str) -> Option<usize> {
         self.nodes[node].index.get(key).copied()
-    }
-
-    /// The slot of `key`, made if it is new.
-    pub(crate) fn slot(&mut self, node: usize, key: &str) -> usize {
-        if let Some(at) = self.find_slot(node, key) {
-            return at;
-        }
-        let part = self.naming.normalize_key(key);
-        let of = &self.nodes[node];
-        let name = match of.path.is_empty() {
-            true => part.clone(),
-            false => self.naming.join_path(of.path.iter().map(String::as_str).chain([part.as_str()])),
-        };
-        let table = of.table;
-        let mut is_shared = column_names::is_filled_by_engine(&name);
-        let at = self.nodes[node].slots.len();
-        let together = self.by_column.entry((table, name.clone())).or_default();
-        for &(node, slot) in together.iter() {
-            self.nodes[node].slots[slot].target.is_shared = true;
-            is_shared = true;
-        }
-        together.push((node, at));
-        self.slots_in_all += 1;
-        let column = self.tables[table].by_name.get(&name).copied().unwrap_or(NONE);
-        let node = &mut self.nodes[node];
-        node.index.insert(key.to_owned(), at);
-        let target = Target { column, object: NONE, list: NONE, is_shared };
-        let is_plain = !key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-        node.slots.push(Slot { key: key.to_owned(), is_plain, part, name, target, seen_in: 0 });
-        at
     }
 
     /// Whether nested values under this slot stay JSON.
@@ -285,7 +299,8 @@ impl Layout {
         let of = &self.nodes[node];
         let mut path = of.path.clone();
         path.push(of.slots[slot].part.clone());
-        let made = self.add_node(of.table, path, of.level - 1);
+        let keys = of.keys.iter().chain([&of.slots[slot].key]).cloned().collect();
+        let made = self.add_node(of.table, path, keys, of.level - 1);
         self.nodes[node].slots[slot].target.object = made;
         made
     }
@@ -301,7 +316,7 @@ impl Layout {
         let parts = [self.tables[parent].name.as_str()].into_iter();
         let path = of.path.iter().map(String::as_str).chain([of.slots[slot].part.as_str()]);
         let name = self.naming.join_path(parts.chain(path));
-        let table = match self.table_index.get(&name) {
+        let table = match self.table_index.get(&*self.naming.folded(&name)) {
             Some(&table) => table,
             None => self.add_table(&name, parent, true),
         };
@@ -313,8 +328,8 @@ impl Layout {
                 (parents.len() - 1) as u32
             }
         };
-        let element = self.add_node(table, Vec::new(), row_level - 1);
-        let wrapper = self.add_node(table, Vec::new(), row_level - 2);
+        let element = self.add_node(table, Vec::new(), Vec::new(), row_level - 1);
+        let wrapper = self.add_node(table, Vec::new(), Vec::new(), row_level - 2);
         self.lists.push(ListNodes { table, parent, element, wrapper });
         self.nodes[node].slots[slot].target.list = self.lists.len() - 1;
         self.lists.len() - 1
@@ -325,8 +340,11 @@ impl Layout {
         self.slots_in_all > MOST_SLOTS
     }
 
-    /// Whether this chunk showed a table or a column that the schema lacks.
+    /// Whether this chunk showed a table, a column or an owner of a name that the schema lacks.
     pub(crate) fn has_news(&self) -> bool {
-        self.tables.iter().any(|table| (table.is_new && table.rows > 0) || table.known_columns < table.columns.len())
+        self.tables.iter().any(|table| {
+            let is_new = table.is_new && table.rows > 0;
+            is_new || table.known_columns < table.columns.len() || !table.new_owners.is_empty()
+        })
     }
 }

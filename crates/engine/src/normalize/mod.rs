@@ -15,8 +15,9 @@ mod column;
 mod fast;
 mod files;
 mod ids;
-mod json;
+pub(crate) mod json;
 mod layout;
+mod names;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,9 @@ use crate::source::{Chunk, Reader};
 use chunk::NormalizedChunk;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
+use json::Surrogates;
 use layout::Layout;
+pub(crate) use names::Renamed;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -49,6 +52,7 @@ pub(crate) struct Settings<'a> {
     pub(crate) workers: usize,
     /// Bytes that the rows under way may take.
     pub(crate) memory: usize,
+    pub(crate) surrogates: Surrogates,
     /// Folder of the job files.
     pub(crate) folder: PathBuf,
     /// Called after each chunk with its rows of the root table and its bytes.
@@ -78,6 +82,9 @@ pub(crate) struct Normalizer<'a> {
     schema: Arc<Schema>,
     /// Grows with every change of `schema`, across resources.
     version: u64,
+    /// The version with which a key was last named apart. Rows that were read before know nothing of it.
+    renamed_at: u64,
+    renamed: Renamed,
     pending: PendingRows,
     files: Vec<JobFile>,
 }
@@ -85,7 +92,15 @@ pub(crate) struct Normalizer<'a> {
 impl<'a> Normalizer<'a> {
     pub(crate) fn new(settings: &'a Settings<'a>, schema: Schema) -> Self {
         let pending = PendingRows::new(settings.folder.clone(), settings.memory);
-        Self { settings, schema: Arc::new(schema), version: 0, pending, files: Vec::new() }
+        Self {
+            settings,
+            schema: Arc::new(schema),
+            version: 0,
+            renamed_at: 0,
+            renamed: Renamed::new(),
+            pending,
+            files: Vec::new(),
+        }
     }
 
     /// Normalizes everything that `reader` gives into the root table `root` and its nested tables.
@@ -102,8 +117,8 @@ impl<'a> Normalizer<'a> {
             spawn(scope, "dlt-extract", move || read_all(reader, &chunk_tx))?;
             for _ in 0..self.settings.workers {
                 let (jobs, done) = (job_rx.clone(), done_tx.clone());
-                let (load_id, naming) = (self.settings.load_id, self.settings.naming);
-                spawn(scope, "dlt-normalize", move || work(&jobs, &done, load_id, naming))?;
+                let settings = self.settings;
+                spawn(scope, "dlt-normalize", move || work(&jobs, &done, settings))?;
             }
             drop((job_rx, done_tx));
             self.coordinate(&root, &chunk_rx, &job_tx, &done_rx)
@@ -168,7 +183,8 @@ impl<'a> Normalizer<'a> {
             while let Some((chunk, version, result)) = finished.remove(&next_in_turn) {
                 // A chunk that failed or found news with an older schema gets its say with the one of its turn.
                 let is_stale = version != self.version;
-                if is_stale && result.as_ref().map_or(true, |normalized| normalized.has_news) {
+                let is_wrong = |normalized: &NormalizedChunk| normalized.has_news || version < self.renamed_at;
+                if is_stale && result.as_ref().map_or(true, is_wrong) {
                     let _ = jobs.send(self.normalize_job(next_in_turn, chunk, root));
                     break;
                 }
@@ -198,8 +214,10 @@ impl<'a> Normalizer<'a> {
         if normalized.has_news {
             self.version += 1;
         }
+        self.renamed.extend(normalized.renamed);
         for found in normalized.tables {
-            if !found.new_columns.is_empty() || !self.schema.tables.contains_key(&found.table) {
+            let is_known = self.schema.tables.contains_key(&found.table);
+            if !(found.new_columns.is_empty() && found.new_owners.is_empty() && is_known) {
                 let schema = Arc::make_mut(&mut self.schema);
                 let parent = found.parent.as_deref().unwrap_or_default();
                 if let Some(known) = schema.tables.get(&found.table)
@@ -214,6 +232,10 @@ impl<'a> Normalizer<'a> {
                     table.columns.shift_remove(&column.name);
                     table.add(column);
                 }
+                for (name, keys) in found.new_owners {
+                    self.renamed_at = self.version;
+                    table.claim(&name, &keys);
+                }
             }
             if found.table == root {
                 root_rows = found.rows.count as u64;
@@ -224,6 +246,11 @@ impl<'a> Normalizer<'a> {
             }
         }
         Ok(root_rows)
+    }
+
+    /// The keys that were named apart so far.
+    pub(crate) fn take_renamed(&mut self) -> Renamed {
+        std::mem::take(&mut self.renamed)
     }
 
     /// Writes what is left and returns the schema and all job files.
@@ -291,16 +318,21 @@ fn read_all(reader: &mut dyn Reader, chunks: &Sender<Result<Chunk>>) {
     }
 }
 
-fn work(jobs: &Receiver<Job>, done: &Sender<Done>, load_id: &str, naming: Naming) {
+fn work(jobs: &Receiver<Job>, done: &Sender<Done>, settings: &Settings<'_>) {
     let mut kept: Option<(Arc<str>, u64, Layout)> = None;
     for job in jobs {
         let outcome = match job {
             Job::Write(group) => Done::Written(write(group)),
             Job::Normalize { number, chunk, schema, version, root } => {
-                let fresh = |_| Layout::new(&schema, &root, naming).map(|layout| (root.clone(), version, layout));
+                let fresh = |_| {
+                    let mut layout = Layout::new(&schema, &root, settings.naming)?;
+                    layout.surrogates = settings.surrogates;
+                    Ok((root.clone(), version, layout))
+                };
                 let layout = kept.take().filter(|kept| kept.0 == root && kept.1 == version).ok_or(()).or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
-                    let normalized = catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, load_id)));
+                    let normalized =
+                        catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, settings.load_id)));
                     // A worker that is gone would leave the others waiting.
                     let result = normalized.unwrap_or_else(|_| Err(panicked()))?;
                     if !result.has_news && !layout.is_crowded() {

@@ -4,12 +4,12 @@
 
 use super::chunk::{self, NormalizedChunk};
 use super::files::PendingRows;
-use super::json::Cursor;
+use super::json::{Cursor, Surrogates};
 use super::layout::Layout;
 use super::rows::{Cells, Rows};
 use super::{Normalizer, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::naming::Naming;
+use crate::naming::{Convention, Naming};
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use crate::source::{ArrowChunk, Chunk, JsonChunk, Reader};
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, UInt64Array};
@@ -61,7 +61,12 @@ fn careful_only(text: &str) -> Option<NormalizedChunk> {
         layout.add_item(&item).ok()?;
     }
     layout.fill_ids("1.0").unwrap();
-    Some(layout.take_batches(HashMap::new()).map(|tables| NormalizedChunk { tables, has_news: true }).unwrap())
+    Some(
+        layout
+            .take_batches(HashMap::new())
+            .map(|tables| NormalizedChunk { tables, has_news: true, renamed: Default::default() })
+            .unwrap(),
+    )
 }
 
 /// Few keys and many types: columns of several types, keys that meet in one name, lists and objects under one key.
@@ -86,7 +91,7 @@ fn rows() -> impl Strategy<Value = Vec<Value>> {
     prop::collection::vec(value, 1..12)
 }
 
-fn lines(rows: &[Value]) -> String {
+pub(super) fn lines(rows: &[Value]) -> String {
     rows.iter().map(|row| format!("{row}\n")).collect()
 }
 
@@ -146,12 +151,22 @@ fn run(pieces: Vec<String>, workers: usize) -> Result<Normalized> {
 }
 
 pub(super) fn run_chunks(chunks: VecDeque<Chunk>, schema: Schema, workers: usize) -> Result<Normalized> {
+    run_named(chunks, schema, workers, Convention::SnakeCase)
+}
+
+pub(super) fn run_named(
+    chunks: VecDeque<Chunk>,
+    schema: Schema,
+    workers: usize,
+    convention: Convention,
+) -> Result<Normalized> {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings {
         load_id: "1.0",
-        naming: Naming::new(NAMING_LENGTH),
+        naming: Naming::new(NAMING_LENGTH).with(convention),
         workers,
         memory: super::memory(workers, None),
+        surrogates: Surrogates::default(),
         folder: folder.path().to_owned(),
         on_progress: &|_, _| {},
     };
@@ -362,6 +377,62 @@ fn a_list_does_not_fill_the_table_of_another_resource() {
     schema.tables.insert("t__l".into(), Table::root("t__l", "t__l", WriteDisposition::Append));
     let error = run_chunks([json_chunk("{\"l\":[1]}\n", 1)].into(), schema, 1).unwrap_err();
     assert_eq!(error.to_string(), "a list of `t` would fill table `t__l`, which another resource fills already");
+}
+
+/// Integers of any length, and numbers that a double makes infinite, keep all that was written of them.
+#[test]
+fn numbers_beyond_the_machine_are_kept() {
+    let rows =
+        |text: &str| run(vec![text.to_owned()], 1).unwrap().rows["t"].iter().map(|row| own(row)).collect::<Vec<_>>();
+    let big = "18446744073709551616";
+    assert_eq!(
+        rows(&format!("{{\"v\":{big}}}\n{{\"v\":7}}\n{{\"v\":-{big}}}\n")),
+        [format!("v=\"-{big}\""), format!("v=\"{big}\""), "v=7".to_owned()]
+    );
+    assert_eq!(
+        rows(&format!("{{\"v\":1}}\n{{\"v\":{big}}}\n{{\"v\":{big}}}\n")),
+        ["v=1".to_owned(), format!("v__v_wei=\"{big}\""), format!("v__v_wei=\"{big}\"")]
+    );
+    let long = "1".repeat(40);
+    assert_eq!(
+        rows(&format!("{{\"v\":1.5}}\n{{\"v\":1e400}}\n{{\"v\":{long}}}\n")),
+        ["v=1.5".to_owned(), format!("v__v_text=\"{long}\""), "v__v_text=\"1e400\"".to_owned()]
+    );
+    assert_eq!(rows("{\"v\":1.5}\n{\"v\":9007199254740993}\n"), ["v=1.5", "v__v_bigint=9007199254740993"]);
+}
+
+/// A row without the cells of the engine.
+fn own(row: &str) -> String {
+    row.split(' ').filter(|cell| !cell.starts_with("_dlt_")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_key_column_says_what_does_not_fit_it() {
+    let mut schema = merged_by_id();
+    schema.tables["t"].columns["id"].data_type = Some(DataType::Bigint);
+    let text = "{\"id\":1}\n{\"id\":\"x\"}\n";
+    let error = run_chunks([json_chunk(text, 1)].into(), schema, 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "t.jsonl:2: a value of type text does not fit column `id` of table `t`, which is bigint"
+    );
+}
+
+#[test]
+fn what_is_no_json_is_told_with_line_column_and_reason() {
+    for (text, place, reason) in [
+        ("{\"a\":1}\n{\"é\":NaN}\n", "2:6", "NaN and Infinity"),
+        ("{\"a\":1}\n{'a':1}\n", "2:2", "double quotes"),
+        ("{\"a\":1,}\n", "1:8", "a comma stands before the closing bracket"),
+        ("{\"a\":1} // one\n", "1:9", "comments"),
+        ("{a:1}\n", "1:2", "a key needs double quotes"),
+        ("{\"a\":1},\n{\"a\":2}\n", "1:8", "a comma stands between values"),
+        ("{\"a\":1}\n{\"a\":\"\\ud800\"}\n", "2:7", "half a surrogate pair"),
+        ("{\"a\":1}\n{\"a\":[1,2\n", "2", "cut off"),
+    ] {
+        let error = run(vec![text.to_owned()], 1).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("t.jsonl:{place}: ")) && error.contains(reason), "{text}: {error}");
+    }
 }
 
 /// Keys that are data make as many places as there are rows; looking one up may not take longer for that.

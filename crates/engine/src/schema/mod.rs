@@ -3,6 +3,7 @@
 //! The stored form is version 11 of the dataset contract; whatever a field of it means to others and not to us is kept
 //! as it came ([`Table::hints`], [`Column::hints`], [`Schema::rest`]), so that reading and writing loses nothing.
 
+mod keys;
 mod merge;
 mod stored;
 mod system;
@@ -15,12 +16,10 @@ pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_name
 pub use types::DataType;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::naming::Convention;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// How names are made.
-const NAMING: &str = "snake_case";
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +162,12 @@ impl Table {
         }
     }
 
+    /// Whether rows were written, now or in an earlier run.
+    pub(crate) fn has_seen_data(&self) -> bool {
+        let normalizer = self.hints.get("x-normalizer");
+        normalizer.and_then(|normalizer| normalizer.get("seen-data")).and_then(Value::as_bool).unwrap_or(false)
+    }
+
     /// How deep nested data of this root table is split, where that was limited.
     pub fn max_nesting(&self) -> Option<u32> {
         let depth = self.hints.get("x-normalizer")?.get("max_nesting")?.as_u64()?;
@@ -216,10 +221,39 @@ impl Schema {
         u32::try_from(depth).ok()
     }
 
+    /// How names are made of keys; `None` for a convention that this engine does not have.
+    pub fn naming(&self) -> Option<Convention> {
+        let name = self.normalizers.get("names").and_then(Value::as_str);
+        name.map_or_else(|| Some(Convention::default()), Convention::named)
+    }
+
+    /// Sets how names are made of keys.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if names that tables with rows have were made otherwise.
+    pub(crate) fn set_naming(&mut self, naming: Convention) -> Result<()> {
+        let known = self.naming();
+        if known == Some(naming) {
+            return Ok(());
+        }
+        if self.data_tables().any(Table::has_seen_data) {
+            let known = known.map_or("another convention", Convention::name);
+            let what = format!(
+                "schema `{}` of this dataset names its tables and columns by `{known}`, and this run asks for `{naming}`",
+                self.name
+            );
+            return Err(Error::new(ErrorKind::Config, what).hint(format!(
+                "leave the setting `naming` out to go on with `{known}`, or load into another dataset"
+            )));
+        }
+        self.normalizers.insert("names".to_owned(), naming.name().into());
+        Ok(())
+    }
+
     /// Whether the rules that the schema asks for are those of this engine.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for another naming convention, for a contract that does not let tables, columns and types
+    /// [`ErrorKind::Config`] for a naming convention that is not known, for a contract that does not let tables, columns and types
     /// evolve, and for detections that are not made here: going on would break the dataset in silence.
     pub(crate) fn check_rules(&self) -> Result<()> {
         let refuse = |what: String| {
@@ -227,8 +261,8 @@ impl Schema {
             Err(Error::new(ErrorKind::Config, what)
                 .hint("load into another dataset, or go on with the tool that made it"))
         };
-        let names = self.normalizers.get("names").and_then(Value::as_str).unwrap_or(NAMING);
-        if names.rsplit('.').next() != Some(NAMING) {
+        if self.naming().is_none() {
+            let names = self.normalizers.get("names").and_then(Value::as_str).unwrap_or_default();
             return refuse(format!("names its columns by `{names}`"));
         }
         let contracts = self.tables.values().map(|table| table.hints.get("schema_contract"));

@@ -196,7 +196,7 @@ mod tests {
         };
         let table = format!("/tables/{}", example["tables"].as_object().unwrap().keys().next_back().unwrap());
         for (refused, word) in [
-            (with("/normalizers", "names", json!("direct")), "`direct`"),
+            (with("/normalizers", "names", json!("my_own")), "`my_own`"),
             (with("/settings", "schema_contract", json!("freeze")), "\"freeze\""),
             (with("/settings", "schema_contract", json!({"columns": "discard_value"})), "discard_value"),
             (with(&table, "schema_contract", json!({"tables": "evolve", "data_type": "freeze"})), "freeze"),

@@ -1,18 +1,33 @@
-//! From one type to another.
+//! From one type to another, and only where nothing is lost: what is stored can be printed as what came.
+//!
+//! | from ↓ into → | `text` | `bigint` | `double` | `decimal`, `wei` | `bool` | `timestamp` | `date` | `time` | `json` | `binary` |
+//! |---|---|---|---|---|---|---|---|---|---|---|
+//! | text | | an integer as it would be printed | a number each of whose digits a double keeps | a number that needs no rounding | `true`, `false` in any capitals | a date with a time, in microseconds | `YYYY-MM-DD` | `hh:mm[:ss[.ffffff]]` | an object or a list | canonical Base64, or `0x` and small hexadecimal digits |
+//! | bool | `True`, `False` | | | | | | | | | |
+//! | bigint | its digits | | if exact | if it has the digits | | | | | | |
+//! | wei | its digits | | | if it has the digits | | | | | | |
+//! | double | its shortest digits | if integral | if it needs no rounding | | | | | | | |
+//! | decimal | its digits | | | if it needs no rounding | | | | | | |
+//! | timestamp | ISO 8601 | | | | | | at midnight | | | |
+//! | date | ISO 8601 | | | | | midnight | | | | |
+//! | time | ISO 8601 | | | | | | | | | |
+//! | json | its text | | | | | | | | | |
+//! | binary | Base64 | | | | | | | | | |
+//!
+//! An empty cell is a refusal, and so is a value that does not meet the condition: it goes to a variant column. Numbers in
+//! text have no plus sign, no leading zeros, no underscores, no white space and no `0x`: `02134` is a postal code and
+//! `+15551234` a telephone number. Zeros behind the point (`1.50`) and a decimal exponent are forms of the same number. A
+//! timestamp is an instant: the offset it was written with is not kept.
 
 use super::Scalar;
-use super::calendar::{DAY, FIRST_SECOND, LAST_SECOND, SECOND, date_text, time_text, timestamp_text};
+use super::calendar::{DAY, date_text, time_text, timestamp_text};
 use super::moment::{self, Moment};
 use super::number::{self, Fixed, python_float_text};
+use super::written::{canonical_double, canonical_integer};
 use crate::schema::{Column, DataType};
 use base64::Engine as _;
-use base64::alphabet::STANDARD as ALPHABET;
-use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::STANDARD as BASE64;
 use std::borrow::Cow;
-
-/// Base64 with padding; the bits that the last character has too many are not looked at.
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&ALPHABET, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// A value whose own type is not `to`, in that type.
 pub(super) fn convert<'a>(value: Scalar<'a>, to: DataType, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
@@ -21,9 +36,10 @@ pub(super) fn convert<'a>(value: Scalar<'a>, to: DataType, column: &Column) -> R
     }
     let converted = match &value {
         Scalar::Text(text) => from_text(text, to, column),
-        Scalar::Int(v) => from_integer(*v, to, column),
+        Scalar::Int(v) => from_integer((*v).into(), to, column),
+        Scalar::Wei(v) => from_integer(*v, to, column),
         Scalar::Double(v) => from_double(*v, to, column),
-        Scalar::Timestamp(micros) if to == DataType::Date => {
+        Scalar::Timestamp(micros) if to == DataType::Date && micros.rem_euclid(DAY) == 0 => {
             i32::try_from(micros.div_euclid(DAY)).ok().map(Scalar::Date)
         }
         Scalar::Date(days) if to == DataType::Timestamp => i64::from(*days).checked_mul(DAY).map(Scalar::Timestamp),
@@ -49,46 +65,53 @@ fn into_text(value: Scalar<'_>) -> Result<Scalar<'_>, Scalar<'_>> {
         Scalar::Time(micros) => time_text(micros).into(),
         Scalar::Binary(bytes) => BASE64.encode(bytes).into(),
         Scalar::Decimal(v) => number::decimal_text(v).into(),
+        Scalar::Wei(v) => v.to_string().into(),
     }))
 }
 
 fn from_text<'a>(text: &str, to: DataType, column: &Column) -> Option<Scalar<'a>> {
     match to {
-        DataType::Bigint => number::integer(text).map(Scalar::Int),
-        DataType::Double => number::double(text).map(Scalar::Double),
-        DataType::Decimal | DataType::Wei => fixed(to, column).of_text(text).map(Scalar::Decimal),
+        DataType::Bigint => canonical_integer(text).map(Scalar::Int),
+        DataType::Double => canonical_double(text).map(Scalar::Double),
+        DataType::Decimal | DataType::Wei => {
+            let is_wei = to == DataType::Wei;
+            // An integer has no point and no exponent.
+            let has_form = number::is_canonical(text) && !(is_wei && text.contains(['.', 'e', 'E']));
+            has_form.then(|| fixed(to, column).of_text(text)).flatten().map(Scalar::Decimal)
+        }
         DataType::Bool => truth(text).map(Scalar::Bool),
-        DataType::Timestamp => text_to_timestamp(text).map(Scalar::Timestamp),
-        DataType::Date => text_to_timestamp(text).map(day_of).map(Scalar::Date),
-        DataType::Time => match moment::parse(text) {
-            Some(Moment::Time(micros)) => Some(Scalar::Time(micros)),
+        DataType::Timestamp => super::parse_iso_timestamp(text).map(Scalar::Timestamp),
+        DataType::Date => match moment::parse(text) {
+            Some(Moment::Date(days)) if date_text(days) == text => Some(Scalar::Date(days)),
             _ => None,
         },
-        DataType::Json => json(text).map(|json| Scalar::Json(json.into())),
+        DataType::Time => match moment::parse(text) {
+            Some(Moment::Time(micros)) if is_clock(text) => Some(Scalar::Time(micros)),
+            _ => None,
+        },
+        DataType::Json => super::nested_json(text).map(|json| Scalar::Json(json.into())),
         DataType::Binary => bytes(text).map(|bytes| Scalar::Binary(bytes.into())),
         DataType::Text => None,
     }
 }
 
-fn from_integer<'a>(v: i64, to: DataType, column: &Column) -> Option<Scalar<'a>> {
+fn from_integer<'a>(v: i128, to: DataType, column: &Column) -> Option<Scalar<'a>> {
     match to {
-        DataType::Double => Some(Scalar::Double(v as f64)),
-        DataType::Decimal | DataType::Wei => fixed(to, column).of_integer(v.into()).map(Scalar::Decimal),
-        DataType::Bool => Some(Scalar::Bool(v != 0)),
-        DataType::Timestamp => seconds_to_timestamp(v).map(Scalar::Timestamp),
-        DataType::Date => seconds_to_timestamp(v).map(day_of).map(Scalar::Date),
-        DataType::Binary => little_endian(v).map(|bytes| Scalar::Binary(bytes.into())),
+        DataType::Bigint => i64::try_from(v).ok().map(Scalar::Int),
+        DataType::Double => Some(v as f64).filter(|double| *double as i128 == v).map(Scalar::Double),
+        DataType::Decimal | DataType::Wei => fixed(to, column).of_integer(v).map(Scalar::Decimal),
         _ => None,
     }
 }
 
 fn from_double<'a>(v: f64, to: DataType, column: &Column) -> Option<Scalar<'a>> {
+    // An integer or a decimal would lose this sign.
+    if v == 0.0 && v.is_sign_negative() {
+        return None;
+    }
     match to {
         DataType::Bigint => number::integral(v).map(Scalar::Int),
         DataType::Decimal | DataType::Wei => fixed(to, column).of_text(&python_float_text(v)).map(Scalar::Decimal),
-        DataType::Bool => Some(Scalar::Bool(v != 0.0)),
-        DataType::Timestamp => double_to_timestamp(v).map(Scalar::Timestamp),
-        DataType::Date => double_to_timestamp(v).map(day_of).map(Scalar::Date),
         _ => None,
     }
 }
@@ -104,77 +127,23 @@ fn fixed(to: DataType, column: &Column) -> Fixed {
 }
 
 fn truth(text: &str) -> Option<bool> {
-    let is_one_of = |words: [&str; 5]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-    if is_one_of(["yes", "true", "t", "y", "1"]) {
-        Some(true)
-    } else {
-        is_one_of(["no", "false", "f", "n", "0"]).then_some(false)
-    }
+    let is = |word: &str| text.eq_ignore_ascii_case(word);
+    if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
-/// A text as microseconds since 1970 UTC: a date with or without a time, or a number of seconds since 1970.
-pub(super) fn text_to_timestamp(text: &str) -> Option<i64> {
-    match moment::parse(text) {
-        Some(Moment::DateTime(micros)) => Some(micros),
-        Some(Moment::Date(days)) => Some(i64::from(days) * DAY),
-        Some(Moment::Time(_)) => None,
-        None => double_to_timestamp(number::plain_double(text)?),
-    }
+/// Whether a time of day is written with colons and without an offset, by which it would be another time.
+fn is_clock(text: &str) -> bool {
+    let is_time = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'.');
+    text.as_bytes().get(2) == Some(&b':') && text.bytes().all(is_time)
 }
 
-fn seconds_to_timestamp(seconds: i64) -> Option<i64> {
-    (FIRST_SECOND..=LAST_SECOND).contains(&seconds).then(|| seconds * SECOND)
-}
-
-/// Seconds to microseconds. The fraction is rounded by itself, ties to even.
-fn double_to_timestamp(seconds: f64) -> Option<i64> {
-    // Beyond this nothing can be in range, and below it every number of microseconds fits.
-    if seconds.is_nan() || seconds.abs() > 1e12 {
-        return None;
-    }
-    let micros = (seconds.fract() * 1e6).round_ties_even() as i64;
-    let micros = seconds.trunc() as i64 * SECOND + micros;
-    super::calendar::in_range(micros).then_some(micros)
-}
-
-/// The UTC day of a moment in the years that can be written.
-fn day_of(micros: i64) -> i32 {
-    micros.div_euclid(DAY) as i32
-}
-
-/// JSON in its compact form: no white space, keys in their order, the last value of a key that is repeated.
-fn json(text: &str) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    serde_json::to_string(&value).ok()
-}
-
-/// Base64, or pairs of hexadecimal digits after `0x`, between which there may be white space.
+/// Base64 that would be written again as it came, or pairs of small hexadecimal digits after `0x`.
 fn bytes(text: &str) -> Option<Vec<u8>> {
-    let Some(hex) = text.strip_prefix("0x") else {
-        // Padding where none is needed does no harm.
-        let data = text.trim_end_matches('=');
-        let is_whole = !data.is_empty() && data.len().is_multiple_of(4);
-        return BASE64.decode(if is_whole { data } else { text }).ok();
+    let Some(hex) = text.strip_prefix("0x") else { return BASE64.decode(text).ok() };
+    let digit = |byte: u8| if byte.is_ascii_uppercase() { None } else { char::from(byte).to_digit(16) };
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some((digit(*high)? * 16 + digit(*low)?) as u8),
+        _ => None,
     };
-    let mut bytes = Vec::with_capacity(hex.len() / 2);
-    let mut rest = hex.as_bytes();
-    loop {
-        match rest {
-            [] => return Some(bytes),
-            [b' ' | b'\t'..=b'\r', after @ ..] => rest = after,
-            [high, low, after @ ..] => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                bytes.push((digit(*high)? * 16 + digit(*low)?) as u8);
-                rest = after;
-            }
-            [_] => return None,
-        }
-    }
-}
-
-/// As many bytes as a number needs, the lowest first; none for 0. There is no way to write a negative one.
-fn little_endian(v: i64) -> Option<Vec<u8>> {
-    let v = u64::try_from(v).ok()?;
-    let length = (u64::BITS - v.leading_zeros()).div_ceil(8) as usize;
-    Some(v.to_le_bytes()[..length].to_vec())
+    hex.as_bytes().chunks(2).map(pair).collect()
 }

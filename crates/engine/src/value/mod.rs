@@ -1,17 +1,20 @@
 //! Scalar values of the data: which type they show, and how they fit into a column of another type.
 //!
 //! Everything here is a pure function of its arguments. A column keeps the type of the first value that was seen in it;
-//! a later value of another type is either expressed in that type ([`coerce`]) or refused, in which case the caller
-//! stores it in a variant column beside it.
+//! a later value of another type is either expressed in that type without a loss ([`coerce`]) or refused, in which case
+//! the caller stores it in a variant column beside it.
 
 mod calendar;
 mod convert;
 mod moment;
 mod number;
 mod slashed;
+mod written;
 
 pub use number::python_float_text;
+pub use written::{canonical_double, canonical_integer};
 
+use crate::normalize::json::Cursor;
 use crate::schema::{Column, DataType};
 use moment::Moment;
 use std::borrow::Cow;
@@ -37,6 +40,8 @@ pub enum Scalar<'a> {
     Time(i64),
     /// A fixed-point number.
     Decimal(Decimal),
+    /// An integer of up to 38 digits.
+    Wei(i128),
     /// Bytes.
     Binary(Cow<'a, [u8]>),
 }
@@ -64,6 +69,7 @@ impl Scalar<'_> {
             Self::Date(_) => DataType::Date,
             Self::Time(_) => DataType::Time,
             Self::Decimal(_) => DataType::Decimal,
+            Self::Wei(_) => DataType::Wei,
             Self::Binary(_) => DataType::Binary,
         }
     }
@@ -81,7 +87,7 @@ pub fn infer(value: &Scalar<'_>) -> DataType {
 /// Reads a text that spells a date with a time of day, in microseconds since 1970 UTC; without an offset it is UTC.
 ///
 /// `None` for everything else: a date or a time alone, a duration, an interval, a moment that does not exist or lies
-/// outside of the years 1 to 9999 in UTC, an offset of a day or more.
+/// outside of the years 1 to 9999 in UTC, an offset of a day or more, a moment that is finer than a microsecond.
 ///
 /// Texts that do not begin like a year are refused after four bytes, and the usual forms are read without a detour.
 #[inline]
@@ -106,11 +112,12 @@ fn other_form(text: &str) -> Option<i64> {
     }
 }
 
-/// Expresses a value in the type of a column. A column without a type takes every value as it is.
+/// Expresses a value in the type of a column, where the column then holds what came and not something near it. A column
+/// without a type takes every value as it is.
 ///
 /// # Errors
 /// Gives the value back when the column cannot hold it: there is no way from its type to the column's, the text does not
-/// spell such a value, or it is out of range.
+/// spell such a value, it is out of range, or it would be rounded.
 #[inline]
 pub fn coerce<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
     if column.keeps_nanos() {
@@ -133,15 +140,25 @@ fn coerce_any<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scal
     match (column.data_type, &value) {
         (None, _) => Ok(value),
         // Of the same type, and yet perhaps of another scale.
-        (Some(to @ (DataType::Decimal | DataType::Wei)), Scalar::Decimal(_)) => convert::convert(value, to, column),
+        (Some(to @ (DataType::Decimal | DataType::Wei)), Scalar::Decimal(_) | Scalar::Wei(_)) => {
+            convert::convert(value, to, column)
+        }
         (Some(to), _) if to == value.own_type() => Ok(value),
-        // Every row of a column of moments comes as text.
-        (Some(DataType::Timestamp), Scalar::Text(text)) => match parse_iso_timestamp(text) {
-            Some(micros) => Ok(Scalar::Timestamp(micros)),
-            None => convert::text_to_timestamp(text).map(Scalar::Timestamp).ok_or(value),
-        },
         (Some(to), _) => convert::convert(value, to, column),
     }
+}
+
+/// An object or a list that a text spells, in the compact form of JSON columns. A number, a word or a text in quotes is
+/// none: that is the text of a number or a word.
+fn nested_json(text: &str) -> Option<String> {
+    let mut cursor = Cursor::new(text);
+    if !matches!(cursor.peek(), Some(b'{' | b'[')) {
+        return None;
+    }
+    let value = cursor.value().ok()?;
+    let mut compact = String::with_capacity(text.len());
+    value.write(&mut compact);
+    cursor.peek().is_none().then_some(compact)
 }
 
 #[cfg(test)]

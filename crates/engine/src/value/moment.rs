@@ -2,7 +2,7 @@
 //!
 //! A date is `YYYY-MM-DD`, `YYYY-MM`, `YYYY-DDD` or `YYYY-Www[-D]`, or the same without dashes (except that six digits are
 //! no date). A time follows after `T` or one space: hour, then optionally minute, second, a fraction (after a dot or a
-//! comma; what is finer than a microsecond is cut off), then `Z` or an offset. Hours and minutes without colons belong to
+//! comma; no finer than a microsecond), then `Z` or an offset. Hours and minutes without colons belong to
 //! dates without dashes, seconds with colons to dates with dashes. Letters are upper case and nothing stands around it.
 
 use super::calendar::{DAY, SECOND, day_number, in_range, ordinal_day, week_day};
@@ -245,7 +245,7 @@ impl Cursor<'_> {
         self.is_at_end().then_some(clock)
     }
 
-    /// Microseconds after a dot or a comma, 0 if there is neither.
+    /// Microseconds after a dot or a comma, 0 if there is neither; `None` if they are finer than that.
     fn fraction(&mut self) -> Option<u32> {
         if !self.eat(b'.') && !self.eat(b',') {
             return Some(0);
@@ -254,7 +254,12 @@ impl Cursor<'_> {
         for _ in 1..6 {
             micros = micros * 10 + self.digit().unwrap_or(0);
         }
-        while self.digit().is_some() {}
+        // What is finer than a microsecond would be cut off.
+        while let Some(digit) = self.digit() {
+            if digit != 0 {
+                return None;
+            }
+        }
         Some(micros)
     }
 

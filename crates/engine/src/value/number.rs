@@ -1,11 +1,7 @@
-//! Numbers: reading them from text, fitting them into fixed-point columns, writing them.
+//! Numbers: fitting them into fixed-point columns, writing them.
 
 use super::Decimal;
-use std::borrow::Cow;
 use std::cmp::Ordering;
-
-/// The longest decimal notation that is read as an integer; longer ones are not numbers that anybody meant.
-const MAX_INTEGER_DIGITS: usize = 4300;
 
 /// The shortest text that gives the same number again, as Python writes it: `2.0`, `0.1`, `1e+16`, `1e-05`, `nan`, `inf`.
 pub fn python_float_text(v: f64) -> String {
@@ -57,44 +53,11 @@ fn plain(mantissa: &str, exponent: i32) -> String {
     format!("{sign}{digits}")
 }
 
-/// The text without white space around it. More counts as such than Unicode says: the four separators of ASCII.
-pub(super) fn trimmed(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
-}
-
-/// Reads an integer in decimal notation, or in hexadecimal after `0x`.
-pub(super) fn integer(text: &str) -> Option<i64> {
-    let text = trimmed(text);
-    let (is_negative, digits, radix) = match text.strip_prefix("0x") {
-        Some(hex) => {
-            let (is_negative, digits) = hexadecimal(hex)?;
-            (is_negative, digits, 16)
-        }
-        None => {
-            let (is_negative, digits) = signed(text);
-            (is_negative, without_underscores(digits, u8::is_ascii_digit)?, 10)
-        }
-    };
-    let is_too_long = radix == 10 && digits.len() > MAX_INTEGER_DIGITS;
-    if is_too_long || digits.is_empty() || !digits.bytes().all(|digit| char::from(digit).is_digit(radix)) {
-        return None;
-    }
-    let magnitude = i128::from_str_radix(&digits, radix).ok()?;
-    i64::try_from(if is_negative { -magnitude } else { magnitude }).ok()
-}
-
-/// Sign and digits of what follows `0x`: the notation of a hexadecimal integer, which may have a sign, white space around
-/// it and the prefix once more.
-fn hexadecimal(text: &str) -> Option<(bool, Cow<'_, str>)> {
-    let (is_negative, digits) = signed(trimmed(text));
-    // An underscore may follow the prefix as if that were a digit.
-    let digits = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(digits) => digits.strip_prefix('_').unwrap_or(digits),
-        None => digits,
-    };
-    let digits = without_underscores(digits, u8::is_ascii_hexdigit)?;
-    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_number.then_some((is_negative, digits))
+/// Whether a text is a number as one prints numbers: no plus sign, no leading zeros, no white space.
+pub(super) fn is_canonical(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let zero_alone = digits.first() != Some(&b'0') || !digits.get(1).is_some_and(u8::is_ascii_digit);
+    zero_alone && digits.first().is_some_and(|first| first.is_ascii_digit() || *first == b'.') && text != "-0"
 }
 
 fn signed(text: &str) -> (bool, &str) {
@@ -103,54 +66,6 @@ fn signed(text: &str) -> (bool, &str) {
         Some(b'+') => (false, &text[1..]),
         _ => (false, text),
     }
-}
-
-/// The text without the underscores that stand between two digits; `None` if there are others.
-fn without_underscores(text: &str, is_digit: fn(&u8) -> bool) -> Option<Cow<'_, str>> {
-    let bytes = text.as_bytes();
-    if !bytes.contains(&b'_') {
-        return Some(Cow::Borrowed(text));
-    }
-    let is_digit_at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(is_digit);
-    let are_between_digits = (0..bytes.len())
-        .filter(|at| bytes[*at] == b'_')
-        .all(|at| is_digit_at(at.checked_sub(1)) && is_digit_at(at.checked_add(1)));
-    are_between_digits.then(|| Cow::Owned(text.replace('_', "")))
-}
-
-/// Reads a floating-point number, or an integer in hexadecimal after `0x`. `nan`, `inf` and `infinity` are numbers too.
-pub(super) fn double(text: &str) -> Option<f64> {
-    let text = trimmed(text);
-    match text.strip_prefix("0x") {
-        Some(hex) => {
-            let (is_negative, digits) = hexadecimal(hex)?;
-            let magnitude = hexadecimal_double(&digits);
-            magnitude.is_finite().then_some(if is_negative { 0.0 - magnitude } else { magnitude })
-        }
-        // Digits that spell more than there is room for are not infinite.
-        None => plain_double(text).filter(|v| !v.is_infinite() || !text.bytes().any(|byte| byte.is_ascii_digit())),
-    }
-}
-
-/// The same without the hexadecimal notation. In a text that is ASCII, the four separators are no white space.
-pub(super) fn plain_double(text: &str) -> Option<f64> {
-    let text = if text.is_ascii() { text.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']) } else { trimmed(text) };
-    without_underscores(text, u8::is_ascii_digit)?.parse().ok()
-}
-
-/// The number nearest to a hexadecimal integer, however long.
-fn hexadecimal_double(digits: &str) -> f64 {
-    let digits = digits.trim_start_matches('0');
-    let (head, tail) = digits.split_at(digits.len().min(30));
-    let mut value = u128::from_str_radix(head, 16).unwrap_or(0);
-    if tail.bytes().any(|digit| digit != b'0') {
-        // Far below the last bit that is kept: it only says to which side a tie goes.
-        value |= 1;
-    }
-    if tail.len() > 256 {
-        return f64::INFINITY;
-    }
-    value as f64 * 2f64.powi(4 * tail.len() as i32)
 }
 
 /// The integer that a floating-point number is.
@@ -176,18 +91,9 @@ impl Fixed {
         })
     }
 
-    /// A number in decimal notation, with or without exponent, or in hexadecimal after `0x`, as unscaled digits. Decimals
-    /// that there is no room for are rounded, halves away from zero.
+    /// A number in decimal notation, with or without exponent, as unscaled digits; `None` if it would be rounded.
     pub(super) fn of_text(self, text: &str) -> Option<Decimal> {
-        let text = trimmed(text);
-        if let Some(hex) = text.strip_prefix("0x") {
-            let (is_negative, digits) = hexadecimal(hex)?;
-            let magnitude = i128::from_str_radix(&digits, 16).ok()?;
-            return self.of_integer(if is_negative { -magnitude } else { magnitude });
-        }
-        // Underscores mean nothing here, wherever they stand.
-        let text = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
-        let (is_negative, rest) = signed(&text);
+        let (is_negative, rest) = signed(text);
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
             Some(at) => (&rest[..at], exponent(&rest[at + 1..])?),
             None => (rest, 0),
@@ -202,12 +108,11 @@ impl Fixed {
         let Some(leading_zeros) = first else {
             return self.checked(0);
         };
-        // So many significant digits are kept; fewer than none if all of them are too small to see.
+        // So many significant digits there is room for; fewer than none if all of them are too small to see.
         let kept = whole.len() as i64 + exponent + i64::from(self.decimals) - leading_zeros as i64;
         let kept = match usize::try_from(kept) {
             Ok(kept) if kept <= 39 => kept,
-            Ok(_) => return None,
-            Err(_) => return self.checked(0),
+            _ => return None,
         };
         let mut significant =
             whole.bytes().chain(fraction.bytes()).skip(leading_zeros).map(|digit| i128::from(digit - b'0'));
@@ -215,8 +120,8 @@ impl Fixed {
         for _ in 0..kept {
             magnitude = magnitude.checked_mul(10)?.checked_add(significant.next().unwrap_or(0))?;
         }
-        if significant.next().is_some_and(|digit| digit >= 5) {
-            magnitude = magnitude.checked_add(1)?;
+        if significant.any(|digit| digit != 0) {
+            return None;
         }
         self.checked(if is_negative { -magnitude } else { magnitude })
     }

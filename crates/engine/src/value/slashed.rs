@@ -46,6 +46,9 @@ fn clock(bytes: &[u8]) -> Option<Result<Option<Clock>, Incomplete>> {
         if !(1..=9).contains(&after.len()) || !after.iter().all(u8::is_ascii_digit) {
             return None;
         }
+        if after.iter().skip(6).any(|digit| *digit != b'0') {
+            return None;
+        }
         let decimals = after.iter().copied().chain(std::iter::repeat(b'0')).take(6);
         clock.micros = decimals.fold(0, |micros, digit| micros * 10 + u32::from(digit - b'0'));
         rest = &[];

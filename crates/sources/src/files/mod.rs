@@ -251,7 +251,8 @@ fn parquet_plan(files: &[DataFile], context: &ExtractContext) -> Result<parquet:
     parquet::Plan::of(paths, &context.notices)
 }
 
-/// The files of each table, tables in order of their first file. Names that differ only in spelling make one table.
+/// The files of each table, tables in order of their first file. Names that differ only in spelling make one table;
+/// names of which the form of the dataset keeps too little (`日本`, `中国`) do not.
 fn by_table(files: Vec<DataFile>, table: Option<&str>) -> Vec<(String, Vec<DataFile>)> {
     if let Some(table) = table {
         return vec![(table.to_owned(), files)];
@@ -259,7 +260,7 @@ fn by_table(files: Vec<DataFile>, table: Option<&str>) -> Vec<(String, Vec<DataF
     let naming = Naming::new(usize::MAX);
     let mut tables: Vec<(String, String, Vec<DataFile>)> = Vec::new();
     for file in files {
-        let key = naming.normalize_path(&file.stem);
+        let key = naming.identity(&file.stem);
         match tables.iter_mut().find(|(known, ..)| *known == key) {
             Some((_, _, files)) => files.push(file),
             None => tables.push((key, file.stem.clone(), vec![file])),

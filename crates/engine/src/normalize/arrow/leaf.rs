@@ -108,9 +108,9 @@ impl Walk<'_> {
             let Some(value) = scalar(&values, shown, at) else { continue };
             self.layout.put_scalar(table, &shown.name, value, row as usize).map_err(|no_place| {
                 let (value, column) = (no_place.value_type, no_place.column_type);
-                let what = format!("has a value of type {value} that fits neither `{}`", shown.name);
-                item.refuse(format!("{what}, which is {column}, nor a column beside it"))
-                    .hint("load it into another table")
+                let (what, hint) =
+                    (format!("has a value of type {value} that fits neither `{}`", shown.name), no_place.told().1);
+                item.refuse(format!("{what}, which is {column}, nor a column beside it")).hint(hint)
             })?;
         }
         Ok(())
@@ -161,8 +161,6 @@ fn scalar<'a>(array: &'a ArrayRef, column: &Column, row: usize) -> Option<Scalar
             unscaled: array.as_primitive::<Decimal128Type>().value(row),
             scale: column.decimal().1,
         }),
-        DataType::Wei => {
-            Scalar::Decimal(Decimal { unscaled: array.as_primitive::<Decimal128Type>().value(row), scale: 0 })
-        }
+        DataType::Wei => Scalar::Wei(array.as_primitive::<Decimal128Type>().value(row)),
     })
 }

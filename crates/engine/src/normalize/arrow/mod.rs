@@ -14,6 +14,7 @@ mod types;
 
 use super::chunk::ReadyColumns;
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
+use super::names::Placed;
 use crate::cells::{Cells, in_utc};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, DataType};
@@ -22,6 +23,7 @@ use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType as ArrowType, FieldRef};
 use nested::{Shape, entries, fields, lists, shape, shaped};
 use places::Places;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A column of the input, at some depth.
@@ -36,6 +38,10 @@ struct Item {
 }
 
 impl Item {
+    fn has_values(&self) -> bool {
+        self.array.null_count() < self.array.len()
+    }
+
     /// The error for something in this column.
     fn refuse(&self, what: impl std::fmt::Display) -> Error {
         Error::new(ErrorKind::Data, format!("column `{}` {what}", self.path))
@@ -50,8 +56,8 @@ impl Item {
 #[derive(Default)]
 struct Flat {
     /// Scalars, and nested values that are not split any further.
-    values: Vec<(usize, usize, Item)>,
-    lists: Vec<(usize, usize, Item)>,
+    values: Placed<Item>,
+    lists: Placed<Item>,
 }
 
 /// What is known while one batch is read.
@@ -86,7 +92,7 @@ impl Walk<'_> {
     /// Adds the columns of rows that were begun.
     fn add_rows(&mut self, node: usize, items: Vec<Item>) -> Result<()> {
         let Flat { values, lists } = self.flatten(node, items)?;
-        for (node, slot, item) in values {
+        for (node, slot, item) in values.into_values() {
             match shape(item.array.data_type()) {
                 Shape::Scalar => self.add_values(node, slot, &item)?,
                 _ => self.add_json(node, slot, &item)?,
@@ -94,7 +100,7 @@ impl Walk<'_> {
         }
         let level = self.layout.nodes[node].level;
         self.layout.ensure_system_columns(self.layout.nodes[node].table);
-        lists.into_iter().try_for_each(|(node, slot, item)| self.add_list(node, slot, level, &item))
+        lists.into_values().try_for_each(|(node, slot, item)| self.add_list(node, slot, level, &item))
     }
 
     /// Takes structs and maps apart. They come after what stands beside them, the last one first, and lists after all: that
@@ -103,14 +109,23 @@ impl Walk<'_> {
         let mut flat = Flat::default();
         let mut pending = vec![(node, items)];
         while let Some((node, items)) = pending.pop() {
+            let keys: HashSet<String> =
+                items.iter().filter(|item| item.has_values()).map(|item| item.key.clone()).collect();
             // A column of nulls that has no type makes no column.
             for item in items.into_iter().filter(|item| *item.array.data_type() != ArrowType::Null) {
                 let item = shaped(item)?;
                 let slot = self.layout.slot(node, &item.key);
-                match shape(item.array.data_type()) {
-                    Shape::Scalar => flat.values.push((node, slot, item)),
-                    _ if self.layout.keeps_json(node, slot) => flat.values.push((node, slot, item)),
-                    Shape::List => flat.lists.push((node, slot, item)),
+                let shape = shape(item.array.data_type());
+                let is_split = matches!(shape, Shape::Struct | Shape::Map) && !self.layout.keeps_json(node, slot);
+                if is_split && item.has_values() {
+                    self.layout.own(node, slot, |key| keys.contains(key));
+                }
+                match shape {
+                    Shape::Scalar => self.settle(&mut flat.values, &keys, node, slot, item),
+                    _ if self.layout.keeps_json(node, slot) => {
+                        self.settle(&mut flat.values, &keys, node, slot, item);
+                    }
+                    Shape::List => self.settle(&mut flat.lists, &keys, node, slot, item),
                     Shape::Struct => pending.push((self.layout.object_node(node, slot), fields(&item)?)),
                     Shape::Map => {
                         let entries = entries(&item)?;
@@ -122,6 +137,22 @@ impl Walk<'_> {
             }
         }
         Ok(flat)
+    }
+
+    /// Puts a column among those of its rows, whose names it does not take. A column of nulls leaves the name to others.
+    fn settle(&mut self, placed: &mut Placed<Item>, keys: &HashSet<String>, node: usize, slot: usize, item: Item) {
+        if let Some((_, _, other)) = placed.get(&self.layout.folded_name(node, slot)) {
+            if !item.has_values() {
+                return;
+            }
+            if !other.has_values() {
+                placed.shift_remove(&self.layout.folded_name(node, slot));
+            }
+        }
+        if item.has_values() {
+            self.layout.own_unless_placed(placed, node, slot, |key| keys.contains(key));
+        }
+        self.layout.settle(placed, node, slot, item);
     }
 
     /// Adds the rows of a nested table.
@@ -186,8 +217,8 @@ impl Walk<'_> {
         self.add_column(node, slot, &item, column)
     }
 
-    fn name(&self, node: usize, slot: usize) -> String {
-        self.layout.nodes[node].slots[slot].name.clone()
+    fn name(&mut self, node: usize, slot: usize) -> String {
+        self.layout.column_name(node, slot)
     }
 
     fn add_column(&mut self, node: usize, slot: usize, item: &Item, shown: Column) -> Result<()> {

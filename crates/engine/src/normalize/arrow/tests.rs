@@ -146,17 +146,42 @@ fn keys_of_maps_become_columns() {
 
 /// No value is dropped where names meet.
 #[test]
-fn columns_that_meet_in_one_name_are_told() {
-    let number = || Arc::new(Int64Array::from(vec![1])) as ArrayRef;
-    let refused = |columns| {
-        let Err(error) = run(columns) else { return };
-        assert!(error.to_string().starts_with("t.parquet: column `"), "{error}");
-        assert!(error.to_string().contains("which another column of the file fills already"), "{error}");
+fn columns_that_meet_in_one_name_are_named_apart() {
+    let number = |value| Arc::new(Int64Array::from(vec![value])) as ArrayRef;
+    let check = |columns, table: &str, expect: &[&str]| assert_eq!(rows(&run(columns).unwrap(), table), expect);
+    check(vec![("userId", number(1)), ("user_id", number(2))], "t", &["user_id=2 user_id_blr0jg=1"]);
+    let nested = structs(vec![("a", number(1))], None);
+    check(vec![("s", nested), ("s__a", number(2))], "t", &["s__a=2 s__a_jdanma=1"]);
+    let map = map_of(&[&[("a-b", 1), ("a_b", 2), ("a b", 3)]]);
+    check(vec![("m", map)], "t", &["m__a_b=1 m__a_b_glalcg=2 m__a_b_ulbiea=3"]);
+    let objects = vec![("é", structs(vec![("a", number(1))], None)), ("à", structs(vec![("a", number(2))], None))];
+    check(objects, "t", &["x__a=1 x_vupqig__a=2"]);
+    let lists = || vec![("l", list_of(number(1), &[1])), ("L", list_of(number(2), &[1]))];
+    check(lists(), "t__l", &["_dlt_list_idx=0 value=1"]);
+    check(lists(), "t__l_c3birw", &["_dlt_list_idx=0 value=2"]);
+    let empty = Arc::new(Int64Array::from(vec![None])) as ArrayRef;
+    check(vec![("id", empty), ("ID", number(2))], "t", &["id=2"]);
+}
+
+/// The same columns in every piece, and one piece without them.
+#[test]
+fn no_piece_sees_values_of_another() {
+    let both = |from: i64| {
+        let text = Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
+        let number = |first: i64, second: i64| Arc::new(Int64Array::from(vec![first, second])) as ArrayRef;
+        arrow_chunk(vec![("id", number(from, from + 1)), ("A-b", text), ("a_b", number(from, from))])
     };
-    refused(vec![("userId", number()), ("user_id", number())]);
-    refused(vec![("s", structs(vec![("a", number())], None)), ("s__a", number())]);
-    refused(vec![("m", map_of(&[&[("a-b", 1), ("a_b", 2), ("a b", 3)]]))]);
-    refused(vec![("l", list_of(number(), &[1])), ("L", list_of(number(), &[1]))]);
+    let alone = arrow_chunk(vec![("id", Arc::new(Int64Array::from(vec![31, 32])) as ArrayRef)]);
+    let out = run_chunks([both(11), both(21), alone].into(), schema(), 1).unwrap();
+    let expect = [
+        "a_b=11 a_b_w3vpqw=\"x\" id=11",
+        "a_b=11 a_b_w3vpqw=\"y\" id=12",
+        "a_b=21 a_b_w3vpqw=\"x\" id=21",
+        "a_b=21 a_b_w3vpqw=\"y\" id=22",
+        "id=31",
+        "id=32",
+    ];
+    assert_eq!(rows(&out, "t"), expect);
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn keys(names: &[String]) -> Vec<String> {
     let naming = Naming::new(usize::MAX);
     let mut taken: HashSet<String> = HashSet::new();
     let mut key_of = |name: &String| {
-        let key = naming.normalize_key(name);
+        let key = naming.identity(name);
         let key = if taken.contains(&key) { numbered(&key, |name| taken.contains(name)) } else { key };
         taken.insert(key.clone());
         key

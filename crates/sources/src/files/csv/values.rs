@@ -56,7 +56,7 @@ impl Values {
             null_words: options.null_words.clone(),
             decimal_comma: options.decimal_comma,
             date_format: options.date_format.clone(),
-            text_columns: options.text_columns.iter().map(|name| naming.normalize_key(name)).collect(),
+            text_columns: options.text_columns.iter().map(|name| naming.identity(name)).collect(),
             all_text: options.text_columns.iter().any(|name| name == "*"),
         }
     }

@@ -31,7 +31,7 @@ impl Walk<'_> {
         fields
             .iter()
             .map(|field| {
-                let name = self.naming.normalize_key(field.name());
+                let name = self.naming.identity(field.name());
                 let dot = if shown.is_empty() { "" } else { "." };
                 self.field(field, &format!("{path}.{name}"), &format!("{shown}{dot}{}", field.name()))
             })

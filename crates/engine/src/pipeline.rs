@@ -3,8 +3,8 @@
 use crate::dataset::Dataset;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Surrogates;
 use crate::naming::{Convention, Naming};
-use crate::normalize::json::Surrogates;
 use crate::observe::{NoObserver, Observer};
 use crate::package::Folder;
 use crate::run::{Run, random_hex_id};

@@ -3,9 +3,9 @@
 //! This is where schemas grow: keys that were not seen, values of another type, keys that meet in one column. It decides
 //! everything; the fast path (`fast.rs`) only repeats what was decided here.
 
-use super::json::Json;
 use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
 use super::names::Placed;
+use crate::json::Json;
 use crate::schema::{Column, DataType, column_names};
 use crate::value::{Scalar, coerce, infer};
 use indexmap::IndexMap;

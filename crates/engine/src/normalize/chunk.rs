@@ -2,11 +2,11 @@
 
 use super::careful::NoPlace;
 use super::fast::Stop;
-use super::json::{Cursor, Malformed, What};
+use super::layout::Renamed;
 use super::layout::{Layout, NONE, TableRows};
-use super::names::Renamed;
 use super::rows::{Cells, Rows};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Cursor, Malformed, What};
 use crate::schema::Column;
 use crate::source::{Chunk, JsonChunk, NOT_UTF8};
 use arrow::array::ArrayRef;

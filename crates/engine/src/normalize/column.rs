@@ -91,7 +91,7 @@ impl ColumnRows {
             Values::Decimal(values) => out.push_str(&values[at].to_string()),
             Values::Double(values) => out.push_str(&serde_json::Value::from(values[at]).to_string()),
             Values::Bytes { .. } => {
-                super::json::write_text(&String::from_utf8_lossy(self.text(row).unwrap_or_default()), out);
+                crate::json::write_text(&String::from_utf8_lossy(self.text(row).unwrap_or_default()), out);
             }
         }
     }

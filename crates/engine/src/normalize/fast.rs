@@ -4,8 +4,8 @@
 //! object) makes it give up the item; the caller takes the item's rows back and walks the careful path.
 
 use super::careful::big;
-use super::json::{Cursor, Malformed, Number, RawText};
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE, Target};
+use crate::json::{Cursor, Malformed, Number, RawText};
 use crate::schema::{DataType, column_names};
 use crate::value::{Scalar, coerce, parse_iso_timestamp};
 

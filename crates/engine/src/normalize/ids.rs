@@ -174,7 +174,7 @@ fn key_json(table: &TableRows, keys: &[String], row: usize) -> String {
         if out.len() > 1 {
             out.push(',');
         }
-        super::json::write_text(key, &mut out);
+        crate::json::write_text(key, &mut out);
         out.push(':');
         match table.by_name.get(key) {
             Some(&at) => table.columns[at].write_json(row, &mut out),

@@ -5,18 +5,20 @@
 //! a nested table). The careful path fills slots in; the fast path only follows them.
 
 use super::column::ColumnRows;
-use super::json::Surrogates;
-use super::names::Renamed;
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Surrogates;
 use crate::naming::Naming;
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition, column_names};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Index of nothing.
 pub(crate) const NONE: usize = usize::MAX;
 const UNLIMITED_NESTING: i64 = 1000;
 /// Keys that a worker remembers from one chunk to the next.
 const MOST_SLOTS: usize = 20_000;
+
+/// Keys that are named apart: table, keys from the row down, and name.
+pub(crate) type Renamed = BTreeSet<(String, Vec<String>, String)>;
 
 /// A table under construction.
 #[derive(Debug)]

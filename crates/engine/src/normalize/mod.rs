@@ -15,7 +15,6 @@ mod column;
 mod fast;
 mod files;
 mod ids;
-pub(crate) mod json;
 mod layout;
 mod names;
 mod rows;
@@ -23,6 +22,7 @@ mod rows;
 mod tests;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Surrogates;
 use crate::naming::Naming;
 use crate::package::JobFile;
 use crate::schema::{Schema, Table};
@@ -30,9 +30,8 @@ use crate::source::{Chunk, Reader};
 use chunk::NormalizedChunk;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
-use json::Surrogates;
 use layout::Layout;
-pub(crate) use names::Renamed;
+pub(crate) use layout::Renamed;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -43,7 +42,7 @@ const CHUNKS_AHEAD: usize = 2;
 /// What a chunk under way takes: its text, and what it becomes.
 const CHUNK_MEMORY: usize = 16 << 20;
 /// Nested data is walked by recursion: a thousand levels have to fit.
-const WORKER_STACK_BYTES: usize = 16 << 20;
+pub(crate) const WORKER_STACK_BYTES: usize = 16 << 20;
 
 /// What normalizing needs to know beside the data.
 pub(crate) struct Settings<'a> {

@@ -9,13 +9,9 @@
 use super::layout::{Layout, NONE, Slot, Target};
 use crate::schema::column_names;
 use indexmap::IndexMap;
-use std::collections::BTreeSet;
 
 /// Values found in a row by their names, each with the node and the slot it was found at.
 pub(crate) type Placed<V> = IndexMap<String, (usize, usize, V)>;
-
-/// Keys that are named apart: table, keys from the row down, and name.
-pub(crate) type Renamed = BTreeSet<(String, Vec<String>, String)>;
 
 impl Layout {
     /// The slot of `key`, made if it is new.

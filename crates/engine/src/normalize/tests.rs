@@ -4,11 +4,11 @@
 
 use super::chunk::{self, NormalizedChunk};
 use super::files::PendingRows;
-use super::json::{Cursor, Surrogates};
 use super::layout::Layout;
 use super::rows::{Cells, Rows};
 use super::{Normalizer, Settings};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Cursor, Surrogates};
 use crate::naming::{Convention, Naming};
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition};
 use crate::source::{ArrowChunk, Chunk, JsonChunk, Reader};

@@ -14,7 +14,7 @@ mod written;
 pub use number::python_float_text;
 pub use written::{canonical_double, canonical_integer};
 
-use crate::normalize::json::Cursor;
+use crate::json::Cursor;
 use crate::schema::{Column, DataType};
 use moment::Moment;
 use std::borrow::Cow;

@@ -472,7 +472,7 @@ mod tests {
 
     #[test]
     fn nesting_ends_before_the_stack_of_a_worker_does() {
-        let stack = std::thread::Builder::new().stack_size(super::super::WORKER_STACK_BYTES);
+        let stack = std::thread::Builder::new().stack_size(crate::normalize::WORKER_STACK_BYTES);
         let read = stack.spawn(|| parse(&"[".repeat(2000)).unwrap_err().what).unwrap();
         assert_eq!(read.join().unwrap(), What::TooDeep);
     }

@@ -58,7 +58,8 @@ impl fmt::Display for Location {
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    location: Option<Location>,
+    /// Boxed: results stay small on the paths that have no error.
+    location: Option<Box<Location>>,
     hint: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -72,7 +73,7 @@ impl Error {
     /// Adds where in the input it happened.
     #[must_use]
     pub fn at(mut self, input: impl Into<String>, line: Option<u64>) -> Self {
-        self.location = Some(Location { input: input.into(), line, column: None });
+        self.location = Some(Box::new(Location { input: input.into(), line, column: None }));
         self
     }
 
@@ -120,7 +121,7 @@ impl Error {
 
     /// Where in the input it happened, if that is known.
     pub fn location(&self) -> Option<&Location> {
-        self.location.as_ref()
+        self.location.as_deref()
     }
 
     /// What to do about it, if there is something to say.

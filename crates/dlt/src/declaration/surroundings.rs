@@ -63,10 +63,8 @@ impl Surroundings {
     /// # Errors
     /// If a file cannot be read, or there is no such convention.
     pub fn naming(&self, project: &Path) -> Result<Option<(Convention, Origin)>> {
-        let mut found = match self.variable("SCHEMA__NAMING") {
-            Some(word) => Some((word.to_owned(), Origin::Variable("SCHEMA__NAMING".to_owned()))),
-            None => None,
-        };
+        const VARIABLE: &str = "SCHEMA__NAMING";
+        let mut found = self.variable(VARIABLE).map(|word| (word.to_owned(), Origin::Variable(VARIABLE.to_owned())));
         for folder in [project.join(".dlt"), self.data_folder.clone()] {
             if found.is_none()
                 && let Some(Value::Table(mut schema)) =

@@ -85,6 +85,6 @@ pub(crate) fn record_switch(telemetry: &Telemetry, took: Duration, success: bool
     telemetry.record(&CommandTelemetrySwitch { enabled: true, elapsed: took.into(), success });
 }
 
-fn known(list: &[dlt::Known], name: &str) -> Option<Word> {
+fn known(list: &[dlt::Connector], name: &str) -> Option<Word> {
     list.iter().find(|known| known.name == name).map(|known| Word::new(known.name))
 }

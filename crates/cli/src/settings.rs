@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dlt::declaration::Surroundings;
+use dlt::declaration::ConfigProviders;
 
 use crate::args::Global;
 use crate::printer::{Level, Printer};
@@ -12,7 +12,7 @@ use crate::printer::{Level, Printer};
 pub(crate) struct Settings {
     pub(crate) printer: Printer,
     /// Environment variables and the data folder.
-    pub(crate) surroundings: Surroundings,
+    pub(crate) providers: ConfigProviders,
     /// The folder that the command was called in.
     pub(crate) folder: PathBuf,
 }
@@ -26,10 +26,10 @@ impl Settings {
         };
         let settings = Self {
             printer: Printer { level },
-            surroundings: Surroundings::capture(),
+            providers: ConfigProviders::capture(),
             folder: std::env::current_dir().unwrap_or_default(),
         };
-        settings.printer.detail(&format!("data folder: {}", settings.surroundings.data_folder().display()));
+        settings.printer.detail(&format!("data folder: {}", settings.providers.data_folder().display()));
         settings
     }
 }

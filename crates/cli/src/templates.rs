@@ -83,7 +83,7 @@ pub(crate) const IGNORED: &[&str] = &[".dlt/secrets.toml", "*.secrets.toml", "*.
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use dlt::declaration::{Declaration, Surroundings};
+    use dlt::declaration::{ConfigProviders, Declaration};
 
     #[test]
     fn every_template_is_understood() {
@@ -93,7 +93,7 @@ mod tests {
             let template = Template::of(known.name, "duckdb").unwrap();
             std::fs::write(&file, &template.pipeline).unwrap();
             let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
-            let declared = Declaration::read(&file, &Surroundings::new([data])).unwrap();
+            let declared = Declaration::read(&file, &ConfigProviders::new([data])).unwrap();
             assert_eq!((declared.source_kind(), declared.dataset()), (known.name, template.dataset.as_str()));
             declared.source().unwrap();
             // What is offered in comments is understood too.
@@ -106,7 +106,7 @@ mod tests {
             std::fs::create_dir_all(secrets.parent().unwrap()).unwrap();
             std::fs::write(&secrets, uncommented.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
             let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
-            let declared = Declaration::read(&file, &Surroundings::new([data])).unwrap();
+            let declared = Declaration::read(&file, &ConfigProviders::new([data])).unwrap();
             let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, _)| key.as_str()).collect();
             let expected: &[_] = if template.secrets.is_empty() {
                 &[]

@@ -7,28 +7,28 @@ use std::sync::Arc;
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 
-use crate::declaration::{Origin, Surroundings, word_hint};
+use crate::declaration::{ConfigProviders, Origin, word_hint};
 use crate::memory;
 
 /// A kind of destination or source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Known {
+pub struct Connector {
     /// The word for it.
     pub name: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
 }
 
-impl Known {
+impl Connector {
     pub(crate) const fn new(name: &'static str, about: &'static str) -> Self {
         Self { name, about }
     }
 }
 
 /// The destinations that there are.
-pub const DESTINATIONS: &[Known] =
-    &[Known::new("duckdb", "DuckDB, an analytics database in one file; needs no server")];
+pub const DESTINATIONS: &[Connector] =
+    &[Connector::new("duckdb", "DuckDB, an analytics database in one file; needs no server")];
 
 /// DuckDB in the file `<pipeline>.duckdb` of the current folder.
 pub fn duckdb() -> DestinationName {
@@ -81,8 +81,8 @@ impl DestinationName {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if it is no size.
-    pub fn limited_by(self, surroundings: &Surroundings) -> Result<Self> {
-        let Some(text) = surroundings.variable(MEMORY_LIMIT) else { return Ok(self) };
+    pub fn limited_by(self, providers: &ConfigProviders) -> Result<Self> {
+        let Some(text) = providers.variable(MEMORY_LIMIT) else { return Ok(self) };
         let wrong = || Origin::Variable(MEMORY_LIMIT.to_owned()).error(format!("must be {}", memory::EXPECTED));
         Ok(self.memory_limit(memory::bytes_of(text).ok_or_else(wrong)?))
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_limit_of_memory_from_the_environment() {
         let limited =
-            |text: &str| duckdb().limited_by(&Surroundings::new([(MEMORY_LIMIT.to_owned(), text.to_owned())]));
+            |text: &str| duckdb().limited_by(&ConfigProviders::new([(MEMORY_LIMIT.to_owned(), text.to_owned())]));
         assert_eq!(limited("2 GB").unwrap().memory_limit, Some(2_000_000_000));
         assert_eq!(limited("").unwrap().memory_limit, None);
         let error = limited("much").unwrap_err().to_string();

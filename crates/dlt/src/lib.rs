@@ -33,18 +33,18 @@
 
 pub mod declaration;
 mod destinations;
-mod known;
 mod memory;
-mod nearest;
 mod pipeline;
 mod recording;
+mod registry;
 mod source;
+mod suggest;
 
 #[doc(inline)]
 pub use dlt_telemetry as telemetry;
 
 pub use declaration::SOURCES;
-pub use destinations::{DESTINATIONS, DestinationName, IntoDestination, Known, duckdb, duckdb_at};
+pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
@@ -56,7 +56,7 @@ pub use dlt_engine::{
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
 };
-pub use known::{KnownPipeline, known_pipeline, known_pipelines};
-pub use nearest::nearest;
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
+pub use registry::{LocalPipeline, local_pipeline, local_pipelines};
 pub use source::{AnySource, files, rows};
+pub use suggest::suggest;

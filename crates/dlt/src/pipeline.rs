@@ -10,10 +10,10 @@ use dlt_engine::{
 };
 use dlt_telemetry::Telemetry;
 
-use crate::declaration::Surroundings;
+use crate::declaration::ConfigProviders;
 use crate::destinations::{IntoDestination, duckdb};
-use crate::known::{KnownPipeline, known_pipeline};
 use crate::recording::{Recorder, of_this_process, record_access};
+use crate::registry::{LocalPipeline, local_pipeline};
 
 /// Threads that a pipeline takes at most. More do not help, and the system may refuse them.
 pub const MAX_WORKERS: u16 = 1024;
@@ -208,8 +208,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the folder cannot be read.
-    pub fn info(&self) -> Result<Option<KnownPipeline>> {
-        known_pipeline(&self.data_dir(), &self.builder.name)
+    pub fn info(&self) -> Result<Option<LocalPipeline>> {
+        local_pipeline(&self.data_dir(), &self.builder.name)
     }
 
     /// The trace of the last run; `None` if there was none.
@@ -253,7 +253,7 @@ impl Pipeline {
     }
 
     fn data_dir(&self) -> PathBuf {
-        self.builder.data_dir.clone().unwrap_or_else(|| Surroundings::capture().data_folder().to_owned())
+        self.builder.data_dir.clone().unwrap_or_else(|| ConfigProviders::capture().data_folder().to_owned())
     }
 
     fn telemetry(&self) -> Telemetry {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use dlt::declaration::{Declaration, Surroundings};
+use dlt::declaration::{ConfigProviders, Declaration};
 
-fn around(folder: &Path, variables: &[(&str, &str)]) -> Surroundings {
+fn around(folder: &Path, variables: &[(&str, &str)]) -> ConfigProviders {
     let data = folder.join("data").to_string_lossy().into_owned();
     let all = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Surroundings::new(all.chain([("DLT_DATA_DIR".to_owned(), data)]))
+    ConfigProviders::new(all.chain([("DLT_DATA_DIR".to_owned(), data)]))
 }
 
 /// What is said of a file with this content: the message from the line number on, and the hint.

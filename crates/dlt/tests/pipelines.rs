@@ -39,7 +39,7 @@ fn rows_in_and_out() {
     let known = pipeline.info().unwrap().unwrap();
     assert_eq!((known.schema.as_str(), known.dataset.as_str()), ("quick_start", "mydata"));
     assert!(pipeline.trace().unwrap().unwrap().success);
-    assert_eq!(dlt::known_pipelines(&folder.path().join("data")).unwrap(), [known]);
+    assert_eq!(dlt::local_pipelines(&folder.path().join("data")).unwrap(), [known]);
     assert!(!folder.path().join("data/telemetry").exists(), "off means no file");
 }
 

@@ -1,14 +1,14 @@
 //! Load: a normalized package becomes one transaction of the destination.
 
-use crate::declare::table_name;
 use crate::destination::{ChainLoad, Connection, LoadRecord, TableLoad, Write};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hints::table_name;
 use crate::naming::Naming;
 use crate::notice::{Notice, Notices};
 use crate::package::{Manifest, Package};
 use crate::pipeline::Pipeline;
-use crate::restore::is_current;
 use crate::schema::{MergeStrategy, Schema, Table, WriteDisposition};
+use crate::sync::is_current;
 use std::collections::HashMap;
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 //!
 //! Each is said once a run, in plain words, with the setting that changes it. A notice never holds the content of a cell.
 
-use crate::observe::{Event, NoObserver, Observer};
+use crate::events::{Event, NoObserver, Observer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

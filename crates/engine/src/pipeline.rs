@@ -3,9 +3,9 @@
 use crate::dataset::Dataset;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{NoObserver, Observer};
 use crate::json::Surrogates;
 use crate::naming::{Convention, Naming};
-use crate::observe::{NoObserver, Observer};
 use crate::package::Folder;
 use crate::run::{Run, random_hex_id};
 use crate::schema::Schema;

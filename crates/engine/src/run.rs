@@ -1,21 +1,21 @@
 //! One run: from source to load record, step by step, with a trace of what happened.
 
 use crate::apart::Apart;
-use crate::declare::{declare, given_name};
 use crate::destination::{Access, Connection};
 use crate::digest::random_row_id;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{Event, Step};
 use crate::extract;
+use crate::hints::{apply_hints, given_name};
 use crate::load;
 use crate::normalize::{self, Normalizer, Settings};
 use crate::notice::Notices;
-use crate::observe::{Event, Step};
 use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
 use crate::pipeline::Pipeline;
-use crate::restore::{Restored, is_current, restore};
 use crate::schema::Schema;
 use crate::source::{ExtractContext, Resource, Source, SourceState};
 use crate::state::PipelineState;
+use crate::sync::{Restored, is_current, restore};
 use crate::trace::{LoadInfo, StepTrace, Trace};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {
-                declare(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
+                apply_hints(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
@@ -326,7 +326,7 @@ impl<'a> Run<'a> {
             }
             let mut apart = Apart::new(naming);
             for resource in &resources {
-                let root = declare(&mut schema, &resource.name, &resource.hints, naming)?;
+                let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
                 apart.see_table(given_name(&resource.name, &resource.hints), &root);
                 roots.push(root);
             }

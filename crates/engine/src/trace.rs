@@ -1,8 +1,8 @@
 //! What a run did, as its caller gets it and as it is kept in the working folder.
 
 use crate::error::Error;
+use crate::events::Step;
 use crate::notice::Notice;
-use crate::observe::Step;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -17,15 +17,13 @@ use crate::workspace::Workspace;
 /// here; an entry goes with its circle.
 const KNOWN: &[(&str, &[&str])] = &[
     // A run and its parts name the pipeline that started it.
-    ("dlt-engine", &["load", "pipeline", "restore", "run"]),
+    ("dlt-engine", &["load", "pending", "pipeline", "run", "sync"]),
     // A notice is an event, and an event can hold a notice.
-    ("dlt-engine", &["notice", "observe"]),
+    ("dlt-engine", &["events", "notice"]),
     // The text of a cell and the dataset that it is shown in.
     ("dlt-engine", &["cells", "dataset"]),
     // A chunk can be columns, and columns become chunks.
     ("dlt-engine", &["normalize::arrow", "normalize::chunk"]),
-    // The lenient forms of a timestamp fall back on the strict ones, and the other way round.
-    ("dlt-engine", &["value::moment", "value::slashed"]),
     // The options of files name the formats, and the formats read their options.
     (
         "dlt-sources",
@@ -47,10 +45,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     // Pagination that is found out asks the pages, and the pages name it.
     ("dlt-sources", &["rest::auto", "rest::detect", "rest::pages"]),
     ("dlt-sources", &["rest::client", "rest::token"]),
-    // Quoting and the name of a place stand in the client.
-    ("dlt-destination-duckdb", &["client", "ddl", "load", "merge", "query"]),
     // Declared pipelines are built by what reads the declaration.
-    ("dlt", &["declaration", "destinations", "known", "pipeline", "recording"]),
+    ("dlt", &["declaration", "destinations", "pipeline", "recording", "registry"]),
 ];
 
 /// Looks at every library and program of the workspace.

@@ -16,8 +16,8 @@ const DEFAULT_ROWS: u64 = 20;
 pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let (pipeline, destination) = find(arguments, settings)?;
     let pipeline = dlt::pipeline(pipeline)
-        .destination(destination.limited_by(&settings.surroundings)?)
-        .data_dir(settings.surroundings.data_folder())
+        .destination(destination.limited_by(&settings.providers)?)
+        .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&arguments.name);
     let mut dataset = pipeline.dataset()?;
@@ -38,7 +38,7 @@ fn check_table(dataset: &mut Dataset, table: &str) -> Outcome {
     let Err(error) = dataset.table(table).map(drop) else { return Ok(()) };
     let known = dataset.tables().unwrap_or_default();
     let failure = Failure::from(error);
-    Err(match dlt::nearest(table, known.iter().map(String::as_str)) {
+    Err(match dlt::suggest(table, known.iter().map(String::as_str)) {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure,
     })
@@ -54,7 +54,7 @@ fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, Dest
     if let Some(place) = &arguments.from {
         return Ok((name_of(name), DestinationName::parse(place)?));
     }
-    let known = dlt::known_pipelines(settings.surroundings.data_folder())?;
+    let known = dlt::local_pipelines(settings.providers.data_folder())?;
     let holding: Vec<_> = known.iter().filter(|known| known.holds(name)).collect();
     let mut places: Vec<_> = holding.iter().map(|known| known.location.as_str()).collect();
     places.sort_unstable();
@@ -62,7 +62,7 @@ fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, Dest
     match (holding.first(), places.as_slice()) {
         (None, _) => {
             let datasets = known.iter().map(|known| known.dataset.as_str());
-            let hint = match dlt::nearest(name, datasets) {
+            let hint = match dlt::suggest(name, datasets) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "`dlt pipeline --list` shows the datasets; --from duckdb:FILE names a place".to_owned(),
             };

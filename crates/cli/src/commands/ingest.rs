@@ -13,7 +13,7 @@ use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
-    let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.surroundings)?;
+    let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.providers)?;
     let has_key = !arguments.primary_key.is_empty() || !arguments.merge_key.is_empty();
     if arguments.write_disposition == Some(WriteDisposition::Merge) && !has_key {
         return Err(
@@ -49,7 +49,7 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     }
     let naming = match arguments.naming {
         Some(naming) => Some(naming.into()),
-        None => settings.surroundings.naming(Path::new(""))?.map(|(naming, _)| naming),
+        None => settings.providers.naming(Path::new(""))?.map(|(naming, _)| naming),
     };
     if let Some(naming) = naming {
         builder = builder.naming(naming);

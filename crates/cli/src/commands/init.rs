@@ -56,7 +56,7 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     printer.report(&format!("  {show:<width$}  {DIM}shows what was loaded{DIM:#}"))
 }
 
-fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
+fn list(printer: Printer, known: &[dlt::Connector], next: &str) -> Outcome {
     let mut grid = Grid::new(["name", "what it is"]);
     for known in known {
         grid.push(vec![Cell::Text(known.name.to_owned()), Cell::Text(known.about.to_owned())]);
@@ -68,7 +68,7 @@ fn list(printer: Printer, known: &[dlt::Known], next: &str) -> Outcome {
 
 fn unknown_source(source: &str) -> Failure {
     let names = dlt::SOURCES.iter().map(|known| known.name);
-    Failure::usage(format!("unknown source `{source}`")).hint(match dlt::nearest(source, names) {
+    Failure::usage(format!("unknown source `{source}`")).hint(match dlt::suggest(source, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => "`dlt init --list-sources` shows what there is".to_owned(),
     })

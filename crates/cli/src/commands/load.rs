@@ -20,7 +20,7 @@ pub(crate) fn load(
 ) -> Outcome {
     let printer = settings.printer;
     let pipeline = builder
-        .data_dir(settings.surroundings.data_folder())
+        .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())
         .observer(Arc::new(Progress::new(printer, total_bytes)))
         .dataset(dataset);

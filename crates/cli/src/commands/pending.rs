@@ -70,8 +70,8 @@ pub(crate) fn load(name: &str, pending: &[PendingPackage], settings: &Settings, 
     for (destination, dataset) in targets {
         let loaded = dlt::DestinationName::parse(destination).and_then(|destination| {
             dlt::pipeline(name)
-                .destination(destination.limited_by(&settings.surroundings)?)
-                .data_dir(settings.surroundings.data_folder())
+                .destination(destination.limited_by(&settings.providers)?)
+                .data_dir(settings.providers.data_folder())
                 .telemetry(telemetry.clone())
                 .observer(Arc::new(Progress::new(printer, None)))
                 .dataset(dataset)
@@ -93,7 +93,7 @@ pub(crate) fn load(name: &str, pending: &[PendingPackage], settings: &Settings, 
 /// Drops what waits, and says what that was.
 pub(crate) fn drop_all(name: &str, settings: &Settings) -> Outcome {
     let printer = settings.printer;
-    let dropped = dlt::drop_pending_packages(settings.surroundings.data_folder(), name)?;
+    let dropped = dlt::drop_pending_packages(settings.providers.data_folder(), name)?;
     if dropped.is_empty() {
         printer.note(&format!("No load package of pipeline {name} waits."));
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dlt::telemetry::Telemetry;
-use dlt::{KnownPipeline, PendingPackage, Trace};
+use dlt::{LocalPipeline, PendingPackage, Trace};
 
 use super::pending;
 use crate::args::{Operation, Pipeline};
@@ -15,12 +15,12 @@ use crate::settings::Settings;
 
 pub(crate) fn pipeline(arguments: &Pipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let printer = settings.printer;
-    let data_folder = settings.surroundings.data_folder();
+    let data_folder = settings.providers.data_folder();
     let Some(name) = &arguments.name else {
-        return list(&dlt::known_pipelines(data_folder)?, settings);
+        return list(&dlt::local_pipelines(data_folder)?, settings);
     };
     let pending = dlt::pending_packages(data_folder, name)?;
-    match (arguments.operation, dlt::known_pipeline(data_folder, name)?) {
+    match (arguments.operation, dlt::local_pipeline(data_folder, name)?) {
         (Operation::LoadPending, known) if known.is_some() || !pending.is_empty() => {
             pending::load(name, &pending, settings, telemetry)
         }
@@ -43,21 +43,21 @@ pub(crate) fn pipeline(arguments: &Pipeline, settings: &Settings, telemetry: &Te
 }
 
 fn unknown(name: &str, settings: &Settings) -> Failure {
-    let data_folder = settings.surroundings.data_folder();
-    let known = dlt::known_pipelines(data_folder).unwrap_or_default();
+    let data_folder = settings.providers.data_folder();
+    let known = dlt::local_pipelines(data_folder).unwrap_or_default();
     let names = known.iter().map(|known| known.pipeline.as_str());
     Failure::usage(format!("no pipeline `{name}` ran on this machine ({})", data_folder.display())).hint(
-        match dlt::nearest(name, names) {
+        match dlt::suggest(name, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "`dlt pipeline --list` shows those that did".to_owned(),
         },
     )
 }
 
-fn list(known: &[KnownPipeline], settings: &Settings) -> Outcome {
+fn list(known: &[LocalPipeline], settings: &Settings) -> Outcome {
     let printer = settings.printer;
     if known.is_empty() {
-        printer.note(&format!("No pipeline ran on this machine ({}).", settings.surroundings.data_folder().display()));
+        printer.note(&format!("No pipeline ran on this machine ({}).", settings.providers.data_folder().display()));
         return Ok(());
     }
     let mut grid = Grid::new(["pipeline", "dataset", "destination", "last run"]);
@@ -73,7 +73,7 @@ fn list(known: &[KnownPipeline], settings: &Settings) -> Outcome {
 }
 
 /// A trace that cannot be read hides nothing else.
-fn last_run(known: &KnownPipeline, printer: Printer) -> String {
+fn last_run(known: &LocalPipeline, printer: Printer) -> String {
     match known.trace() {
         Ok(None) => "none".to_owned(),
         Ok(Some(trace)) => {
@@ -89,7 +89,7 @@ fn last_run(known: &KnownPipeline, printer: Printer) -> String {
     }
 }
 
-fn info(known: &KnownPipeline, pending: &[PendingPackage], settings: &Settings, telemetry: &Telemetry) -> Outcome {
+fn info(known: &LocalPipeline, pending: &[PendingPackage], settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let printer = settings.printer;
     let mut out = format!("{BOLD}Pipeline {}{BOLD:#}\n", known.pipeline);
     let mut line = |name: &str, value: &str| out.push_str(&format!("  {name:<15} {value}\n"));
@@ -103,8 +103,8 @@ fn info(known: &KnownPipeline, pending: &[PendingPackage], settings: &Settings, 
     }
     printer.data(&out)?;
     let pipeline = dlt::pipeline(&known.pipeline)
-        .destination(known.destination()?.limited_by(&settings.surroundings)?)
-        .data_dir(settings.surroundings.data_folder())
+        .destination(known.destination()?.limited_by(&settings.providers)?)
+        .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&known.dataset);
     match pipeline.dataset().and_then(|mut dataset| dataset.row_counts()) {
@@ -126,7 +126,7 @@ pub(crate) fn tables(counts: &[(String, u64)]) -> Grid {
     grid
 }
 
-fn trace(known: &KnownPipeline, printer: Printer) -> Outcome {
+fn trace(known: &LocalPipeline, printer: Printer) -> Outcome {
     match known.trace()? {
         Some(trace) => print_trace(&trace, printer),
         None => {

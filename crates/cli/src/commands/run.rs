@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Run, settings: &Settings, telemetry: &Telemetry, d
         Some(file) => file.clone(),
         None => Declaration::find("".as_ref())?,
     };
-    let declaration = Declaration::read(&file, &settings.surroundings)?;
+    let declaration = Declaration::read(&file, &settings.providers)?;
     *declared =
         Declared { source: Some(declaration.source_kind()), destination: Some(declaration.destination().kind()) };
     let printer = settings.printer;

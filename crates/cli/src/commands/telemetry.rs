@@ -173,7 +173,7 @@ fn check_event(event: &str) -> Outcome {
         return Ok(());
     }
     Err(Failure::usage(format!("there is no event `{event}`")).hint(
-        match dlt::nearest(event, names.iter().map(String::as_str)) {
+        match dlt::suggest(event, names.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "`dlt telemetry contract` lists all of them".to_owned(),
         },

@@ -4,6 +4,7 @@ use crate::failure::explain;
 use crate::instance::{Lease, Settings};
 use crate::load::Load;
 use crate::location;
+use crate::names::{DatasetPath, quote};
 use crate::query;
 use crate::room::Room;
 use arrow::datatypes::SchemaRef;
@@ -102,54 +103,14 @@ impl Destination for DuckDb {
             return Err(Error::new(ErrorKind::Config, "a dataset needs a name"));
         }
         let lease = Lease::take(&self.file, access, self.settings)?;
-        let place = Place::find(lease.connection()?, dataset)?;
+        let place = DatasetPath::find(lease.connection()?, dataset)?;
         Ok(Box::new(Client { lease, place, access, memory_limit: self.settings.memory_limit }))
     }
 }
 
-/// A dataset by its full name. DuckDB takes `a.b` for either a schema and a table or a database and a schema, and a file
-/// `shop.duckdb` with a dataset `shop` would be ambiguous.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    database: String,
-    dataset: String,
-}
-
-impl Place {
-    fn find(connection: &duckdb::Connection, dataset: &str) -> Result<Self> {
-        let database = connection
-            .query_row("SELECT current_database()", [], |row| row.get(0))
-            .map_err(|error| explain("open the database", &error))?;
-        Ok(Self { database, dataset: dataset.to_owned() })
-    }
-
-    pub(crate) fn database(&self) -> &str {
-        &self.database
-    }
-
-    pub(crate) fn dataset(&self) -> &str {
-        &self.dataset
-    }
-
-    /// The dataset, quoted for SQL.
-    pub(crate) fn schema(&self) -> String {
-        format!("{}.{}", quote(&self.database), quote(&self.dataset))
-    }
-
-    /// A table of the dataset, quoted for SQL.
-    pub(crate) fn table(&self, table: &str) -> String {
-        format!("{}.{}", self.schema(), quote(table))
-    }
-}
-
-/// An identifier for SQL.
-pub(crate) fn quote(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
 struct Client {
     lease: Lease,
-    place: Place,
+    place: DatasetPath,
     access: Access,
     memory_limit: Option<u64>,
 }

@@ -1,7 +1,7 @@
 //! Tables and columns: what they are called in DuckDB, and bringing them up to the schema.
 
-use crate::client::{Place, quote};
 use crate::failure::explain;
+use crate::names::{DatasetPath, quote};
 use dlt_engine::schema::{Column, DataType, STATE_TABLE, Schema, Table};
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::Connection;
@@ -98,14 +98,14 @@ struct Evolution {
 
 /// Makes what `schema` has and the dataset lacks. Must be called inside a transaction. Tables that cannot be brought up
 /// to the schema stay as they are, and are returned: they matter to a load that writes to them, and to no other.
-pub(crate) fn evolve(connection: &Connection, place: &Place, schema: &Schema) -> Result<Conflicts> {
+pub(crate) fn evolve(connection: &Connection, place: &DatasetPath, schema: &Schema) -> Result<Conflicts> {
     let evolution = evolution(connection, place, schema)?;
     evolution.apply(connection, place)?;
     Ok(evolution.conflicts)
 }
 
 /// Finds out what [`evolve`] has to do.
-fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<Evolution> {
+fn evolution(connection: &Connection, place: &DatasetPath, schema: &Schema) -> Result<Evolution> {
     let existing = existing_columns(connection, place)?;
     let contract = contract_tables(schema);
     // The contract's own tables come first and with their own columns; what a later version of the contract added to them
@@ -126,7 +126,7 @@ fn evolution(connection: &Connection, place: &Place, schema: &Schema) -> Result<
 
 impl Evolution {
     /// Runs the statements. Must be called inside a transaction.
-    fn apply(&self, connection: &Connection, place: &Place) -> Result<()> {
+    fn apply(&self, connection: &Connection, place: &DatasetPath) -> Result<()> {
         let run = |doing: &str, sql: &str| connection.execute_batch(sql).map_err(|error| explain(doing, &error));
         let dataset = format!("make dataset `{}`", place.dataset());
         run(&dataset, &format!("CREATE SCHEMA IF NOT EXISTS {}", place.schema()))?;
@@ -138,13 +138,13 @@ impl Evolution {
 }
 
 /// Makes the table for states where a state comes without the schema naming it.
-pub(crate) fn ensure_state_table(connection: &Connection, place: &Place) -> Result<()> {
+pub(crate) fn ensure_state_table(connection: &Connection, place: &DatasetPath) -> Result<()> {
     let mut schema = Schema::new("states");
     schema.ensure_state_table();
     evolve(connection, place, &schema).map(drop)
 }
 
-fn changes(place: &Place, table: &Table, existing: Option<&HashMap<String, String>>) -> Result<Vec<String>> {
+fn changes(place: &DatasetPath, table: &Table, existing: Option<&HashMap<String, String>>) -> Result<Vec<String>> {
     let name = place.table(&table.name);
     let mut statements = Vec::new();
     let mut columns = Vec::new();
@@ -193,7 +193,7 @@ fn check(table: &Table, column: &Column, wanted: &str) -> Result<()> {
 }
 
 /// Columns of the dataset's tables with their types, all names in lower case, as DuckDB compares them.
-fn existing_columns(connection: &Connection, place: &Place) -> Result<HashMap<String, HashMap<String, String>>> {
+fn existing_columns(connection: &Connection, place: &DatasetPath) -> Result<HashMap<String, HashMap<String, String>>> {
     let sql = "SELECT lower(table_name), lower(column_name), data_type FROM duckdb_columns() \
          WHERE database_name = ? AND lower(schema_name) = lower(?)";
     let read = || -> duckdb::Result<HashMap<String, HashMap<String, String>>> {

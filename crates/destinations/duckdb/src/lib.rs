@@ -27,8 +27,10 @@ mod load;
 mod location;
 mod memory;
 mod merge;
+mod names;
 mod query;
 mod room;
+mod statements;
 
 pub use client::DuckDb;
 pub use library::open_library;

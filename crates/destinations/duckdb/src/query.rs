@@ -1,8 +1,8 @@
 //! Queries of the user.
 
-use crate::client::Place;
 use crate::failure::explain;
 use crate::json_columns;
+use crate::names::DatasetPath;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::Access;
@@ -12,7 +12,7 @@ use duckdb::Connection;
 const DOING: &str = "run the query";
 
 /// Tables of the dataset, oldest first.
-pub(crate) fn tables(connection: &Connection, place: &Place) -> Result<Vec<String>> {
+pub(crate) fn tables(connection: &Connection, place: &DatasetPath) -> Result<Vec<String>> {
     require_dataset(connection, place)?;
     let sql = "SELECT table_name FROM duckdb_tables() \
          WHERE database_name = ? AND lower(schema_name) = lower(?) ORDER BY table_oid";
@@ -27,7 +27,7 @@ pub(crate) fn tables(connection: &Connection, place: &Place) -> Result<Vec<Strin
 /// Runs `sql`; a reader's cannot change anything.
 pub(crate) fn run(
     connection: &Connection,
-    place: &Place,
+    place: &DatasetPath,
     access: Access,
     sql: &str,
     on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
@@ -131,7 +131,7 @@ fn after_word<'a>(text: &'a str, word: &str) -> Option<&'a str> {
     (head.eq_ignore_ascii_case(word) && rest.starts_with(char::is_whitespace)).then(|| rest.trim_start())
 }
 
-fn require_dataset(connection: &Connection, place: &Place) -> Result<()> {
+fn require_dataset(connection: &Connection, place: &DatasetPath) -> Result<()> {
     let sql = "SELECT count(*) FROM duckdb_schemas() WHERE database_name = ? AND lower(schema_name) = lower(?)";
     let count: i64 = connection
         .query_row(sql, [place.database(), place.dataset()], |row| row.get(0))
@@ -147,7 +147,7 @@ fn require_dataset(connection: &Connection, place: &Place) -> Result<()> {
     })
 }
 
-fn datasets(connection: &Connection, place: &Place) -> duckdb::Result<Vec<String>> {
+fn datasets(connection: &Connection, place: &DatasetPath) -> duckdb::Result<Vec<String>> {
     let sql = "SELECT DISTINCT schema_name FROM duckdb_tables() WHERE database_name = ? ORDER BY schema_name LIMIT 20";
     let mut statement = connection.prepare(sql)?;
     statement.query_map([place.database()], |row| row.get::<_, String>(0))?.collect()

@@ -13,15 +13,15 @@
 //! paths = ["data/*.jsonl"]
 //! ```
 //!
-//! What `[source]` and `[destination]` leave open is looked up around the file: see [`Surroundings`]. Unknown keys are
+//! What `[source]` and `[destination]` leave open is looked up around the file: see [`ConfigProviders`]. Unknown keys are
 //! errors that name file, line and the nearest right word. Relative paths are meant from the file's folder.
 
 mod csv;
-mod decode;
+mod deserialize;
+mod providers;
 mod section;
 mod sources;
-mod surroundings;
-mod tree;
+mod spanned;
 
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,12 @@ use crate::pipeline::{Builder, MAX_WORKERS};
 use crate::source::AnySource;
 use section::{Located, Section};
 use sources::SourceDeclaration;
-use tree::{Table, Value};
+use spanned::{Table, Value};
 
+pub use providers::ConfigProviders;
 pub(crate) use section::word_hint;
 pub use sources::SOURCES;
-pub use surroundings::Surroundings;
-pub use tree::Origin;
+pub use spanned::Origin;
 
 /// How the names of pipeline files end.
 pub const FILE_ENDING: &str = "_pipeline.toml";
@@ -64,8 +64,8 @@ impl Declaration {
     /// # Errors
     /// [`ErrorKind::Config`] if the file is not there, is not TOML, has a key that is not known or lacks one, or if a
     /// value is not what it must be; the error names file and line.
-    pub fn read(file: &Path, surroundings: &Surroundings) -> Result<Self> {
-        let mut top = Section::new("", Origin::File { path: file.into(), line: 1 }, tree::read(file)?);
+    pub fn read(file: &Path, providers: &ConfigProviders) -> Result<Self> {
+        let mut top = Section::new("", Origin::File { path: file.into(), line: 1 }, spanned::read(file)?);
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut looked_up = Vec::new();
 
@@ -76,7 +76,7 @@ impl Declaration {
         let dataset = pipeline.text("dataset")?.map_or_else(|| format!("{name}_dataset"), |found| found.value);
         let workers = pipeline.count("workers")?.map(|found| workers_of(&found)).transpose()?;
         let naming = match pipeline.one_of("naming", &namings())? {
-            None => surroundings
+            None => providers
                 .naming(folder)?
                 .inspect(|found| looked_up.push(("naming".to_owned(), found.1.clone())))
                 .map(|found| found.0),
@@ -86,8 +86,8 @@ impl Declaration {
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
         pipeline.finish()?;
 
-        let destination = read_destination(&mut top, folder, surroundings, &mut looked_up)?.relative_to(folder, &name);
-        let source = read_source(&mut top, folder, surroundings, &mut looked_up)?;
+        let destination = read_destination(&mut top, folder, providers, &mut looked_up)?.relative_to(folder, &name);
+        let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
         Ok(Self { name, dataset, workers, naming, surrogates, destination, source, looked_up })
     }
@@ -107,7 +107,7 @@ impl Declaration {
             .collect();
         files.sort();
         match files.as_slice() {
-            [one] => Ok(tree::relative_to(folder, one)),
+            [one] => Ok(spanned::relative_to(folder, one)),
             [] => Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {place}"))
                 .hint("begin with one: dlt init filesystem duckdb")),
             several => {
@@ -169,7 +169,7 @@ impl Declaration {
 fn read_destination(
     top: &mut Section,
     folder: &Path,
-    surroundings: &Surroundings,
+    providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
 ) -> Result<DestinationName> {
     let Some(entry) = top.take("destination") else {
@@ -179,7 +179,7 @@ fn read_destination(
         Value::Text(text) => {
             let mut table = Table::default();
             let mut set = |key: &str, text: String| {
-                let value = tree::Node { origin: entry.node.origin.clone(), value: Value::Text(text) };
+                let value = spanned::Node { origin: entry.node.origin.clone(), value: Value::Text(text) };
                 table.set(&[key.to_owned()], value);
             };
             if text.contains(':') {
@@ -196,7 +196,7 @@ fn read_destination(
     };
     let kind = kind_of(&table);
     if let Some(kind) = &kind {
-        add_looked_up(&mut table, surroundings.settings(folder, "destination", kind)?, "destination", looked_up);
+        add_looked_up(&mut table, providers.settings(folder, "destination", kind)?, "destination", looked_up);
     }
     let mut section = Section::new("destination", entry.key_origin, table);
     let kind = section.required_text("type", "type = \"duckdb\"")?;
@@ -246,7 +246,7 @@ fn workers_of(count: &Located<u64>) -> Result<usize> {
 fn read_source(
     top: &mut Section,
     folder: &Path,
-    surroundings: &Surroundings,
+    providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
 ) -> Result<SourceDeclaration> {
     let Some(entry) = top.take("source") else {
@@ -256,7 +256,7 @@ fn read_source(
         return Err(entry.node.origin.error(format!("`source` must be a table, and is {}", entry.node.kind())));
     };
     if let Some(kind) = kind_of(&table) {
-        add_looked_up(&mut table, surroundings.settings(folder, "sources", &kind)?, "source", looked_up);
+        add_looked_up(&mut table, providers.settings(folder, "sources", &kind)?, "source", looked_up);
     }
     let mut section = Section::new("source", entry.key_origin, table);
     let kind = section.required_text("type", "type = \"filesystem\"")?;

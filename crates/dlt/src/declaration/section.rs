@@ -2,8 +2,8 @@
 
 use dlt_engine::{Error, Result};
 
-use super::tree::{Entry, Node, Origin, Table, Value};
-use crate::nearest;
+use super::spanned::{Entry, Node, Origin, Table, Value};
+use crate::suggest;
 
 /// A table that is being read.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Section {
 
     /// A complaint about a key that is not there, or is there misspelt.
     pub(crate) fn missing(&self, key: &str, example: &str) -> Error {
-        let misspelt = self.table.entries.iter().find(|entry| nearest(&entry.key, [key]).is_some());
+        let misspelt = self.table.entries.iter().find(|entry| suggest(&entry.key, [key]).is_some());
         match misspelt {
             Some(entry) => unknown_word(&entry.key_origin, &self.what(), &entry.key, &[key]),
             None => {
@@ -176,7 +176,7 @@ pub(crate) fn unknown_word(origin: &Origin, what: &str, word: &str, known: &[&st
 
 /// What to say about a word that is not among the known ones.
 pub(crate) fn word_hint(word: &str, known: &[&str]) -> String {
-    match nearest(word, known.iter().copied()) {
+    match suggest(word, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {
             let known: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();

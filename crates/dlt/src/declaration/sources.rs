@@ -8,21 +8,21 @@ use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
 use super::csv::TextDeclaration;
-use super::decode::decode;
+use super::deserialize::deserialize;
 use super::section::{Section, unknown_word};
-use super::tree::{Node, Value};
-use super::{Word, relocated, tree};
-use crate::destinations::Known;
+use super::spanned::{Node, Value};
+use super::{Word, relocated, spanned};
+use crate::destinations::Connector;
 use crate::source::AnySource;
 
 /// The sources that there are.
-pub const SOURCES: &[Known] = &known(dlt_sources::SOURCES);
+pub const SOURCES: &[Connector] = &known(dlt_sources::SOURCES);
 
-const fn known<const N: usize>(list: [(&'static str, &'static str); N]) -> [Known; N] {
-    let mut all = [Known::new("", ""); N];
+const fn known<const N: usize>(list: [(&'static str, &'static str); N]) -> [Connector; N] {
+    let mut all = [Connector::new("", ""); N];
     let mut index = 0;
     while index < N {
-        all[index] = Known::new(list[index].0, list[index].1);
+        all[index] = Connector::new(list[index].0, list[index].1);
         index += 1;
     }
     all
@@ -100,7 +100,7 @@ fn read_files(mut section: Section, folder: &Path) -> Result<SourceDeclaration> 
     if paths.is_empty() {
         return Err(section.missing("paths", "paths = [\"data/*.jsonl\"]"));
     }
-    let paths = paths.iter().map(|path: &Word| tree::relative_to(folder, &path.value)).collect();
+    let paths = paths.iter().map(|path: &Word| spanned::relative_to(folder, &path.value)).collect();
     let formats: Vec<_> = Format::ALL.iter().map(|format| (format.name(), *format)).collect();
     let format = section.one_of("format", &formats)?;
     let table = section.text("table")?.map(|found| found.value);
@@ -119,9 +119,9 @@ fn read_rest(kind: &'static str, mut section: Section) -> Result<SourceDeclarati
         && table.get("resources").is_none()
     {
         let shown = PathBuf::from(format!("(ready-made {kind})"));
-        table.fill_from(tree::parse(ready_made.config_toml, &shown)?);
+        table.fill_from(spanned::parse(ready_made.config_toml, &shown)?);
     }
-    let config = Box::new(decode::<RestConfig>(&node, "source")?);
+    let config = Box::new(deserialize::<RestConfig>(&node, "source")?);
     check_rest(&config, &node)?;
     Ok(SourceDeclaration::Rest { kind, name, config })
 }

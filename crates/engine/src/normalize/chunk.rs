@@ -1,10 +1,10 @@
 //! One chunk of a resource: from text or Arrow to record batches, one a table.
 
-use super::careful::NoPlace;
-use super::fast::Stop;
+use super::fast_path::Stop;
 use super::layout::Renamed;
 use super::layout::{Layout, NONE, TableRows};
 use super::rows::{Cells, Rows};
+use super::slow_path::NoPlace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Malformed, What};
 use crate::schema::Column;

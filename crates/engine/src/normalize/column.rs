@@ -1,6 +1,6 @@
 //! Values of one column while a chunk is normalized.
 //!
-//! Unlike Arrow's builders these can be cut back: a row that turns out to need the careful path is taken back whole.
+//! Unlike Arrow's builders these can be cut back: a row that turns out to need the slow path is taken back whole.
 //!
 //! Only values take memory, nulls do not: a column that few rows have costs what those few take, so that a table of
 //! thousands of columns, each seldom there, is no larger than its text.

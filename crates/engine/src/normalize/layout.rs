@@ -2,7 +2,7 @@
 //!
 //! The data is a tree of objects. Each object position is a [`Node`]; each key that was seen in it is a [`Slot`], which says
 //! where its value goes when it is a scalar (a column), an object (another node of the same table) or a list (a node of
-//! a nested table). The careful path fills slots in; the fast path only follows them.
+//! a nested table). The slow path fills slots in; the fast path only follows them.
 
 use super::column::ColumnRows;
 use crate::error::{Error, ErrorKind, Result};
@@ -158,7 +158,7 @@ pub(crate) struct Target {
     pub(crate) column: usize,
     pub(crate) object: usize,
     pub(crate) list: usize,
-    /// Another key leads to the same column, or the engine fills it: the careful path decides.
+    /// Another key leads to the same column, or the engine fills it: the slow path decides.
     pub(crate) is_shared: bool,
 }
 

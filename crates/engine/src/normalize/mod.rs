@@ -9,15 +9,15 @@
 //! Memory is bounded by the number of chunks under way and by the rows that wait to fill a job file.
 
 mod arrow;
-mod careful;
 mod chunk;
 mod column;
-mod fast;
+mod fast_path;
 mod files;
 mod ids;
 mod layout;
 mod names;
 mod rows;
+mod slow_path;
 #[cfg(test)]
 mod tests;
 

@@ -65,7 +65,7 @@ impl Layout {
         (slot.part, slot.name) = (part, name);
     }
 
-    /// Leaves the keys that lead to a column to the careful path.
+    /// Leaves the keys that lead to a column to the slow path.
     pub(crate) fn share(&mut self, table: usize, column: &str) {
         let place = (table, self.naming.folded(column).into_owned());
         for &(node, slot) in self.by_column.get(&place).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The fast path and the careful path must say the same, and so must any number of workers.
+//! The fast path and the slow path must say the same, and so must any number of workers.
 
 #![allow(clippy::unwrap_used)]
 
@@ -53,7 +53,7 @@ fn shown(chunk: &NormalizedChunk) -> BTreeMap<String, String> {
     shown.collect()
 }
 
-fn careful_only(text: &str) -> Option<NormalizedChunk> {
+fn slow_only(text: &str) -> Option<NormalizedChunk> {
     let mut layout = layout();
     let mut cursor = Cursor::new(text);
     while cursor.peek().is_some() {
@@ -99,12 +99,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_fast_path_says_what_the_careful_path_says(rows in rows()) {
+    fn the_fast_path_says_what_the_slow_path_says(rows in rows()) {
         // Each row twice: the second time its shape is known, so the fast path has its turn.
         let text = lines(&rows.iter().flat_map(|row| [row.clone(), row.clone()]).collect::<Vec<_>>());
         let both = chunk::normalize(&json_chunk(&text, 1), &mut layout(), "1.0");
-        match careful_only(&text) {
-            Some(careful) => prop_assert_eq!(shown(&both.unwrap()), shown(&careful)),
+        match slow_only(&text) {
+            Some(slow) => prop_assert_eq!(shown(&both.unwrap()), shown(&slow)),
             None => prop_assert!(both.is_err()),
         }
     }

@@ -20,8 +20,9 @@
 //! timestamp is an instant: the offset it was written with is not kept.
 
 use super::Scalar;
-use super::calendar::{DAY, date_text, time_text, timestamp_text};
-use super::moment::{self, Moment};
+use super::civil::{DAY, date_text, time_text, timestamp_text};
+use super::iso8601::DateOrTime;
+use super::lenient;
 use super::number::{self, Fixed, python_float_text};
 use super::written::{canonical_double, canonical_integer};
 use crate::schema::{Column, DataType};
@@ -81,12 +82,12 @@ fn from_text<'a>(text: &str, to: DataType, column: &Column) -> Option<Scalar<'a>
         }
         DataType::Bool => truth(text).map(Scalar::Bool),
         DataType::Timestamp => super::parse_iso_timestamp(text).map(Scalar::Timestamp),
-        DataType::Date => match moment::parse(text) {
-            Some(Moment::Date(days)) if date_text(days) == text => Some(Scalar::Date(days)),
+        DataType::Date => match lenient::parse(text) {
+            Some(DateOrTime::Date(days)) if date_text(days) == text => Some(Scalar::Date(days)),
             _ => None,
         },
-        DataType::Time => match moment::parse(text) {
-            Some(Moment::Time(micros)) if is_clock(text) => Some(Scalar::Time(micros)),
+        DataType::Time => match lenient::parse(text) {
+            Some(DateOrTime::Time(micros)) if is_clock(text) => Some(Scalar::Time(micros)),
             _ => None,
         },
         DataType::Json => super::nested_json(text).map(|json| Scalar::Json(json.into())),

@@ -4,11 +4,11 @@
 //! a later value of another type is either expressed in that type without a loss ([`coerce`]) or refused, in which case
 //! the caller stores it in a variant column beside it.
 
-mod calendar;
+mod civil;
 mod convert;
-mod moment;
+mod iso8601;
+mod lenient;
 mod number;
-mod slashed;
 mod written;
 
 pub use number::python_float_text;
@@ -16,7 +16,7 @@ pub use written::{canonical_double, canonical_integer};
 
 use crate::json::Cursor;
 use crate::schema::{Column, DataType};
-use moment::Moment;
+use iso8601::DateOrTime;
 use std::borrow::Cow;
 
 /// A value of a cell.
@@ -97,7 +97,7 @@ pub fn parse_iso_timestamp(text: &str) -> Option<i64> {
     if bytes.len() < 7 || !bytes[..4].iter().all(u8::is_ascii_digit) {
         return None;
     }
-    moment::usual_form(bytes).or_else(|| other_form(text))
+    iso8601::usual_form(bytes).or_else(|| other_form(text))
 }
 
 fn other_form(text: &str) -> Option<i64> {
@@ -106,8 +106,8 @@ fn other_form(text: &str) -> Option<i64> {
     if !text.as_bytes()[4..upto].iter().any(|byte| matches!(byte, b'T' | b' ' | b':')) {
         return None;
     }
-    match moment::parse(text) {
-        Some(Moment::DateTime(micros)) => Some(micros),
+    match lenient::parse(text) {
+        Some(DateOrTime::DateTime(micros)) => Some(micros),
         _ => None,
     }
 }

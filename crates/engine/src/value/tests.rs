@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
-use super::calendar::{date_text, time_text, timestamp_text};
+use super::civil::{date_text, time_text, timestamp_text};
 use super::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};

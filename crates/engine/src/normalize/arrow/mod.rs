@@ -1,6 +1,6 @@
 //! Rows that come as Arrow, nested ones too: names are brought to the contract's, types are kept.
 //!
-//! The walk is that of the careful path, a column at a time instead of a row: fields of structs and keys of maps become
+//! The walk is that of the slow path, a column at a time instead of a row: fields of structs and keys of maps become
 //! columns of the same table, lists become nested tables, and each goes through the same nodes and slots of the
 //! [`Layout`], so that rows in columns and the same rows as JSON make the same tables. A value keeps the type that its
 //! array has; nothing is looked for in texts. Arrays whose type is the column's are passed on whole.

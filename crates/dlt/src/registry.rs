@@ -12,7 +12,7 @@ use crate::destinations::DestinationName;
 /// A pipeline that ran on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
-pub struct KnownPipeline {
+pub struct LocalPipeline {
     /// Name.
     pub pipeline: String,
     /// Kind of destination: `duckdb`.
@@ -28,7 +28,7 @@ pub struct KnownPipeline {
     pub folder: PathBuf,
 }
 
-impl KnownPipeline {
+impl LocalPipeline {
     /// The destination that it loads into.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ const PIPELINE_FILE: &str = "pipeline.json";
 ///
 /// # Errors
 /// If the folder cannot be read, or what stands in it cannot be understood.
-pub fn known_pipeline(data_dir: &Path, name: &str) -> Result<Option<KnownPipeline>> {
+pub fn local_pipeline(data_dir: &Path, name: &str) -> Result<Option<LocalPipeline>> {
     let folder = data_dir.join("pipelines").join(name);
     let path = folder.join(PIPELINE_FILE);
     let text = match fs::read_to_string(&path) {
@@ -69,19 +69,19 @@ pub fn known_pipeline(data_dir: &Path, name: &str) -> Result<Option<KnownPipelin
         }
         Err(error) => return Err(Error::storage("read", &path, error)),
     };
-    let known: KnownPipeline = serde_json::from_str(&text).map_err(|cause| {
+    let known: LocalPipeline = serde_json::from_str(&text).map_err(|cause| {
         Error::new(ErrorKind::Corrupt, format!("{} cannot be understood", path.display()))
             .because(cause)
             .hint("remove it; the next run of the pipeline writes it anew")
     })?;
-    Ok(Some(KnownPipeline { folder, ..known }))
+    Ok(Some(LocalPipeline { folder, ..known }))
 }
 
 /// The pipelines of a data folder, by name. Folders that cannot be understood are left out.
 ///
 /// # Errors
 /// If the data folder cannot be read.
-pub fn known_pipelines(data_dir: &Path) -> Result<Vec<KnownPipeline>> {
+pub fn local_pipelines(data_dir: &Path) -> Result<Vec<LocalPipeline>> {
     let folder = data_dir.join("pipelines");
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -89,7 +89,7 @@ pub fn known_pipelines(data_dir: &Path) -> Result<Vec<KnownPipeline>> {
         Err(error) => return Err(Error::storage("read", &folder, error)),
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut known: Vec<_> = names.filter_map(|name| known_pipeline(data_dir, &name).ok().flatten()).collect();
+    let mut known: Vec<_> = names.filter_map(|name| local_pipeline(data_dir, &name).ok().flatten()).collect();
     known.sort_by(|left, right| left.pipeline.cmp(&right.pipeline));
     Ok(known)
 }

@@ -5,22 +5,27 @@
 //! fraction after `.`, `,` or `|`; one space or nothing before it. Either may be missing. Digits are taken for month and
 //! day where they can be, so that `202410:20` is a day of October and `20241:20` an hour of January.
 
-use super::calendar::day_number;
-use super::moment::{Clock, Moment};
+use super::civil::day_number;
+use super::iso8601::{self, Clock, DateOrTime};
 
-/// Reads such a text.
-pub(super) fn parse(bytes: &[u8]) -> Option<Moment> {
+/// Reads a date, a time of day or both, as ISO 8601 has them or in the forms above.
+pub(super) fn parse(text: &str) -> Option<DateOrTime> {
+    let bytes = text.as_bytes();
+    iso8601::parse(bytes).or_else(|| everyday(bytes))
+}
+
+fn everyday(bytes: &[u8]) -> Option<DateOrTime> {
     let Some((year, rest)) = digits(bytes, 4, 4) else {
         let clock = clock(bytes)?.ok()?;
-        return Moment::of(None, clock);
+        return DateOrTime::of(None, clock);
     };
     if let Some((month, day, rest)) = month_and_day(rest)
         && let Some(clock) = clock(rest)
     {
-        return Moment::of(Some(day_number(year as i32, month, day)?), clock.ok()?);
+        return DateOrTime::of(Some(day_number(year as i32, month, day)?), clock.ok()?);
     }
     let clock = clock(rest)?.ok()?;
-    Moment::of(Some(day_number(year as i32, 1, 1)?), clock)
+    DateOrTime::of(Some(day_number(year as i32, 1, 1)?), clock)
 }
 
 /// The text has the form of a time, but lacks a part that it needs.

@@ -8,10 +8,10 @@ use serde::de::{
 };
 
 use super::section::word_hint;
-use super::tree::{Node, Origin, Table, Value};
+use super::spanned::{Node, Origin, Table, Value};
 
 /// Reads `node` as a `T`; `name` is how the node is called in messages: `source`.
-pub(crate) fn decode<T: DeserializeOwned>(node: &Node, name: &str) -> dlt_engine::Result<T> {
+pub(crate) fn deserialize<T: DeserializeOwned>(node: &Node, name: &str) -> dlt_engine::Result<T> {
     T::deserialize(Located(node)).map_err(|complaint| {
         let complaint = complaint.at(node);
         let origin = complaint.origin.unwrap_or_else(|| node.origin.clone());
@@ -263,7 +263,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::declaration::tree::parse;
+    use crate::declaration::spanned::parse;
     use std::collections::BTreeMap;
     use std::path::Path;
 
@@ -300,7 +300,7 @@ mod tests {
     fn read(text: &str) -> Result<Api, (String, String)> {
         let table = parse(text, Path::new("p.toml")).unwrap();
         let origin = Origin::File { path: Path::new("p.toml").into(), line: 1 };
-        decode(&Node { origin, value: Value::Table(table) }, "source")
+        deserialize(&Node { origin, value: Value::Table(table) }, "source")
             .map_err(|error| (error.to_string(), error.advice().unwrap_or_default().to_owned()))
     }
 
@@ -350,7 +350,7 @@ mod tests {
             table.set(&[key.to_owned()], Node { origin, value: Value::Text(text.to_owned()) });
         }
         let origin = Origin::Variable("X".to_owned());
-        let api: Api = decode(&Node { origin, value: Value::Table(table) }, "source").unwrap();
+        let api: Api = deserialize(&Node { origin, value: Value::Table(table) }, "source").unwrap();
         assert_eq!((api.base_url.as_str(), api.limit, api.names), ("5", Some(5), vec!["a".to_owned(), "b".to_owned()]));
     }
 }

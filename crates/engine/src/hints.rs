@@ -33,7 +33,7 @@ pub(crate) fn given_name<'a>(resource: &'a str, hints: &'a TableHints) -> &'a st
 }
 
 /// Puts what the source says about a table into the schema; returns the table's name.
-pub(crate) fn declare(schema: &mut Schema, resource: &str, hints: &TableHints, naming: Naming) -> Result<String> {
+pub(crate) fn apply_hints(schema: &mut Schema, resource: &str, hints: &TableHints, naming: Naming) -> Result<String> {
     let name = table_name(schema, resource, hints, naming);
     if name.is_empty() || name.starts_with("_dlt") {
         return Err(Error::new(ErrorKind::Config, format!("`{resource}` cannot be the name of a table"))

@@ -1,7 +1,7 @@
-//! The careful path: one item at a time, as a tree, in the order that the contract's reference walks it.
+//! The slow path: one item at a time, as a tree, in the order that the contract's reference walks it.
 //!
 //! This is where schemas grow: keys that were not seen, values of another type, keys that meet in one column. It decides
-//! everything; the fast path (`fast.rs`) only repeats what was decided here.
+//! everything; the fast path (`fast_path.rs`) only repeats what was decided here.
 
 use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
 use super::names::Placed;

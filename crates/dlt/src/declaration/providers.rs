@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use dlt_engine::Result;
 use dlt_engine::naming::Convention;
 
-use super::tree::{Node, Origin, Table, Value, read_if_there};
+use super::spanned::{Node, Origin, Table, Value, read_if_there};
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct ConfigProviders {
     variables: BTreeMap<String, String>,
     data_folder: PathBuf,
 }
 
-impl Surroundings {
+impl ConfigProviders {
     /// Those of this process.
     pub fn capture() -> Self {
         Self::new(
@@ -162,7 +162,7 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let data = data.to_str().unwrap();
-        let around = Surroundings::new(variables(&[
+        let around = ConfigProviders::new(variables(&[
             ("DLT_DATA_DIR", data),
             ("SOURCES__CHESS__LIMIT", "7"),
             ("SOURCES__CHESS__A__B", "c"),

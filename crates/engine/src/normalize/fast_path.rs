@@ -1,10 +1,10 @@
 //! The fast path: items whose shape was seen before go from text to columns, with no tree in between.
 //!
 //! It changes nothing but values. Whatever it has not seen (a key, a type that needs a variant, a key twice in an
-//! object) makes it give up the item; the caller takes the item's rows back and walks the careful path.
+//! object) makes it give up the item; the caller takes the item's rows back and walks the slow path.
 
-use super::careful::big;
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE, Target};
+use super::slow_path::big;
 use crate::json::{Cursor, Malformed, Number, RawText};
 use crate::schema::{DataType, column_names};
 use crate::value::{Scalar, coerce, parse_iso_timestamp};
@@ -12,7 +12,7 @@ use crate::value::{Scalar, coerce, parse_iso_timestamp};
 /// Why the fast path gave an item up.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The careful path has to look at the item.
+    /// The slow path has to look at the item.
     Irregular,
     /// The text is broken.
     Malformed(Malformed),
@@ -171,7 +171,7 @@ impl Layout {
         self.put_other(table, column, row, Scalar::Bool(value))
     }
 
-    /// A value of another type than its column. One that needs a variant is left to the careful path.
+    /// A value of another type than its column. One that needs a variant is left to the slow path.
     #[cold]
     fn put_other(&mut self, table: usize, column: usize, row: usize, value: Scalar<'_>) -> Walk {
         let rows = &mut self.tables[table].columns[column];

@@ -3,10 +3,10 @@
 /// The candidate that is nearest to `word`, if one is near enough to be what was meant.
 ///
 /// ```
-/// assert_eq!(dlt::nearest("duckbd", ["duckdb", "postgres"]), Some("duckdb"));
-/// assert_eq!(dlt::nearest("mysql", ["duckdb", "postgres"]), None);
+/// assert_eq!(dlt::suggest("duckbd", ["duckdb", "postgres"]), Some("duckdb"));
+/// assert_eq!(dlt::suggest("mysql", ["duckdb", "postgres"]), None);
 /// ```
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
     let bound = (word.chars().count() / 3).clamp(1, 3);
     candidates
@@ -33,7 +33,7 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::suggest;
 
     #[test]
     fn typos_and_what_is_no_typo() {
@@ -49,7 +49,7 @@ mod tests {
             ("", None),
             ("x", None),
         ] {
-            assert_eq!(nearest(typed, keys), meant, "{typed}");
+            assert_eq!(suggest(typed, keys), meant, "{typed}");
         }
     }
 }

@@ -5,12 +5,11 @@
 //! comma; no finer than a microsecond), then `Z` or an offset. Hours and minutes without colons belong to
 //! dates without dashes, seconds with colons to dates with dashes. Letters are upper case and nothing stands around it.
 
-use super::calendar::{DAY, SECOND, day_number, in_range, ordinal_day, week_day};
-use super::slashed;
+use super::civil::{DAY, SECOND, day_number, in_range, ordinal_day, week_day};
 
 /// What a text spells.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Moment {
+pub(super) enum DateOrTime {
     /// Microseconds since 1970 UTC.
     DateTime(i64),
     /// Days since 1970.
@@ -19,7 +18,7 @@ pub(super) enum Moment {
     Time(i64),
 }
 
-impl Moment {
+impl DateOrTime {
     /// Puts together what was read; `None` if there is no such moment.
     pub(super) fn of(date: Option<i32>, clock: Option<Clock>) -> Option<Self> {
         match (date, clock) {
@@ -115,11 +114,6 @@ fn pairs(bytes: &[u8; 8], pattern: &[u8; 8]) -> Option<[u8; 8]> {
     are_digits.then(|| (digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
-/// Reads a date, a time of day or both, in the forms above or with slashes.
-pub(super) fn parse(text: &str) -> Option<Moment> {
-    iso(text.as_bytes()).or_else(|| slashed::parse(text.as_bytes()))
-}
-
 /// What stands between a date and a time, or between date fields, decides how the other one is written.
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
@@ -129,27 +123,27 @@ enum Form {
     Extended,
 }
 
-fn iso(bytes: &[u8]) -> Option<Moment> {
+pub(super) fn parse(bytes: &[u8]) -> Option<DateOrTime> {
     let mut cursor = Cursor { rest: bytes };
     if cursor.eat(b'T') {
         let hour = cursor.number(2)?;
-        return cursor.last_clock(hour, Form::Basic).and_then(|clock| Moment::of(None, Some(clock)));
+        return cursor.last_clock(hour, Form::Basic).and_then(|clock| DateOrTime::of(None, Some(clock)));
     }
     let first = cursor.number(2)?;
     if cursor.peek() == Some(b':') {
-        return cursor.last_clock(first, Form::Extended).and_then(|clock| Moment::of(None, Some(clock)));
+        return cursor.last_clock(first, Form::Extended).and_then(|clock| DateOrTime::of(None, Some(clock)));
     }
     let year = (first * 100 + cursor.number(2)?) as i32;
     let form = if cursor.eat(b'-') { Form::Extended } else { Form::Basic };
     let date = cursor.rest_of_date(year, form)?;
     if cursor.is_at_end() {
-        return Some(Moment::Date(date));
+        return Some(DateOrTime::Date(date));
     }
     if !cursor.eat(b'T') && !cursor.eat(b' ') {
         return None;
     }
     let hour = cursor.number(2)?;
-    cursor.last_clock(hour, form).and_then(|clock| Moment::of(Some(date), Some(clock)))
+    cursor.last_clock(hour, form).and_then(|clock| DateOrTime::of(Some(date), Some(clock)))
 }
 
 struct Cursor<'a> {

@@ -10,3 +10,4 @@ mod start;
 mod telemetry;
 mod text;
 mod tracker;
+mod values;

@@ -288,3 +288,29 @@ fn text_and_csv_are_described_in_the_file() {
         assert_eq!(complaint(&format!("{GOOD}{line}\n")).0, message);
     }
 }
+
+/// The file wins, then the environment, then the file of settings beside it.
+#[test]
+fn the_naming_convention_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    let found = |text: &str, variables: &[(&str, &str)]| {
+        std::fs::write(&file, text).unwrap();
+        let around = around(folder.path(), variables);
+        let declared = Declaration::read(&file, &around).map(|read| read.looked_up().iter().any(|it| it.0 == "naming"));
+        (around.naming(folder.path()).map(|found| found.map(|found| found.0.name())).ok().flatten(), declared.ok())
+    };
+    let own = GOOD.replace("name = \"shop\"", "name = \"shop\"\nnaming = \"duck_case\"\nlone_surrogates = \"replace\"");
+    let variable = [("SCHEMA__NAMING", "sql_cs_v1")];
+    assert_eq!(found(GOOD, &[]), (None, Some(false)));
+    assert_eq!(found(GOOD, &variable), (Some("sql_cs_v1"), Some(true)));
+    assert_eq!(found(&own, &variable), (Some("sql_cs_v1"), Some(false)));
+    std::fs::create_dir(folder.path().join(".dlt")).unwrap();
+    std::fs::write(folder.path().join(".dlt/config.toml"), "[schema]\nnaming = \"direct\"\n").unwrap();
+    assert_eq!(found(GOOD, &[]), (Some("direct"), Some(true)));
+    assert_eq!(found(GOOD, &[("SCHEMA__NAMING", "nope")]), (None, None));
+    let wrong = GOOD.replace("name = \"shop\"", "name = \"shop\"\nnaming = \"duckcase\"");
+    let (message, hint) = complaint(&wrong);
+    assert_eq!(message, "shop_pipeline.toml:3: unknown value of `pipeline.naming`: `duckcase`");
+    assert_eq!(hint, "did you mean `duck_case`?");
+}

@@ -54,6 +54,8 @@ fn switched_off_by_the_project() {
 #[test]
 fn a_configuration_that_can_not_be_read_is_off() {
     let sandbox = prepared();
+    // What the other commands look at.
+    sandbox.dlt(COMMANDS[0]).unwrap().env("RUNTIME__DLTHUB_TELEMETRY", "false").succeed().unwrap();
     sandbox.write(".dlt/config.toml", "[runtime\ndlthub_telemetry = true\n").unwrap();
     // `init` writes into that file, `run` and `ingest` may need what it says: they refuse it; the others go on.
     for command in COMMANDS.iter().filter(|it| !["init", "run", "ingest"].contains(&it[0])) {

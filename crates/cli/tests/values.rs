@@ -52,7 +52,10 @@ fn values_that_a_column_would_change_stand_beside_it() {
     let sandbox = Sandbox::new();
     sandbox.write("a.jsonl", "{\"zip\":10001,\"price\":1.5,\"at\":\"2024-01-02T03:04:05Z\"}\n");
     sandbox.write("b.csv", "zip,price,at\n02134,1234567890123456789,2024\n10002,2.50,2024-01-02 03:04:05.123456789\n");
-    sandbox.run(&format!("ingest a.jsonl b.csv {TO} --table t")).ok();
+    let said = sandbox.run(&format!("ingest a.jsonl b.csv {TO} --table t")).ok().stderr;
+    let told =
+        "note: values that their column cannot hold unchanged are in `at__v_text` in table `t` and 2 other columns";
+    assert!(said.contains(told), "{said}");
     let rows = table(&sandbox, "t");
     let expected = [
         "zip,price,at,zip__v_text,price__v_text,at__v_text",

@@ -1,19 +1,22 @@
-//! Says which tables and keys have other names than their own, because another has that name.
+//! Says what stands in another place than a person would look for it: tables and keys whose name belongs to another, and
+//! values that their column cannot hold.
 
 use crate::naming::{Convention, Naming};
 use crate::normalize::Renamed;
 use crate::notice::{Notice, Notices};
+use std::collections::BTreeSet;
 
-/// What is named apart in a run.
+/// What stands apart in a run.
 pub(crate) struct Apart {
     naming: Naming,
     tables: Vec<String>,
     keys: Vec<String>,
+    values: Vec<String>,
 }
 
 impl Apart {
     pub(crate) fn new(naming: Naming) -> Self {
-        Self { naming, tables: Vec::new(), keys: Vec::new() }
+        Self { naming, tables: Vec::new(), keys: Vec::new(), values: Vec::new() }
     }
 
     /// Looks at the name that a table was given, and at the one it has.
@@ -29,6 +32,11 @@ impl Apart {
         let told =
             keys.into_iter().map(|(table, keys, name)| format!("`{}` in table `{table}` is `{name}`", keys.join(".")));
         self.keys.extend(told);
+    }
+
+    /// Takes the variant columns that got values, each with its table.
+    pub(crate) fn see_variants(&mut self, variants: BTreeSet<(String, String)>) {
+        self.values.extend(variants.into_iter().map(|(table, column)| format!("`{column}` in table `{table}`")));
     }
 
     /// Says it, if there is something to say.
@@ -48,6 +56,16 @@ impl Apart {
             let who = several(self.keys.len(), "a key has", "keys have");
             let message = format!("{who} a name with a tag, because the name without it belongs to another key");
             notices.say(Notice::new(message).hint(hint).details(self.keys));
+        }
+        if let Some(first) = self.values.first() {
+            let others = match self.values.len() - 1 {
+                0 => String::new(),
+                1 => " and another column".to_owned(),
+                others => format!(" and {others} other columns"),
+            };
+            let message = format!("values that their column cannot hold unchanged are in {first}{others}");
+            let hint = "a column has the type of its first value; `-v` lists all such columns";
+            notices.say(Notice::new(message).hint(hint).details(self.values));
         }
     }
 }

@@ -335,6 +335,7 @@ impl<'a> Run<'a> {
                 normalizer.normalize(&root, resource.reader.as_mut())?;
             }
             apart.see_keys(normalizer.take_renamed());
+            apart.see_variants(normalizer.take_variants());
             apart.say(&notices);
             read_until = Instant::now();
             normalizer.finish()

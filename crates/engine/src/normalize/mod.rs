@@ -32,7 +32,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
 pub(crate) use layout::Renamed;
-use std::collections::BTreeMap;
+use rows::Rows;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub(crate) struct Normalizer<'a> {
     /// The version with which a key was last named apart. Rows that were read before know nothing of it.
     renamed_at: u64,
     renamed: Renamed,
+    /// Variant columns that got values, each with its table.
+    variants: BTreeSet<(String, String)>,
     pending: PendingRows,
     files: Vec<JobFile>,
 }
@@ -97,6 +100,7 @@ impl<'a> Normalizer<'a> {
             version: 0,
             renamed_at: 0,
             renamed: Renamed::new(),
+            variants: BTreeSet::new(),
             pending,
             files: Vec::new(),
         }
@@ -239,12 +243,27 @@ impl<'a> Normalizer<'a> {
             if found.table == root {
                 root_rows = found.rows.count as u64;
             }
+            self.note_variants(&found.table, &found.rows);
             // A table may have got columns and no rows.
             if found.rows.count > 0 {
                 self.pending.push(found.table, found.rows);
             }
         }
         Ok(root_rows)
+    }
+
+    fn note_variants(&mut self, name: &str, rows: &Rows) {
+        let Some(table) = self.schema.tables.get(name) else { return };
+        for (field, _) in &rows.columns {
+            if table.columns.get(field.name()).is_some_and(|column| column.is("variant")) {
+                self.variants.insert((name.to_owned(), field.name().clone()));
+            }
+        }
+    }
+
+    /// Variant columns that got values so far, each with its table.
+    pub(crate) fn take_variants(&mut self) -> BTreeSet<(String, String)> {
+        std::mem::take(&mut self.variants)
     }
 
     /// The keys that were named apart so far.

@@ -23,8 +23,8 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Rows of a job file: the size of DuckDB's row groups, so that one reader fills one of them.
-const ROWS_A_FILE: usize = 122_880;
+/// Rows of a job file: half of one of DuckDB's row groups, so that its threads have the last ones to share.
+const ROWS_A_FILE: usize = 61_440;
 /// Of the memory, what may wait in all; with many tables none of them fills its file soon. The other half is for chunks
 /// under way and for files that are being written.
 const WAITING: (usize, usize) = (1, 2);

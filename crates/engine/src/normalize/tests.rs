@@ -446,13 +446,13 @@ fn keys_that_are_data_are_forgotten_again() {
 fn many_tables_do_not_fill_the_memory() {
     let folder = tempfile::tempdir().unwrap();
     let mut pending = PendingRows::new(folder.path().to_owned(), 256 << 20);
-    let array = || Arc::new(Int64Array::from(vec![0; 12_500])) as ArrayRef;
-    let field = Arc::new(Field::new("a", arrow::datatypes::DataType::Int64, true));
+    let array = || Arc::new(Int64Array::from(vec![0; 2_500])) as ArrayRef;
+    let field = |name| Arc::new(Field::new(name, arrow::datatypes::DataType::Int64, true));
     let (mut written, mut most) = (0, 0);
     for round in 0..30 {
         for table in 0..200 {
-            let columns = vec![(field.clone(), Cells::All(array()))];
-            pending.push(format!("t{table}"), Rows { count: 12_500, columns });
+            let columns = ["a", "b", "c", "d", "e"].map(|name| (field(name), Cells::All(array()))).into();
+            pending.push(format!("t{table}"), Rows { count: 2_500, columns });
         }
         most = most.max(pending.waiting_bytes());
         written += pending.full_groups().len();

@@ -32,6 +32,38 @@ fn names_that_meet_are_named_apart_and_told() {
 }
 
 #[test]
+fn a_key_that_an_object_has_twice_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.jsonl", "{\"a\":1}\n{\"a\":2,\"b\":{\"c\":1,\"c\":2},\"a\":3}\n");
+    let said = sandbox.run(&format!("ingest t.jsonl {TO}")).ok().stderr;
+    let told = "note: an object has the key `c` twice (t.jsonl, line 2; 2 such keys in all): the last value is kept";
+    assert!(said.contains(told), "{said}");
+    assert_eq!(table(&sandbox, "t"), "a,b__c\n1,\n3,2\n");
+}
+
+#[test]
+fn a_merge_goes_by_the_key_that_was_named_and_not_by_another_spelling() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.jsonl", "{\"id\":\"a\",\"ID\":1}\n");
+    let load = format!("ingest t.jsonl {TO} --write-disposition merge --primary-key ID");
+    sandbox.run(&load).ok();
+    sandbox.write("t.jsonl", "{\"id\":\"b\",\"ID\":1}\n");
+    sandbox.run(&load).ok();
+    let mut rows = sandbox.command("dataset raw --format csv --sql");
+    rows.arg("select count(*) n, max(id) id from t");
+    assert_eq!(sandbox.see(rows).ok().stdout, "n,id\n1,1\n");
+}
+
+#[test]
+fn a_csv_file_of_a_header_alone_makes_its_columns_and_says_that_there_were_no_rows() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.csv", "id,name\n");
+    let said = sandbox.run(&format!("ingest t.csv {TO}")).ok().stderr;
+    assert!(said.contains("no rows"), "{said}");
+    assert_eq!(table(&sandbox, "t"), "id,name\n");
+}
+
+#[test]
 fn a_convention_that_keeps_all_letters() {
     let sandbox = Sandbox::new();
     sandbox.write("日本.jsonl", "{\"名前\":1,\"Id\":2}\n");

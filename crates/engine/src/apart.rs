@@ -1,8 +1,8 @@
-//! Says what stands in another place than a person would look for it: tables and keys whose name belongs to another, and
-//! values that their column cannot hold.
+//! Says what stands in another place than a person would look for it, or in none: tables and keys whose name belongs to
+//! another, values that their column cannot hold, and keys that an object has twice.
 
 use crate::naming::{Convention, Naming};
-use crate::normalize::Renamed;
+use crate::normalize::{Renamed, RepeatedKeys};
 use crate::notice::{Notice, Notices};
 use std::collections::BTreeSet;
 
@@ -12,11 +12,12 @@ pub(crate) struct Apart {
     tables: Vec<String>,
     keys: Vec<String>,
     values: Vec<String>,
+    repeated: Option<RepeatedKeys>,
 }
 
 impl Apart {
     pub(crate) fn new(naming: Naming) -> Self {
-        Self { naming, tables: Vec::new(), keys: Vec::new(), values: Vec::new() }
+        Self { naming, tables: Vec::new(), keys: Vec::new(), values: Vec::new(), repeated: None }
     }
 
     /// Looks at the name that a table was given, and at the one it has.
@@ -32,6 +33,11 @@ impl Apart {
         let told =
             keys.into_iter().map(|(table, keys, name)| format!("`{}` in table `{table}` is `{name}`", keys.join(".")));
         self.keys.extend(told);
+    }
+
+    /// Takes the keys that objects had twice.
+    pub(crate) fn see_repeated(&mut self, repeated: Option<RepeatedKeys>) {
+        self.repeated = repeated;
     }
 
     /// Takes the variant columns that got values, each with its table.
@@ -56,6 +62,12 @@ impl Apart {
             let who = several(self.keys.len(), "a key has", "keys have");
             let message = format!("{who} a name with a tag, because the name without it belongs to another key");
             notices.say(Notice::new(message).hint(hint).details(self.keys));
+        }
+        if let Some(RepeatedKeys { count, first: (key, input, line) }) = self.repeated {
+            let others = if count == 1 { String::new() } else { format!("; {count} such keys in all") };
+            let message =
+                format!("an object has the key `{key}` twice ({input}, line {line}{others}): the last value is kept");
+            notices.say(Notice::new(message).hint("give one of the two another name to keep both"));
         }
         if let Some(first) = self.values.first() {
             let others = match self.values.len() - 1 {

@@ -332,9 +332,11 @@ impl<'a> Run<'a> {
             }
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
-                normalizer.normalize(&root, resource.reader.as_mut())?;
+                let key = [&resource.hints.primary_key[..], &resource.hints.merge_key].concat();
+                normalizer.normalize(&root, &key, resource.reader.as_mut())?;
             }
             apart.see_keys(normalizer.take_renamed());
+            apart.see_repeated(normalizer.take_repeated());
             apart.see_variants(normalizer.take_variants());
             apart.say(&notices);
             read_until = Instant::now();

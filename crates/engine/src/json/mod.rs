@@ -64,6 +64,15 @@ pub(crate) struct Cursor<'a> {
     at: usize,
     depth: u32,
     surrogates: Surrogates,
+    repeated: Vec<RepeatedKey>,
+}
+
+/// A key that an object has twice. Only the last of its values is kept, as most readers of JSON do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RepeatedKey {
+    pub(crate) key: String,
+    /// Place in the text after the key.
+    pub(crate) at: usize,
 }
 
 /// What becomes of half a surrogate pair: an escape such as `\ud800` that stands for no character.
@@ -91,12 +100,17 @@ fn stops(word: u64) -> u64 {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, depth: 0, surrogates: Surrogates::default() }
+        Self { text, at: 0, depth: 0, surrogates: Surrogates::default(), repeated: Vec::new() }
     }
 
     /// Says what becomes of lone surrogates.
     pub(crate) fn with(self, surrogates: Surrogates) -> Self {
         Self { surrogates, ..self }
+    }
+
+    /// The keys that an object had twice, of all trees read so far.
+    pub(crate) fn take_repeated(&mut self) -> Vec<RepeatedKey> {
+        std::mem::take(&mut self.repeated)
     }
 
     pub(crate) fn position(&self) -> usize {
@@ -356,8 +370,13 @@ impl<'a> Cursor<'a> {
                 while more {
                     let key = self.key()?;
                     let key = self.decode(key)?.into_owned();
+                    let at = self.at;
                     let value = self.value()?;
-                    fields.insert(key, value);
+                    if let (index, Some(_)) = fields.insert_full(key, value)
+                        && let Some((key, _)) = fields.get_index(index)
+                    {
+                        self.repeated.push(RepeatedKey { key: String::clone(key), at });
+                    }
                     more = self.next_member(b'}')?;
                 }
                 Json::Object(fields)

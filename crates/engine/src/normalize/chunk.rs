@@ -24,6 +24,16 @@ pub(crate) struct NormalizedChunk {
     pub(crate) has_news: bool,
     /// Keys that are named apart.
     pub(crate) renamed: Renamed,
+    pub(crate) repeated: Option<RepeatedKeys>,
+}
+
+/// Keys that objects had twice, so that the first of two values was left out.
+#[derive(Debug)]
+pub(crate) struct RepeatedKeys {
+    /// How many values were left out.
+    pub(crate) count: u64,
+    /// The first of them: its key, its input and its line.
+    pub(crate) first: (String, Arc<str>, u64),
 }
 
 /// Rows of one table.
@@ -45,17 +55,18 @@ pub(crate) struct TableBatch {
 /// [`ErrorKind::Data`] with input and line, if the chunk is not what it claims to be.
 pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
     let mut ready = ReadyColumns::new();
+    let mut repeated = None;
     match chunk {
-        Chunk::Json(chunk) => read_json(chunk, layout)?,
+        Chunk::Json(chunk) => repeated = read_json(chunk, layout)?,
         Chunk::Arrow(chunk) => ready = super::arrow::read_batch(chunk, layout)?,
     }
     layout.fill_ids(load_id)?;
     let has_news = layout.has_news();
     let renamed = std::mem::take(&mut layout.renamed);
-    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news, renamed })
+    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news, renamed, repeated })
 }
 
-fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
+fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<Option<RepeatedKeys>> {
     let text = std::str::from_utf8(&chunk.bytes).map_err(|error| {
         Error::new(ErrorKind::Data, NOT_UTF8)
             .at(&*chunk.input, Some(line_of(chunk, error.valid_up_to())))
@@ -90,7 +101,12 @@ fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<()> {
         }
         one_item_a_line = one_item_a_line && !chunk.bytes[start..cursor.position()].contains(&b'\n');
     }
-    Ok(())
+    let repeated = cursor.take_repeated();
+    let count = repeated.len() as u64;
+    Ok(repeated
+        .into_iter()
+        .next()
+        .map(|first| RepeatedKeys { count, first: (first.key, chunk.input.clone(), line_of(chunk, first.at)) }))
 }
 
 /// Number of the line that a byte of the chunk is in.

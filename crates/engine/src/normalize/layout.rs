@@ -10,6 +10,7 @@ use crate::json::Surrogates;
 use crate::naming::Naming;
 use crate::schema::{Column, DataType, Schema, Table, WriteDisposition, column_names};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Index of nothing.
 pub(crate) const NONE: usize = usize::MAX;
@@ -191,6 +192,8 @@ pub(crate) struct Layout {
     pub(crate) surrogates: Surrogates,
     /// Normalized names of the columns that need a value in every row, because rows are merged by them.
     pub(crate) keys: Vec<String>,
+    /// The key as the user spelled it.
+    pub(crate) spelled_key: Arc<[String]>,
     /// Normalized names of the primary key, where ids of rows are made from it.
     pub(crate) id_key: Option<Vec<String>>,
     pub(crate) propagates_root_id: bool,
@@ -233,6 +236,7 @@ impl Layout {
             renamed: Renamed::new(),
             surrogates: Surrogates::default(),
             keys,
+            spelled_key: Arc::default(),
             id_key,
             propagates_root_id: strategy.is_some() || schema.propagates_root_ids(root),
             objects_seen: 0,

@@ -28,6 +28,7 @@ use crate::package::JobFile;
 use crate::schema::{Schema, Table};
 use crate::source::{Chunk, Reader};
 use chunk::NormalizedChunk;
+pub(crate) use chunk::RepeatedKeys;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
@@ -66,8 +67,16 @@ pub(crate) fn memory(workers: usize, limit: Option<u64>) -> usize {
     useful.min(limit).max(CHUNK_MEMORY)
 }
 
+/// The root table that chunks go to.
+#[derive(Clone)]
+struct Root {
+    table: Arc<str>,
+    /// The keys of the data that were named as the primary or merge key, as they were spelled.
+    key: Arc<[String]>,
+}
+
 enum Job {
-    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Arc<str> },
+    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Root },
     Write(RowGroup),
 }
 
@@ -85,6 +94,7 @@ pub(crate) struct Normalizer<'a> {
     /// The version with which a key was last named apart. Rows that were read before know nothing of it.
     renamed_at: u64,
     renamed: Renamed,
+    repeated: Option<RepeatedKeys>,
     /// Variant columns that got values, each with its table.
     variants: BTreeSet<(String, String)>,
     pending: PendingRows,
@@ -100,18 +110,20 @@ impl<'a> Normalizer<'a> {
             version: 0,
             renamed_at: 0,
             renamed: Renamed::new(),
+            repeated: None,
             variants: BTreeSet::new(),
             pending,
             files: Vec::new(),
         }
     }
 
-    /// Normalizes everything that `reader` gives into the root table `root` and its nested tables.
+    /// Normalizes everything that `reader` gives into the root table `root` and its nested tables. `key` are the keys of
+    /// the data that were named as the primary or merge key: where others could be taken for them, the name is theirs.
     ///
     /// # Errors
     /// The first error in the order of the input; what was written is then of no use.
-    pub(crate) fn normalize(&mut self, root: &str, reader: &mut dyn Reader) -> Result<()> {
-        let root: Arc<str> = root.into();
+    pub(crate) fn normalize(&mut self, root: &str, key: &[String], reader: &mut dyn Reader) -> Result<()> {
+        let root = Root { table: root.into(), key: key.into() };
         std::thread::scope(|scope| {
             let (chunk_tx, chunk_rx) = bounded(CHUNKS_AHEAD);
             // Without bounds of their own: the coordinator has at most a few jobs under way, and never waits for a place.
@@ -130,7 +142,7 @@ impl<'a> Normalizer<'a> {
 
     fn coordinate(
         &mut self,
-        root: &Arc<str>,
+        root: &Root,
         chunks: &Receiver<Result<Chunk>>,
         jobs: &Sender<Job>,
         done: &Receiver<Done>,
@@ -193,7 +205,7 @@ impl<'a> Normalizer<'a> {
                 }
                 next_in_turn += 1;
                 let bytes = chunk_bytes(&chunk);
-                let rows = self.take(root, result?)?;
+                let rows = self.take(&root.table, result?)?;
                 (self.settings.on_progress)(rows, bytes);
             }
             for group in self.pending.full_groups() {
@@ -207,7 +219,7 @@ impl<'a> Normalizer<'a> {
         }
     }
 
-    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Arc<str>) -> Job {
+    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Root) -> Job {
         Job::Normalize { number, chunk, schema: self.schema.clone(), version: self.version, root: root.clone() }
     }
 
@@ -218,6 +230,10 @@ impl<'a> Normalizer<'a> {
             self.version += 1;
         }
         self.renamed.extend(normalized.renamed);
+        match (&mut self.repeated, normalized.repeated) {
+            (Some(known), Some(more)) => known.count += more.count,
+            (known, more) => *known = known.take().or(more),
+        }
         for found in normalized.tables {
             let is_known = self.schema.tables.contains_key(&found.table);
             if !(found.new_columns.is_empty() && found.new_owners.is_empty() && is_known) {
@@ -264,6 +280,11 @@ impl<'a> Normalizer<'a> {
     /// Variant columns that got values so far, each with its table.
     pub(crate) fn take_variants(&mut self) -> BTreeSet<(String, String)> {
         std::mem::take(&mut self.variants)
+    }
+
+    /// The keys that objects had twice so far.
+    pub(crate) fn take_repeated(&mut self) -> Option<RepeatedKeys> {
+        self.repeated.take()
     }
 
     /// The keys that were named apart so far.
@@ -337,17 +358,19 @@ fn read_all(reader: &mut dyn Reader, chunks: &Sender<Result<Chunk>>) {
 }
 
 fn work(jobs: &Receiver<Job>, done: &Sender<Done>, settings: &Settings<'_>) {
-    let mut kept: Option<(Arc<str>, u64, Layout)> = None;
+    let mut kept: Option<(Root, u64, Layout)> = None;
     for job in jobs {
         let outcome = match job {
             Job::Write(group) => Done::Written(write(group)),
             Job::Normalize { number, chunk, schema, version, root } => {
                 let fresh = |_| {
-                    let mut layout = Layout::new(&schema, &root, settings.naming)?;
+                    let mut layout = Layout::new(&schema, &root.table, settings.naming)?;
                     layout.surrogates = settings.surrogates;
+                    layout.spelled_key = root.key.clone();
                     Ok((root.clone(), version, layout))
                 };
-                let layout = kept.take().filter(|kept| kept.0 == root && kept.1 == version).ok_or(()).or_else(fresh);
+                let is_same = |kept: &(Root, u64, Layout)| kept.0.table == root.table && kept.1 == version;
+                let layout = kept.take().filter(is_same).ok_or(()).or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
                     let normalized =
                         catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, settings.load_id)));

@@ -1,12 +1,12 @@
 //! Keys that would meet in one name, and what they are called instead.
 //!
 //! Spellings of one name (`userId`, `user_id`) share a column as long as no row has two of them. In a row that has, one
-//! keeps the name: the key that is spelled as the name is, else the first; it owns the name from then on, and the others
+//! keeps the name: the one that the user named as the table's key, else the one that is spelled as the name is, else the first; it owns the name from then on, and the others
 //! are named apart. A key that loses letters on its way to a name (`é`, `日本語`: both `x`) owns its name from the start.
 //! Who owns what is part of the schema, and every decision hangs on the schema and the row alone: so it is the same
 //! whoever reads the row, and in every later run.
 
-use super::layout::{Layout, NONE, Slot, Target};
+use super::layout::{Layout, NONE, ROOT_TABLE, Slot, Target};
 use crate::schema::column_names;
 use indexmap::IndexMap;
 
@@ -155,7 +155,12 @@ impl Layout {
             let of = &self.nodes[node];
             of.keys.is_empty() && of.slots[slot].key == of.slots[slot].name
         };
-        let (node, slot) = if is_plain(second) && !is_plain(first) { second } else { first };
+        let is_key = |(node, slot): (usize, usize)| {
+            let of = &self.nodes[node];
+            of.table == ROOT_TABLE && of.keys.is_empty() && self.spelled_key.contains(&of.slots[slot].key)
+        };
+        let rank = |at| (is_key(at), is_plain(at));
+        let (node, slot) = if rank(second) > rank(first) { second } else { first };
         self.claim(node, slot);
     }
 

@@ -64,7 +64,7 @@ fn slow_only(text: &str) -> Option<NormalizedChunk> {
     Some(
         layout
             .take_batches(HashMap::new())
-            .map(|tables| NormalizedChunk { tables, has_news: true, renamed: Default::default() })
+            .map(|tables| NormalizedChunk { tables, has_news: true, renamed: Default::default(), repeated: None })
             .unwrap(),
     )
 }
@@ -171,7 +171,7 @@ pub(super) fn run_named(
         on_progress: &|_, _| {},
     };
     let mut normalizer = Normalizer::new(&settings, schema);
-    normalizer.normalize("t", &mut Pieces(chunks))?;
+    normalizer.normalize("t", &[], &mut Pieces(chunks))?;
     let (schema, files) = normalizer.finish()?;
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files {

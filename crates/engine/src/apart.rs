@@ -3,7 +3,8 @@
 
 use crate::naming::{Convention, Naming};
 use crate::normalize::{Renamed, RepeatedKeys};
-use crate::notice::{Notice, Notices};
+use crate::notice::Notice;
+use crate::notices::Notices;
 use std::collections::BTreeSet;
 
 /// What stands apart in a run.

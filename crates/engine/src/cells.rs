@@ -179,9 +179,9 @@ impl<'a> Cells<'a> {
             }
             Form::Whole => {
                 let number = self.array.as_primitive::<Decimal128Type>().value(row);
-                out.push_str(&crate::dataset::whole(number).to_string());
+                out.push_str(&crate::cell_values::whole(number).to_string());
             }
-            Form::Text(shown) => match crate::dataset::end_of_time(self.array, row) {
+            Form::Text(shown) => match crate::cell_values::end_of_time(self.array, row) {
                 Some(end) => push_text(end, out),
                 None => push_text(&shown.value(row).try_to_string().ok()?, out),
             },

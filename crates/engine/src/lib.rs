@@ -15,6 +15,7 @@
 //! what happens is told to an observer.
 
 mod apart;
+mod cell_values;
 mod cells;
 mod dataset;
 pub mod destination;
@@ -28,6 +29,7 @@ mod load;
 pub mod naming;
 mod normalize;
 mod notice;
+mod notices;
 mod package;
 mod pending;
 mod pipeline;
@@ -49,7 +51,8 @@ pub use destination::Destination;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use events::{Event, NoObserver, Observer, Step};
 pub use json::Surrogates;
-pub use notice::{Notice, Notices};
+pub use notice::Notice;
+pub use notices::Notices;
 pub use pending::{PendingPackage, drop_pending_packages, pending_packages};
 pub use pipeline::{Pipeline, default_schema_name, last_trace};
 pub use source::Source;

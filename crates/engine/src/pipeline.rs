@@ -1,4 +1,4 @@
-//! A pipeline: a name, a destination and a dataset, and the run that brings data there.
+//! A pipeline: a name, a destination, a dataset, and the settings of its runs.
 
 use crate::dataset::Dataset;
 use crate::destination::Destination;
@@ -7,10 +7,8 @@ use crate::events::{NoObserver, Observer};
 use crate::json::Surrogates;
 use crate::naming::{Convention, Naming};
 use crate::package::Folder;
-use crate::run::{Run, random_hex_id};
 use crate::schema::Schema;
-use crate::source::Source;
-use crate::trace::{LoadInfo, Trace};
+use crate::trace::Trace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -128,49 +126,6 @@ impl Pipeline {
             // Made with a naming convention that keeps names as they are.
             false => Dataset::open(&self.destination, &self.given_dataset).map_err(|_| error),
         })
-    }
-
-    /// Extracts, normalizes and loads.
-    ///
-    /// A run that was killed or failed is taken up by the next run: what it had extracted is loaded. If that was the
-    /// same call (by [`Source::identity`]) with the same input (by [`Source::fingerprint`], or, where the input cannot be
-    /// read again, by its content), nothing else is done and [`LoadInfo::resumed`] is true; else the new data is loaded
-    /// after it. What cannot be finished does not stand in the way: it is dropped if its input can be read again, else it
-    /// stays ([`crate::pending_packages`]), and a notice says which.
-    ///
-    /// # Errors
-    /// Whatever went wrong; the destination then holds nothing of this run.
-    pub fn run(&self, source: impl Source) -> Result<LoadInfo> {
-        self.run_then(source, |_| {})
-    }
-
-    /// As [`Pipeline::run`]; `deliver` is called when everything is loaded. A run that is killed before `deliver` has
-    /// returned counts as not delivered: the same call then reports it instead of loading the data a second time.
-    ///
-    /// # Errors
-    /// As [`Pipeline::run`].
-    pub fn run_then(&self, mut source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
-        let folder = self.folder();
-        let _lock = folder.lock()?;
-        let mut run = Run::new(self, &folder, random_hex_id()?);
-        let taken = self.take_up(&folder, &source.identity(), &source.fingerprint(), run.notices())?;
-        if let Some((package, info)) = taken.finished {
-            deliver(&info);
-            package.remove()?;
-            return Ok(info);
-        }
-        let mut finished = taken.same_call;
-        let loaded: Vec<String> = finished.iter().filter_map(|(package, _)| package.manifest.content.clone()).collect();
-        let fresh = run.report(|run| run.fresh(&mut source, &loaded, taken.kept))?;
-        let Some((package, info)) = fresh.or_else(|| finished.pop()) else {
-            return Err(Error::new(ErrorKind::Internal, "a run ended without a load"));
-        };
-        for (earlier, _) in finished {
-            earlier.remove()?;
-        }
-        deliver(&info);
-        package.remove()?;
-        Ok(info)
     }
 
     pub(crate) fn folder(&self) -> Folder {

@@ -16,14 +16,6 @@ use crate::workspace::Workspace;
 /// Circles that are known and still to be removed: the crate, and the modules that may take part. Nothing is added
 /// here; an entry goes with its circle.
 const KNOWN: &[(&str, &[&str])] = &[
-    // A run and its parts name the pipeline that started it.
-    ("dlt-engine", &["load", "pending", "pipeline", "run", "sync"]),
-    // A notice is an event, and an event can hold a notice.
-    ("dlt-engine", &["events", "notice"]),
-    // The text of a cell and the dataset that it is shown in.
-    ("dlt-engine", &["cells", "dataset"]),
-    // A chunk can be columns, and columns become chunks.
-    ("dlt-engine", &["normalize::arrow", "normalize::chunk"]),
     // The options of files name the formats, and the formats read their options.
     (
         "dlt-sources",

@@ -3,18 +3,13 @@
 use super::fast_path::Stop;
 use super::layout::Renamed;
 use super::layout::{Layout, NONE, TableRows};
-use super::rows::{Cells, Rows};
+use super::rows::{Cells, ReadyColumns, Rows};
 use super::slow_path::NoPlace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Malformed, What};
 use crate::schema::Column;
 use crate::source::{Chunk, JsonChunk, NOT_UTF8};
-use arrow::array::ArrayRef;
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Columns that came as Arrow and are passed on whole, by their table and their place in it.
-pub(crate) type ReadyColumns = HashMap<(usize, usize), ArrayRef>;
 
 /// What a chunk became.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Columns of so many rows. A column without a single value is left out.
@@ -29,6 +30,9 @@ pub(crate) struct Spread {
     /// The row of each value.
     pub(crate) places: Vec<u32>,
 }
+
+/// Columns that came as Arrow and are passed on whole, by their table and their place in it.
+pub(crate) type ReadyColumns = HashMap<(usize, usize), ArrayRef>;
 
 impl Spread {
     /// Whether so many values of so many rows take much less room when their nulls are left out.

@@ -12,9 +12,9 @@ mod places;
 mod tests;
 mod types;
 
-use super::chunk::ReadyColumns;
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
 use super::names::Placed;
+use super::rows::ReadyColumns;
 use crate::cells::{Cells, in_utc};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, DataType};

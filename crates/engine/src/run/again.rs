@@ -1,0 +1,41 @@
+//! A run that takes up a package of an earlier one.
+
+use super::attempt::Run;
+use crate::error::Result;
+use crate::events::Event;
+use crate::extract;
+use crate::package::{Package, Stage};
+use crate::sync::{Restored, restore};
+use crate::trace::LoadInfo;
+
+impl Run<'_> {
+    /// Takes up a package that an earlier run left; `None` if it is of no use, because its files are not whole and its
+    /// input can be read again.
+    pub(super) fn resume(&mut self, package: &mut Package) -> Result<Option<LoadInfo>> {
+        let manifest = &package.manifest;
+        let (id, schema) = (manifest.transaction_id.clone(), manifest.schema_name.clone());
+        self.tell(&Event::RunStarted { transaction_id: &id, schema: &schema, resumed: true });
+        let is_to_be_loaded = package.manifest.stage == Stage::Normalized && !self.is_committed(package)?;
+        if is_to_be_loaded && !(package.has_all_files() && self.is_current(package)?) {
+            if package.manifest.is_replayable {
+                return Ok(None);
+            }
+            package.advance(Stage::Extracted)?;
+        }
+        if package.manifest.stage == Stage::Extracted {
+            self.normalize_kept(package)?;
+        }
+        self.load(package, true).map(Some)
+    }
+
+    /// Normalizes (again) what the package holds, with the schema as it is now.
+    pub(super) fn normalize_kept(&mut self, package: &mut Package) -> Result<()> {
+        package.advance(Stage::Extracted)?;
+        package.clear_normalized()?;
+        let name = package.manifest.schema_name.clone();
+        let Restored { schema, state, base } = restore(self.pipeline, self.connect()?.as_mut(), &name)?;
+        package.manifest.base = base;
+        let resources = extract::read(package);
+        self.normalize(package, resources, schema, state, None)
+    }
+}

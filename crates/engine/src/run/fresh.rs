@@ -1,0 +1,178 @@
+//! A run that reads its input: the package is made, filled, normalized and loaded.
+
+use super::attempt::Run;
+use super::ids::load_id;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{Event, Step};
+use crate::extract;
+use crate::hints::apply_hints;
+use crate::package::{Manifest, Package, Stage};
+use crate::schema::Schema;
+use crate::source::{ExtractContext, Source, SourceState};
+use crate::state::PipelineState;
+use crate::sync::{Restored, restore};
+use crate::trace::LoadInfo;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime};
+
+impl Run<'_> {
+    /// Loads what the source gives. `loaded` are the checksums of input that interrupted runs of the same call had kept and
+    /// that is loaded by now: the same input, or none, is not loaded again, and `None` is returned. `waiting` are packages
+    /// of the same call; one whose input is given again is replaced by this run's.
+    pub(super) fn fresh(
+        &mut self,
+        source: &mut dyn Source,
+        loaded: &[String],
+        waiting: Vec<Package>,
+    ) -> Result<Option<(Package, LoadInfo)>> {
+        let pipeline = self.pipeline;
+        let transaction_id = self.trace.transaction_id.clone();
+        check_schema_name(source.name())?;
+        if let Err(error) = source.check() {
+            self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: source.name(), resumed: false });
+            return self.step(Step::Extract, |_| Err(error));
+        }
+        let fingerprint = source.fingerprint();
+        let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
+        let name = schema.name.clone();
+        self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
+        let context = ExtractContext { state: SourceState::new(state.source(&name)), notices: self.notices.clone() };
+        let manifest = Manifest {
+            format: 1,
+            load_id: load_id(SystemTime::now()),
+            transaction_id,
+            stage: Stage::Extracting,
+            identity: source.identity(),
+            is_replayable: source.is_replayable(),
+            fingerprint,
+            content: None,
+            base,
+            schema_name: name.clone(),
+            dataset: pipeline.dataset.clone(),
+            destination: pipeline.destination.location(),
+            resources: Vec::new(),
+            source_state: Default::default(),
+            schema: None,
+            state: None,
+            files: Vec::new(),
+            failure: None,
+            is_refused: false,
+            loaded_rows: Vec::new(),
+        };
+        let mut package = Package::create(&self.folder.packages(), manifest)?;
+        let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
+        match made.map_err(|error| source.explain(error)) {
+            Ok(true) => {
+                for earlier in
+                    waiting.into_iter().filter(|earlier| earlier.manifest.content == package.manifest.content)
+                {
+                    earlier.remove()?;
+                }
+            }
+            Ok(false) => {
+                package.remove()?;
+                return Ok(None);
+            }
+            Err(error) => {
+                // Nothing of it is of use to the next run, except input that cannot be had again and is there in full.
+                if package.manifest.stage == Stage::Extracting || error.kind() == ErrorKind::Data {
+                    let _ = package.remove();
+                } else {
+                    package.note_failure(&error);
+                }
+                return Err(error);
+            }
+        }
+        // Reading may have taken long, and others may have loaded meanwhile.
+        let loaded = match package.manifest.is_replayable || self.is_current(&package)? {
+            true => self.load(&mut package, false),
+            false => self.normalize_kept(&mut package).and_then(|()| self.load(&mut package, false)),
+        };
+        match loaded {
+            Ok(info) => Ok(Some((package, info))),
+            Err(error) => {
+                // What the destination refuses now it would refuse again; input that is lost otherwise stays all the same.
+                if error.kind() == ErrorKind::Data && package.manifest.is_replayable {
+                    let _ = package.remove();
+                    return Err(error);
+                }
+                package.note_failure(&error);
+                Err(self.waits(error, &package))
+            }
+        }
+    }
+
+    /// Adds to the failure of a load that its input is kept, where it cannot be had again.
+    fn waits(&self, error: Error, package: &Package) -> Error {
+        if package.manifest.is_replayable {
+            return error;
+        }
+        let name = &self.pipeline.name;
+        let kept = format!(
+            "what was read is kept: `dlt pipeline {name} load-pending` loads it, `dlt pipeline {name} drop-pending-packages` drops it"
+        );
+        let hint = match error.advice() {
+            Some(advice) => format!("{advice}; {kept}"),
+            None => kept,
+        };
+        error.hint(hint)
+    }
+
+    fn extract_and_normalize(
+        &mut self,
+        source: &mut dyn Source,
+        context: &ExtractContext,
+        package: &mut Package,
+        schema: Schema,
+        state: PipelineState,
+        loaded: &[String],
+    ) -> Result<bool> {
+        if source.is_replayable() {
+            self.tell(&Event::StepStarted { step: Step::Extract });
+            let started = Instant::now();
+            let opened = source.resources(context);
+            if opened.is_err() {
+                return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| (true, 0)));
+            }
+            self.normalize(package, opened?, schema, state, Some((started, &context.state)))?;
+            return Ok(true);
+        }
+        let is_new = self.step(Step::Extract, |run| {
+            let bytes = AtomicU64::new(0);
+            let on_progress = |more: u64| {
+                let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
+                run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
+            };
+            let resources = source.resources(context)?;
+            // What is wrong with a declaration is said before input is kept that would then wait for ever.
+            let mut declared = schema.clone();
+            for resource in &resources {
+                apply_hints(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
+            }
+            let content = extract::keep(resources, package, &on_progress)?;
+            if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
+                return Ok((false, 0));
+            }
+            package.manifest.content = content;
+            package.manifest.source_state = context.state.snapshot();
+            package.advance(Stage::Extracted)?;
+            Ok((true, 0))
+        })?;
+        if is_new {
+            self.normalize(package, extract::read(package), schema, state, None)?;
+        }
+        Ok(is_new)
+    }
+}
+
+/// A schema's name becomes that of a file, and a name that others look up.
+fn check_schema_name(name: &str) -> Result<()> {
+    let is_fine = name.len() <= 64
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    if is_fine {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("`{name}` cannot be the name of a schema"))
+        .hint("use letters, digits and `_`, not beginning with a digit, at most 64 of them"))
+}

@@ -1,0 +1,134 @@
+//! The step of a run that makes job files of its resources.
+
+use super::attempt::Run;
+use super::ids::now_micros;
+use crate::apart::Apart;
+use crate::digest::random_row_id;
+use crate::error::{ErrorKind, Result};
+use crate::events::{Event, Step};
+use crate::hints::{apply_hints, given_name};
+use crate::normalize::{self, Normalizer, Settings};
+use crate::package::{ExtractedResource, JobFile, Package, Stage};
+use crate::schema::Schema;
+use crate::source::{Resource, SourceState};
+use crate::state::PipelineState;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+impl Run<'_> {
+    /// Normalizes all resources and completes the package. `extracting` is given where reading is part of it.
+    pub(super) fn normalize(
+        &mut self,
+        package: &mut Package,
+        resources: Vec<Resource>,
+        mut schema: Schema,
+        mut state: PipelineState,
+        extracting: Option<(Instant, &SourceState)>,
+    ) -> Result<()> {
+        let pipeline = self.pipeline;
+        let started = Instant::now();
+        self.tell(&Event::StepStarted { step: Step::Normalize });
+        let (rows, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        let on_progress = |more_rows: u64, more_bytes: u64| {
+            let rows = rows.fetch_add(more_rows, Ordering::Relaxed) + more_rows;
+            let bytes = bytes.fetch_add(more_bytes, Ordering::Relaxed) + more_bytes;
+            if extracting.is_some() {
+                pipeline.observer.on_event(&Event::Progress { step: Step::Extract, rows, bytes });
+            }
+            pipeline.observer.on_event(&Event::Progress { step: Step::Normalize, rows, bytes });
+        };
+        let naming = pipeline.naming_of(&schema);
+        let notices = self.notices.clone();
+        let load_id = package.manifest.load_id.clone();
+        let settings = Settings {
+            load_id: &load_id,
+            naming,
+            workers: pipeline.workers,
+            memory: normalize::memory(pipeline.workers, pipeline.destination.memory_limit()),
+            surrogates: pipeline.surrogates,
+            folder: package.normalized(),
+            on_progress: &on_progress,
+        };
+        let mut read_until = started;
+        let work = || -> Result<(Schema, Vec<JobFile>)> {
+            let mut roots = Vec::new();
+            if package.manifest.resources.is_empty() {
+                let declared = resources.iter().map(|resource| ExtractedResource {
+                    name: resource.name.clone(),
+                    hints: resource.hints.clone(),
+                    files: Vec::new(),
+                });
+                package.manifest.resources = declared.collect();
+            }
+            let mut apart = Apart::new(naming);
+            for resource in &resources {
+                let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
+                apart.see_table(given_name(&resource.name, &resource.hints), &root);
+                roots.push(root);
+            }
+            let mut normalizer = Normalizer::new(&settings, schema);
+            for (mut resource, root) in resources.into_iter().zip(roots) {
+                let key = [&resource.hints.primary_key[..], &resource.hints.merge_key].concat();
+                normalizer.normalize(&root, &key, resource.reader.as_mut())?;
+            }
+            apart.see_keys(normalizer.take_renamed());
+            apart.see_repeated(normalizer.take_repeated());
+            apart.see_variants(normalizer.take_variants());
+            apart.say(&notices);
+            read_until = Instant::now();
+            normalizer.finish()
+        };
+        let result = work();
+        if let Some((extract_started, source_state)) = extracting {
+            let is_input = |kind| matches!(kind, ErrorKind::Source);
+            let elapsed = read_until.max(extract_started) - extract_started;
+            match &result {
+                Err(error) if is_input(error.kind()) => {
+                    let failed = self.end_step(Step::Extract, extract_started.elapsed(), result.map(|_| ((), 0)));
+                    self.tell(&Event::StepFinished {
+                        step: Step::Normalize,
+                        elapsed: started.elapsed(),
+                        error: failed.as_ref().err(),
+                    });
+                    return failed;
+                }
+                _ => self.end_step(Step::Extract, elapsed, Ok(((), rows.load(Ordering::Relaxed))))?,
+            }
+            package.manifest.source_state = source_state.snapshot();
+        }
+        let finished = result.and_then(|(mut schema, files)| {
+            schema.ensure_state_table();
+            schema.bump_version();
+            let manifest = &mut package.manifest;
+            let destination = &pipeline.destination;
+            let own_name = Some(destination.name()).filter(|name| *name != destination.type_name());
+            state.set_target(&pipeline.given_dataset, &schema.name, &destination.stored_type(), own_name);
+            // A copy: the package may have to be normalized again.
+            state.set_source(&schema.name, manifest.source_state.clone());
+            manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
+            manifest.schema = Some(schema.to_stored());
+            let rows = files.iter().map(|file| file.rows).sum();
+            manifest.files = files;
+            package.advance(Stage::Normalized)?;
+            self.remember(&schema, &state)?;
+            Ok(((), rows))
+        });
+        self.end_step(Step::Normalize, started.elapsed(), finished)
+    }
+
+    /// Keeps copies of schema and state for people and tools; the destination's are the ones that count.
+    fn remember(&self, schema: &Schema, state: &PipelineState) -> Result<()> {
+        let pipeline = self.pipeline;
+        let about = serde_json::json!({
+            "pipeline": pipeline.name,
+            "destination": pipeline.destination.type_name(),
+            "location": pipeline.destination.location(),
+            "dataset": pipeline.dataset,
+            "schema": schema.name,
+        });
+        self.folder.write("pipeline.json", &format!("{about:#}"))?;
+        self.folder.write("state.json", &state.to_local_json(now_micros()))?;
+        let pretty = serde_json::to_string_pretty(schema).unwrap_or_default();
+        self.folder.write(&format!("schemas/{}.schema.json", schema.name), &pretty)
+    }
+}

@@ -21,8 +21,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - A source: [`rows`] of anything that serialises, [`files`] (JSON, JSON Lines, CSV, Parquet), [`rest`] APIs by
+//! - A source: [`rows`] or a [`stream`] of anything that serialises, [`batches`] in columns, [`files`] (JSON, JSON Lines, CSV, Parquet), [`rest`] APIs by
 //!   declaration, or your own [`Source`].
+//! - What is changed on the way ([`SourceExt`]): some resources, the first rows, maps and filters, hints, a resource made of
+//!   another.
 //! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
@@ -31,6 +33,7 @@
 //! Anonymous telemetry is recorded as the project's documentation describes it, and never without an endpoint that
 //! somebody set; [`Builder::telemetry`] takes another handle, or [`telemetry::Telemetry::off`].
 
+mod adapt;
 pub mod declaration;
 mod destinations;
 mod memory;
@@ -38,11 +41,13 @@ mod pipeline;
 mod recording;
 mod registry;
 mod source;
+mod stream;
 mod suggest;
 
 #[doc(inline)]
 pub use dlt_telemetry as telemetry;
 
+pub use adapt::{Adapted, IntoDisposition, SourceExt};
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
 pub use dlt_engine::naming::Convention;
@@ -54,9 +59,11 @@ pub use dlt_engine::{
     pending_packages, rows_of,
 };
 pub use dlt_sources::{
-    CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
+    Batches, CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made,
+    rest,
 };
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use registry::{LocalPipeline, local_pipeline, local_pipelines};
-pub use source::{AnySource, files, rows};
+pub use source::{AnySource, batches, files, rows, stream};
+pub use stream::Blocking;
 pub use suggest::suggest;

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use dlt_engine::source::{ExtractContext, Resource};
-use dlt_engine::{Error, Result, Source};
-use dlt_sources::{Files, Rows};
+use dlt_engine::{Error, RecordBatch, Result, Source};
+use dlt_sources::{Batches, Files, Rows};
+use futures_core::Stream;
 use serde::Serialize;
+
+use crate::stream::Blocking;
 
 /// A source of one table from an iterator of serialisable values.
 ///
@@ -18,6 +21,27 @@ where
     I::IntoIter: Send + 'static,
 {
     dlt_sources::rows(table, items).named("")
+}
+
+/// A source of one table from a stream of serialisable values: [`rows`], for what arrives by and by.
+///
+/// The stream is polled on a thread of the run. One that needs a runtime (sockets and timers of tokio) has to get it
+/// from elsewhere: spawn what produces the values, and give the receiver of its channel here.
+pub fn stream<S>(table: impl Into<String>, items: S) -> Rows<Blocking<S>>
+where
+    S: Stream + Send + 'static,
+    S::Item: Serialize,
+{
+    rows(table, Blocking::new(items))
+}
+
+/// A source of one table from an iterator of record batches.
+pub fn batches<I>(table: impl Into<String>, items: I) -> Batches<I::IntoIter>
+where
+    I: IntoIterator<Item = RecordBatch>,
+    I::IntoIter: Send + 'static,
+{
+    dlt_sources::batches(table, items).named("")
 }
 
 /// A source of files: JSON, JSON Lines, CSV and Parquet, by path, folder or glob; `-` is standard input.

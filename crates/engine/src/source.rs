@@ -62,6 +62,19 @@ pub struct ExtractContext {
     pub state: SourceState,
     /// Where to say what was left out or guessed.
     pub notices: Notices,
+    /// Names of the resources to read; `None` for those that the source reads by itself. A source that reads one resource
+    /// for another, or that leaves some out by itself, has to mind it; others may offer all, the rest is not read.
+    pub selection: Option<Arc<[String]>>,
+}
+
+impl ExtractContext {
+    /// Whether a resource is to be read, which without a selection is or is not.
+    pub fn wants(&self, resource: &str, by_default: bool) -> bool {
+        match &self.selection {
+            Some(names) => names.iter().any(|name| name == resource),
+            None => by_default,
+        }
+    }
 }
 
 /// A source's memory between runs: a JSON object, stored in the destination with the rows it speaks of.

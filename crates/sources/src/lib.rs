@@ -3,16 +3,19 @@
 //! | source | made by | hands over |
 //! |---|---|---|
 //! | Rust values | [`rows`] | JSON lines |
+//! | record batches | [`batches`] | Arrow |
 //! | files, folders, globs, standard input | [`files`] | JSON as it stands in the file, or Arrow (CSV, Parquet) |
 //! | REST APIs | [`rest`], from a declaration ([`RestConfig`]) or a [`ready_made`] one | items as they came |
 //!
 //! Every source implements [`dlt_engine::Source`]; none of them interprets values, that is the engine's work.
 
+mod batches;
 mod files;
 mod ready_made;
 mod rest;
 mod rows;
 
+pub use batches::{Batches, batches};
 pub use files::{CsvOptions, Encoding, Files, Format, Quote, character_of, files};
 pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{

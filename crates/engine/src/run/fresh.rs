@@ -36,7 +36,11 @@ impl Run<'_> {
         let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
-        let context = ExtractContext { state: SourceState::new(state.source(&name)), notices: self.notices.clone() };
+        let context = ExtractContext {
+            state: SourceState::new(state.source(&name)),
+            notices: self.notices.clone(),
+            selection: None,
+        };
         let manifest = Manifest {
             format: 1,
             load_id: load_id(SystemTime::now()),

@@ -114,7 +114,8 @@ impl Source for Rest {
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
-        let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
+        let chosen = |plan: Plan| Arc::new(Plan { is_selected: context.wants(&plan.name, plan.is_selected), ..plan });
+        let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(chosen).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));
         // What each child that is read takes from a parent that is read before it. A parent that is not selected is
         // read again for each of its children, and may itself be a child.

@@ -1,5 +1,6 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
+mod portion;
 mod text;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use portion::Portion;
 pub(crate) use text::Text;
 
 const STYLES: Styles = Styles::styled()
@@ -121,6 +123,8 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(dlt::MAX_WORKERS)))]
     pub(crate) workers: Option<u16>,
     #[command(flatten)]
+    pub(crate) portion: Portion,
+    #[command(flatten)]
     pub(crate) text: Text,
 }
 
@@ -146,6 +150,11 @@ pub(crate) struct Init {
 pub(crate) struct Run {
     /// Pipeline file [default: the one *_pipeline.toml of this folder]
     pub(crate) file: Option<PathBuf>,
+    /// Resources to load, separated by commas [default: those that the file selects]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) resources: Vec<String>,
+    #[command(flatten)]
+    pub(crate) portion: Portion,
 }
 
 /// `dlt pipeline`.

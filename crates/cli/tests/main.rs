@@ -5,6 +5,7 @@ mod help;
 mod init;
 mod load;
 mod look;
+mod portion;
 mod sandbox;
 mod start;
 mod telemetry;

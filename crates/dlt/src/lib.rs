@@ -55,8 +55,8 @@ pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder,
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
-    pending_packages, rows_of,
+    Preview, RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, TablePreview, Trace,
+    drop_pending_packages, pending_packages, rows_of,
 };
 pub use dlt_sources::{
     Batches, CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made,

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlt_engine::naming::Convention;
 use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Source, Surrogates, Trace, default_schema_name,
+    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Preview, Result, Source, Surrogates, Trace,
+    default_schema_name,
 };
 use dlt_telemetry::Telemetry;
 
@@ -149,6 +150,18 @@ impl Pipeline {
         let info = engine.run_then(source, deliver);
         self.is_used.store(true, Ordering::Relaxed);
         info
+    }
+
+    /// Reads the source and works out what [`Pipeline::run`] would do; nothing is loaded, kept or recorded.
+    ///
+    /// # Errors
+    /// As [`Pipeline::run`], for all that goes wrong before the load.
+    pub fn preview(&self, source: impl Source) -> Result<Preview> {
+        let engine = self.engine()?;
+        match &self.builder.observer {
+            Some(observer) => engine.observer(Arc::clone(observer)).preview(source),
+            None => engine.preview(source),
+        }
     }
 
     /// Loads what runs left that were killed or failed, oldest first: the packages for this destination and dataset. What

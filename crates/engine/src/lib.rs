@@ -55,5 +55,6 @@ pub use notice::Notice;
 pub use notices::Notices;
 pub use pending::{PendingPackage, drop_pending_packages, pending_packages};
 pub use pipeline::{Pipeline, default_schema_name, last_trace};
+pub use run::{Preview, TablePreview};
 pub use source::Source;
 pub use trace::{LoadInfo, StepTrace, Trace};

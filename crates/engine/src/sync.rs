@@ -17,18 +17,26 @@ pub(crate) struct Restored {
 }
 
 /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
-/// a name, the schema is the pipeline's default one.
-pub(crate) fn restore(pipeline: &Pipeline, connection: &mut dyn Connection, schema: &str) -> Result<Restored> {
+/// a name, the schema is the pipeline's default one. Without a connection nothing was loaded yet.
+pub(crate) fn restore(
+    pipeline: &Pipeline,
+    mut connection: Option<&mut dyn Connection>,
+    schema: &str,
+) -> Result<Restored> {
+    let mut stored_as = |schema: &str| match &mut connection {
+        Some(connection) => connection.stored(&pipeline.name, schema),
+        None => Ok(Stored::default()),
+    };
     let own = default_schema_name(&pipeline.name);
     let mut name = if schema.is_empty() { own.as_str() } else { schema };
-    let mut stored = connection.stored(&pipeline.name, name)?;
+    let mut stored = stored_as(name)?;
     let state = match &stored.state {
         Some(text) => PipelineState::from_stored(text)?,
         None => PipelineState::new(&pipeline.name),
     };
     if let Some(default) = state.default_schema().filter(|default| schema.is_empty() && *default != name) {
         name = default;
-        stored = connection.stored(&pipeline.name, name)?;
+        stored = stored_as(name)?;
     }
     let base = base_of(&stored);
     let mut schema = match stored.schema {

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
-use dlt::TableHints;
 use dlt::telemetry::Telemetry;
+use dlt::{AnySource, TableHints};
 
 use super::load::load;
 use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, WriteDisposition};
@@ -55,7 +55,8 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         builder = builder.naming(naming);
     }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
-    load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
+    let (source, portion) = (AnySource::new(source), &arguments.portion);
+    load(builder, &arguments.dataset, source, portion, total_bytes(&arguments.paths), settings, telemetry)
 }
 
 /// The source with what was said of its text.

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use dlt::telemetry::Telemetry;
-use dlt::{Builder, Source};
+use dlt::{AnySource, Builder, SourceExt as _};
 
+use super::dry_run;
+use crate::args::Portion;
 use crate::exit::{Code, Failure, Outcome};
 use crate::progress::Progress;
 use crate::settings::Settings;
 
-/// Runs the pipeline and prints what was loaded. `total_bytes` is the size of the input, where that is known.
+/// Runs the pipeline and prints what was loaded, or would be. `total_bytes` is the size of the input, where that is known.
 pub(crate) fn load(
     builder: Builder,
     dataset: &str,
-    source: impl Source,
+    mut source: AnySource,
+    portion: &Portion,
     total_bytes: Option<u64>,
     settings: &Settings,
     telemetry: &Telemetry,
@@ -24,6 +27,13 @@ pub(crate) fn load(
         .telemetry(telemetry.clone())
         .observer(Arc::new(Progress::new(printer, total_bytes)))
         .dataset(dataset);
+    if let Some(rows) = portion.limit {
+        source = AnySource::new(source.add_limit(rows));
+    }
+    if portion.dry_run {
+        let preview = pipeline.preview(source)?;
+        return printer.data(&dry_run::shown(&preview, dataset, &pipeline.destination()?.location()));
+    }
     let mut printed = Ok(());
     // Told before the run counts as delivered: a kill in between does not leave a load that nobody heard of.
     pipeline.run_then(source, |info| printed = printer.report(&info.to_string()))?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod dataset;
+mod dry_run;
 pub(crate) mod ingest;
 pub(crate) mod init;
 mod load;

@@ -2,6 +2,7 @@
 
 use dlt::declaration::Declaration;
 use dlt::telemetry::Telemetry;
+use dlt::{AnySource, SourceExt as _};
 
 use super::load::load;
 use crate::args::Run;
@@ -29,5 +30,9 @@ pub(crate) fn run(arguments: &Run, settings: &Settings, telemetry: &Telemetry, d
     for (key, origin) in declaration.looked_up() {
         printer.detail(&format!("{key}: from {origin}"));
     }
-    load(declaration.pipeline(), declaration.dataset(), declaration.source()?, None, settings, telemetry)
+    let mut source = declaration.source()?;
+    if !arguments.resources.is_empty() {
+        source = AnySource::new(source.with_resources(&arguments.resources));
+    }
+    load(declaration.pipeline(), declaration.dataset(), source, &arguments.portion, None, settings, telemetry)
 }

@@ -98,6 +98,10 @@ impl Destination for DuckDb {
         self.settings.limit()
     }
 
+    fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
         if dataset.is_empty() {
             return Err(Error::new(ErrorKind::Config, "a dataset needs a name"));

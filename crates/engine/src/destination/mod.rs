@@ -41,6 +41,11 @@ pub trait Destination: Send + Sync {
     /// Where it is, for a person, without secrets: `duckdb:///path/to/shop.duckdb`.
     fn location(&self) -> String;
 
+    /// Whether there is something to connect to. An embedded database is made by its first load.
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// What it can take.
     fn limits(&self) -> Limits;
 

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::events::Event;
 use crate::extract;
 use crate::package::{Package, Stage};
-use crate::sync::{Restored, restore};
+use crate::sync::Restored;
 use crate::trace::LoadInfo;
 
 impl Run<'_> {
@@ -33,7 +33,7 @@ impl Run<'_> {
         package.advance(Stage::Extracted)?;
         package.clear_normalized()?;
         let name = package.manifest.schema_name.clone();
-        let Restored { schema, state, base } = restore(self.pipeline, self.connect()?.as_mut(), &name)?;
+        let Restored { schema, state, base } = self.restored(&name)?;
         package.manifest.base = base;
         let resources = extract::read(package);
         self.normalize(package, resources, schema, state, None)

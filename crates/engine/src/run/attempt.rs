@@ -7,7 +7,7 @@ use crate::events::{Event, Step};
 use crate::notices::Notices;
 use crate::package::{Folder, Package, Stage};
 use crate::pipeline::Pipeline;
-use crate::sync::is_current;
+use crate::sync::{Restored, is_current, restore};
 use crate::trace::{StepTrace, Trace};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ pub(super) struct Run<'a> {
     pub(super) started: Instant,
     pub(super) trace: Trace,
     pub(super) notices: Notices,
+    /// Nothing is written anywhere but into the package.
+    pub(super) is_dry: bool,
 }
 
 impl<'a> Run<'a> {
@@ -30,7 +32,7 @@ impl<'a> Run<'a> {
             ..Trace::default()
         };
         let notices = Notices::new(pipeline.observer.clone());
-        Self { pipeline, folder, started: Instant::now(), trace, notices }
+        Self { pipeline, folder, started: Instant::now(), trace, notices, is_dry: false }
     }
 
     pub(super) fn tell(&self, event: &Event<'_>) {
@@ -69,6 +71,18 @@ impl<'a> Run<'a> {
         let success = result.is_ok();
         self.trace.steps.push(StepTrace { step, elapsed: elapsed.as_secs_f64(), rows, success });
         result.map(|(value, _)| value)
+    }
+
+    /// What the destination has of the pipeline.
+    pub(super) fn restored(&self, schema: &str) -> Result<Restored> {
+        if !self.is_dry {
+            return restore(self.pipeline, Some(self.connect()?.as_mut()), schema);
+        }
+        let Pipeline { destination, dataset, .. } = self.pipeline;
+        match destination.is_there() {
+            true => restore(self.pipeline, Some(destination.connect(dataset, Access::Read)?.as_mut()), schema),
+            false => restore(self.pipeline, None, schema),
+        }
     }
 
     pub(super) fn connect(&self) -> Result<Box<dyn Connection>> {

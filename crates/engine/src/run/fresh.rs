@@ -10,10 +10,18 @@ use crate::package::{Manifest, Package, Stage};
 use crate::schema::Schema;
 use crate::source::{ExtractContext, Source, SourceState};
 use crate::state::PipelineState;
-use crate::sync::{Restored, restore};
+use crate::sync::Restored;
 use crate::trace::LoadInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
+
+/// A source and a destination that a run has looked at.
+pub(super) struct Opened {
+    pub(super) context: ExtractContext,
+    pub(super) manifest: Manifest,
+    pub(super) schema: Schema,
+    pub(super) state: PipelineState,
+}
 
 impl Run<'_> {
     /// Loads what the source gives. `loaded` are the checksums of input that interrupted runs of the same call had kept and
@@ -25,44 +33,7 @@ impl Run<'_> {
         loaded: &[String],
         waiting: Vec<Package>,
     ) -> Result<Option<(Package, LoadInfo)>> {
-        let pipeline = self.pipeline;
-        let transaction_id = self.trace.transaction_id.clone();
-        check_schema_name(source.name())?;
-        if let Err(error) = source.check() {
-            self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: source.name(), resumed: false });
-            return self.step(Step::Extract, |_| Err(error));
-        }
-        let fingerprint = source.fingerprint();
-        let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
-        let name = schema.name.clone();
-        self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
-        let context = ExtractContext {
-            state: SourceState::new(state.source(&name)),
-            notices: self.notices.clone(),
-            selection: None,
-        };
-        let manifest = Manifest {
-            format: 1,
-            load_id: load_id(SystemTime::now()),
-            transaction_id,
-            stage: Stage::Extracting,
-            identity: source.identity(),
-            is_replayable: source.is_replayable(),
-            fingerprint,
-            content: None,
-            base,
-            schema_name: name.clone(),
-            dataset: pipeline.dataset.clone(),
-            destination: pipeline.destination.location(),
-            resources: Vec::new(),
-            source_state: Default::default(),
-            schema: None,
-            state: None,
-            files: Vec::new(),
-            failure: None,
-            is_refused: false,
-            loaded_rows: Vec::new(),
-        };
+        let Opened { context, manifest, schema, state } = self.open(source)?;
         let mut package = Package::create(&self.folder.packages(), manifest)?;
         let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
         match made.map_err(|error| source.explain(error)) {
@@ -106,6 +77,49 @@ impl Run<'_> {
         }
     }
 
+    /// Looks at the source and at what the destination has, and tells that the run begins.
+    pub(super) fn open(&mut self, source: &mut dyn Source) -> Result<Opened> {
+        let pipeline = self.pipeline;
+        let transaction_id = self.trace.transaction_id.clone();
+        check_schema_name(source.name())?;
+        if let Err(error) = source.check() {
+            self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: source.name(), resumed: false });
+            return self.step(Step::Extract, |_| Err(error));
+        }
+        let fingerprint = source.fingerprint();
+        let Restored { schema, state, base } = self.restored(source.name())?;
+        let name = schema.name.clone();
+        self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
+        let context = ExtractContext {
+            state: SourceState::new(state.source(&name)),
+            notices: self.notices.clone(),
+            selection: None,
+        };
+        let manifest = Manifest {
+            format: 1,
+            load_id: load_id(SystemTime::now()),
+            transaction_id,
+            stage: Stage::Extracting,
+            identity: source.identity(),
+            is_replayable: source.is_replayable(),
+            fingerprint,
+            content: None,
+            base,
+            schema_name: name.clone(),
+            dataset: pipeline.dataset.clone(),
+            destination: pipeline.destination.location(),
+            resources: Vec::new(),
+            source_state: Default::default(),
+            schema: None,
+            state: None,
+            files: Vec::new(),
+            failure: None,
+            is_refused: false,
+            loaded_rows: Vec::new(),
+        };
+        Ok(Opened { context, manifest, schema, state })
+    }
+
     /// Adds to the failure of a load that its input is kept, where it cannot be had again.
     fn waits(&self, error: Error, package: &Package) -> Error {
         if package.manifest.is_replayable {
@@ -122,7 +136,7 @@ impl Run<'_> {
         error.hint(hint)
     }
 
-    fn extract_and_normalize(
+    pub(super) fn extract_and_normalize(
         &mut self,
         source: &mut dyn Source,
         context: &ExtractContext,

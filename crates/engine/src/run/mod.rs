@@ -11,6 +11,7 @@ mod ids;
 mod left;
 mod loading;
 mod normalizing;
+mod preview;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::package::Stage;
@@ -20,6 +21,7 @@ use crate::trace::LoadInfo;
 use attempt::Run;
 use ids::random_hex_id;
 use left::{dropped, failed};
+pub use preview::{Preview, TablePreview};
 
 impl Pipeline {
     /// Extracts, normalizes and loads.

@@ -110,7 +110,9 @@ impl Run<'_> {
             let rows = files.iter().map(|file| file.rows).sum();
             manifest.files = files;
             package.advance(Stage::Normalized)?;
-            self.remember(&schema, &state)?;
+            if !self.is_dry {
+                self.remember(&schema, &state)?;
+            }
             Ok(((), rows))
         });
         self.end_step(Step::Normalize, started.elapsed(), finished)

@@ -106,6 +106,18 @@ pub enum WriteDisposition {
     Skip,
 }
 
+impl WriteDisposition {
+    /// Its name in schemas and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Replace => "replace",
+            Self::Merge => "merge",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {

@@ -1,7 +1,7 @@
 //! REST APIs, against a server on this machine that behaves like them.
 
 use crate::read::{Table, read, read_with};
-use crate::server::{Answer, Server};
+use crate::server::{Answer, Asked, Server};
 use dlt_engine::source::ExtractContext;
 use dlt_engine::{ErrorKind, Result, Source};
 use std::time::Duration;
@@ -112,6 +112,37 @@ fn parents_need_not_be_loaded() {
     let tables = load(&server, config).unwrap();
     assert_eq!(tables.len(), 1);
     assert_eq!(tables[0].texts(), [r#"{"of":"/users/1"}"#, r#"{"of":"/users/2"}"#, r#"{"of":"/users/3"}"#]);
+}
+
+#[test]
+fn a_selection_reads_the_parents_that_it_needs_and_loads_what_it_names() {
+    let answers = |asked: &Asked, _: usize| match asked.target.as_str() {
+        "/users" => Answer::json("[{\"id\":1},{\"id\":2}]"),
+        target => Answer::json(format!("{{\"of\":\"{target}\"}}")),
+    };
+    let config = "client = { base_url = \"BASE\" }
+        [[resources]]
+        name = \"users\"
+        endpoint = \"users\"
+        [[resources]]
+        name = \"things\"
+        endpoint = \"things/{resources.users.id}\"
+        [[resources]]
+        name = \"hidden\"
+        selected = false
+        endpoint = \"hidden\"
+    ";
+    let chosen = |names: &[&str]| {
+        let server = Server::start(answers);
+        let config = toml::from_str(&config.replace("BASE", &server.url)).unwrap();
+        let selection = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let context = ExtractContext { selection, ..ExtractContext::default() };
+        let tables = read_with(&mut dlt_sources::rest(config), &context).unwrap();
+        (tables.iter().map(|table| (table.name.clone(), table.texts().len())).collect::<Vec<_>>(), server.targets())
+    };
+    assert_eq!(chosen(&["things"]).0, [("things".to_owned(), 2)]);
+    assert_eq!(chosen(&["users"]), (vec![("users".to_owned(), 2)], vec!["/users".to_owned()]));
+    assert_eq!(chosen(&["hidden"]), (vec![("hidden".to_owned(), 1)], vec!["/hidden".to_owned()]));
 }
 
 #[test]

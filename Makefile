@@ -1,5 +1,5 @@
 # Thin: each goal calls `cargo xtask`, which does the set-up that it needs. `cargo xtask help` lists all chores.
-.PHONY: build demo test bench lint
+.PHONY: build demo test diff bench lint
 
 build:
 	cargo xtask build
@@ -7,6 +7,8 @@ demo:
 	cargo xtask demo
 test:
 	cargo xtask test
+diff:
+	cargo xtask diff
 bench:
 	cargo xtask bench
 lint:

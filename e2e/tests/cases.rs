@@ -42,7 +42,7 @@ impl Case {
 
     /// Whether it is one of `documents`.
     pub(crate) fn is_generated(&self) -> bool {
-        self.name.starts_with("small_") || self.name.starts_with("large_")
+        ["small_", "large_", "merged_"].iter().any(|start| self.name.starts_with(start))
     }
 
     /// The name of the pipeline, and so of the schema, that loads it.

@@ -45,12 +45,22 @@ fn merges() {
 
 #[test]
 fn a_few_generated_documents_many_times() {
-    compare_with_python(&documents::small_cases(seed(11), 60));
+    compare_with_python(&documents::small_cases(seed(11), times(60)));
 }
 
 #[test]
 fn many_generated_documents_over_several_runs() {
-    compare_with_python(&documents::large_cases(seed(23), 6));
+    compare_with_python(&documents::large_cases(seed(23), times(6)));
+}
+
+#[test]
+fn generated_documents_merged_over_several_runs() {
+    compare_with_python(&documents::merged_cases(seed(37), times(12)));
+}
+
+/// As many generated cases as the tests have, or so many times that as `DLT_TEST_TIMES` says.
+pub(crate) fn times(count: usize) -> usize {
+    count * std::env::var("DLT_TEST_TIMES").map_or(1, |text| text.parse::<usize>().unwrap())
 }
 
 /// Another seed than the fixed one may be tried with `DLT_TEST_SEED`.
@@ -80,8 +90,14 @@ fn compare_with_python(cases: &[Case]) {
     }
     let our_verdict = request.ask(&sandbox).unwrap();
 
-    let refused = cases.iter().filter(|it| it.is_generated() && verdict.errors[&it.name].is_some()).count();
-    assert!(refused * 10 <= cases.len(), "Python dlt refuses {refused} of {} generated cases", cases.len());
+    let refusals = cases.iter().filter(|it| it.is_generated()).filter_map(|it| verdict.errors[&it.name].as_ref());
+    let refusals: Vec<_> = refusals.collect();
+    assert!(
+        refusals.len() * 10 <= cases.len(),
+        "Python dlt refuses {} of {} generated cases: {refusals:#?}",
+        refusals.len(),
+        cases.len()
+    );
     let mut report = String::new();
     for (case, our_end) in cases.iter().zip(&our_ends) {
         let python_error = verdict.errors[&case.name].as_deref();

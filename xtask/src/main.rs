@@ -29,6 +29,7 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   lint               formatting, tidy, clippy
   test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
+  diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10]
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry
                      of dlt and of Python dlt arrive at a tracker of our own
   bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]
@@ -68,6 +69,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["build", "--bundled"] | ["dist"] => binary::build_bundled(&workspace).map(|_| ()),
         ["lint"] => tiers::run(&workspace, &["lint"]),
         ["test", tiers @ ..] => tiers::run(&workspace, tiers),
+        ["diff"] => tiers::diff(&workspace, "10"),
+        ["diff", times] => tiers::diff(&workspace, times),
         ["demo"] => demo::run(&workspace),
         ["bench", words @ ..] => bench::run(&workspace, words),
         ["tidy"] => tidy::run(&workspace),

@@ -81,6 +81,18 @@ fn e2e(workspace: &Workspace) -> Result<()> {
     nextest(workspace, "package(dlt-e2e)")
 }
 
+/// The comparison with Python dlt at length: its named cases, and `times` as many generated ones as in the tests.
+pub(crate) fn diff(workspace: &Workspace, times: &str) -> Result<()> {
+    duckdb::ensure(workspace)?;
+    machine::ensure_test_tools()?;
+    binary::build(workspace)?;
+    let filter = "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::))";
+    let mut cargo = workspace.cargo();
+    // A run of many cases is one long test.
+    cargo.env("DLT_TEST_TIMES", times).env("NEXTEST_PROFILE", "long");
+    process::run(cargo.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--filterset", filter]))
+}
+
 fn nextest(workspace: &Workspace, filter: &str) -> Result<()> {
     process::run(workspace.cargo().args(["nextest", "run", "--workspace", "--locked", "--filterset", filter]))
 }

@@ -1,5 +1,6 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
+mod incremental;
 mod text;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use incremental::Incremental;
 pub(crate) use text::Text;
 
 const STYLES: Styles = Styles::styled()
@@ -120,6 +122,8 @@ pub(crate) struct Ingest {
     /// Threads that normalize, 1 to 1024 [default: one for each core]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=i64::from(dlt::MAX_WORKERS)))]
     pub(crate) workers: Option<u16>,
+    #[command(flatten)]
+    pub(crate) incremental: Incremental,
     #[command(flatten)]
     pub(crate) text: Text,
 }

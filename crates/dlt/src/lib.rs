@@ -45,6 +45,7 @@ pub use dlt_telemetry as telemetry;
 
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
@@ -54,7 +55,7 @@ pub use dlt_engine::{
     pending_packages, rows_of,
 };
 pub use dlt_sources::{
-    CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
+    CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
 };
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use registry::{LocalPipeline, local_pipeline, local_pipelines};

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
 use crate::hints::{apply_hints, given_name};
+use crate::incremental;
 use crate::load;
 use crate::normalize::{self, Normalizer, Settings};
 use crate::notice::Notices;
@@ -198,7 +199,7 @@ impl<'a> Run<'a> {
         if source.is_replayable() {
             self.tell(&Event::StepStarted { step: Step::Extract });
             let started = Instant::now();
-            let opened = source.resources(context);
+            let opened = incremental::open(source, context);
             if opened.is_err() {
                 return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| (true, 0)));
             }
@@ -211,7 +212,7 @@ impl<'a> Run<'a> {
                 let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
                 run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
             };
-            let resources = source.resources(context)?;
+            let resources = incremental::open(source, context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {

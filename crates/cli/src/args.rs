@@ -1,5 +1,6 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
+mod incremental;
 mod portion;
 mod text;
 
@@ -9,6 +10,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use incremental::Incremental;
 pub(crate) use portion::Portion;
 pub(crate) use text::Text;
 
@@ -124,6 +126,8 @@ pub(crate) struct Ingest {
     pub(crate) workers: Option<u16>,
     #[command(flatten)]
     pub(crate) portion: Portion,
+    #[command(flatten)]
+    pub(crate) incremental: Incremental,
     #[command(flatten)]
     pub(crate) text: Text,
 }

@@ -50,6 +50,7 @@ pub use dlt_telemetry as telemetry;
 pub use adapt::{Adapted, IntoDisposition, SourceExt};
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
@@ -59,8 +60,8 @@ pub use dlt_engine::{
     drop_pending_packages, pending_packages, rows_of,
 };
 pub use dlt_sources::{
-    Batches, CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made,
-    rest,
+    Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,
+    character_of, ready_made, rest,
 };
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use registry::{LocalPipeline, local_pipeline, local_pipelines};

@@ -87,8 +87,8 @@ fn declare_column(table: &mut Table, column: Column) {
     }
     match table.columns.get_mut(&column.name) {
         Some(known) => {
-            let of_merge = column.hints.into_iter().filter(|(hint, _)| SINGLE.contains(&hint.as_str()));
-            known.hints.extend(of_merge);
+            let of_run = |hint: &str| SINGLE.contains(&hint) || hint == "incremental";
+            known.hints.extend(column.hints.into_iter().filter(|(hint, _)| of_run(hint)));
         }
         None => table.add(column),
     }

@@ -24,6 +24,7 @@ mod error;
 mod events;
 mod extract;
 mod hints;
+pub mod incremental;
 mod json;
 mod load;
 pub mod naming;

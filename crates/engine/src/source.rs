@@ -1,6 +1,7 @@
 //! Where data comes from: the contract between the engine and a source.
 
 use crate::error::{Error, Result};
+use crate::incremental::Incremental;
 use crate::notices::Notices;
 use crate::schema::{Column, MergeStrategy, WriteDisposition};
 use arrow::record_batch::RecordBatch;
@@ -115,18 +116,27 @@ pub struct Resource {
     pub hints: TableHints,
     /// Where the items come from.
     pub reader: Box<dyn Reader>,
+    /// What of it is new. Default: everything.
+    pub incremental: Option<Incremental>,
 }
 
 impl Resource {
     /// A resource that appends to a table of its name.
     pub fn new(name: impl Into<String>, reader: impl Reader + 'static) -> Self {
-        Self { name: name.into(), hints: TableHints::default(), reader: Box::new(reader) }
+        Self { name: name.into(), hints: TableHints::default(), reader: Box::new(reader), incremental: None }
     }
 
     /// Sets the hints.
     #[must_use]
     pub fn with_hints(mut self, hints: TableHints) -> Self {
         self.hints = hints;
+        self
+    }
+
+    /// Loads only what is new. The engine filters what the reader gives, and keeps the position.
+    #[must_use]
+    pub fn with_incremental(mut self, incremental: Option<Incremental>) -> Self {
+        self.incremental = incremental;
         self
     }
 }

@@ -1,5 +1,6 @@
 //! Rust values as a source: an iterator of anything serialisable, written as JSON lines while it is pulled.
 
+use dlt_engine::incremental::Incremental;
 use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource, Source, TableHints};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde::Serialize;
@@ -33,6 +34,7 @@ where
         schema: "rows".to_owned(),
         table: table.into(),
         hints: TableHints::default(),
+        incremental: None,
         items: Some(items.into_iter()),
         chunk_bytes: CHUNK_BYTES,
     }
@@ -44,6 +46,7 @@ pub struct Rows<I> {
     schema: String,
     table: String,
     hints: TableHints,
+    incremental: Option<Incremental>,
     items: Option<I>,
     chunk_bytes: usize,
 }
@@ -68,6 +71,22 @@ impl<I> Rows<I> {
         &mut self.hints
     }
 
+    /// Loads only rows that are new since the last run.
+    ///
+    /// ```
+    /// use dlt_engine::incremental::Incremental;
+    ///
+    /// let orders = [serde_json::json!({"id": 1, "updated_at": "2024-01-02"})];
+    /// let by_change = Incremental::new("updated_at").initial_value("2024-01-01");
+    /// let source = dlt_sources::rows("orders", orders).incremental(by_change);
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub fn incremental(mut self, incremental: Incremental) -> Self {
+        self.incremental = Some(incremental);
+        self
+    }
+
     /// Sets the bytes after which a piece is handed over to the engine; default 4 MiB.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
@@ -87,7 +106,10 @@ where
 
     fn identity(&self) -> String {
         let hints = serde_json::to_string(&self.hints).unwrap_or_default();
-        format!("rows of {} with {hints}", self.table)
+        match &self.incremental {
+            Some(incremental) => format!("rows of {} with {hints} by {incremental:?}", self.table),
+            None => format!("rows of {} with {hints}", self.table),
+        }
     }
 
     fn is_replayable(&self) -> bool {
@@ -106,7 +128,8 @@ where
             chunk_bytes: self.chunk_bytes,
             ended: false,
         };
-        Ok(vec![Resource::new(&self.table, reader).with_hints(self.hints.clone())])
+        let resource = Resource::new(&self.table, reader).with_hints(self.hints.clone());
+        Ok(vec![resource.with_incremental(self.incremental.clone())])
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         source = source.format(format.into());
     }
     source = described(source, &arguments.text)?;
+    if let Some(incremental) = arguments.incremental.meaning()? {
+        source = source.incremental(incremental);
+    }
     if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
         settings.printer.note("Reading standard input; Ctrl-D ends it.");
     }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use dlt_engine::incremental::Incremental;
 use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, Result, Source as _};
-use dlt_sources::{Format, RestConfig};
+use dlt_sources::{FilesIncremental, Format, RestConfig};
 
 use super::csv::TextDeclaration;
 use super::deserialize::deserialize;
@@ -46,6 +47,7 @@ pub(crate) struct FilesDeclaration {
     format: Option<Format>,
     text: TextDeclaration,
     hints: TableHints,
+    incremental: Option<FilesIncremental>,
 }
 
 impl SourceDeclaration {
@@ -91,6 +93,9 @@ impl FilesDeclaration {
         if let Some(encoding) = self.text.encoding {
             files = files.encoding(encoding);
         }
+        if let Some(incremental) = &self.incremental {
+            files = files.incremental(incremental.clone());
+        }
         files
     }
 }
@@ -106,8 +111,21 @@ fn read_files(mut section: Section, folder: &Path) -> Result<SourceDeclaration> 
     let table = section.text("table")?.map(|found| found.value);
     let text = TextDeclaration::read(&mut section)?;
     let hints = read_hints(&mut section)?;
+    let incremental = section.take("incremental").map(|entry| read_incremental(entry.node)).transpose()?;
     section.finish()?;
-    Ok(SourceDeclaration::Files(Box::new(FilesDeclaration { paths, table, format, text, hints })))
+    Ok(SourceDeclaration::Files(Box::new(FilesDeclaration { paths, table, format, text, hints, incremental })))
+}
+
+/// `incremental = "updated_at"`, or a table; `modification_date` is that of the files.
+fn read_incremental(node: Node) -> Result<FilesIncremental> {
+    let incremental = match &node.value {
+        Value::Text(word) => FilesIncremental::of_word(word),
+        _ => deserialize::<Incremental>(&node, "source.incremental")?.into(),
+    };
+    if let FilesIncremental::Rows(cursor) = &incremental {
+        cursor.check().map_err(|error| relocated(&error, &node.origin))?;
+    }
+    Ok(incremental)
 }
 
 /// A REST API, declared in the file or ready-made. A file that declares resources stands by itself; one that does not

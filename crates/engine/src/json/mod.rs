@@ -7,6 +7,7 @@
 
 mod escape;
 mod flaw;
+mod skip;
 mod write;
 
 pub(crate) use flaw::What;

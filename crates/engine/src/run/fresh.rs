@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
 use crate::hints::apply_hints;
+use crate::incremental;
 use crate::package::{Manifest, Package, Stage};
 use crate::schema::Schema;
 use crate::source::{ExtractContext, Source, SourceState};
@@ -148,7 +149,7 @@ impl Run<'_> {
         if source.is_replayable() {
             self.tell(&Event::StepStarted { step: Step::Extract });
             let started = Instant::now();
-            let opened = source.resources(context);
+            let opened = incremental::open(source, context);
             if opened.is_err() {
                 return self.end_step(Step::Extract, started.elapsed(), opened.map(|_| (true, 0)));
             }
@@ -161,7 +162,7 @@ impl Run<'_> {
                 let bytes = bytes.fetch_add(more, Ordering::Relaxed) + more;
                 run.tell(&Event::Progress { step: Step::Extract, rows: 0, bytes });
             };
-            let resources = source.resources(context)?;
+            let resources = incremental::open(source, context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {

@@ -82,7 +82,7 @@ pub(super) fn week_day(year: i32, week: u32, day: u32) -> Option<i32> {
 }
 
 /// Text of a day: `2024-01-02`.
-pub(super) fn date_text(days: i32) -> String {
+pub(crate) fn date_text(days: i32) -> String {
     let (year, month, day) = date_of(days);
     format!("{year:04}-{month:02}-{day:02}")
 }

@@ -11,6 +11,8 @@ mod lenient;
 mod number;
 mod written;
 
+pub(crate) use civil::date_text;
+
 pub use number::python_float_text;
 pub use written::{canonical_double, canonical_integer};
 

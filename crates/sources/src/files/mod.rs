@@ -4,6 +4,7 @@ mod csv;
 mod discover;
 mod encoding;
 mod format;
+mod incremental;
 mod items;
 mod left_out;
 mod lines;
@@ -20,6 +21,7 @@ mod transcode;
 
 pub use encoding::Encoding;
 pub use format::Format;
+pub use incremental::FilesIncremental;
 pub use options::{CsvOptions, Quote, character_of};
 
 use discover::{DataFile, discover, is_stream};
@@ -66,6 +68,7 @@ pub fn files<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Files {
         encoding: None,
         csv: CsvOptions::default(),
         hints: TableHints::default(),
+        incremental: None,
         chunk_bytes: CHUNK_BYTES,
     }
 }
@@ -80,6 +83,7 @@ pub struct Files {
     encoding: Option<Encoding>,
     csv: CsvOptions,
     hints: TableHints,
+    incremental: Option<FilesIncremental>,
     chunk_bytes: usize,
 }
 
@@ -139,6 +143,21 @@ impl Files {
         &mut self.hints
     }
 
+    /// Loads only what is new since the last run: rows by a cursor, or whole files by their time of change.
+    ///
+    /// ```
+    /// use dlt_engine::incremental::Incremental;
+    ///
+    /// let rows = dlt_sources::files(["events.jsonl"]).incremental(Incremental::new("updated_at"));
+    /// let new_files = dlt_sources::files(["logs/"]).incremental(dlt_sources::FilesIncremental::by_modification_date());
+    /// # let _ = (rows, new_files);
+    /// ```
+    #[must_use]
+    pub fn incremental(mut self, incremental: impl Into<FilesIncremental>) -> Self {
+        self.incremental = Some(incremental.into());
+        self
+    }
+
     /// Sets the size of the pieces that JSON is handed over in, in bytes; default 4 MiB. Memory grows with it, times
     /// the number of cores.
     #[must_use]
@@ -168,6 +187,9 @@ impl Source for Files {
         }
         if !self.csv.is_default() {
             text.push_str(&format!(" by {:?}", self.csv));
+        }
+        if let Some(incremental) = &self.incremental {
+            text.push_str(&format!(" of what is new by {incremental:?}"));
         }
         text
     }
@@ -207,14 +229,18 @@ impl Source for Files {
         let options =
             Arc::new(TextOptions { encoding: self.encoding, csv: self.csv.clone(), notices: context.notices.clone() });
         let mut resources = Vec::new();
-        for (name, files) in by_table(found.files, self.table.as_deref()) {
+        for (name, mut files) in by_table(found.files, self.table.as_deref()) {
             let hints = self.hints.clone();
+            if let Some(FilesIncremental::Files(incremental)) = &self.incremental {
+                files = incremental::new_files(files, incremental, &name, context)?;
+            }
             let plan = parquet_plan(&files, context)?;
             let mut reader = TableReader::new(files, self.chunk_bytes, options.clone(), plan);
             if hints.disposition == Some(WriteDisposition::Replace) {
                 reader = reader.replacing(hints.table.as_deref().unwrap_or(&name));
             }
-            resources.push(Resource::new(name, reader).with_hints(hints));
+            let by_rows = self.incremental.as_ref().and_then(FilesIncremental::of_rows);
+            resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows));
         }
         Ok(resources)
     }

@@ -1,5 +1,6 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
+use super::incremental::EndpointIncremental;
 use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -174,6 +175,8 @@ pub struct EndpointConfig {
     pub json: Option<serde_json::Value>,
     /// Headers; may hold placeholders.
     pub headers: BTreeMap<String, Secret>,
+    /// Which items are new since the last run, and how the API is asked for them.
+    pub incremental: Option<EndpointIncremental>,
     /// How pages follow one another.
     pub paginator: Option<Short<PaginatorConfig>>,
     /// Path of the items in a response, such as `data.items`. Default: found from the first response.

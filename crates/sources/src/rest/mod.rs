@@ -5,6 +5,7 @@ mod body;
 mod client;
 mod config;
 mod detect;
+mod incremental;
 mod json;
 mod pages;
 mod plan;
@@ -17,6 +18,8 @@ mod token;
 mod url;
 mod voice;
 mod words;
+
+pub use incremental::EndpointIncremental;
 
 pub use config::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
@@ -99,7 +102,9 @@ impl Source for Rest {
     fn identity(&self) -> String {
         let resource = |resource: &Short<ResourceConfig>| {
             let path = resource.0.endpoint.0.path.as_deref().map(url::public);
-            format!("{} {}", resource.0.name, path.unwrap_or_default())
+            let by = incremental::declared(&resource.0, &self.config.resource_defaults).ok().flatten();
+            let by = by.map(|by| format!(" by {:?}", by.cursor)).unwrap_or_default();
+            format!("{} {}{by}", resource.0.name, path.unwrap_or_default())
         };
         let resources: Vec<String> = self.config.resources.iter().map(resource).collect();
         format!("REST API at {}: {}", url::public(&self.config.client.base_url), resources.join(", "))
@@ -110,12 +115,12 @@ impl Source for Rest {
     }
 
     fn check(&self) -> Result<()> {
-        plan(&self.config).map(drop)
+        plan(&self.config, &ExtractContext::default()).map(drop)
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let chosen = |plan: Plan| Arc::new(Plan { is_selected: context.wants(&plan.name, plan.is_selected), ..plan });
-        let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(chosen).collect();
+        let plans: Vec<Arc<Plan>> = plan(&self.config, context)?.into_iter().map(chosen).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));
         // What each child that is read takes from a parent that is read before it. A parent that is not selected is
         // read again for each of its children, and may itself be a child.
@@ -135,7 +140,9 @@ impl Source for Rest {
                 line: 1,
                 ended: false,
             };
-            Resource::new(&plan.name, reader).with_hints(plan.hints.clone())
+            Resource::new(&plan.name, reader)
+                .with_hints(plan.hints.clone())
+                .with_incremental(plan.incremental.as_ref().map(|incremental| incremental.cursor.clone()))
         };
         Ok(readers.into_iter().map(resource).collect())
     }

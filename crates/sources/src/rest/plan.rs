@@ -4,11 +4,13 @@ use super::config::{
     AuthConfig, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
     Secret, Short,
 };
+use super::incremental::{self, EndpointIncremental};
 use super::json::JsonPath;
 use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};
-use super::url::is_absolute;
-use dlt_engine::source::TableHints;
+use super::url::{encode, is_absolute};
+use dlt_engine::incremental::RangeTexts;
+use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ pub(crate) struct Plan {
     pub(crate) hints: TableHints,
     pub(crate) origin: Origin,
     pub(crate) steps: Steps,
+    pub(crate) incremental: Option<EndpointIncremental>,
 }
 
 /// Where the items of a resource come from.
@@ -67,7 +70,7 @@ impl Plan {
 ///
 /// # Errors
 /// If it contradicts itself; the message names the resource.
-pub(crate) fn plan(config: &RestConfig) -> Result<Vec<Plan>> {
+pub(crate) fn plan(config: &RestConfig, context: &ExtractContext) -> Result<Vec<Plan>> {
     if !is_absolute(&config.client.base_url) {
         return Err(Error::new(ErrorKind::Config, "client.base_url must begin with http:// or https://"));
     }
@@ -88,8 +91,9 @@ pub(crate) fn plan(config: &RestConfig) -> Result<Vec<Plan>> {
         if plans.iter().any(|known| known.name == resource.name) {
             return Err(Error::new(ErrorKind::Config, format!("two resources are named `{}`", resource.name)));
         }
-        let plan = read(resource, &config.resource_defaults, config.client.paginator.as_ref())
-            .map_err(|what| Error::new(ErrorKind::Config, format!("resource `{}`: {what}", resource.name)))?;
+        let located = |what: String| Error::new(ErrorKind::Config, format!("resource `{}`: {what}", resource.name));
+        let plan =
+            read(resource, &config.resource_defaults, config.client.paginator.as_ref(), context).map_err(located)?;
         plans.push(plan);
     }
     if !plans.iter().any(|plan| plan.is_selected) {
@@ -125,6 +129,7 @@ fn read(
     resource: &ResourceConfig,
     defaults: &ResourceDefaults,
     client_paginator: Option<&Short<PaginatorConfig>>,
+    context: &ExtractContext,
 ) -> Result<Plan, String> {
     let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
     let merge_key = resource.merge_key.as_ref().or(defaults.merge_key.as_ref());
@@ -137,33 +142,64 @@ fn read(
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
         ..TableHints::default()
     };
+    let incremental = incremental::declared(resource, defaults)?;
+    let range = incremental.as_ref().map(|declared| {
+        incremental::range(declared, &resource.name, &hints.primary_key, context).map_err(|error| {
+            match error.advice() {
+                Some(hint) => format!("{error} ({hint})"),
+                None => error.to_string(),
+            }
+        })
+    });
+    let range = range.transpose()?;
+    let range = incremental.as_ref().zip(range.as_ref());
     let origin = match &resource.items {
         Some(items) => {
             let items: Result<Vec<_>, _> = items.iter().map(serde_json::value::to_raw_value).collect();
             Origin::Given(items.map_err(|cause| cause.to_string())?)
         }
-        None => Origin::Endpoint(Box::new(endpoint(resource, defaults, client_paginator)?)),
+        None => Origin::Endpoint(Box::new(endpoint(resource, defaults, client_paginator, range)?)),
     };
     let steps = resource.processing_steps.as_ref().or(defaults.processing_steps.as_ref());
     let steps = Steps::parse(steps.map(Vec::as_slice).unwrap_or_default())?;
-    Ok(Plan { name: resource.name.clone(), is_selected: resource.selected.unwrap_or(true), hints, origin, steps })
+    Ok(Plan {
+        name: resource.name.clone(),
+        is_selected: resource.selected.unwrap_or(true),
+        hints,
+        origin,
+        steps,
+        incremental,
+    })
 }
 
 fn endpoint(
     resource: &ResourceConfig,
     defaults: &ResourceDefaults,
     client_paginator: Option<&Short<PaginatorConfig>>,
+    range: Option<(&EndpointIncremental, &RangeTexts)>,
 ) -> Result<Endpoint, String> {
     let own: &EndpointConfig = &resource.endpoint.0;
     let common: &EndpointConfig = &defaults.endpoint.0;
+    let fill = |text: &str| incremental::fill(text, range.map(|(_, range)| range), str::to_owned);
     let mut values = BTreeMap::new();
     for (name, value) in common.params.iter().chain(&own.params) {
-        values.insert(name.clone(), param_text(name, value)?);
+        if incremental::of_param(value).is_none() {
+            values.insert(name.clone(), fill(&param_text(name, value)?)?);
+        }
+    }
+    for (name, value) in range
+        .into_iter()
+        .flat_map(|(declared, range)| [(&declared.start_param, &range.start), (&declared.end_param, &range.end)])
+    {
+        if let (Some(name), Some(value)) = (name, value) {
+            values.insert(name.clone(), value.replace('{', "{{").replace('}', "}}"));
+        }
     }
     let mut parent = ParentFields::default();
     let mut used = Vec::new();
     let path = own.path.as_deref().or(common.path.as_deref()).unwrap_or(&resource.name);
     let path_name = last_word(path);
+    let path = &incremental::fill(path, range.map(|(_, range)| range), |value| encode(value, "/"))?;
     let path = Template::parse(path, &values, &mut used, &mut parent)?;
     let mut params = Vec::new();
     for (name, value) in values.iter().filter(|(name, _)| !used.contains(name)) {
@@ -173,12 +209,14 @@ fn endpoint(
     let headers: BTreeMap<&String, &Secret> = common.headers.iter().chain(&own.headers).collect();
     let mut header_templates = Vec::new();
     for (name, value) in headers {
-        let template = Template::parse(value.reveal(), &BTreeMap::new(), &mut Vec::new(), &mut parent);
+        let value = fill(value.reveal());
+        let template = value.and_then(|value| Template::parse(&value, &BTreeMap::new(), &mut Vec::new(), &mut parent));
         // The value may be a secret: the message does without it.
         let template = template.map_err(|_| format!("the placeholders in the header `{name}` cannot be read"))?;
         header_templates.push((name.clone(), template));
     }
-    let json = merged(common.json.as_ref(), own.json.as_ref());
+    let mut json = merged(common.json.as_ref(), own.json.as_ref());
+    json.as_mut().map(|json| fill_json(json, &fill)).transpose()?;
     let json = json.as_ref().map(|json| JsonTemplate::parse(json, &mut parent)).transpose()?;
     let is_post = own.method.or(common.method).unwrap_or_default() == Method::Post;
     if json.is_some() && !is_post {
@@ -227,6 +265,17 @@ fn endpoint(
         parent,
         included,
     })
+}
+
+/// Fills the texts of a body.
+fn fill_json(json: &mut serde_json::Value, fill: &dyn Fn(&str) -> Result<String, String>) -> Result<(), String> {
+    match json {
+        serde_json::Value::String(text) => *text = fill(text)?,
+        serde_json::Value::Array(values) => values.iter_mut().try_for_each(|value| fill_json(value, fill))?,
+        serde_json::Value::Object(members) => members.values_mut().try_for_each(|value| fill_json(value, fill))?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A path that is none would otherwise be found out by the first response.

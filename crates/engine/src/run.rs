@@ -7,11 +7,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
 use crate::hints::{apply_hints, given_name};
+use crate::history::{self, LoadedPackage};
 use crate::load;
+use crate::local;
 use crate::normalize::{self, Normalizer, Settings};
-use crate::notice::Notices;
+use crate::notice::{Notice, Notices};
 use crate::package::{ExtractedResource, Folder, JobFile, Manifest, Package, Stage};
 use crate::pipeline::Pipeline;
+use crate::refresh::Refreshed;
 use crate::schema::Schema;
 use crate::source::{ExtractContext, Resource, Source, SourceState};
 use crate::state::PipelineState;
@@ -101,31 +104,19 @@ impl<'a> Run<'a> {
             return self.step(Step::Extract, |_| Err(error));
         }
         let fingerprint = source.fingerprint();
-        let Restored { schema, state, base } = restore(pipeline, self.connect()?.as_mut(), source.name())?;
+        let mut refresh = pipeline.refresh.map(|mode| Refreshed::of(mode, source)).transpose()?;
+        let (schema, state, base) = self.begin_with(source.name(), refresh.as_mut())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
         let context = ExtractContext { state: SourceState::new(state.source(&name)), notices: self.notices.clone() };
+        let (id, destination) = (load_id(SystemTime::now()), pipeline.destination.location());
         let manifest = Manifest {
-            format: 1,
-            load_id: load_id(SystemTime::now()),
-            transaction_id,
-            stage: Stage::Extracting,
-            identity: source.identity(),
+            identity: pipeline.call_of(source),
             is_replayable: source.is_replayable(),
             fingerprint,
-            content: None,
             base,
-            schema_name: name.clone(),
-            dataset: pipeline.dataset.clone(),
-            destination: pipeline.destination.location(),
-            resources: Vec::new(),
-            source_state: Default::default(),
-            schema: None,
-            state: None,
-            files: Vec::new(),
-            failure: None,
-            is_refused: false,
-            loaded_rows: Vec::new(),
+            refresh,
+            ..Manifest::new(&id, &transaction_id, Stage::Extracting, &name, &pipeline.dataset, &destination)
         };
         let mut package = Package::create(&self.folder.packages(), manifest)?;
         let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
@@ -251,13 +242,35 @@ impl<'a> Run<'a> {
         self.load(package, true).map(Some)
     }
 
+    /// The schema and the state that a run goes on with, and the digest of what they were made of: those of the destination
+    /// without what is refreshed, with the schema file that was imported.
+    fn begin_with(
+        &self,
+        schema: &str,
+        refresh: Option<&mut Refreshed>,
+    ) -> Result<(Schema, PipelineState, String)> {
+        let pipeline = self.pipeline;
+        let Restored { mut schema, mut state, base, is_new, .. } = restore(pipeline, self.connect()?.as_mut(), schema)?;
+        if let Some(refreshed) = refresh {
+            let mut source_state = state.source(&schema.name);
+            refreshed.apply(&mut schema, &mut source_state)?;
+            state.set_source(&schema.name, source_state);
+        }
+        if let Some(naming) = pipeline.naming {
+            schema.set_naming(naming)?;
+        }
+        pipeline.exchange.import(&mut schema, is_new, &self.notices)?;
+        Ok((schema, state, base))
+    }
+
     /// Normalizes (again) what the package holds, with the schema as it is now.
     fn normalize_kept(&mut self, package: &mut Package) -> Result<()> {
         package.advance(Stage::Extracted)?;
         package.clear_normalized()?;
         let name = package.manifest.schema_name.clone();
-        let Restored { schema, state, base } = restore(self.pipeline, self.connect()?.as_mut(), &name)?;
-        package.manifest.base = base;
+        let mut refresh = package.manifest.refresh.take();
+        let (schema, state, base) = self.begin_with(&name, refresh.as_mut())?;
+        (package.manifest.base, package.manifest.refresh) = (base, refresh);
         let resources = extract::read(package);
         self.normalize(package, resources, schema, state, None)
     }
@@ -313,6 +326,7 @@ impl<'a> Run<'a> {
             folder: package.normalized(),
             on_progress: &on_progress,
         };
+        let before = schema.clone();
         let mut read_until = started;
         let work = || -> Result<(Schema, Vec<JobFile>)> {
             let mut roots = Vec::new();
@@ -330,6 +344,7 @@ impl<'a> Run<'a> {
                 apart.see_table(given_name(&resource.name, &resource.hints), &root);
                 roots.push(root);
             }
+            pipeline.exchange.begin_import(&mut schema)?;
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
                 let key = [&resource.hints.primary_key[..], &resource.hints.merge_key].concat();
@@ -371,6 +386,7 @@ impl<'a> Run<'a> {
             state.set_source(&schema.name, manifest.source_state.clone());
             manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
             manifest.schema = Some(schema.to_stored());
+            manifest.changes = schema.changes_since(&before);
             let rows = files.iter().map(|file| file.rows).sum();
             manifest.files = files;
             package.advance(Stage::Normalized)?;
@@ -380,20 +396,22 @@ impl<'a> Run<'a> {
         self.end_step(Step::Normalize, started.elapsed(), finished)
     }
 
-    /// Keeps copies of schema and state for people and tools; the destination's are the ones that count.
+    /// Keeps copies of schema and state.
     fn remember(&self, schema: &Schema, state: &PipelineState) -> Result<()> {
-        let pipeline = self.pipeline;
-        let about = serde_json::json!({
-            "pipeline": pipeline.name,
-            "destination": pipeline.destination.type_name(),
-            "location": pipeline.destination.location(),
-            "dataset": pipeline.dataset,
-            "schema": schema.name,
-        });
-        self.folder.write("pipeline.json", &format!("{about:#}"))?;
-        self.folder.write("state.json", &state.to_local_json(now_micros()))?;
-        let pretty = serde_json::to_string_pretty(schema).unwrap_or_default();
-        self.folder.write(&format!("schemas/{}.schema.json", schema.name), &pretty)
+        let place = self.pipeline.whereabouts();
+        local::remember(self.folder, &place, &schema.name, &[schema], state, now_micros())
+    }
+
+    /// Keeps a record of what was loaded, and exports the schema.
+    fn keep_record(&self, package: &Package) -> Result<()> {
+        let Some(stored) = &package.manifest.schema else { return Ok(()) };
+        let schema = Schema::from_stored(stored)?;
+        history::keep(self.folder, &LoadedPackage::of(&package.manifest, schema.version, now_micros()));
+        if let Err(error) = self.pipeline.exchange.export(&schema) {
+            // The rows are loaded: to fail now would have them loaded twice.
+            self.notices.say(Notice::new(format!("the data is loaded, but {error}")));
+        }
+        Ok(())
     }
 
     fn load(&mut self, package: &mut Package, resumed: bool) -> Result<LoadInfo> {
@@ -418,6 +436,7 @@ impl<'a> Run<'a> {
                 package.manifest.loaded_rows = rows;
                 drop(connection);
                 package.advance(Stage::Loaded)?;
+                run.keep_record(package)?;
             }
             Ok(((), package.manifest.loaded_rows.iter().map(|(_, rows)| rows).sum()))
         })?;
@@ -449,14 +468,14 @@ fn check_schema_name(name: &str) -> Result<()> {
 }
 
 /// Seconds since 1970 as the shortest decimal that reads back as the same number: ids of loads sort by time.
-fn load_id(now: SystemTime) -> String {
+pub(crate) fn load_id(now: SystemTime) -> String {
     let seconds = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     // Whole microseconds, so that ids of one pipeline that follow each other differ.
     let seconds = (seconds * 1e6).round() / 1e6;
     if seconds.fract() == 0.0 { format!("{seconds:.1}") } else { format!("{seconds}") }
 }
 
-fn now_micros() -> i64 {
+pub(crate) fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

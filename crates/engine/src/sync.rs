@@ -14,11 +14,22 @@ pub(crate) struct Restored {
     pub(crate) state: PipelineState,
     /// Digest of both as they are stored.
     pub(crate) base: String,
+    /// Whether the destination has no such schema.
+    pub(crate) is_new: bool,
+    /// Whether the destination has a state of the pipeline.
+    pub(crate) has_state: bool,
 }
 
 /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
 /// a name, the schema is the pipeline's default one.
 pub(crate) fn restore(pipeline: &Pipeline, connection: &mut dyn Connection, schema: &str) -> Result<Restored> {
+    let restored = read(pipeline, connection, schema)?;
+    restored.schema.check_rules()?;
+    Ok(restored)
+}
+
+/// As [`restore`], for those who make no rows: the rules of the schema are not looked at.
+pub(crate) fn read(pipeline: &Pipeline, connection: &mut dyn Connection, schema: &str) -> Result<Restored> {
     let own = default_schema_name(&pipeline.name);
     let mut name = if schema.is_empty() { own.as_str() } else { schema };
     let mut stored = connection.stored(&pipeline.name, name)?;
@@ -31,15 +42,12 @@ pub(crate) fn restore(pipeline: &Pipeline, connection: &mut dyn Connection, sche
         stored = connection.stored(&pipeline.name, name)?;
     }
     let base = base_of(&stored);
-    let mut schema = match stored.schema {
+    let (is_new, has_state) = (stored.schema.is_none(), stored.state.is_some());
+    let schema = match stored.schema {
         Some(text) => Schema::from_stored(&text)?,
         None => Schema::new(name),
     };
-    schema.check_rules()?;
-    if let Some(naming) = pipeline.naming {
-        schema.set_naming(naming)?;
-    }
-    Ok(Restored { schema, state, base })
+    Ok(Restored { schema, state, base, is_new, has_state })
 }
 
 fn base_of(stored: &Stored) -> String {

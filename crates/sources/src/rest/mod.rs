@@ -113,6 +113,11 @@ impl Source for Rest {
         plan(&self.config).map(drop)
     }
 
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        let plans = plan(&self.config)?;
+        Ok(Some(plans.into_iter().filter(|plan| plan.is_selected).map(|plan| plan.name.to_string()).collect()))
+    }
+
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let plans: Vec<Arc<Plan>> = plan(&self.config)?.into_iter().map(Arc::new).collect();
         let client = Arc::new(Client::new(&self.config.client, self.patience));

@@ -82,6 +82,10 @@ impl Source for AnySource {
         self.0.check()
     }
 
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        self.0.resource_names()
+    }
+
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         self.0.resources(context)
     }

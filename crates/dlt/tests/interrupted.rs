@@ -79,6 +79,12 @@ impl Connection for FaultyConnection {
 }
 
 impl Transaction for FaultyTransaction<'_> {
+    fn drop_tables(&mut self, tables: &[String]) -> Result<()> {
+        self.0.drop_tables(tables)
+    }
+    fn empty_tables(&mut self, tables: &[String]) -> Result<()> {
+        self.0.empty_tables(tables)
+    }
     fn evolve(&mut self, schema: &Schema) -> Result<()> {
         self.0.evolve(schema)
     }

@@ -33,7 +33,13 @@ pub(crate) fn write(
     let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
     let naming = pipeline.naming_of(&schema);
     let mut transaction = connection.begin()?;
+    if let Some(refreshed) = &manifest.refresh {
+        transaction.drop_tables(&refreshed.dropped)?;
+    }
     transaction.evolve(&schema)?;
+    if let Some(refreshed) = &manifest.refresh {
+        transaction.empty_tables(&refreshed.emptied)?;
+    }
     let mut rows_of_all = 0;
     let mut added = Vec::new();
     for chain in plan(&schema, package, naming)? {

@@ -4,10 +4,14 @@ use crate::dataset::Dataset;
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{NoObserver, Observer};
+use crate::exchange::Exchange;
 use crate::json::Surrogates;
+use crate::local::Whereabouts;
 use crate::naming::{Convention, Naming};
 use crate::package::Folder;
+use crate::refresh::Refresh;
 use crate::schema::Schema;
+use crate::source::Source;
 use crate::trace::Trace;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +29,8 @@ pub struct Pipeline {
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
     pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) exchange: Exchange,
 }
 
 impl Pipeline {
@@ -54,6 +60,8 @@ impl Pipeline {
             naming: None,
             surrogates: Surrogates::default(),
             observer: Arc::new(NoObserver),
+            refresh: None,
+            exchange: Exchange::default(),
         };
         Ok(pipeline.dataset_name(&dataset))
     }
@@ -71,6 +79,28 @@ impl Pipeline {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// Lets every run begin anew with a part of what is there. Default: runs add to it.
+    #[must_use]
+    pub fn refresh(mut self, mode: Refresh) -> Self {
+        self.refresh = Some(mode);
+        self
+    }
+
+    /// Sets the folder of `<schema>.schema.yaml`, which a run begins with. A schema of the dataset that came from another
+    /// import is replaced by the file; a file that is not there is written by the first run. Default: none.
+    #[must_use]
+    pub fn import_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.exchange.import = Some(folder.into());
+        self
+    }
+
+    /// Sets the folder that `<schema>.schema.yaml` is written into after every load. Default: none.
+    #[must_use]
+    pub fn export_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.exchange.export = Some(folder.into());
         self
     }
 
@@ -126,6 +156,23 @@ impl Pipeline {
             // Made with a naming convention that keeps names as they are.
             false => Dataset::open(&self.destination, &self.given_dataset).map_err(|_| error),
         })
+    }
+
+    /// What a call is recognised by: its source, and what it begins anew with.
+    pub(crate) fn call_of(&self, source: &dyn Source) -> String {
+        match self.refresh {
+            None => source.identity(),
+            Some(mode) => format!("{}, {}", source.identity(), mode.name()),
+        }
+    }
+
+    pub(crate) fn whereabouts(&self) -> Whereabouts {
+        Whereabouts {
+            pipeline: self.name.clone(),
+            destination: self.destination.type_name().to_owned(),
+            location: self.destination.location(),
+            dataset: self.dataset.clone(),
+        }
     }
 
     pub(crate) fn folder(&self) -> Folder {

@@ -40,6 +40,15 @@ pub trait Source: Send {
         Ok(())
     }
 
+    /// Names of the resources that [`Source::resources`] is going to give, for a run that begins anew with some of them
+    /// ([`crate::Refresh`]); called before it. Default: they cannot be told, and such a run is refused.
+    ///
+    /// # Errors
+    /// If [`Source::resources`] would fail for a reason that can be seen now.
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        Ok(None)
+    }
+
     /// Opens the resources. [`ExtractContext::state`] is what the source put there in the last run that was committed;
     /// what it holds when the last reader has ended is committed with this run's rows, in one transaction.
     ///

@@ -58,6 +58,16 @@ impl PipelineState {
         self.0.get("default_schema_name").and_then(Value::as_str)
     }
 
+    /// Names of the pipeline's schemas.
+    pub(crate) fn schema_names(&self) -> Vec<String> {
+        let names = self.0.get("schema_names").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn into_value(self) -> Value {
+        Value::Object(self.0)
+    }
+
     /// The form of the working folder: with `_local`, which other tools that share the folder ask for.
     pub(crate) fn to_local_json(&self, now_micros: i64) -> String {
         let mut fields = self.0.clone();

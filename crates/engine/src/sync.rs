@@ -14,15 +14,22 @@ pub(crate) struct Restored {
     pub(crate) state: PipelineState,
     /// Digest of both as they are stored.
     pub(crate) base: String,
+    /// Whether the destination has no such schema.
+    pub(crate) is_new: bool,
+    /// Whether the destination has a state of the pipeline.
+    pub(crate) has_state: bool,
 }
 
 /// Schema and state as the destination has them: it is the truth, for rows and schema are committed together. Without
 /// a name, the schema is the pipeline's default one. Without a connection nothing was loaded yet.
-pub(crate) fn restore(
-    pipeline: &Pipeline,
-    mut connection: Option<&mut dyn Connection>,
-    schema: &str,
-) -> Result<Restored> {
+pub(crate) fn restore(pipeline: &Pipeline, connection: Option<&mut dyn Connection>, schema: &str) -> Result<Restored> {
+    let restored = read(pipeline, connection, schema)?;
+    restored.schema.check_rules()?;
+    Ok(restored)
+}
+
+/// As [`restore`], for those who make no rows: the rules of the schema are not looked at.
+pub(crate) fn read(pipeline: &Pipeline, mut connection: Option<&mut dyn Connection>, schema: &str) -> Result<Restored> {
     let mut stored_as = |schema: &str| match &mut connection {
         Some(connection) => connection.stored(&pipeline.name, schema),
         None => Ok(Stored::default()),
@@ -39,15 +46,12 @@ pub(crate) fn restore(
         stored = stored_as(name)?;
     }
     let base = base_of(&stored);
-    let mut schema = match stored.schema {
+    let (is_new, has_state) = (stored.schema.is_none(), stored.state.is_some());
+    let schema = match stored.schema {
         Some(text) => Schema::from_stored(&text)?,
         None => Schema::new(name),
     };
-    schema.check_rules()?;
-    if let Some(naming) = pipeline.naming {
-        schema.set_naming(naming)?;
-    }
-    Ok(Restored { schema, state, base })
+    Ok(Restored { schema, state, base, is_new, has_state })
 }
 
 fn base_of(stored: &Stored) -> String {

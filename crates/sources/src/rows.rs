@@ -116,6 +116,10 @@ where
         false
     }
 
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        Ok(Some(vec![self.table.clone()]))
+    }
+
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let items = self.items.take().ok_or_else(|| {
             Error::new(ErrorKind::Config, format!("the rows of `{}` were read already", self.table))

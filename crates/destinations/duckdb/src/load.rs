@@ -4,6 +4,7 @@ use crate::ddl;
 use crate::failure::explain;
 use crate::merge::Merging;
 use crate::names::DatasetPath;
+use crate::query;
 use crate::room::Room;
 use crate::statements::{Statements, in_order, parquet};
 use dlt_engine::Result;
@@ -55,8 +56,10 @@ impl<'a> Load<'a> {
     fn write_version(&self, schema: &Schema) -> Result<()> {
         let table = self.statements.place.table(VERSION_TABLE);
         let sql = format!(
+            // A version that was there before and is there again, because what came since was dropped, is the newest anew.
             "INSERT INTO {table} (version, engine_version, inserted_at, schema_name, version_hash, schema) \
-             SELECT ?, ?, {}, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE version_hash = ?)",
+             SELECT ?, ?, {}, ?, ?, ? WHERE ? IS DISTINCT FROM \
+             (SELECT version_hash FROM {table} WHERE schema_name = ? ORDER BY inserted_at DESC, version DESC LIMIT 1)",
             // The newest is the last one written, whatever the clock of its writer said.
             instant(&format!("greatest(?, (SELECT max(epoch_us(inserted_at)) + 1 FROM {table}))"))
         );
@@ -72,7 +75,8 @@ impl<'a> Load<'a> {
                     schema.name,
                     hash,
                     schema.to_stored(),
-                    hash
+                    hash,
+                    schema.name
                 ],
             )
             .map_err(|error| explain("write the schema", &error))?;
@@ -133,6 +137,26 @@ impl Load<'_> {
 }
 
 impl Transaction for Load<'_> {
+    fn drop_tables(&mut self, tables: &[String]) -> Result<()> {
+        for table in tables {
+            let doing = format!("drop table `{table}`");
+            self.statements.execute(&doing, &format!("DROP TABLE IF EXISTS {}", self.statements.place.table(table)))?;
+            // Python dlt merges by way of a dataset beside this one, whose table would keep its columns.
+            let staged = self.statements.place.staging().table(table);
+            self.statements.execute(&doing, &format!("DROP TABLE IF EXISTS {staged}"))?;
+        }
+        Ok(())
+    }
+
+    fn empty_tables(&mut self, tables: &[String]) -> Result<()> {
+        let present = query::tables(self.statements.connection, self.statements.place)?;
+        for table in tables.iter().filter(|table| present.iter().any(|name| name.eq_ignore_ascii_case(table))) {
+            let sql = format!("DELETE FROM {}", self.statements.place.table(table));
+            self.statements.execute(&format!("empty table `{table}`"), &sql)?;
+        }
+        Ok(())
+    }
+
     fn evolve(&mut self, schema: &Schema) -> Result<()> {
         self.room.plan(schema);
         let evolved = ddl::evolve(self.statements.connection, self.statements.place, schema);

@@ -27,6 +27,11 @@ impl DatasetPath {
         &self.dataset
     }
 
+    /// The dataset beside this one that Python dlt merges by way of.
+    pub(crate) fn staging(&self) -> Self {
+        Self { database: self.database.clone(), dataset: format!("{}_staging", self.dataset) }
+    }
+
     /// The dataset, quoted for SQL.
     pub(crate) fn schema(&self) -> String {
         format!("{}.{}", quote(&self.database), quote(&self.dataset))

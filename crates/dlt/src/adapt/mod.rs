@@ -35,7 +35,8 @@ pub trait SourceExt: Source + Sized + 'static {
     fn with_resources<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Adapted {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         let what = format!("only {}", names.join(", "));
-        Adapted::new(self, what, move |source, context| select::resources(source, context, &names))
+        let only = Names::Only(names.clone());
+        Adapted::new(self, what, only, move |source, context| select::resources(source, context, &names))
     }
 
     /// Reads at most so many rows of each resource, and asks the source for no more pages or pieces than they take. Rows
@@ -174,7 +175,8 @@ pub trait SourceExt: Source + Sized + 'static {
         F: Fn(T) -> std::result::Result<I, E> + Clone + Send + 'static,
     {
         let (of, name) = (of.into(), name.into());
-        Adapted::new(self, format!("{name} of {of}"), move |source, context| {
+        let names = Names::Plus(name.clone());
+        Adapted::new(self, format!("{name} of {of}"), names, move |source, context| {
             transformer::resources(source, context, &of, &name, &make)
         })
     }
@@ -188,16 +190,25 @@ type Open = Box<dyn FnMut(&mut dyn Source, &ExtractContext) -> Result<Vec<Resour
 pub struct Adapted {
     source: Box<dyn Source>,
     what: String,
+    names: Names,
     open: Open,
+}
+
+/// The names of its resources.
+enum Names {
+    Same,
+    Only(Vec<String>),
+    Plus(String),
 }
 
 impl Adapted {
     fn new(
         source: impl Source + 'static,
         what: String,
+        names: Names,
         open: impl FnMut(&mut dyn Source, &ExtractContext) -> Result<Vec<Resource>> + Send + 'static,
     ) -> Self {
-        Self { source: Box::new(source), what, open: Box::new(open) }
+        Self { source: Box::new(source), what, names, open: Box::new(open) }
     }
 
     /// With the readers of one resource, or of all, changed.
@@ -233,7 +244,7 @@ impl Adapted {
             Some(name) => format!("{what} of {name}"),
             None => what,
         };
-        Self::new(source, what, move |source, context| {
+        Self::new(source, what, Names::Same, move |source, context| {
             let mut resources = source.resources(context)?;
             let is_meant = |resource: &Resource| of.as_ref().is_none_or(|of| *of == resource.name);
             if !resources.iter().any(is_meant)
@@ -268,6 +279,15 @@ impl Source for Adapted {
 
     fn check(&self) -> Result<()> {
         self.source.check()
+    }
+
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        let known = self.source.resource_names()?;
+        Ok(match &self.names {
+            Names::Same => known,
+            Names::Only(names) => Some(names.clone()),
+            Names::Plus(name) => known.map(|known| [known, vec![name.clone()]].concat()),
+        })
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {

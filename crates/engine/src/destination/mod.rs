@@ -2,8 +2,9 @@
 //!
 //! A load is one [`Transaction`]. In this order: [`Destination::connect`], [`Connection::is_loaded`] (for a package taken
 //! up again), [`Connection::stored`] (before anything is extracted, and again before the load: what is stored must still
-//! be what the rows were made for), [`Connection::begin`], then
-//! [`Transaction::evolve`] once, [`Transaction::write`] for each root table once, [`Transaction::commit`] once. A transaction that is
+//! be what the rows were made for), [`Connection::begin`], then [`Transaction::drop_tables`] (where something is dropped),
+//! [`Transaction::evolve`] once, [`Transaction::empty_tables`] (where something is emptied), [`Transaction::write`] for each
+//! root table once, [`Transaction::commit`] once. A transaction that is
 //! dropped leaves no trace. After `commit` returned `Ok`, rows, schema, state and load record are durable together, and
 //! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
@@ -128,6 +129,19 @@ pub struct Stored {
 
 /// One load.
 pub trait Transaction {
+    /// Drops tables of the dataset, and those that other tools staged for them, before [`Transaction::evolve`], which may make
+    /// tables of the same names anew. What is not there is passed over.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    fn drop_tables(&mut self, tables: &[String]) -> Result<()>;
+
+    /// Deletes all rows of tables of the dataset, after [`Transaction::evolve`]. What is not there is passed over.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    fn empty_tables(&mut self, tables: &[String]) -> Result<()>;
+
     /// Makes dataset, tables and columns that `schema` has and the destination lacks. Columns are only ever added. A table
     /// of which a column is there with another type stays as it is: that is an error of `write`, if it gets rows.
     ///

@@ -36,6 +36,11 @@ impl Folder {
         &self.path
     }
 
+    /// The folder of all working folders' folder.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.path.parent().and_then(Path::parent).unwrap_or(Path::new("."))
+    }
+
     /// Makes the folder and takes the lock.
     pub(crate) fn lock(&self) -> Result<RunLock> {
         let packages = self.packages();

@@ -30,6 +30,8 @@ pub(crate) use folder::{Folder, OpenPackages};
 use crate::destination::StateRecord;
 use crate::digest::Summing;
 use crate::error::{Error, ErrorKind, Result};
+use crate::refresh::Refreshed;
+use crate::schema::TableChange;
 use crate::source::TableHints;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -113,6 +115,12 @@ pub(crate) struct Manifest {
     pub(crate) state: Option<StateRecord>,
     #[serde(default)]
     pub(crate) files: Vec<JobFile>,
+    /// What the load begins anew with, if anything.
+    #[serde(default)]
+    pub(crate) refresh: Option<Refreshed>,
+    /// Tables and columns that come with the load, from `Normalized` on.
+    #[serde(default)]
+    pub(crate) changes: Vec<TableChange>,
     /// Why the run that made it failed, if it did.
     #[serde(default)]
     pub(crate) failure: Option<String>,
@@ -122,6 +130,43 @@ pub(crate) struct Manifest {
     /// Rows that the load added, by table, from `Loaded` on.
     #[serde(default)]
     pub(crate) loaded_rows: Vec<(String, u64)>,
+}
+
+impl Manifest {
+    /// The manifest of a package that holds nothing.
+    pub(crate) fn new(
+        load_id: &str,
+        transaction_id: &str,
+        stage: Stage,
+        schema: &str,
+        dataset: &str,
+        destination: &str,
+    ) -> Self {
+        Self {
+            format: FORMAT,
+            load_id: load_id.to_owned(),
+            transaction_id: transaction_id.to_owned(),
+            stage,
+            identity: String::new(),
+            is_replayable: true,
+            fingerprint: String::new(),
+            content: None,
+            base: String::new(),
+            schema_name: schema.to_owned(),
+            dataset: dataset.to_owned(),
+            destination: destination.to_owned(),
+            resources: Vec::new(),
+            source_state: Map::new(),
+            schema: None,
+            state: None,
+            files: Vec::new(),
+            refresh: None,
+            changes: Vec::new(),
+            failure: None,
+            is_refused: false,
+            loaded_rows: Vec::new(),
+        }
+    }
 }
 
 /// A package on disk.

@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::events::Event;
 use crate::extract;
 use crate::package::{Package, Stage};
-use crate::sync::Restored;
 use crate::trace::LoadInfo;
 
 impl Run<'_> {
@@ -33,8 +32,9 @@ impl Run<'_> {
         package.advance(Stage::Extracted)?;
         package.clear_normalized()?;
         let name = package.manifest.schema_name.clone();
-        let Restored { schema, state, base } = self.restored(&name)?;
-        package.manifest.base = base;
+        let mut refresh = package.manifest.refresh.take();
+        let (schema, state, base) = self.begin_with(&name, refresh.as_mut())?;
+        (package.manifest.base, package.manifest.refresh) = (base, refresh);
         let resources = extract::read(package);
         self.normalize(package, resources, schema, state, None)
     }

@@ -1,12 +1,15 @@
 //! One run under way: its steps are told, timed and kept in its trace.
 
-use super::ids::now_micros;
 use crate::destination::{Access, Connection};
 use crate::error::Result;
 use crate::events::{Event, Step};
+use crate::ids::now_micros;
 use crate::notices::Notices;
 use crate::package::{Folder, Package, Stage};
 use crate::pipeline::Pipeline;
+use crate::refresh::Refreshed;
+use crate::schema::Schema;
+use crate::state::PipelineState;
 use crate::sync::{Restored, is_current, restore};
 use crate::trace::{StepTrace, Trace};
 use std::time::{Duration, Instant};
@@ -73,8 +76,29 @@ impl<'a> Run<'a> {
         result.map(|(value, _)| value)
     }
 
+    /// The schema and the state that a run goes on with, and the digest of what they were made of: those of the destination
+    /// without what is refreshed, with the schema file that was imported.
+    pub(super) fn begin_with(
+        &self,
+        schema: &str,
+        refresh: Option<&mut Refreshed>,
+    ) -> Result<(Schema, PipelineState, String)> {
+        let pipeline = self.pipeline;
+        let Restored { mut schema, mut state, base, is_new, .. } = self.restored(schema)?;
+        if let Some(refreshed) = refresh {
+            let mut source_state = state.source(&schema.name);
+            refreshed.apply(&mut schema, &mut source_state)?;
+            state.set_source(&schema.name, source_state);
+        }
+        if let Some(naming) = pipeline.naming {
+            schema.set_naming(naming)?;
+        }
+        pipeline.exchange.import(&mut schema, is_new, &self.notices)?;
+        Ok((schema, state, base))
+    }
+
     /// What the destination has of the pipeline.
-    pub(super) fn restored(&self, schema: &str) -> Result<Restored> {
+    fn restored(&self, schema: &str) -> Result<Restored> {
         if !self.is_dry {
             return restore(self.pipeline, Some(self.connect()?.as_mut()), schema);
         }

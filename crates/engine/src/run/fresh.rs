@@ -1,17 +1,17 @@
 //! A run that reads its input: the package is made, filled, normalized and loaded.
 
 use super::attempt::Run;
-use super::ids::load_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
 use crate::hints::apply_hints;
+use crate::ids::load_id;
 use crate::incremental;
 use crate::package::{Manifest, Package, Stage};
+use crate::refresh::Refreshed;
 use crate::schema::Schema;
 use crate::source::{ExtractContext, Source, SourceState};
 use crate::state::PipelineState;
-use crate::sync::Restored;
 use crate::trace::LoadInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
@@ -88,7 +88,8 @@ impl Run<'_> {
             return self.step(Step::Extract, |_| Err(error));
         }
         let fingerprint = source.fingerprint();
-        let Restored { schema, state, base } = self.restored(source.name())?;
+        let mut refresh = pipeline.refresh.map(|mode| Refreshed::of(mode, source)).transpose()?;
+        let (schema, state, base) = self.begin_with(source.name(), refresh.as_mut())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
         let context = ExtractContext {
@@ -96,27 +97,14 @@ impl Run<'_> {
             notices: self.notices.clone(),
             selection: None,
         };
+        let (id, destination) = (load_id(SystemTime::now()), pipeline.destination.location());
         let manifest = Manifest {
-            format: 1,
-            load_id: load_id(SystemTime::now()),
-            transaction_id,
-            stage: Stage::Extracting,
-            identity: source.identity(),
+            identity: pipeline.call_of(source),
             is_replayable: source.is_replayable(),
             fingerprint,
-            content: None,
             base,
-            schema_name: name.clone(),
-            dataset: pipeline.dataset.clone(),
-            destination: pipeline.destination.location(),
-            resources: Vec::new(),
-            source_state: Default::default(),
-            schema: None,
-            state: None,
-            files: Vec::new(),
-            failure: None,
-            is_refused: false,
-            loaded_rows: Vec::new(),
+            refresh,
+            ..Manifest::new(&id, &transaction_id, Stage::Extracting, &name, &pipeline.dataset, &destination)
         };
         Ok(Opened { context, manifest, schema, state })
     }

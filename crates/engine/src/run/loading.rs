@@ -3,11 +3,27 @@
 use super::attempt::Run;
 use crate::error::Result;
 use crate::events::{Event, Step};
+use crate::history::{self, LoadedPackage};
+use crate::ids::now_micros;
 use crate::load;
+use crate::notice::Notice;
 use crate::package::{Package, Stage};
+use crate::schema::Schema;
 use crate::trace::LoadInfo;
 
 impl Run<'_> {
+    /// Keeps a record of what was loaded, and exports the schema.
+    fn keep_record(&self, package: &Package) -> Result<()> {
+        let Some(stored) = &package.manifest.schema else { return Ok(()) };
+        let schema = Schema::from_stored(stored)?;
+        history::keep(self.folder, &LoadedPackage::of(&package.manifest, schema.version, now_micros()));
+        if let Err(error) = self.pipeline.exchange.export(&schema) {
+            // The rows are loaded: to fail now would have them loaded twice.
+            self.notices.say(Notice::new(format!("the data is loaded, but {error}")));
+        }
+        Ok(())
+    }
+
     pub(super) fn load(&mut self, package: &mut Package, resumed: bool) -> Result<LoadInfo> {
         let pipeline = self.pipeline;
         self.step(Step::Load, |run| {
@@ -30,6 +46,7 @@ impl Run<'_> {
                 package.manifest.loaded_rows = rows;
                 drop(connection);
                 package.advance(Stage::Loaded)?;
+                run.keep_record(package)?;
             }
             Ok(((), package.manifest.loaded_rows.iter().map(|(_, rows)| rows).sum()))
         })?;

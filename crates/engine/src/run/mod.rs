@@ -7,19 +7,18 @@
 mod again;
 mod attempt;
 mod fresh;
-mod ids;
 mod left;
 mod loading;
 mod normalizing;
 mod preview;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::ids::random_hex_id;
 use crate::package::Stage;
 use crate::pipeline::Pipeline;
 use crate::source::Source;
 use crate::trace::LoadInfo;
 use attempt::Run;
-use ids::random_hex_id;
 use left::{dropped, failed};
 pub use preview::{Preview, TablePreview};
 
@@ -47,7 +46,7 @@ impl Pipeline {
         let folder = self.folder();
         let _lock = folder.lock()?;
         let mut run = Run::new(self, &folder, random_hex_id()?);
-        let taken = self.take_up(&folder, &source.identity(), &source.fingerprint(), &run.notices)?;
+        let taken = self.take_up(&folder, &self.call_of(&source), &source.fingerprint(), &run.notices)?;
         if let Some((package, info)) = taken.finished {
             deliver(&info);
             package.remove()?;

@@ -1,12 +1,13 @@
 //! The step of a run that makes job files of its resources.
 
 use super::attempt::Run;
-use super::ids::now_micros;
 use crate::apart::Apart;
 use crate::digest::random_row_id;
 use crate::error::{ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::hints::{apply_hints, given_name};
+use crate::ids::now_micros;
+use crate::local;
 use crate::normalize::{self, Normalizer, Settings};
 use crate::package::{ExtractedResource, JobFile, Package, Stage};
 use crate::schema::Schema;
@@ -49,6 +50,7 @@ impl Run<'_> {
             folder: package.normalized(),
             on_progress: &on_progress,
         };
+        let before = schema.clone();
         let mut read_until = started;
         let work = || -> Result<(Schema, Vec<JobFile>)> {
             let mut roots = Vec::new();
@@ -65,6 +67,9 @@ impl Run<'_> {
                 let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
                 apart.see_table(given_name(&resource.name, &resource.hints), &root);
                 roots.push(root);
+            }
+            if !self.is_dry {
+                pipeline.exchange.begin_import(&mut schema)?;
             }
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
@@ -107,6 +112,7 @@ impl Run<'_> {
             state.set_source(&schema.name, manifest.source_state.clone());
             manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
             manifest.schema = Some(schema.to_stored());
+            manifest.changes = schema.changes_since(&before);
             let rows = files.iter().map(|file| file.rows).sum();
             manifest.files = files;
             package.advance(Stage::Normalized)?;
@@ -118,19 +124,9 @@ impl Run<'_> {
         self.end_step(Step::Normalize, started.elapsed(), finished)
     }
 
-    /// Keeps copies of schema and state for people and tools; the destination's are the ones that count.
+    /// Keeps copies of schema and state.
     fn remember(&self, schema: &Schema, state: &PipelineState) -> Result<()> {
-        let pipeline = self.pipeline;
-        let about = serde_json::json!({
-            "pipeline": pipeline.name,
-            "destination": pipeline.destination.type_name(),
-            "location": pipeline.destination.location(),
-            "dataset": pipeline.dataset,
-            "schema": schema.name,
-        });
-        self.folder.write("pipeline.json", &format!("{about:#}"))?;
-        self.folder.write("state.json", &state.to_local_json(now_micros()))?;
-        let pretty = serde_json::to_string_pretty(schema).unwrap_or_default();
-        self.folder.write(&format!("schemas/{}.schema.json", schema.name), &pretty)
+        let place = self.pipeline.whereabouts();
+        local::remember(self.folder, &place, &schema.name, &[schema], state, now_micros())
     }
 }

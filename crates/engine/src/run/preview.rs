@@ -1,8 +1,8 @@
 //! What a run would do: extract and normalize, and then look.
 
 use super::attempt::Run;
-use super::ids::random_hex_id;
 use crate::error::Result;
+use crate::ids::random_hex_id;
 use crate::notice::Notice;
 use crate::package::{Folder, Package};
 use crate::pipeline::Pipeline;

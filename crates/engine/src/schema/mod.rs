@@ -3,12 +3,19 @@
 //! The stored form is version 11 of the dataset contract; whatever a field of it means to others and not to us is kept
 //! as it came ([`Table::hints`], [`Column::hints`], [`Schema::rest`]), so that reading and writing loses nothing.
 
+mod change;
+mod diagram;
+mod export;
 mod keys;
 mod merge;
+mod remove;
 mod stored;
 mod system;
 mod types;
+mod yaml;
 
+pub use change::TableChange;
+pub use diagram::Diagram;
 pub use merge::{MergeStrategy, SortOrder};
 pub use stored::ENGINE_VERSION;
 pub(crate) use stored::write_sorted;

@@ -66,7 +66,7 @@ impl Schema {
 
     /// Digest of everything but versions: compact JSON with sorted keys, then for each table by name the names of its
     /// columns in order.
-    fn content_hash(&self) -> String {
+    pub(super) fn content_hash(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         if let Value::Object(fields) = &mut value {
             for field in ["version", "version_hash", "imported_version_hash", "previous_hashes"] {
@@ -94,9 +94,14 @@ impl Schema {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if it is no schema, or of a newer form than this version reads.
     pub fn from_stored(text: &str) -> Result<Self> {
+        let value = serde_json::from_str(text).map_err(|error| unreadable().because(error))?;
+        Self::from_value(value)
+    }
+
+    /// As [`Schema::from_stored`].
+    pub(super) fn from_value(value: Value) -> Result<Self> {
         let corrupt = |message: String| Error::new(ErrorKind::Corrupt, message);
-        let mut schema: Self = serde_json::from_str(text)
-            .map_err(|error| corrupt("the stored schema cannot be read".to_owned()).because(error))?;
+        let mut schema: Self = serde_json::from_value(value).map_err(|error| unreadable().because(error))?;
         if schema.engine_version > ENGINE_VERSION {
             return Err(corrupt(format!(
                 "the stored schema `{}` has form {}, and this version reads up to {ENGINE_VERSION}",
@@ -120,12 +125,19 @@ impl Schema {
     }
 }
 
+fn unreadable() -> Error {
+    Error::new(ErrorKind::Corrupt, "the stored schema cannot be read")
+}
+
 fn complete(name: &str, table: &mut Table) {
     if table.name.is_empty() {
         table.name = name.to_owned();
     }
     if table.parent.is_none() && table.resource.is_none() {
         table.resource = Some(name.to_owned());
+    }
+    if table.parent.is_none() && table.write_disposition.is_none() {
+        table.write_disposition = Some(super::WriteDisposition::Append);
     }
     for (name, column) in &mut table.columns {
         if column.name.is_empty() {

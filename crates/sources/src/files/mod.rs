@@ -221,6 +221,11 @@ impl Source for Files {
         discover(&self.paths, self.format).map(drop)
     }
 
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        let found = discover(&self.paths, self.format)?;
+        Ok(Some(by_table(found.files, self.table.as_deref()).into_iter().map(|(name, _)| name).collect()))
+    }
+
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         self.csv.check()?;
         let found = discover(&self.paths, self.format)?;

@@ -118,6 +118,11 @@ impl Source for Rest {
         plan(&self.config, &ExtractContext::default()).map(drop)
     }
 
+    fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
+        let plans = plan(&self.config, &ExtractContext::default())?;
+        Ok(Some(plans.into_iter().filter(|plan| plan.is_selected).map(|plan| plan.name.to_string()).collect()))
+    }
+
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let chosen = |plan: Plan| Arc::new(Plan { is_selected: context.wants(&plan.name, plan.is_selected), ..plan });
         let plans: Vec<Arc<Plan>> = plan(&self.config, context)?.into_iter().map(chosen).collect();

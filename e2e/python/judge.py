@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 import zlib
+from datetime import datetime, timedelta, timezone
 
 import dlt
 import duckdb
@@ -48,6 +49,12 @@ def resource(table, run):
     options, disposition = run["options"], run["disposition"]
     if "merge-strategy" in options:
         disposition = {"disposition": disposition, "strategy": options["merge-strategy"]}
+        for option in ("row-version-column-name", "active-record-timestamp", "boundary-timestamp", "source-filter"):
+            if option in options:
+                value = options[option]
+                disposition[option.replace("-", "_")] = None if value == "none" else value
+        if "validity-column-names" in options:
+            disposition["validity_column_names"] = options["validity-column-names"].split(",")
     keys = {
         option.replace("-", "_"): options[option].split(",") for option in ("primary-key", "merge-key") if option in options
     }
@@ -122,15 +129,36 @@ def clean_schema(schema):
     return cleaned
 
 
+def tell_loads(rows, schema, load_ids):
+    """Moments of validity that are those of loads become the numbers of the loads; ids that are versions are kept."""
+    times = [datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=round(float(it) * 1e6)) for it in load_ids]
+    numbers = {time: f"load {number}" for number, time in enumerate(sorted(times))}
+    for table, table_rows in rows.items():
+        columns = schema["tables"].get(table, {}).get("columns", {})
+        for name, column in columns.items():
+            for row in table_rows:
+                if ("x-valid-from" in column or "x-valid-to" in column) and row.get(name) is not None:
+                    row[name] = numbers.get(moment(row[name]), row[name])
+                if name == "_dlt_id" and "x-row-version" in column and row.get("_dlt_load_id") in load_ids:
+                    row["/version"] = row["_dlt_id"]
+
+
+def moment(text):
+    text = text.replace(" ", "T")
+    return datetime.fromisoformat(text + ":00" if text[-3] in "+-" else text)
+
+
 def attach(rows, schema, problems):
     """Nested rows under their parents; returns the root tables' rows."""
     by_id = {}
     for table, table_rows in rows.items():
+        # A version of a row that comes back has its id again.
+        has_versions = any("x-row-version" in it for it in schema["tables"].get(table, {}).get("columns", {}).values())
         for row in table_rows:
             row_id = row.get("_dlt_id")
-            if row_id is None or row_id in by_id:
+            if row_id is None or row_id in by_id and not has_versions:
                 problems.append(f"{table}: an id that is missing or not unique")
-            by_id[row_id] = row
+            by_id.setdefault(row_id, []).append(row)
     # In any table: `{"a": {"b": []}}` and `{"a": [{"b": []}]}` fill one table from two, of which the schema names one.
     roots = {}
     for table, table_rows in rows.items():
@@ -139,14 +167,15 @@ def attach(rows, schema, problems):
             roots[table] = table_rows
             continue
         for row in table_rows:
-            parent_row = by_id.get(row["_dlt_parent_id"])
-            if parent_row is None:
+            parent_rows = by_id.get(row["_dlt_parent_id"])
+            if parent_rows is None:
                 problems.append(f"{table}: a row without its parent")
                 continue
             expected = digest(f"{row['_dlt_parent_id']}_{table}_{row['_dlt_list_idx']}", 10)
             if row["_dlt_id"] != expected and is_generated_id(row["_dlt_id"]):
                 problems.append(f"{table}: an id that does not follow from the parent's")
-            parent_row.setdefault("/nested", {}).setdefault(table, []).append(row)
+            for parent_row in parent_rows:
+                parent_row.setdefault("/nested", {}).setdefault(table, []).append(row)
     return roots
 
 
@@ -218,6 +247,7 @@ def describe(case):
         for table, columns in tables.items()
         if not table.startswith("_dlt_")
     }
+    tell_loads(rows, stored, load_ids)
     roots = attach(rows, stored, problems)
     described = {
         table: sorted(

@@ -70,6 +70,12 @@ const fn at(case: &'static str, places: &'static [&'static str], reason: &'stati
     Known { at: At::Case(case), places, reason }
 }
 
+/// Whether a case by itself is known to end otherwise than with Python dlt.
+pub(crate) fn is_known_to_differ(case: &Case) -> bool {
+    let known = KNOWN.iter().any(|known| matches!(known.at, At::Case(name) if name == case.name));
+    known || REFUSED_BY_PYTHON.iter().any(|refused| refused.case == case.name)
+}
+
 pub(crate) const KNOWN: &[Known] = &[
     at("names_that_all_become_x", IN_OTHER_COLUMNS, KEYS_MEET),
     at("keys_that_collide_in_one_row", IN_OTHER_COLUMNS, KEYS_MEET),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::notice::Notices;
-use crate::schema::{Column, MergeStrategy, WriteDisposition};
+use crate::schema::{Column, MergeStrategy, Scd2, WriteDisposition};
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -129,6 +129,9 @@ pub struct TableHints {
     /// How rows are merged, where they are. Default: what is stored of the table, and delete-insert where nothing is.
     #[serde(default)]
     pub merge_strategy: Option<MergeStrategy>,
+    /// Options of the merge strategy scd2.
+    #[serde(default)]
+    pub scd2: Option<Scd2>,
     /// Names of the columns that identify a row, as in the data. A merge needs them, or a merge key.
     pub primary_key: Vec<String>,
     /// Names of the columns that tell which rows a delete-insert replaces, as in the data: all rows of a day, say.

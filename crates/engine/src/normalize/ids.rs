@@ -2,7 +2,7 @@
 
 use super::chunk::missing;
 use super::column::ColumnRows;
-use super::layout::{Layout, NONE, TableRows};
+use super::layout::{Layout, NONE, RootIds, TableRows};
 use crate::digest::{ROW_ID_BYTES, key_row_id, nested_row_id_into};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{DataType, column_names};
@@ -52,7 +52,6 @@ impl Layout {
     }
 
     fn fill_root(&mut self, at: usize, load_id: &str) -> Result<()> {
-        let id_key = self.id_key.clone();
         let table = &mut self.tables[at];
         let rows = table.rows;
         // Without this all rows that lack a key would be one.
@@ -70,14 +69,17 @@ impl Layout {
             table.columns[load].set_bytes(row, load_id.as_bytes());
         }
         let id = table.system_column(column_names::ID, DataType::Text);
-        match id_key {
-            Some(keys) => {
-                let ids = (0..rows).map(|row| key_row_id(&key_json(table, &keys, row))).collect::<Vec<_>>();
+        match &self.root_ids {
+            RootIds::Key(keys) => {
+                let ids = (0..rows).map(|row| key_row_id(&key_json(table, keys, row))).collect::<Vec<_>>();
                 for (row, key_id) in ids.iter().enumerate() {
                     table.columns[id].set_bytes(row, key_id.as_bytes());
                 }
             }
-            None => {
+            RootIds::Row(digests) => {
+                fill_missing(&mut table.columns[id], rows, |row, out| out.extend_from_slice(digests.id(row)));
+            }
+            RootIds::Random => {
                 let mut random = vec![0u8; rows * ROW_ID_BYTES];
                 getrandom::fill(&mut random).map_err(|error| {
                     Error::new(ErrorKind::Storage, "the system gives no random bytes").because(error)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 import zlib
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
 import dlt
 import duckdb
@@ -131,21 +131,25 @@ def clean_schema(schema):
 
 def tell_loads(rows, schema, load_ids):
     """Moments of validity that are those of loads become the numbers of the loads; ids that are versions are kept."""
-    times = [datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=round(float(it) * 1e6)) for it in load_ids]
-    numbers = {time: f"load {number}" for number, time in enumerate(sorted(times))}
+    times = sorted(float(it) for it in load_ids)
     for table, table_rows in rows.items():
         columns = schema["tables"].get(table, {}).get("columns", {})
         for name, column in columns.items():
             for row in table_rows:
                 if ("x-valid-from" in column or "x-valid-to" in column) and row.get(name) is not None:
-                    row[name] = numbers.get(moment(row[name]), row[name])
-                if name == "_dlt_id" and "x-row-version" in column and row.get("_dlt_load_id") in load_ids:
+                    row[name] = name_of(row[name], times)
+                # Rows of before have ids of another kind.
+                has_begun = any("x-valid-from" in it and row.get(begin) for begin, it in columns.items())
+                if name == "_dlt_id" and "x-row-version" in column and has_begun:
                     row["/version"] = row["_dlt_id"]
 
 
-def moment(text):
-    text = text.replace(" ", "T")
-    return datetime.fromisoformat(text + ":00" if text[-3] in "+-" else text)
+def name_of(moment, times):
+    """The load of that time, which Python dlt's load ids tell only nearly."""
+    text = moment.replace(" ", "T")
+    seconds = datetime.fromisoformat(text + ":00" if text[-3] in "+-" else text).timestamp()
+    near = [number for number, time in enumerate(times) if abs(time - seconds) < 0.01]
+    return f"load {near[0]}" if len(near) == 1 else moment
 
 
 def attach(rows, schema, problems):

@@ -45,6 +45,7 @@ pub use dlt_telemetry as telemetry;
 
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use dlt_engine::destination::ReplaceStrategy;
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, Scd2, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};

@@ -1,7 +1,7 @@
 //! A pipeline: a name, a destination and a dataset, and the run that brings data there.
 
 use crate::dataset::Dataset;
-use crate::destination::Destination;
+use crate::destination::{Destination, ReplaceStrategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{NoObserver, Observer};
 use crate::json::Surrogates;
@@ -26,6 +26,7 @@ pub struct Pipeline {
     pub(crate) workers: usize,
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
+    replace_strategy: ReplaceStrategy,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
@@ -55,6 +56,7 @@ impl Pipeline {
             workers,
             naming: None,
             surrogates: Surrogates::default(),
+            replace_strategy: ReplaceStrategy::default(),
             observer: Arc::new(NoObserver),
         };
         Ok(pipeline.dataset_name(&dataset))
@@ -73,6 +75,13 @@ impl Pipeline {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// Sets how tables that are replaced are; a run is refused if the destination has no such way.
+    #[must_use]
+    pub fn replace_strategy(mut self, strategy: ReplaceStrategy) -> Self {
+        self.replace_strategy = strategy;
         self
     }
 
@@ -150,6 +159,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn run_then(&self, mut source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
+        self.replace_strategy.check(&*self.destination)?;
         let folder = self.folder();
         let _lock = folder.lock()?;
         let mut run = Run::new(self, &folder, random_hex_id()?);

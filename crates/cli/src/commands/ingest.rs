@@ -56,6 +56,9 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     if let Some(naming) = naming {
         builder = builder.naming(naming);
     }
+    if let Some((strategy, _)) = settings.providers.replace_strategy(Path::new(""))? {
+        builder = builder.replace_strategy(strategy);
+    }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)
 }

@@ -106,7 +106,13 @@ impl TableRows {
     pub(crate) fn system_column(&mut self, name: &str, data_type: DataType) -> usize {
         match self.by_name.get(name) {
             Some(&at) => at,
-            None => self.add(Column::inferred(name, data_type), data_type),
+            None => {
+                let mut column = Column::inferred(name, data_type);
+                if let Some(hinted) = self.hinted.get(name) {
+                    column.hints.extend(hinted.hints.clone());
+                }
+                self.add(column, data_type)
+            }
         }
     }
 

@@ -30,7 +30,11 @@ fn a_killed_append_leaves_earlier_rows_and_is_completed() {
 
 #[test]
 fn a_killed_replace_loses_nothing_and_is_completed() {
-    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "replace"], ..Scenario::PLAIN });
+    kill_and_compare(Scenario {
+        before: Some(0..400),
+        options: &["--write-disposition", "replace"],
+        ..Scenario::PLAIN
+    });
 }
 
 #[test]

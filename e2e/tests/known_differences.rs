@@ -66,7 +66,8 @@ const KEYS_MEET: &str =
     "of keys that meet in one name Python dlt keeps the last value; we keep all, under names of their own";
 const NOT_THE_SAME: &str = "Python dlt turns the value into the column's type, where it is another value; we keep it as it is in the variant column";
 
-const EMPTY_LOAD: &str = "of a run without rows Python dlt makes no load; we record it as one, and number those after it otherwise";
+const EMPTY_LOAD: &str =
+    "of a run without rows Python dlt makes no load; we record it as one, and number those after it otherwise";
 
 const fn at(case: &'static str, places: &'static [&'static str], reason: &'static str) -> Known {
     Known { at: At::Case(case), places, reason }

@@ -17,7 +17,11 @@ enum Tool {
 
 /// Cases that both load alone with the same result, and a few whose hints only Python dlt is told.
 fn cases() -> Vec<Case> {
-    let both = [include_str!("../cases/merge.txt"), include_str!("../cases/scd2.txt"), include_str!("../cases/strategies.txt")];
+    let both = [
+        include_str!("../cases/merge.txt"),
+        include_str!("../cases/scd2.txt"),
+        include_str!("../cases/strategies.txt"),
+    ];
     let both = both.into_iter().flat_map(cases::parse);
     let is_alike = |case: &Case| {
         case.runs.len() > 1 && case.runs.iter().all(|run| run.disposition == "merge") && !is_known_to_differ(case)

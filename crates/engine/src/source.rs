@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::notice::Notices;
-use crate::schema::{Column, MergeStrategy, Scd2, WriteDisposition};
+use crate::schema::{Column, MergeStrategy, WriteDisposition};
+use crate::versions::Scd2;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 use std::sync::Arc;

@@ -63,8 +63,7 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Work; 5] =
-        [Work::DeleteInsert, Work::Upsert, Work::Scd2, Work::AppendToFew, Work::AppendToMany];
+    const ALL: [Work; 5] = [Work::DeleteInsert, Work::Upsert, Work::Scd2, Work::AppendToFew, Work::AppendToMany];
 
     fn title(self) -> &'static str {
         match self {
@@ -292,7 +291,9 @@ mod tests {
     #[test]
     fn what_is_slower_than_the_budget_is_told() {
         let plan = Plan { rows: 100, rounds: 1, python_rounds: 0 };
-        let all = |ours: f64| Work::ALL.iter().flat_map(|work| [((*work, SQL), vec![1.0]), ((*work, OURS), vec![ours])]).collect();
+        let all = |ours: f64| {
+            Work::ALL.iter().flat_map(|work| [((*work, SQL), vec![1.0]), ((*work, OURS), vec![ours])]).collect()
+        };
         assert!(table(&plan, &all(1.4)).contains("1.5 times the SQL held"));
         assert!(table(&plan, &all(1.6)).contains("1.5 times the SQL was not held"));
     }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use dlt_engine::schema::{MergeStrategy, Scd2, WriteDisposition};
+use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::source::{ExtractContext, TableHints};
+use dlt_engine::versions::Scd2;
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
@@ -197,5 +198,8 @@ fn read_versions(section: &mut Section) -> Result<Option<Scd2>> {
 /// Whether rows are to be merged, and nothing says which belong together.
 fn lacks_key(hints: &TableHints) -> bool {
     let needs_key = hints.merge_strategy != Some(MergeStrategy::Scd2);
-    hints.disposition == Some(WriteDisposition::Merge) && needs_key && hints.primary_key.is_empty() && hints.merge_key.is_empty()
+    hints.disposition == Some(WriteDisposition::Merge)
+        && needs_key
+        && hints.primary_key.is_empty()
+        && hints.merge_key.is_empty()
 }

@@ -3,10 +3,9 @@
 //! The digest is that of the item as it came, before it is split into columns and tables: compact JSON with sorted keys,
 //! without the top keys that begin as the engine's own do.
 
-use super::layout::{Layout, RootIds};
 use crate::digest::{ROW_ID_BYTES, shake128};
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::{Cursor, Json, Surrogates, write_canonical};
+use crate::error::{Error, ErrorKind};
+use crate::json::{Cursor, Surrogates, write_canonical};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -33,7 +32,7 @@ impl RowDigests {
     }
 
     /// Adds the id of a row that is an object, or any other value as the member `value` of one.
-    fn push(&mut self, text: &str, surrogates: Surrogates) {
+    pub(crate) fn push(&mut self, text: &str, surrogates: Surrogates) {
         self.scratch.clear();
         let mut cursor = Cursor::new(text).with(surrogates);
         let is_object = cursor.peek() == Some(b'{');
@@ -49,42 +48,6 @@ impl RowDigests {
         // Fourteen characters hold ten bytes exactly, so this cannot fail.
         let _ = STANDARD_NO_PAD.encode_slice(shake128::<ROW_ID_BYTES>(&[self.scratch.as_bytes()]), &mut id);
         self.ids.push(id);
-    }
-}
-
-impl Layout {
-    /// Whether ids of root rows are digests of them.
-    pub(crate) fn digests_rows(&self) -> bool {
-        matches!(self.root_ids, RootIds::Row(_))
-    }
-
-    /// Notes a root row that was read from this text.
-    #[inline]
-    pub(crate) fn digest_text(&mut self, text: &str) {
-        if let RootIds::Row(digests) = &mut self.root_ids {
-            digests.push(text, self.surrogates);
-        }
-    }
-
-    /// Notes a root row that was read as a tree.
-    pub(crate) fn digest_tree(&mut self, item: &Json) {
-        if let RootIds::Row(digests) = &mut self.root_ids {
-            let mut text = String::new();
-            item.write(&mut text);
-            digests.push(&text, self.surrogates);
-        }
-    }
-
-    /// Notes the root rows of a batch; `text` appends the JSON of one of them.
-    pub(crate) fn digest_rows(&mut self, rows: usize, text: impl Fn(usize, &mut String) -> Option<()>) -> Result<()> {
-        let RootIds::Row(digests) = &mut self.root_ids else { return Ok(()) };
-        let mut row_text = String::new();
-        for row in 0..rows {
-            row_text.clear();
-            text(row, &mut row_text).ok_or_else(no_form)?;
-            digests.push(&row_text, self.surrogates);
-        }
-        Ok(())
     }
 }
 

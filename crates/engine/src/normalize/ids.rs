@@ -2,9 +2,11 @@
 
 use super::chunk::missing;
 use super::column::ColumnRows;
+use super::digests::no_form;
 use super::layout::{Layout, NONE, RootIds, TableRows};
 use crate::digest::{ROW_ID_BYTES, key_row_id, nested_row_id_into};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
 use crate::schema::{DataType, column_names};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -128,6 +130,42 @@ impl Layout {
             nested_row_id_into(parent.text(parent.id, parent_rows[row] as usize), name, list_index[row], out);
         });
         self.tables[at] = table;
+    }
+}
+
+impl Layout {
+    /// Whether ids of root rows are digests of them.
+    pub(crate) fn digests_rows(&self) -> bool {
+        matches!(self.root_ids, RootIds::Row(_))
+    }
+
+    /// Notes a root row that was read from this text.
+    #[inline]
+    pub(crate) fn digest_text(&mut self, text: &str) {
+        if let RootIds::Row(digests) = &mut self.root_ids {
+            digests.push(text, self.surrogates);
+        }
+    }
+
+    /// Notes a root row that was read as a tree.
+    pub(crate) fn digest_tree(&mut self, item: &Json) {
+        if let RootIds::Row(digests) = &mut self.root_ids {
+            let mut text = String::new();
+            item.write(&mut text);
+            digests.push(&text, self.surrogates);
+        }
+    }
+
+    /// Notes the root rows of a batch; `text` appends the JSON of one of them.
+    pub(crate) fn digest_rows(&mut self, rows: usize, text: impl Fn(usize, &mut String) -> Option<()>) -> Result<()> {
+        let RootIds::Row(digests) = &mut self.root_ids else { return Ok(()) };
+        let mut row_text = String::new();
+        for row in 0..rows {
+            row_text.clear();
+            text(row, &mut row_text).ok_or_else(no_form)?;
+            digests.push(&row_text, self.surrogates);
+        }
+        Ok(())
     }
 }
 

@@ -252,7 +252,8 @@ impl Layout {
             _ => RootIds::Random,
         };
         let goes_by_key = strategy.is_some_and(MergeStrategy::goes_by_key);
-        let has_root_ids = || schema.chain(root).into_iter().skip(1).any(|nested| !nested.columns_with("root_key").is_empty());
+        let has_root_ids =
+            || schema.chain(root).into_iter().skip(1).any(|nested| !nested.columns_with("root_key").is_empty());
         let level = table.max_nesting().or_else(|| schema.max_nesting()).map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,

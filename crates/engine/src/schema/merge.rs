@@ -26,7 +26,7 @@ pub enum MergeStrategy {
     /// Rows whose primary key is in the table are left out.
     InsertOnly,
     /// Versions of rows are kept: a row that the load lacks, or has in another version, ends, and new versions begin, each
-    /// with its time ([`super::Scd2`]). With a merge key only rows end whose merge key is in the load.
+    /// with its time ([`crate::versions`]). With a merge key only rows end whose merge key is in the load.
     Scd2,
     /// As upsert; besides, rows whose primary key is not in the load are deleted. With a merge key only those whose merge
     /// key is in the load.

@@ -5,13 +5,11 @@
 
 mod keys;
 mod merge;
-mod scd2;
 mod stored;
 mod system;
 mod types;
 
 pub use merge::{MergeStrategy, SortOrder};
-pub use scd2::{Scd2, Versions};
 pub use stored::ENGINE_VERSION;
 pub(crate) use stored::write_sorted;
 pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_names};

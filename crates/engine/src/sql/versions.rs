@@ -6,7 +6,8 @@
 use super::{Session, Staged};
 use crate::destination::{ChainLoad, TableLoad};
 use crate::error::Result;
-use crate::schema::{Table, Versions, column_names};
+use crate::schema::{Table, column_names};
+use crate::versions::Versions;
 
 /// Ids of the new rows whose nested rows are taken.
 const BEGUN: &str = "_dlt_versions_begun";
@@ -103,10 +104,15 @@ impl Keeping<'_> {
         let name = self.session.table(&self.root.name);
         let (from, to) = (self.versions.valid_from, self.versions.valid_to);
         // What the data says of its validity is not what is kept.
-        let given = self.rows.columns.iter().filter(|column| !column.eq_ignore_ascii_case(from) && !column.eq_ignore_ascii_case(to));
+        let given = self
+            .rows
+            .columns
+            .iter()
+            .filter(|column| !column.eq_ignore_ascii_case(from) && !column.eq_ignore_ascii_case(to));
         let given: Vec<String> = given.map(|column| self.session.quote(column)).collect();
         let selected: Vec<String> = given.iter().map(|column| format!("s.{column}")).collect();
-        let active = self.versions.active_micros.map_or_else(|| "NULL".to_owned(), |micros| self.session.instant(micros));
+        let active =
+            self.versions.active_micros.map_or_else(|| "NULL".to_owned(), |micros| self.session.instant(micros));
         let sql = format!(
             "INSERT INTO {name} ({}, {}, {}) SELECT {}, {}, {active} FROM {} AS s WHERE {}",
             given.join(", "),

@@ -1,6 +1,7 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
-use dlt_engine::schema::{MergeStrategy, Scd2, WriteDisposition};
+use dlt_engine::schema::{MergeStrategy, WriteDisposition};
+use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::collections::BTreeMap;

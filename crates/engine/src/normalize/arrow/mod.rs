@@ -102,7 +102,8 @@ fn digest_rows(chunk: &ArrowChunk, layout: &mut Layout) -> Result<()> {
     let fields = chunk.batch.schema_ref().fields().iter().zip(&arrays);
     let fields: Vec<_> =
         fields.map(|(field, array)| field.as_ref().clone().with_data_type(array.data_type().clone())).collect();
-    let columns = fields.iter().zip(&arrays).map(|(field, array)| Ok((field.name().as_str(), Cells::new(field, array)?)));
+    let columns =
+        fields.iter().zip(&arrays).map(|(field, array)| Ok((field.name().as_str(), Cells::new(field, array)?)));
     let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(no_form)?;
     let text = |row: usize, out: &mut String| {
         out.push('{');

@@ -1,9 +1,9 @@
 //! Versions of rows (slowly changing dimensions, type 2): which columns say when a row was valid, as hints of the stored
 //! schema have it, and as somebody declares it.
 
-use super::{Column, DataType, Table, column_names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
+use crate::schema::{Column, DataType, Table, column_names};
 use crate::value::instant_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -169,7 +169,8 @@ impl Table {
             column.data_type.get_or_insert(DataType::Timestamp);
             column.hints.insert(hint.to_owned(), true.into());
         }
-        let text = |given: &Option<String>| given.clone().filter(|text| text != NONE).map_or(Value::Null, Value::String);
+        let text =
+            |given: &Option<String>| given.clone().filter(|text| text != NONE).map_or(Value::Null, Value::String);
         if let Some(column) = self.columns.get_mut(&to) {
             column.hints.insert(ACTIVE.to_owned(), text(&options.active_record_timestamp));
         }
@@ -191,7 +192,8 @@ impl Table {
         let known = self.columns.values().find(|column| column.is(hint)).map(|column| column.name.clone());
         let Some(known) = known else { return Ok(self.claim_column(given, naming)) };
         if is_told && self.claim_column(given, naming) != known {
-            let what = format!("table `{}` keeps versions of its rows by column `{known}`, not by `{given}`", self.name);
+            let what =
+                format!("table `{}` keeps versions of its rows by column `{known}`, not by `{given}`", self.name);
             return Err(Error::new(ErrorKind::Config, what)
                 .hint(format!("name `{known}`, or leave the name out, or load into another table")));
         }

@@ -251,9 +251,12 @@ impl Layout {
             }
             _ => RootIds::Random,
         };
-        let goes_by_key = strategy.is_some_and(MergeStrategy::goes_by_key);
-        let has_root_ids =
-            || schema.chain(root).into_iter().skip(1).any(|nested| !nested.columns_with("root_key").is_empty());
+        let propagates_root_id = match strategy {
+            Some(strategy) if strategy.goes_by_key() => true,
+            // Versions do without, but a column that was made for another strategy needs its values.
+            Some(_) => schema.chain(root).iter().skip(1).any(|nested| !nested.columns_with("root_key").is_empty()),
+            None => false,
+        };
         let level = table.max_nesting().or_else(|| schema.max_nesting()).map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,
@@ -267,7 +270,7 @@ impl Layout {
             surrogates: Surrogates::default(),
             keys,
             root_ids,
-            propagates_root_id: goes_by_key || schema.propagates_root_ids(root) || has_root_ids(),
+            propagates_root_id: propagates_root_id || schema.propagates_root_ids(root),
             objects_seen: 0,
             is_begun: table.columns.contains_key(column_names::ID),
         };

@@ -10,6 +10,8 @@ import duckdb
 
 IDS = ("_dlt_id", "_dlt_load_id", "_dlt_parent_id", "_dlt_root_id")
 
+VALIDITY = ("_dlt_valid_from", "_dlt_valid_to")
+
 
 def quote(name):
     return '"' + name.replace('"', '""') + '"'
@@ -30,9 +32,13 @@ def fingerprint(database, dataset):
         tables.setdefault(table, {})[column] = data_type
     schema = json.loads(connection.execute("SELECT schema FROM _dlt_version ORDER BY inserted_at DESC").fetchone()[0])
 
+    def shown(column):
+        # When a load began is another moment in each run; whether a version has ended is not.
+        return f"t.{quote(column)} IS NULL" if column in VALIDITY else f"t.{quote(column)}::VARCHAR"
+
     def hashed(table):
         """SQL of a table's ids, each with the hash of its row and of all rows above it."""
-        columns = [f"t.{quote(column)}::VARCHAR" for column in tables[table] if column not in IDS]
+        columns = [shown(column) for column in tables[table] if column not in IDS]
         parent = schema["tables"][table].get("parent")
         if parent is None:
             return f"SELECT t._dlt_id AS id, hash({', '.join(columns)}) AS h FROM {quote(table)} t"

@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 import zlib
+from datetime import datetime
 
 import dlt
 import duckdb
@@ -48,6 +49,12 @@ def resource(table, run):
     options, disposition = run["options"], run["disposition"]
     if "merge-strategy" in options:
         disposition = {"disposition": disposition, "strategy": options["merge-strategy"]}
+        for option in ("row-version-column-name", "active-record-timestamp", "boundary-timestamp", "source-filter"):
+            if option in options:
+                value = options[option]
+                disposition[option.replace("-", "_")] = None if value == "none" else value
+        if "validity-column-names" in options:
+            disposition["validity_column_names"] = options["validity-column-names"].split(",")
     keys = {
         option.replace("-", "_"): options[option].split(",") for option in ("primary-key", "merge-key") if option in options
     }
@@ -122,15 +129,40 @@ def clean_schema(schema):
     return cleaned
 
 
+def tell_loads(rows, schema, load_ids):
+    """Moments of validity that are those of loads become the numbers of the loads; ids that are versions are kept."""
+    times = sorted(float(it) for it in load_ids)
+    for table, table_rows in rows.items():
+        columns = schema["tables"].get(table, {}).get("columns", {})
+        for name, column in columns.items():
+            for row in table_rows:
+                if ("x-valid-from" in column or "x-valid-to" in column) and row.get(name) is not None:
+                    row[name] = name_of(row[name], times)
+                # Rows of before have ids of another kind.
+                has_begun = any("x-valid-from" in it and row.get(begin) for begin, it in columns.items())
+                if name == "_dlt_id" and "x-row-version" in column and has_begun:
+                    row["/version"] = row["_dlt_id"]
+
+
+def name_of(moment, times):
+    """The load of that time, which Python dlt's load ids tell only nearly."""
+    text = moment.replace(" ", "T")
+    seconds = datetime.fromisoformat(text + ":00" if text[-3] in "+-" else text).timestamp()
+    near = [number for number, time in enumerate(times) if abs(time - seconds) < 0.01]
+    return f"load {near[0]}" if len(near) == 1 else moment
+
+
 def attach(rows, schema, problems):
     """Nested rows under their parents; returns the root tables' rows."""
     by_id = {}
     for table, table_rows in rows.items():
+        # A version of a row that comes back has its id again.
+        has_versions = any("x-row-version" in it for it in schema["tables"].get(table, {}).get("columns", {}).values())
         for row in table_rows:
             row_id = row.get("_dlt_id")
-            if row_id is None or row_id in by_id:
+            if row_id is None or row_id in by_id and not has_versions:
                 problems.append(f"{table}: an id that is missing or not unique")
-            by_id[row_id] = row
+            by_id.setdefault(row_id, []).append(row)
     # In any table: `{"a": {"b": []}}` and `{"a": [{"b": []}]}` fill one table from two, of which the schema names one.
     roots = {}
     for table, table_rows in rows.items():
@@ -139,14 +171,15 @@ def attach(rows, schema, problems):
             roots[table] = table_rows
             continue
         for row in table_rows:
-            parent_row = by_id.get(row["_dlt_parent_id"])
-            if parent_row is None:
+            parent_rows = by_id.get(row["_dlt_parent_id"])
+            if parent_rows is None:
                 problems.append(f"{table}: a row without its parent")
                 continue
             expected = digest(f"{row['_dlt_parent_id']}_{table}_{row['_dlt_list_idx']}", 10)
             if row["_dlt_id"] != expected and is_generated_id(row["_dlt_id"]):
                 problems.append(f"{table}: an id that does not follow from the parent's")
-            parent_row.setdefault("/nested", {}).setdefault(table, []).append(row)
+            for parent_row in parent_rows:
+                parent_row.setdefault("/nested", {}).setdefault(table, []).append(row)
     return roots
 
 
@@ -218,6 +251,7 @@ def describe(case):
         for table, columns in tables.items()
         if not table.startswith("_dlt_")
     }
+    tell_loads(rows, stored, load_ids)
     roots = attach(rows, stored, problems)
     described = {
         table: sorted(

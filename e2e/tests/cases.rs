@@ -45,6 +45,11 @@ impl Case {
         ["small_", "large_", "merged_"].iter().any(|start| self.name.starts_with(start))
     }
 
+    /// Whether a run has hints that our command line does not know.
+    pub(crate) fn is_hinted(&self) -> bool {
+        self.runs.iter().any(|run| run.options.iter().any(|(option, _)| option.ends_with("-column")))
+    }
+
     /// The name of the pipeline, and so of the schema, that loads it.
     pub(crate) fn pipeline(&self) -> String {
         format!("case_{}", self.name)
@@ -57,6 +62,8 @@ impl Case {
 /// When the file does not have the form.
 pub(crate) fn parse(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
+    // Whether the case said what its first run is.
+    let mut is_begun = false;
     for line in text.split('\n') {
         if line.starts_with('#') {
             continue;
@@ -71,6 +78,7 @@ pub(crate) fn parse(text: &str) -> Vec<Case> {
                 _ => panic!("{name}: unknown setting {setting:?}"),
             }
             cases.push(case);
+            is_begun = false;
             continue;
         }
         let Some(case) = cases.last_mut() else {
@@ -82,7 +90,7 @@ pub(crate) fn parse(text: &str) -> Vec<Case> {
             let disposition = words.next().unwrap_or_default();
             assert!(matches!(disposition, "append" | "replace" | "merge"), "{}: {line:?}", case.name);
             // A case may begin with its first run's disposition.
-            if case.runs.last().is_some_and(|run| run.text.trim().is_empty()) {
+            if !std::mem::replace(&mut is_begun, true) && case.runs[0].text.trim().is_empty() {
                 case.runs.pop();
             }
             let mut run = Run::of(disposition, "");

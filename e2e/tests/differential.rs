@@ -44,6 +44,21 @@ fn merges() {
 }
 
 #[test]
+fn versions_of_rows() {
+    compare_with_python(&shown_to_both(include_str!("../cases/scd2.txt")));
+}
+
+#[test]
+fn strategies_side_by_side() {
+    compare_with_python(&shown_to_both(include_str!("../cases/strategies.txt")));
+}
+
+/// Cases without hints that our command line does not know; those are continued by us in `merging.rs`.
+fn shown_to_both(text: &str) -> Vec<Case> {
+    cases::parse(text).into_iter().filter(|case| !case.is_hinted()).collect()
+}
+
+#[test]
 fn a_few_generated_documents_many_times() {
     compare_with_python(&documents::small_cases(seed(11), times(60)));
 }

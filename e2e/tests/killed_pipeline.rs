@@ -20,23 +20,42 @@ const MAX_ATTEMPTS: usize = 8 * KILLS;
 
 #[test]
 fn a_killed_first_load_is_completed_by_the_next_run() {
-    kill_and_compare(Scenario { before: None, options: &["--write-disposition", "append"] });
+    kill_and_compare(Scenario { options: &["--write-disposition", "append"], ..Scenario::PLAIN });
 }
 
 #[test]
 fn a_killed_append_leaves_earlier_rows_and_is_completed() {
-    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "append"] });
+    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "append"], ..Scenario::PLAIN });
 }
 
 #[test]
 fn a_killed_replace_loses_nothing_and_is_completed() {
-    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "replace"] });
+    kill_and_compare(Scenario {
+        before: Some(0..400),
+        options: &["--write-disposition", "replace"],
+        ..Scenario::PLAIN
+    });
 }
 
 #[test]
 fn a_killed_merge_leaves_no_row_twice_and_none_over() {
     let options = &["--write-disposition", "merge", "--primary-key", "number"];
-    kill_and_compare(Scenario { before: Some(0..2_000), options });
+    kill_and_compare(Scenario { before: Some(0..2_000), options, ..Scenario::PLAIN });
+}
+
+#[test]
+fn killed_versions_begin_and_end_once() {
+    let options = &["--write-disposition", "merge", "--merge-strategy", "scd2"];
+    kill_and_compare(Scenario { before: Some(0..2_000), options, ..Scenario::PLAIN });
+}
+
+#[test]
+fn a_killed_replace_by_staging_loses_nothing_and_is_completed() {
+    kill_and_compare(Scenario {
+        before: Some(0..400),
+        options: &["--write-disposition", "replace"],
+        variables: &[("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")],
+    });
 }
 
 struct Scenario {
@@ -44,6 +63,12 @@ struct Scenario {
     before: Option<std::ops::Range<u64>>,
     /// Of the load that is killed.
     options: &'static [&'static str],
+    /// In whose environment.
+    variables: &'static [(&'static str, &'static str)],
+}
+
+impl Scenario {
+    const PLAIN: Scenario = Scenario { before: None, options: &[], variables: &[] };
 }
 
 fn kill_and_compare(scenario: Scenario) {
@@ -122,7 +147,8 @@ impl<'a> Attempt<'a> {
     fn ingest(&self, file: &Path, options: &[&str]) -> Result<Invocation> {
         let run = self.sandbox.dlt(["ingest"])?.arg(file);
         let run = run.args(["--to", &format!("duckdb:{}", self.database.display()), "--dataset", "raw"]);
-        Ok(run.args(["--table", "main", "--pipeline", &self.name]).args(options))
+        let run = run.args(["--table", "main", "--pipeline", &self.name]).args(options);
+        Ok(self.scenario.variables.iter().fold(run, |run, (name, value)| run.env(name, value)))
     }
 
     /// Kills the load once, sometimes its successors too, and repeats the same command until it has said that the data

@@ -66,8 +66,17 @@ const KEYS_MEET: &str =
     "of keys that meet in one name Python dlt keeps the last value; we keep all, under names of their own";
 const NOT_THE_SAME: &str = "Python dlt turns the value into the column's type, where it is another value; we keep it as it is in the variant column";
 
+const EMPTY_LOAD: &str =
+    "of a run without rows Python dlt makes no load; we record it as one, and number those after it otherwise";
+
 const fn at(case: &'static str, places: &'static [&'static str], reason: &'static str) -> Known {
     Known { at: At::Case(case), places, reason }
+}
+
+/// Whether a case by itself is known to end otherwise than with Python dlt.
+pub(crate) fn is_known_to_differ(case: &Case) -> bool {
+    let known = KNOWN.iter().any(|known| matches!(known.at, At::Case(name) if name == case.name));
+    known || REFUSED_BY_PYTHON.iter().any(|refused| refused.case == case.name)
 }
 
 pub(crate) const KNOWN: &[Known] = &[
@@ -104,6 +113,13 @@ pub(crate) const KNOWN: &[Known] = &[
         reason: "of a row that insert-only leaves out, Python dlt inserts those nested rows whose place in the list is new; \
                  we leave out the row with everything nested in it",
     },
+    at("cdc_an_empty_load", &["/loads", "/rows/items"], EMPTY_LOAD),
+    at("scd2_an_empty_load_ends_nothing", &["/loads", "/rows/items"], EMPTY_LOAD),
+    at(
+        "scd2_compound_keys_that_read_alike",
+        &["/rows/items"],
+        "Python dlt compares compound merge keys by their values strung together, so that a row ends that is of another key",
+    ),
     Known {
         at: At::Replacing,
         places: &["/state/sources"],
@@ -146,6 +162,22 @@ pub(crate) const REFUSED_BY_PYTHON: &[RefusedByPython] = &[
         case: "merge_after_a_replace",
         ours: Ours::Loads,
         reason: "Python dlt cannot add the column for root ids to a nested table in DuckDB; we add it and fill it in",
+    },
+    RefusedByPython {
+        case: "upsert_then_replace_then_upsert",
+        ours: Ours::Loads,
+        reason: "rows of a replace have random ids, and Python dlt looks for what is nested in them by ids made of keys: it \
+                 stays behind without its row",
+    },
+    RefusedByPython {
+        case: "delete_insert_then_upsert",
+        ours: Ours::Loads,
+        reason: "as above, with the random ids of delete-insert",
+    },
+    RefusedByPython {
+        case: "scd2_old_versions_with_nested_rows",
+        ours: Ours::Loads,
+        reason: "of a row whose version is there already, Python dlt adds what is nested in it once more, without the row",
     },
     RefusedByPython {
         case: "a_key_of_two_underscores",

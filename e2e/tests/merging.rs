@@ -7,6 +7,7 @@ use dlt_testkit::Sandbox;
 
 use crate::cases::{self, Case, Run};
 use crate::judge::{Request, differences};
+use crate::known_differences::is_known_to_differ;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Tool {
@@ -16,14 +17,17 @@ enum Tool {
 
 /// Cases that both load alone with the same result, and a few whose hints only Python dlt is told.
 fn cases() -> Vec<Case> {
-    let both = cases::parse(include_str!("../cases/merge.txt"));
+    let both = [
+        include_str!("../cases/merge.txt"),
+        include_str!("../cases/scd2.txt"),
+        include_str!("../cases/strategies.txt"),
+    ];
+    let both = both.into_iter().flat_map(cases::parse);
     let is_alike = |case: &Case| {
-        case.runs.len() > 1
-            && case.runs.iter().all(|run| run.disposition == "merge")
-            && case.name != "insert_only_keeps_what_is_there"
+        case.runs.len() > 1 && case.runs.iter().all(|run| run.disposition == "merge") && !is_known_to_differ(case)
     };
     let hinted = cases::parse(include_str!("../cases/merge_hints.txt"));
-    both.into_iter().filter(is_alike).chain(hinted).collect()
+    both.filter(is_alike).chain(hinted).collect()
 }
 
 #[test]
@@ -39,7 +43,7 @@ fn begun_by_us_and_continued_in_turns() {
 /// Loads every case in turns, beginning with `first`, and compares it with Python dlt alone.
 fn alternate(first: Tool) {
     let sandbox = Sandbox::new().unwrap();
-    let cases: Vec<Case> = cases().into_iter().filter(|case| first == Tool::Python || !is_hinted(case)).collect();
+    let cases: Vec<Case> = cases().into_iter().filter(|case| first == Tool::Python || !case.is_hinted()).collect();
     let mut alone = Request::default();
     for case in &cases {
         let database = sandbox.path(format!("{}.alone.duckdb", case.name));
@@ -79,16 +83,11 @@ fn alternate(first: Tool) {
     assert!(report.is_empty(), "in turns, beginning with {first:?}, it is not as Python dlt alone:\n{report}");
 }
 
-/// Whether a run has hints that our command line does not know.
-fn is_hinted(case: &Case) -> bool {
-    case.runs.iter().any(|run| run.options.iter().any(|(option, _)| option.ends_with("-column")))
-}
-
 fn only(case: &Case, run: &Run) -> Case {
     Case { runs: vec![run.clone()], ..case.clone() }
 }
 
-/// Only the first run of a table says how it is kept; later ones find that in the stored schema.
+/// A run says how the table is kept only where that is new; else it is found in the stored schema.
 fn load_with_ours(sandbox: &Sandbox, case: &Case, run: &Run, number: usize, database: &Path) -> Result<()> {
     let file = database.with_extension(format!("{number}.jsonl"));
     std::fs::write(&file, &run.text)?;
@@ -97,7 +96,8 @@ fn load_with_ours(sandbox: &Sandbox, case: &Case, run: &Run, number: usize, data
         .arg(&file)
         .args(["--to", &format!("duckdb:{}", database.display())])
         .args(["--dataset", &case.dataset, "--table", &case.table, "--pipeline", &case.pipeline()]);
-    if number == 0 {
+    let is_new = number == 0 || !case.is_hinted() && case.runs[number - 1].arguments() != run.arguments();
+    if is_new {
         ingest = ingest.args(run.arguments());
     }
     ingest.succeed().map(drop)
@@ -105,11 +105,12 @@ fn load_with_ours(sandbox: &Sandbox, case: &Case, run: &Run, number: usize, data
 
 /// What cannot be obeyed is refused, and the dataset stays as it is.
 #[test]
-fn a_table_that_is_kept_by_scd2_is_refused() {
+fn a_table_that_is_merged_with_a_filter_is_refused() {
     let sandbox = Sandbox::new().unwrap();
     let mut case = Case::of_one_run("history", "{\"id\":1,\"v\":1}\n");
     case.runs[0].disposition = "merge".into();
     case.runs[0].options.push(("merge-strategy".into(), "scd2".into()));
+    case.runs[0].options.push(("source-filter".into(), "v > 0".into()));
     let database = sandbox.path("history.duckdb");
     let mut request = Request::default();
     let verdict = request.load(&case, &database).unwrap().ask(&sandbox).unwrap();
@@ -124,6 +125,7 @@ fn a_table_that_is_kept_by_scd2_is_refused() {
         .run()
         .unwrap();
     assert_eq!(output.code, Some(2), "{output}");
-    assert!(output.stderr.contains("table `items` is kept by the merge strategy \"scd2\""), "{output}");
+    let said = "table `items` is kept by a merge with the option `x-merge-source-filter`";
+    assert!(output.stderr.contains(said), "{output}");
     assert_eq!(std::fs::read(&database).unwrap(), before);
 }

@@ -102,7 +102,9 @@ pub(crate) struct Ingest {
     /// How a merge treats rows whose key is there [default: as before; delete-insert for a new table]
     #[arg(long, value_enum, value_name = "STRATEGY")]
     pub(crate) merge_strategy: Option<MergeStrategy>,
-    /// Columns that identify a row, separated by commas; needed for merge
+    #[command(flatten)]
+    pub(crate) versions: Versions,
+    /// Columns that identify a row, separated by commas; needed for merge, but for scd2
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) primary_key: Vec<String>,
     /// Columns whose values are replaced as a whole by delete-insert, such as a day; separated by commas
@@ -130,6 +132,24 @@ pub(crate) struct Ingest {
     pub(crate) incremental: Incremental,
     #[command(flatten)]
     pub(crate) text: Text,
+}
+
+/// Options of the merge strategy scd2.
+#[derive(Debug, Args)]
+pub(crate) struct Versions {
+    /// With scd2: column that has another value in another version of a row [default: a digest of the row]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) row_version_column_name: Option<String>,
+    /// With scd2: columns for begin and end of validity [default: _dlt_valid_from,_dlt_valid_to]
+    #[arg(long, value_name = "FROM,TO", value_delimiter = ',')]
+    pub(crate) validity_column_names: Vec<String>,
+    /// With scd2: end of validity of the rows that are valid now, such as 9999-12-31 [default: null]
+    #[arg(long, value_name = "TIMESTAMP")]
+    pub(crate) active_record_timestamp: Option<String>,
+    /// With scd2: when rows of this load begin and those that it lacks end; holds for later loads, until `none` is given
+    /// [default: the time of the load]
+    #[arg(long, value_name = "TIMESTAMP")]
+    pub(crate) boundary_timestamp: Option<String>,
 }
 
 /// `dlt init`.
@@ -294,6 +314,10 @@ pub(crate) enum MergeStrategy {
     Upsert,
     /// Keep them, and leave the new rows out
     InsertOnly,
+    /// Keep all versions of rows: those that the load lacks or has otherwise end, the new ones begin
+    Scd2,
+    /// As upsert, and delete the rows whose key the load lacks
+    Cdc,
 }
 
 /// How names are made of keys.

@@ -50,10 +50,12 @@ pub use dlt_telemetry as telemetry;
 pub use adapt::{Adapted, IntoDisposition, SourceExt};
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use dlt_engine::destination::ReplaceStrategy;
 pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
+pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
     Preview, RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, TablePreview, Trace,

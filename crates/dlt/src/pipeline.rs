@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Preview, Result, Source, Surrogates, Trace,
@@ -29,6 +30,7 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         workers: None,
         naming: None,
         surrogates: Surrogates::default(),
+        replace_strategy: ReplaceStrategy::default(),
         observer: None,
         telemetry: None,
     };
@@ -51,6 +53,7 @@ pub struct Builder {
     workers: Option<usize>,
     naming: Option<Convention>,
     surrogates: Surrogates,
+    replace_strategy: ReplaceStrategy,
     observer: Option<Arc<dyn Observer>>,
     telemetry: Option<Telemetry>,
 }
@@ -91,6 +94,13 @@ impl Builder {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// How tables that are replaced are. Default: emptied, and the new rows inserted, in one transaction.
+    #[must_use]
+    pub fn replace_strategy(mut self, strategy: ReplaceStrategy) -> Self {
+        self.replace_strategy = strategy;
         self
     }
 
@@ -261,7 +271,7 @@ impl Pipeline {
         if let Some(naming) = builder.naming {
             engine = engine.naming(naming);
         }
-        engine = engine.lone_surrogates(builder.surrogates);
+        engine = engine.lone_surrogates(builder.surrogates).replace_strategy(builder.replace_strategy);
         Ok(engine)
     }
 

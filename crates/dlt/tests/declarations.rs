@@ -24,6 +24,44 @@ fn complaint(text: &str) -> (String, String) {
 const GOOD: &str = "[pipeline]\nname = \"shop\"\n\n[destination]\ntype = \"duckdb\"\n\n[source]\ntype = \"filesystem\"\npaths = [\"data/*\"]\n";
 
 #[test]
+fn options_of_versions_and_ways_to_replace_are_read_or_refused_with_their_line() {
+    let versions = format!("{GOOD}write_disposition = \"merge\"\nmerge_strategy = \"scd2\"\n");
+    let fine =
+        format!("{versions}\n[source.scd2]\nvalidity_column_names = [\"a\", \"b\"]\nboundary_timestamp = \"none\"\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(
+        &file,
+        fine.replace("type = \"duckdb\"", "type = \"duckdb\"\nreplace_strategy = \"insert-from-staging\""),
+    )
+    .unwrap();
+    Declaration::read(&file, &around(folder.path(), &[])).unwrap();
+    for (text, message) in [
+        (
+            format!("{versions}\n[source.scd2]\nboundary_timestamp = \"soon\"\n"),
+            "shop_pipeline.toml:13: `boundary_timestamp` is no timestamp: `soon`",
+        ),
+        (
+            format!("{versions}\n[source.scd2]\nboundary = \"2024-01-01\"\n"),
+            "shop_pipeline.toml:14: unknown key in [source.scd2]: `boundary`",
+        ),
+        (
+            GOOD.replace("type = \"duckdb\"", "type = \"duckdb\"\nreplace_strategy = \"insert\""),
+            "shop_pipeline.toml:6: unknown value of `destination.replace_strategy`: `insert`",
+        ),
+    ] {
+        assert_eq!(complaint(&text).0, message);
+    }
+    std::fs::write(&file, GOOD).unwrap();
+    let around = around(folder.path(), &[("DESTINATION__REPLACE_STRATEGY", "nonsense")]);
+    let error = Declaration::read(&file, &around).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "environment variable DESTINATION__REPLACE_STRATEGY: unknown replace_strategy: `nonsense`"
+    );
+}
+
+#[test]
 fn wrong_files_name_the_line_and_the_right_word() {
     for (text, message, hint) in [
         (

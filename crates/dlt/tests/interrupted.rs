@@ -388,6 +388,23 @@ fn what_insert_only_leaves_out_is_said() {
     assert_eq!(place.rows("SELECT id, v FROM items ORDER BY id"), [json!([1, 5]), json!([5, 5]), json!([7, 7])]);
 }
 
+/// A version begins and ends once, at the time of the load that brought it, however often that had to be tried.
+#[test]
+fn versions_begin_and_end_once_whatever_failed() {
+    for fault in [REFUSES, COMMITS_AND_FAILS] {
+        let place = Place::new();
+        let rows = |v: i64| vec![json!({"id": 1, "v": v, "l": [v]}), json!({"id": 2, "l": [2]})];
+        place.run(by_strategy(MergeStrategy::Scd2, rows(1)), FINE).unwrap();
+        assert!(place.run(by_strategy(MergeStrategy::Scd2, rows(2)), fault).is_err());
+        assert!(place.run(by_strategy(MergeStrategy::Scd2, rows(2)), FINE).unwrap().resumed);
+        let sql = "SELECT id, v, _dlt_valid_to IS NULL, epoch_us(_dlt_valid_from) = round(_dlt_load_id::DOUBLE * 1e6) \
+                   FROM items ORDER BY id, v";
+        let expected = [json!([1, 1, false, true]), json!([1, 2, true, true]), json!([2, null, true, true])];
+        assert_eq!(place.rows(sql), expected, "fault {fault}");
+        assert_eq!(place.rows("SELECT count(*) FROM items__l"), [json!([3])]);
+    }
+}
+
 /// Who says nothing of it leaves the table as it is kept.
 #[test]
 fn what_is_stored_of_a_table_stays_until_it_is_told_otherwise() {

@@ -6,3 +6,4 @@ mod declarations;
 mod interrupted;
 mod parquet_files;
 mod pipelines;
+mod versions;

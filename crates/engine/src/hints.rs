@@ -68,9 +68,12 @@ pub(crate) fn apply_hints(schema: &mut Schema, resource: &str, hints: &TableHint
     }
     declare_key(table, "primary_key", &hints.primary_key, naming);
     declare_key(table, "merge_key", &hints.merge_key, naming);
+    declare_versions(table, hints, naming)?;
     if table.write_disposition == Some(WriteDisposition::Merge) {
         check_merge(table, hints.disposition.is_some())?;
-        schema.propagate_root_ids(&name);
+        if table.merge_strategy()?.goes_by_key() {
+            schema.propagate_root_ids(&name);
+        }
     }
     Ok(name)
 }
@@ -115,9 +118,24 @@ fn declare_key(table: &mut Table, hint: &str, key: &[String], naming: Naming) {
     }
 }
 
+/// Declares that the table keeps versions, where the strategy that does is given.
+fn declare_versions(table: &mut Table, hints: &TableHints, naming: Naming) -> Result<()> {
+    if hints.merge_strategy == Some(MergeStrategy::Scd2) {
+        return table.keep_versions(&hints.scd2.clone().unwrap_or_default(), naming);
+    }
+    if hints.scd2.is_none() {
+        return Ok(());
+    }
+    let what = format!("options of scd2 are given for table `{}`, and not the strategy", table.name);
+    Err(Error::new(ErrorKind::Config, what).hint("name scd2 as the merge strategy, or leave the options out"))
+}
+
 /// Whether the table can be merged as it is declared. A stored merge without any key appends, as in the original.
 fn check_merge(table: &Table, is_told: bool) -> Result<()> {
     let strategy = table.merge_strategy()?;
+    if strategy == MergeStrategy::Scd2 {
+        return table.versions().map(drop);
+    }
     let has_key = !table.columns_with("primary_key").is_empty();
     let can_merge = has_key || strategy == MergeStrategy::DeleteInsert && !table.columns_with("merge_key").is_empty();
     if can_merge || !is_told && !strategy.has_key_ids() {

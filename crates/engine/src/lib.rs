@@ -51,6 +51,7 @@ mod state;
 mod sync;
 mod trace;
 pub mod value;
+pub mod versions;
 
 /// Rows in columns, as queries give them and sources may hand them over.
 pub use arrow::record_batch::RecordBatch;

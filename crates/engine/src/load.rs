@@ -74,6 +74,9 @@ fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec
             WriteDisposition::Append | WriteDisposition::Skip => Write::Append,
             WriteDisposition::Replace => Write::Replace,
             WriteDisposition::Merge => match root.merge_strategy()? {
+                MergeStrategy::Scd2 => {
+                    Write::Versions(root.versions()?.boundary_micros.unwrap_or_else(|| load_micros(&manifest.load_id)))
+                }
                 strategy if has_merge_key(root) => Write::Merge(strategy),
                 _ => Write::Append,
             },
@@ -91,6 +94,11 @@ fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec
         }
     }
     Ok(chains)
+}
+
+/// When a load began, in microseconds since 1970: its id says so, to whoever takes it up.
+fn load_micros(load_id: &str) -> i64 {
+    load_id.parse::<f64>().map_or(0, |seconds| (seconds * 1e6).round() as i64)
 }
 
 fn has_merge_key(root: &Table) -> bool {

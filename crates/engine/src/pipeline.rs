@@ -1,7 +1,7 @@
 //! A pipeline: a name, a destination, a dataset, and the settings of its runs.
 
 use crate::dataset::Dataset;
-use crate::destination::Destination;
+use crate::destination::{Destination, ReplaceStrategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{NoObserver, Observer};
 use crate::exchange::Exchange;
@@ -28,6 +28,7 @@ pub struct Pipeline {
     pub(crate) workers: usize,
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
+    pub(crate) replace_strategy: ReplaceStrategy,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) refresh: Option<Refresh>,
     pub(crate) exchange: Exchange,
@@ -59,6 +60,7 @@ impl Pipeline {
             workers,
             naming: None,
             surrogates: Surrogates::default(),
+            replace_strategy: ReplaceStrategy::default(),
             observer: Arc::new(NoObserver),
             refresh: None,
             exchange: Exchange::default(),
@@ -101,6 +103,13 @@ impl Pipeline {
     #[must_use]
     pub fn export_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
         self.exchange.export = Some(folder.into());
+        self
+    }
+
+    /// Sets how tables that are replaced are; a run is refused if the destination has no such way.
+    #[must_use]
+    pub fn replace_strategy(mut self, strategy: ReplaceStrategy) -> Self {
+        self.replace_strategy = strategy;
         self
     }
 

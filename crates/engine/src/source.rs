@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::incremental::Incremental;
 use crate::notices::Notices;
 use crate::schema::{Column, MergeStrategy, WriteDisposition};
+use crate::versions::Scd2;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -161,6 +162,9 @@ pub struct TableHints {
     /// How rows are merged, where they are. Default: what is stored of the table, and delete-insert where nothing is.
     #[serde(default)]
     pub merge_strategy: Option<MergeStrategy>,
+    /// Options of the merge strategy scd2.
+    #[serde(default)]
+    pub scd2: Option<Scd2>,
     /// Names of the columns that identify a row, as in the data. A merge needs them, or a merge key.
     pub primary_key: Vec<String>,
     /// Names of the columns that tell which rows a delete-insert replaces, as in the data: all rows of a day, say.

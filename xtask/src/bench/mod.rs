@@ -5,6 +5,7 @@ mod contender;
 mod data;
 mod hard;
 mod measure;
+mod merging;
 mod overhead;
 mod random;
 mod report;
@@ -69,6 +70,9 @@ impl Plan {
 pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     if let ["overhead", words @ ..] = words {
         return overhead::run(workspace, words);
+    }
+    if let ["merge", words @ ..] | ["--only", "merge", words @ ..] = words {
+        return merging::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

@@ -8,14 +8,15 @@ use dlt::telemetry::Telemetry;
 use dlt::{AnySource, TableHints};
 
 use super::load::load;
-use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, WriteDisposition};
+use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, Versions, WriteDisposition};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.providers)?;
     let has_key = !arguments.primary_key.is_empty() || !arguments.merge_key.is_empty();
-    if arguments.write_disposition == Some(WriteDisposition::Merge) && !has_key {
+    let needs_key = arguments.merge_strategy != Some(MergeStrategy::Scd2);
+    if arguments.write_disposition == Some(WriteDisposition::Merge) && needs_key && !has_key {
         return Err(
             Failure::usage("merge has to know which columns identify a row").hint("add, for example: --primary-key id")
         );
@@ -23,6 +24,7 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     let hints = TableHints {
         disposition: arguments.write_disposition.map(Into::into),
         merge_strategy: arguments.merge_strategy.map(Into::into),
+        scd2: versions(&arguments.versions)?,
         primary_key: arguments.primary_key.clone(),
         merge_key: arguments.merge_key.clone(),
         ..TableHints::default()
@@ -57,9 +59,30 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     if let Some(naming) = naming {
         builder = builder.naming(naming);
     }
+    if let Some((strategy, _)) = settings.providers.replace_strategy(Path::new(""))? {
+        builder = builder.replace_strategy(strategy);
+    }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     let (source, portion) = (AnySource::new(source), &arguments.portion);
     load(builder, &arguments.dataset, source, portion, total_bytes(&arguments.paths), settings, telemetry)
+}
+
+/// Options of scd2; `None` if there are none.
+fn versions(arguments: &Versions) -> Result<Option<dlt::Scd2>, Failure> {
+    let mut options = dlt::Scd2::default();
+    options.row_version_column_name = arguments.row_version_column_name.clone();
+    options.active_record_timestamp = arguments.active_record_timestamp.clone();
+    options.boundary_timestamp = arguments.boundary_timestamp.clone();
+    options.validity_column_names = match arguments.validity_column_names.as_slice() {
+        [] => None,
+        [from, to] => Some([from.clone(), to.clone()]),
+        _ => {
+            let wrong = Failure::usage("--validity-column-names takes two names with a comma between");
+            return Err(wrong.hint("for example: --validity-column-names valid_from,valid_to"));
+        }
+    };
+    options.check()?;
+    Ok((options != dlt::Scd2::default()).then_some(options))
 }
 
 /// The source with what was said of its text.
@@ -123,6 +146,8 @@ impl From<MergeStrategy> for dlt::MergeStrategy {
             MergeStrategy::DeleteInsert => Self::DeleteInsert,
             MergeStrategy::Upsert => Self::Upsert,
             MergeStrategy::InsertOnly => Self::InsertOnly,
+            MergeStrategy::Scd2 => Self::Scd2,
+            MergeStrategy::Cdc => Self::Cdc,
         }
     }
 }

@@ -129,6 +129,12 @@ impl Load<'_> {
                 merging.finish()?;
                 Ok(added)
             }
+            Write::Versions(micros) => {
+                let mut merging = Merging::new(&self.statements);
+                let added = sql::keep_versions(&mut merging, chain, micros)?;
+                merging.finish()?;
+                Ok(added)
+            }
             Write::Append | Write::Replace => {
                 chain.tables.iter().map(|load| self.insert_all(load.table, &load.files)).collect()
             }

@@ -3,7 +3,7 @@
 //! A destination calls [`check`] with a function that makes it, empty, and gets every case run on a fresh one.
 
 use crate::jobs::{self, chain, user_file, users, values};
-use crate::merge_cases;
+use crate::{merge_cases, version_cases};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
@@ -28,7 +28,7 @@ pub(crate) type Case = fn(&dyn Destination, &Path);
 
 /// Runs all cases.
 pub(crate) fn check(make: impl Fn() -> Fresh) {
-    let cases: [(&str, Case); 22] = [
+    let cases: [(&str, Case); 24] = [
         ("nothing is stored in a dataset that is not there", nothing_is_stored),
         ("a load is there after its commit", a_load_is_there),
         ("a dropped transaction leaves no trace", a_dropped_transaction_leaves_no_trace),
@@ -46,6 +46,8 @@ pub(crate) fn check(make: impl Fn() -> Fresh) {
         ("nested rows from before the first merge are found", merge_cases::rows_from_before),
         ("upsert with nested rows refuses a key that comes twice", merge_cases::ambiguous_keys),
         ("columns may have the names that the destination uses itself", merge_cases::names_of_its_own),
+        ("versions begin and end, told apart by ids", version_cases::by_id),
+        ("versions begin and end, told apart by values", version_cases::by_value),
         ("every type keeps its values", every_type),
         ("the newest state and schema are stored", newest_state_and_schema),
         ("datasets are apart", datasets_are_apart),

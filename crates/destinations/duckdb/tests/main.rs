@@ -10,3 +10,4 @@ mod kills;
 mod merge_cases;
 mod processes;
 mod reading;
+mod version_cases;

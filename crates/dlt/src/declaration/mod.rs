@@ -26,6 +26,7 @@ mod spanned;
 use std::path::{Path, PathBuf};
 
 use dlt_destination_duckdb::DuckDb;
+use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 use dlt_engine::{Error, ErrorKind, Result, Surrogates};
 
@@ -53,6 +54,7 @@ pub struct Declaration {
     workers: Option<usize>,
     naming: Option<Convention>,
     surrogates: Surrogates,
+    replace_strategy: ReplaceStrategy,
     destination: DestinationName,
     source: SourceDeclaration,
     looked_up: Vec<(String, Origin)>,
@@ -86,10 +88,11 @@ impl Declaration {
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
         pipeline.finish()?;
 
-        let destination = read_destination(&mut top, folder, providers, &mut looked_up)?.relative_to(folder, &name);
+        let (destination, replace_strategy) = read_destination(&mut top, folder, providers, &mut looked_up)?;
+        let destination = destination.relative_to(folder, &name);
         let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
-        Ok(Self { name, dataset, workers, naming, surrogates, destination, source, looked_up })
+        Ok(Self { name, dataset, workers, naming, surrogates, replace_strategy, destination, source, looked_up })
     }
 
     /// The one pipeline file of a folder.
@@ -138,7 +141,7 @@ impl Declaration {
             Some(naming) => builder.naming(naming),
             None => builder,
         };
-        builder.lone_surrogates(self.surrogates)
+        builder.lone_surrogates(self.surrogates).replace_strategy(self.replace_strategy)
     }
 
     /// The source that the file declares; a new one for every run.
@@ -171,7 +174,7 @@ fn read_destination(
     folder: &Path,
     providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
-) -> Result<DestinationName> {
+) -> Result<(DestinationName, ReplaceStrategy)> {
     let Some(entry) = top.take("destination") else {
         return Err(top.missing("destination", "[destination] with type = \"duckdb\""));
     };
@@ -206,12 +209,21 @@ fn read_destination(
     }
     let path = section.text("path")?.map(|found| file_of(&found)).transpose()?;
     let memory_limit = section.text("memory_limit")?.map(|found| memory_limit_of(&found)).transpose()?;
+    let strategies = ReplaceStrategy::ALL.map(|strategy| (strategy.name(), strategy));
+    let replace_strategy = match section.one_of("replace_strategy", &strategies)? {
+        None => providers
+            .replace_strategy(folder)?
+            .inspect(|found| looked_up.push(("destination.replace_strategy".to_owned(), found.1.clone())))
+            .map(|found| found.0),
+        given => given,
+    };
     section.finish()?;
     let destination = path.map_or_else(crate::duckdb, crate::duckdb_at);
-    Ok(match memory_limit {
+    let destination = match memory_limit {
         Some(bytes) => destination.memory_limit(bytes),
         None => destination,
-    })
+    };
+    Ok((destination, replace_strategy.unwrap_or_default()))
 }
 
 /// A path that is joined with a folder is not seen for what it is any more: it is looked at before.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dlt_engine::Result;
+use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 
 use super::spanned::{Node, Origin, Table, Value, read_if_there};
@@ -63,24 +64,45 @@ impl ConfigProviders {
     /// # Errors
     /// If a file cannot be read, or there is no such convention.
     pub fn naming(&self, project: &Path) -> Result<Option<(Convention, Origin)>> {
-        const VARIABLE: &str = "SCHEMA__NAMING";
-        let mut found = self.variable(VARIABLE).map(|word| (word.to_owned(), Origin::Variable(VARIABLE.to_owned())));
+        let names = Convention::ALL.map(|convention| (convention.name(), convention));
+        self.word(project, "SCHEMA__NAMING", ["schema", "naming"], &names)
+    }
+
+    /// The way to replace tables that is set around a pipeline for all destinations: `DESTINATION__REPLACE_STRATEGY`, else
+    /// `replace_strategy` under `[destination]` in the files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or there is no such way.
+    pub fn replace_strategy(&self, project: &Path) -> Result<Option<(ReplaceStrategy, Origin)>> {
+        let names = ReplaceStrategy::ALL.map(|strategy| (strategy.name(), strategy));
+        self.word(project, "DESTINATION__REPLACE_STRATEGY", ["destination", "replace_strategy"], &names)
+    }
+
+    /// One of some words, from a variable, else from a section of the files.
+    fn word<T: Copy>(
+        &self,
+        project: &Path,
+        variable: &str,
+        [section, key]: [&str; 2],
+        words: &[(&str, T)],
+    ) -> Result<Option<(T, Origin)>> {
+        let mut found = self.variable(variable).map(|word| (word.to_owned(), Origin::Variable(variable.to_owned())));
         for folder in [project.join(".dlt"), self.data_folder.clone()] {
             if found.is_none()
-                && let Some(Value::Table(mut schema)) =
-                    read_if_there(&folder.join("config.toml"))?.take("schema").map(|entry| entry.node.value)
-                && let Some(entry) = schema.take("naming")
+                && let Some(Value::Table(mut table)) =
+                    read_if_there(&folder.join("config.toml"))?.take(section).map(|entry| entry.node.value)
+                && let Some(entry) = table.take(key)
                 && let Value::Text(word) = entry.node.value
             {
                 found = Some((word, entry.node.origin));
             }
         }
         let Some((word, origin)) = found else { return Ok(None) };
-        let names = Convention::ALL.map(Convention::name);
-        match Convention::named(&word) {
-            Some(convention) => Ok(Some((convention, origin))),
-            None => Err(super::section::unknown_word(&origin, "naming", &word, &names)),
+        if let Some((_, meaning)) = words.iter().find(|(known, _)| *known == word) {
+            return Ok(Some((*meaning, origin)));
         }
+        let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
+        Err(super::section::unknown_word(&origin, key, &word, &known))
     }
 
     fn in_variables(&self, prefix: &str) -> Table {

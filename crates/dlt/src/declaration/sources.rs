@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use dlt_engine::incremental::Incremental;
 use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::source::{ExtractContext, TableHints};
+use dlt_engine::versions::Scd2;
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{FilesIncremental, Format, RestConfig};
 
@@ -191,6 +192,7 @@ fn read_hints(section: &mut Section) -> Result<TableHints> {
     let hints = TableHints {
         disposition: section.one_of("write_disposition", DISPOSITIONS)?,
         merge_strategy: section.one_of("merge_strategy", &strategies)?,
+        scd2: read_versions(section)?,
         primary_key: section.texts("primary_key")?.into_iter().map(|found| found.value).collect(),
         merge_key: section.texts("merge_key")?.into_iter().map(|found| found.value).collect(),
         max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),
@@ -202,7 +204,20 @@ fn read_hints(section: &mut Section) -> Result<TableHints> {
     Ok(hints)
 }
 
+/// `[source.scd2]`: options of the strategy of that name.
+fn read_versions(section: &mut Section) -> Result<Option<Scd2>> {
+    let Some(options) = section.section("scd2")? else { return Ok(None) };
+    let node = options.into_node();
+    let options = deserialize::<Scd2>(&node, &section.full_name("scd2"))?;
+    options.check().map_err(|error| relocated(&error, &node.origin))?;
+    Ok(Some(options))
+}
+
 /// Whether rows are to be merged, and nothing says which belong together.
 fn lacks_key(hints: &TableHints) -> bool {
-    hints.disposition == Some(WriteDisposition::Merge) && hints.primary_key.is_empty() && hints.merge_key.is_empty()
+    let needs_key = hints.merge_strategy != Some(MergeStrategy::Scd2);
+    hints.disposition == Some(WriteDisposition::Merge)
+        && needs_key
+        && hints.primary_key.is_empty()
+        && hints.merge_key.is_empty()
 }

@@ -10,8 +10,10 @@
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
 
 mod plan;
+mod replacing;
 
 pub use plan::{ChainLoad, TableLoad, Write};
+pub use replacing::ReplaceStrategy;
 
 use crate::error::Result;
 use crate::schema::Schema;
@@ -54,6 +56,11 @@ pub trait Destination: Send + Sync {
     /// before a load keeps within the same bytes: the two take turns.
     fn memory_limit(&self) -> Option<u64> {
         None
+    }
+
+    /// The ways in which it can replace a table.
+    fn replace_strategies(&self) -> &[ReplaceStrategy] {
+        &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging]
     }
 
     /// Opens it for one dataset; nothing is created until a load is committed (the file of an embedded database may be).

@@ -39,4 +39,7 @@ pub enum Write {
     Replace,
     /// New rows meet those that are there by key; keys and options are hints of the root table.
     Merge(MergeStrategy),
+    /// Versions of rows are kept by the columns that hints of the root table name ([`Table::versions`]): what the new rows
+    /// lack ends at this moment, in microseconds since 1970, and what they have in addition begins.
+    Versions(i64),
 }

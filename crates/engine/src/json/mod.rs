@@ -5,11 +5,13 @@
 //! difference between integers and floats, and one that no number of the machine holds is kept as it was written. The
 //! text was checked to be UTF-8 before.
 
+mod canonical;
 mod escape;
 mod flaw;
 mod skip;
 mod write;
 
+pub(crate) use canonical::write_canonical;
 pub(crate) use flaw::What;
 pub(crate) use write::write_text;
 

@@ -1,8 +1,7 @@
 //! One chunk of a resource: from text or Arrow to record batches, one a table.
 
 use super::fast_path::Stop;
-use super::layout::Renamed;
-use super::layout::{Layout, NONE, TableRows};
+use super::layout::{Layout, NONE, Renamed, RootIds, TableRows};
 use super::rows::{Cells, ReadyColumns, Rows};
 use super::slow_path::NoPlace;
 use crate::error::{Error, ErrorKind, Result};
@@ -75,7 +74,10 @@ fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<Option<RepeatedKe
         marks.clear();
         marks.extend(layout.tables.iter().map(|table| table.rows));
         let malformed = match layout.read_item(&mut cursor) {
-            Ok(()) => None,
+            Ok(()) => {
+                layout.digest_text(&text[start..cursor.position()]);
+                None
+            }
             Err(Stop::Malformed(malformed)) => Some(malformed),
             Err(Stop::Irregular) => {
                 for (at, table) in layout.tables.iter_mut().enumerate() {
@@ -160,6 +162,9 @@ impl NoPlace {
 impl Layout {
     /// The rows of every table that has some, and the columns of those that got one; the tables are empty afterwards.
     pub(crate) fn take_batches(&mut self, mut ready: ReadyColumns) -> Result<Vec<TableBatch>> {
+        if let RootIds::Row(digests) = &mut self.root_ids {
+            digests.clear();
+        }
         let names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).collect();
         let mut batches = Vec::new();
         let is_due = |table: &TableRows| table.rows > 0 || table.known_columns < table.columns.len();

@@ -2,9 +2,11 @@
 
 use super::chunk::missing;
 use super::column::ColumnRows;
-use super::layout::{Layout, NONE, TableRows};
+use super::digests::no_form;
+use super::layout::{Layout, NONE, RootIds, TableRows};
 use crate::digest::{ROW_ID_BYTES, key_row_id, nested_row_id_into};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::Json;
 use crate::schema::{DataType, column_names};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -52,7 +54,6 @@ impl Layout {
     }
 
     fn fill_root(&mut self, at: usize, load_id: &str) -> Result<()> {
-        let id_key = self.id_key.clone();
         let table = &mut self.tables[at];
         let rows = table.rows;
         // Without this all rows that lack a key would be one.
@@ -70,14 +71,17 @@ impl Layout {
             table.columns[load].set_bytes(row, load_id.as_bytes());
         }
         let id = table.system_column(column_names::ID, DataType::Text);
-        match id_key {
-            Some(keys) => {
-                let ids = (0..rows).map(|row| key_row_id(&key_json(table, &keys, row))).collect::<Vec<_>>();
+        match &self.root_ids {
+            RootIds::Key(keys) => {
+                let ids = (0..rows).map(|row| key_row_id(&key_json(table, keys, row))).collect::<Vec<_>>();
                 for (row, key_id) in ids.iter().enumerate() {
                     table.columns[id].set_bytes(row, key_id.as_bytes());
                 }
             }
-            None => {
+            RootIds::Row(digests) => {
+                fill_missing(&mut table.columns[id], rows, |row, out| out.extend_from_slice(digests.id(row)));
+            }
+            RootIds::Random => {
                 let mut random = vec![0u8; rows * ROW_ID_BYTES];
                 getrandom::fill(&mut random).map_err(|error| {
                     Error::new(ErrorKind::Storage, "the system gives no random bytes").because(error)
@@ -126,6 +130,42 @@ impl Layout {
             nested_row_id_into(parent.text(parent.id, parent_rows[row] as usize), name, list_index[row], out);
         });
         self.tables[at] = table;
+    }
+}
+
+impl Layout {
+    /// Whether ids of root rows are digests of them.
+    pub(crate) fn digests_rows(&self) -> bool {
+        matches!(self.root_ids, RootIds::Row(_))
+    }
+
+    /// Notes a root row that was read from this text.
+    #[inline]
+    pub(crate) fn digest_text(&mut self, text: &str) {
+        if let RootIds::Row(digests) = &mut self.root_ids {
+            digests.push(text, self.surrogates);
+        }
+    }
+
+    /// Notes a root row that was read as a tree.
+    pub(crate) fn digest_tree(&mut self, item: &Json) {
+        if let RootIds::Row(digests) = &mut self.root_ids {
+            let mut text = String::new();
+            item.write(&mut text);
+            digests.push(&text, self.surrogates);
+        }
+    }
+
+    /// Notes the root rows of a batch; `text` appends the JSON of one of them.
+    pub(crate) fn digest_rows(&mut self, rows: usize, text: impl Fn(usize, &mut String) -> Option<()>) -> Result<()> {
+        let RootIds::Row(digests) = &mut self.root_ids else { return Ok(()) };
+        let mut row_text = String::new();
+        for row in 0..rows {
+            row_text.clear();
+            text(row, &mut row_text).ok_or_else(no_form)?;
+            digests.push(&row_text, self.surrogates);
+        }
+        Ok(())
     }
 }
 

@@ -5,10 +5,11 @@
 //! a nested table). The slow path fills slots in; the fast path only follows them.
 
 use super::column::ColumnRows;
+use super::digests::RowDigests;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
-use crate::schema::{Column, DataType, Schema, Table, WriteDisposition, column_names};
+use crate::schema::{Column, DataType, MergeStrategy, Schema, Table, WriteDisposition, column_names};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -20,6 +21,17 @@ const MOST_SLOTS: usize = 20_000;
 
 /// Keys that are named apart: table, keys from the row down, and name.
 pub(crate) type Renamed = BTreeSet<(String, Vec<String>, String)>;
+
+/// What ids of root rows are made of.
+#[derive(Debug)]
+pub(crate) enum RootIds {
+    /// Of nothing: they are random.
+    Random,
+    /// Of the primary key: its normalized names.
+    Key(Vec<String>),
+    /// Of the whole row.
+    Row(RowDigests),
+}
 
 /// A table under construction.
 #[derive(Debug)]
@@ -95,7 +107,13 @@ impl TableRows {
     pub(crate) fn system_column(&mut self, name: &str, data_type: DataType) -> usize {
         match self.by_name.get(name) {
             Some(&at) => at,
-            None => self.add(Column::inferred(name, data_type), data_type),
+            None => {
+                let mut column = Column::inferred(name, data_type);
+                if let Some(hinted) = self.hinted.get(name) {
+                    column.hints.extend(hinted.hints.clone());
+                }
+                self.add(column, data_type)
+            }
         }
     }
 
@@ -194,8 +212,7 @@ pub(crate) struct Layout {
     pub(crate) keys: Vec<String>,
     /// The key as the user spelled it.
     pub(crate) spelled_key: Arc<[String]>,
-    /// Normalized names of the primary key, where ids of rows are made from it.
-    pub(crate) id_key: Option<Vec<String>>,
+    pub(crate) root_ids: RootIds,
     pub(crate) propagates_root_id: bool,
     pub(crate) objects_seen: u64,
     /// Whether the root table has the columns of the contract; they come after those of its first row.
@@ -222,8 +239,27 @@ impl Layout {
             _ => None,
         };
         let names = |hint| table.columns_with(hint).into_iter().map(str::to_owned);
-        let keys = names("primary_key").chain(names("merge_key")).filter(|_| strategy.is_some()).collect();
-        let id_key = strategy.filter(|strategy| strategy.has_key_ids()).map(|_| names("primary_key").collect());
+        let mut keys: Vec<String> =
+            names("primary_key").chain(names("merge_key")).filter(|_| strategy.is_some()).collect();
+        let root_ids = match strategy {
+            Some(strategy) if strategy.has_key_ids() => RootIds::Key(names("primary_key").collect()),
+            Some(MergeStrategy::Scd2) => {
+                let versions = table.versions()?;
+                if versions.are_digests() {
+                    RootIds::Row(RowDigests::default())
+                } else {
+                    keys.push(versions.row_version.to_owned());
+                    RootIds::Random
+                }
+            }
+            _ => RootIds::Random,
+        };
+        let propagates_root_id = match strategy {
+            Some(strategy) if strategy.goes_by_key() => true,
+            // Versions do without, but a column that was made for another strategy needs its values.
+            Some(_) => schema.chain(root).iter().skip(1).any(|nested| !nested.columns_with("root_key").is_empty()),
+            None => false,
+        };
         let level = table.max_nesting().or_else(|| schema.max_nesting()).map_or(UNLIMITED_NESTING, i64::from);
         let mut layout = Self {
             naming,
@@ -237,8 +273,8 @@ impl Layout {
             surrogates: Surrogates::default(),
             keys,
             spelled_key: Arc::default(),
-            id_key,
-            propagates_root_id: strategy.is_some() || schema.propagates_root_ids(root),
+            root_ids,
+            propagates_root_id: propagates_root_id || schema.propagates_root_ids(root),
             objects_seen: 0,
             is_begun: table.columns.contains_key(column_names::ID),
         };

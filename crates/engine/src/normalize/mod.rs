@@ -11,6 +11,7 @@
 mod arrow;
 mod chunk;
 mod column;
+mod digests;
 mod fast_path;
 mod files;
 mod ids;

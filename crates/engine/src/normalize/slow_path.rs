@@ -48,10 +48,12 @@ impl Layout {
         match item {
             Json::Null => Ok(()),
             Json::Object(fields) => {
+                self.digest_tree(item);
                 let row = self.begin_row(ROOT_TABLE);
                 self.add_row(fields, ROOT_NODE, row)
             }
             other => {
+                self.digest_tree(other);
                 let row = self.begin_row(ROOT_TABLE);
                 let fields = IndexMap::from([(column_names::VALUE.to_owned(), other.clone())]);
                 self.add_row(&fields, ROOT_NODE, row)

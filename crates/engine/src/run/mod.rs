@@ -43,6 +43,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Pipeline::run`].
     pub fn run_then(&self, mut source: impl Source, deliver: impl FnOnce(&LoadInfo)) -> Result<LoadInfo> {
+        self.replace_strategy.check(&*self.destination)?;
         let folder = self.folder();
         let _lock = folder.lock()?;
         let mut run = Run::new(self, &folder, random_hex_id()?);

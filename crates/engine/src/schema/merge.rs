@@ -25,11 +25,17 @@ pub enum MergeStrategy {
     Upsert,
     /// Rows whose primary key is in the table are left out.
     InsertOnly,
+    /// Versions of rows are kept: a row that the load lacks, or has in another version, ends, and new versions begin, each
+    /// with its time ([`crate::versions`]). With a merge key only rows end whose merge key is in the load.
+    Scd2,
+    /// As upsert; besides, rows whose primary key is not in the load are deleted. With a merge key only those whose merge
+    /// key is in the load.
+    Cdc,
 }
 
 impl MergeStrategy {
     /// All strategies.
-    pub const ALL: [Self; 3] = [Self::DeleteInsert, Self::Upsert, Self::InsertOnly];
+    pub const ALL: [Self; 5] = [Self::DeleteInsert, Self::Upsert, Self::InsertOnly, Self::Scd2, Self::Cdc];
 
     /// Name, as it is stored: `delete-insert`.
     pub fn name(self) -> &'static str {
@@ -37,12 +43,19 @@ impl MergeStrategy {
             Self::DeleteInsert => "delete-insert",
             Self::Upsert => "upsert",
             Self::InsertOnly => "insert-only",
+            Self::Scd2 => "scd2",
+            Self::Cdc => "cdc",
         }
     }
 
     /// Whether ids of root rows are digests of the primary key.
     pub(crate) fn has_key_ids(self) -> bool {
-        matches!(self, Self::Upsert | Self::InsertOnly)
+        matches!(self, Self::Upsert | Self::InsertOnly | Self::Cdc)
+    }
+
+    /// Whether rows meet by key, and not as versions.
+    pub(crate) fn goes_by_key(self) -> bool {
+        self != Self::Scd2
     }
 }
 
@@ -138,7 +151,7 @@ mod tests {
         for strategy in MergeStrategy::ALL {
             assert_eq!(table(&[(STRATEGY, strategy.name().into())]).merge_strategy().unwrap(), strategy);
         }
-        for (hint, value) in [(STRATEGY, "cdc".into()), ("x-merge-source-filter", "a > 1".into())] {
+        for (hint, value) in [(STRATEGY, "dedup".into()), ("x-merge-source-filter", "a > 1".into())] {
             let error = table(&[(hint, value)]).merge_strategy().unwrap_err();
             assert!(error.to_string().contains("which this version cannot do"), "{error}");
         }

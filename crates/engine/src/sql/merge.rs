@@ -1,4 +1,4 @@
-//! Merge by delete-insert, upsert and insert-only, as SQL.
+//! Merge by delete-insert, upsert, insert-only and cdc, as SQL.
 //!
 //! New rows are read where they are staged, several times: what a merge has to know of them are keys, and only those pass
 //! through hash tables and sorts. All of it runs in the caller's transaction.
@@ -204,8 +204,14 @@ impl Merge<'_> {
             has_keys.then(|| self.is_same(t, &keys))
         };
         let mut ways: Vec<String> = by("primary_key").into_iter().collect();
-        if self.strategy == MergeStrategy::DeleteInsert {
-            ways.extend(by("merge_key"));
+        match self.strategy {
+            MergeStrategy::DeleteInsert => ways.extend(by("merge_key")),
+            // What the load lacks goes too, within its merge keys: with what it has, that is all of them.
+            MergeStrategy::Cdc => match self.root.columns_with("merge_key").is_empty() {
+                true => return Some("TRUE".to_owned()),
+                false => ways.extend(by("merge_key")),
+            },
+            _ => {}
         }
         (!ways.is_empty()).then(|| ways.join(" OR "))
     }

@@ -1,8 +1,10 @@
 //! What SQL destinations have in common: statements that are made from a load plan and run in the destination's session.
 
 mod merge;
+mod versions;
 
 pub use merge::merge;
+pub use versions::keep_versions;
 
 use crate::error::Result;
 use crate::schema::Table;
@@ -18,6 +20,11 @@ pub trait Session {
 
     /// Full name of a temporary table, quoted, which nobody else sees.
     fn temporary(&self, name: &str) -> String;
+
+    /// A moment, given in microseconds since 1970, as SQL.
+    fn instant(&self, micros: i64) -> String {
+        format!("TIMESTAMP WITH TIME ZONE '{}'", crate::value::instant_text(micros))
+    }
 
     /// Makes the rows of job files readable by SQL.
     ///

@@ -102,6 +102,19 @@ pub fn parse_iso_timestamp(text: &str) -> Option<i64> {
     iso8601::usual_form(bytes).or_else(|| other_form(text))
 }
 
+/// Microseconds since 1970 of a moment or, for a date alone, of its begin in UTC.
+pub(crate) fn instant_of(text: &str) -> Option<i64> {
+    parse_iso_timestamp(text).or_else(|| match iso8601::parse(text.as_bytes()) {
+        Some(DateOrTime::Date(days)) => Some(i64::from(days) * civil::DAY),
+        _ => None,
+    })
+}
+
+/// Text of a moment: `2024-01-02T03:04:05+00:00`.
+pub(crate) fn instant_text(micros: i64) -> String {
+    civil::timestamp_text(micros, true)
+}
+
 fn other_form(text: &str) -> Option<i64> {
     // Where the time begins, or at the latest where its hour ends, one of these stands.
     let upto = text.len().min(14);

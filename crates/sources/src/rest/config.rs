@@ -2,6 +2,7 @@
 
 use super::incremental::EndpointIncremental;
 use dlt_engine::schema::{MergeStrategy, WriteDisposition};
+use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::collections::BTreeMap;
@@ -116,6 +117,8 @@ pub struct ResourceDefaults {
     pub write_disposition: Option<WriteDisposition>,
     /// See [`ResourceConfig::merge_strategy`].
     pub merge_strategy: Option<MergeStrategy>,
+    /// See [`ResourceConfig::scd2`].
+    pub scd2: Option<Scd2>,
     /// See [`ResourceConfig::merge_key`].
     pub merge_key: Option<Names>,
     /// See [`ResourceConfig::primary_key`].
@@ -149,6 +152,8 @@ pub struct ResourceConfig {
     pub write_disposition: Option<WriteDisposition>,
     /// What a merge does with rows whose key is in the table. Default: as before; delete-insert for a new table.
     pub merge_strategy: Option<MergeStrategy>,
+    /// Options of the merge strategy scd2.
+    pub scd2: Option<Scd2>,
     /// The fields whose values delete-insert replaces as a whole.
     pub merge_key: Option<Names>,
     /// The fields that identify an item.

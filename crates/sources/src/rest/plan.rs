@@ -10,6 +10,7 @@ use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};
 use super::url::{encode, is_absolute};
 use dlt_engine::incremental::RangeTexts;
+use dlt_engine::schema::MergeStrategy;
 use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde_json::value::RawValue;
@@ -133,10 +134,14 @@ fn read(
 ) -> Result<Plan, String> {
     let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
     let merge_key = resource.merge_key.as_ref().or(defaults.merge_key.as_ref());
+    let merge_strategy = resource.merge_strategy.or(defaults.merge_strategy);
+    // Defaults are for those resources that they can be meant for.
+    let default_versions = defaults.scd2.clone().filter(|_| merge_strategy == Some(MergeStrategy::Scd2));
     let hints = TableHints {
         table: resource.table_name.clone(),
         disposition: resource.write_disposition.or(defaults.write_disposition),
-        merge_strategy: resource.merge_strategy.or(defaults.merge_strategy),
+        merge_strategy,
+        scd2: resource.scd2.clone().or(default_versions),
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
         merge_key: merge_key.map(|names| names.0.clone()).unwrap_or_default(),
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),

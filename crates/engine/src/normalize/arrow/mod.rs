@@ -12,11 +12,13 @@ mod places;
 mod tests;
 mod types;
 
+use super::digests::no_form;
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
 use super::names::Placed;
 use super::rows::ReadyColumns;
 use crate::cells::{Cells, in_utc};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json::write_text;
 use crate::schema::{Column, DataType};
 use crate::source::ArrowChunk;
 use arrow::array::{Array, ArrayRef, StringArray};
@@ -80,12 +82,43 @@ pub(super) fn read_batch(chunk: &ArrowChunk, layout: &mut Layout) -> Result<Read
         places: Places::All(batch.num_rows()),
     });
     let items = items.collect();
+    digest_rows(chunk, layout)?;
     let mut walk = Walk { layout, ready: ReadyColumns::new(), first_row: chunk.first_row };
     match walk.add_rows(ROOT_NODE, items) {
         Ok(()) => Ok(walk.ready),
         Err(error) if error.location().is_none() => Err(error.at(&*chunk.input, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Notes the rows, where their ids are digests of them.
+fn digest_rows(chunk: &ArrowChunk, layout: &mut Layout) -> Result<()> {
+    if !layout.digests_rows() {
+        return Ok(());
+    }
+    let no_form = |cause| no_form().because(cause).at(&*chunk.input, None);
+    let arrays = chunk.batch.columns().iter().map(in_utc).collect::<std::result::Result<Vec<_>, _>>();
+    let arrays = arrays.map_err(no_form)?;
+    let fields = chunk.batch.schema_ref().fields().iter().zip(&arrays);
+    let fields: Vec<_> =
+        fields.map(|(field, array)| field.as_ref().clone().with_data_type(array.data_type().clone())).collect();
+    let columns =
+        fields.iter().zip(&arrays).map(|(field, array)| Ok((field.name().as_str(), Cells::new(field, array)?)));
+    let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(no_form)?;
+    let text = |row: usize, out: &mut String| {
+        out.push('{');
+        for (at, (name, cells)) in columns.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            write_text(name, out);
+            out.push(':');
+            cells.write(row, out)?;
+        }
+        out.push('}');
+        Some(())
+    };
+    layout.digest_rows(chunk.batch.num_rows(), text).map_err(|error| error.at(&*chunk.input, None))
 }
 
 impl Walk<'_> {

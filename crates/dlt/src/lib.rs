@@ -31,32 +31,43 @@
 //! Anonymous telemetry is recorded as the project's documentation describes it, and never without an endpoint that
 //! somebody set; [`Builder::telemetry`] takes another handle, or [`telemetry::Telemetry::off`].
 
+mod connectors;
 pub mod declaration;
-mod destinations;
-mod memory;
+mod destination;
+mod local;
 mod pipeline;
+mod providers;
 mod recording;
-mod registry;
 mod source;
-mod suggest;
+mod toml;
 
 #[doc(inline)]
 pub use dlt_telemetry as telemetry;
 
-pub use declaration::SOURCES;
-pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use connectors::{DESTINATIONS, SOURCES};
+pub use destination::{DestinationName, IntoDestination};
+pub use dlt_engine::connector;
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
     RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
-    pending_packages, rows_of,
+    pending_packages, rows_of, suggest,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
 };
+pub use local::{LocalPipeline, local_pipeline, local_pipelines};
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
-pub use registry::{LocalPipeline, local_pipeline, local_pipelines};
 pub use source::{AnySource, files, rows};
-pub use suggest::suggest;
+
+/// DuckDB in the file `<pipeline>.duckdb` of the current folder.
+pub fn duckdb() -> DestinationName {
+    DestinationName::of(&dlt_destination_duckdb::CONNECTOR)
+}
+
+/// DuckDB in this file, which is made by the first load if it is not there.
+pub fn duckdb_at(path: impl Into<std::path::PathBuf>) -> DestinationName {
+    duckdb().with_path("path", path)
+}

@@ -16,6 +16,7 @@
 
 mod apart;
 mod cells;
+pub mod connector;
 mod dataset;
 pub mod destination;
 pub mod digest;
@@ -34,9 +35,11 @@ mod pipeline;
 mod resume;
 mod run;
 pub mod schema;
+pub mod settings;
 pub mod source;
 pub mod sql;
 mod state;
+mod suggest;
 mod sync;
 mod trace;
 pub mod value;
@@ -53,4 +56,5 @@ pub use notice::{Notice, Notices};
 pub use pending::{PendingPackage, drop_pending_packages, pending_packages};
 pub use pipeline::{Pipeline, default_schema_name, last_trace};
 pub use source::Source;
+pub use suggest::suggest;
 pub use trace::{LoadInfo, StepTrace, Trace};

@@ -45,8 +45,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     // Pagination that is found out asks the pages, and the pages name it.
     ("dlt-sources", &["rest::auto", "rest::detect", "rest::pages"]),
     ("dlt-sources", &["rest::client", "rest::token"]),
-    // Declared pipelines are built by what reads the declaration.
-    ("dlt", &["declaration", "destinations", "pipeline", "recording", "registry"]),
 ];
 
 /// Looks at every library and program of the workspace.

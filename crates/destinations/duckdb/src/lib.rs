@@ -18,6 +18,7 @@
 //! error message.
 
 mod client;
+mod connector;
 mod ddl;
 mod failure;
 mod instance;
@@ -33,4 +34,5 @@ mod room;
 mod statements;
 
 pub use client::DuckDb;
+pub use connector::CONNECTOR;
 pub use library::open_library;

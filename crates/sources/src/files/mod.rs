@@ -14,8 +14,10 @@ mod options;
 mod packing;
 mod parquet;
 mod scan;
+pub(crate) mod section;
 mod sniff;
 mod table;
+mod text_section;
 mod transcode;
 
 pub use encoding::Encoding;

@@ -9,6 +9,7 @@ mod json;
 mod pages;
 mod plan;
 mod read;
+pub(crate) mod section;
 mod select;
 mod spool;
 mod steps;

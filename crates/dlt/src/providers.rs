@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use dlt_engine::Result;
 use dlt_engine::naming::Convention;
+use dlt_engine::settings::{Node, Origin, Table, Value, unknown_word};
 
-use super::spanned::{Node, Origin, Table, Value, read_if_there};
+use crate::toml::read_if_there;
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl ConfigProviders {
         let names = Convention::ALL.map(Convention::name);
         match Convention::named(&word) {
             Some(convention) => Ok(Some((convention, origin))),
-            None => Err(super::section::unknown_word(&origin, "naming", &word, &names)),
+            None => Err(unknown_word(&origin, "naming", &word, &names)),
         }
     }
 

@@ -1,22 +1,20 @@
 //! What a pipeline file says of text and CSV.
 
+use super::{CsvOptions, Encoding, Quote, character_of};
+use dlt_engine::settings::{Located, Section};
 use dlt_engine::{Error, Result};
-use dlt_sources::{CsvOptions, Encoding, Quote, character_of};
-
-use super::relocated;
-use super::section::{Located, Section};
 
 /// How text is encoded and delimited.
 #[derive(Debug, Default)]
-pub(crate) struct TextDeclaration {
-    pub(crate) encoding: Option<Encoding>,
-    pub(crate) csv: CsvOptions,
+pub(super) struct TextDeclaration {
+    pub(super) encoding: Option<Encoding>,
+    pub(super) csv: CsvOptions,
 }
 
 impl TextDeclaration {
-    pub(crate) fn read(section: &mut Section) -> Result<Self> {
+    pub(super) fn read(section: &mut Section) -> Result<Self> {
         let encoding = match section.text("encoding")? {
-            Some(found) => Some(Encoding::parse(&found.value).map_err(|error| relocated(&error, &found.origin))?),
+            Some(found) => Some(Encoding::parse(&found.value).map_err(|error| found.origin.relocated(&error))?),
             None => None,
         };
         let mut csv = CsvOptions::default();
@@ -31,7 +29,7 @@ impl TextDeclaration {
         csv.date_format = section.text("date_format")?.map(|found| found.value);
         csv.text_columns = words(section, "text_columns")?;
         csv.allow_short_rows = section.flag("allow_short_rows")?.unwrap_or_default();
-        csv.check().map_err(|error| relocated(&error, section.origin()))?;
+        csv.check().map_err(|error| section.origin().relocated(&error))?;
         Ok(Self { encoding, csv })
     }
 }

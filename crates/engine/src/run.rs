@@ -1,7 +1,7 @@
 //! One run: from source to load record, step by step, with a trace of what happened.
 
 use crate::apart::Apart;
-use crate::destination::{Access, Connection};
+use crate::destination::{self, Access, Connection};
 use crate::digest::random_row_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
@@ -215,7 +215,9 @@ impl<'a> Run<'a> {
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {
-                apply_hints(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
+                let naming = run.pipeline.naming_of(&schema);
+                let root = apply_hints(&mut declared, &resource.name, &resource.hints, naming)?;
+                check_capabilities(run.pipeline, &declared, &root)?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
@@ -327,6 +329,7 @@ impl<'a> Run<'a> {
             let mut apart = Apart::new(naming);
             for resource in &resources {
                 let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
+                check_capabilities(pipeline, &schema, &root)?;
                 apart.see_table(given_name(&resource.name, &resource.hints), &root);
                 roots.push(root);
             }
@@ -464,4 +467,9 @@ pub(crate) fn random_hex_id() -> Result<String> {
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::new(ErrorKind::Storage, "the system gives no random bytes").because(error))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether the destination can load a table as it was declared.
+fn check_capabilities(pipeline: &Pipeline, schema: &Schema, table: &str) -> Result<()> {
+    schema.tables.get(table).map_or(Ok(()), |table| destination::check(&*pipeline.destination, table))
 }

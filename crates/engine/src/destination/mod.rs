@@ -8,8 +8,11 @@
 //! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
 
+mod capabilities;
 mod plan;
 
+pub use capabilities::Capabilities;
+pub(crate) use capabilities::check;
 pub use plan::{ChainLoad, TableLoad, Write};
 
 use crate::error::Result;
@@ -41,8 +44,8 @@ pub trait Destination: Send + Sync {
     /// Where it is, for a person, without secrets: `duckdb:///path/to/shop.duckdb`.
     fn location(&self) -> String;
 
-    /// What it can take.
-    fn limits(&self) -> Limits;
+    /// What it can take. The same for as long as it lives.
+    fn capabilities(&self) -> Capabilities;
 
     /// Bytes of memory that a load may take in this process; `None` if it takes none worth telling. What the engine does
     /// before a load keeps within the same bytes: the two take turns.
@@ -65,13 +68,6 @@ pub enum Access {
     Read,
     /// Reads and writes; an embedded database is made if it is not there.
     Write,
-}
-
-/// What a destination can take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Characters of a table or column name.
-    pub max_identifier_length: usize,
 }
 
 /// An open dataset.

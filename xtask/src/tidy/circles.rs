@@ -24,27 +24,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("dlt-engine", &["cells", "dataset"]),
     // A chunk can be columns, and columns become chunks.
     ("dlt-engine", &["normalize::arrow", "normalize::chunk"]),
-    // The options of files name the formats, and the formats read their options.
-    (
-        "dlt-sources",
-        &[
-            "files::csv",
-            "files::discover",
-            "files::encoding",
-            "files::format",
-            "files::left_out",
-            "files::lines",
-            "files::open",
-            "files::options",
-            "files::packing",
-            "files::transcode",
-        ],
-    ),
-    ("dlt-sources", &["files::csv::file", "files::csv::records"]),
-    ("dlt-sources", &["files::parquet::nanos", "files::parquet::plan"]),
-    // Pagination that is found out asks the pages, and the pages name it.
-    ("dlt-sources", &["rest::auto", "rest::detect", "rest::pages"]),
-    ("dlt-sources", &["rest::client", "rest::token"]),
 ];
 
 /// Looks at every library and program of the workspace.

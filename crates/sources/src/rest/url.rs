@@ -85,6 +85,26 @@ pub(crate) fn is_absolute(url: &str) -> bool {
     lower.starts_with("http://") || lower.starts_with("https://")
 }
 
+/// The target with this relation in a header such as `<https://…>; rel="next", <https://…>; rel="last"`.
+pub(crate) fn link_target(header: &str, relation: &str) -> Option<String> {
+    let mut rest = header;
+    while let Some(open) = rest.find('<') {
+        let (target, after) = rest[open + 1..].split_once('>')?;
+        let end = after.find('<').unwrap_or(after.len());
+        let is_wanted = after[..end].split([';', ',']).any(|parameter| {
+            parameter.trim().split_once('=').is_some_and(|(name, value)| {
+                name.trim().eq_ignore_ascii_case("rel")
+                    && value.trim().trim_matches('"').split_whitespace().any(|word| word == relation)
+            })
+        });
+        if is_wanted {
+            return Some(target.to_owned());
+        }
+        rest = &after[end..];
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

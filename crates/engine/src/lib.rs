@@ -12,7 +12,7 @@
 //!
 //! A run makes a load package, a folder on disk in which each step leaves what the next one needs; a run that was killed
 //! is taken up from there by the next. The engine knows nothing of command lines, HTTP or telemetry:
-//! what happens is told to an observer.
+//! what happens is told to an observer. A source or destination registers as a [`connector`], which reads its [`settings`].
 
 mod apart;
 mod cells;

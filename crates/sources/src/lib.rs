@@ -6,6 +6,8 @@
 //! | files, folders, globs, standard input | [`files`] | JSON as it stands in the file, or Arrow (CSV, Parquet) |
 //! | REST APIs | [`rest`], from a declaration ([`RestConfig`]) or a ready-made one | items as they came |
 //!
+//! What a pipeline file can name stands in [`CONNECTORS`].
+//!
 //! Every source implements [`dlt_engine::Source`]; none of them interprets values, that is the engine's work.
 
 mod files;

@@ -1,5 +1,7 @@
 //! DuckDB as a destination: a dataset is a schema in one database file.
 //!
+//! [`CONNECTOR`] is its entry in the registry: name, settings, and how it is made of them.
+//!
 //! # A load
 //!
 //! Everything of a load happens in one transaction of DuckDB: new tables and columns, the rows (read by DuckDB itself from

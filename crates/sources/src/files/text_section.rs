@@ -17,18 +17,19 @@ impl TextDeclaration {
             Some(found) => Some(Encoding::parse(&found.value).map_err(|error| found.origin.relocated(&error))?),
             None => None,
         };
-        let mut csv = CsvOptions::default();
-        csv.delimiter = one_of(section, "delimiter", character_of)?;
-        csv.quote = one_of(section, "quote", Quote::parse)?;
-        csv.escape = one_of(section, "escape", character_of)?;
-        csv.header = section.flag("header")?;
-        csv.column_names = words(section, "column_names")?;
-        csv.skip_lines = section.count("skip_lines")?.map_or(0, |found| found.value);
-        csv.null_words = words(section, "null_words")?;
-        csv.decimal_comma = section.flag("decimal_comma")?.unwrap_or_default();
-        csv.date_format = section.text("date_format")?.map(|found| found.value);
-        csv.text_columns = words(section, "text_columns")?;
-        csv.allow_short_rows = section.flag("allow_short_rows")?.unwrap_or_default();
+        let csv = CsvOptions {
+            delimiter: one_of(section, "delimiter", character_of)?,
+            quote: one_of(section, "quote", Quote::parse)?,
+            escape: one_of(section, "escape", character_of)?,
+            header: section.flag("header")?,
+            column_names: words(section, "column_names")?,
+            skip_lines: section.count("skip_lines")?.map_or(0, |found| found.value),
+            null_words: words(section, "null_words")?,
+            decimal_comma: section.flag("decimal_comma")?.unwrap_or_default(),
+            date_format: section.text("date_format")?.map(|found| found.value),
+            text_columns: words(section, "text_columns")?,
+            allow_short_rows: section.flag("allow_short_rows")?.unwrap_or_default(),
+        };
         csv.check().map_err(|error| section.origin().relocated(&error))?;
         Ok(Self { encoding, csv })
     }

@@ -1,4 +1,6 @@
 //! The little of URLs that a client of an API needs.
+//!
+//! The crate `url` writes links again: docs/decisions/0007-by-hand-or-by-crate.md.
 
 use std::fmt::Write;
 

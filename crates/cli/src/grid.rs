@@ -1,4 +1,6 @@
 //! Rows and columns for people to read.
+//!
+//! No crate for tables cuts and leaves out as is wanted here: docs/decisions/0007-by-hand-or-by-crate.md.
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 

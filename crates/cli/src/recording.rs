@@ -21,8 +21,11 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             telemetry.record(&CommandListDestinations { elapsed, success });
         }
         Command::Init(init) => telemetry.record(&CommandInit {
-            destination_name: init.destination.as_deref().and_then(|name| known(dlt::DESTINATIONS, name)),
-            pipeline_name: init.source.as_deref().and_then(|name| known(dlt::SOURCES, name)),
+            destination_name: init.destination.as_deref().and_then(|name| known(destinations(), name)),
+            pipeline_name: init
+                .source
+                .as_deref()
+                .and_then(|name| known(dlt::SOURCES.iter().map(|known| known.name), name)),
             elapsed,
             success,
         }),
@@ -34,7 +37,7 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         }),
         Command::Ingest(ingest) => telemetry.record(&CommandIngest {
             format: ingest.format.map(|format| Word::new(dlt::Format::from(format).name())),
-            destination_name: known(dlt::DESTINATIONS, ingest.to.split(':').next().unwrap_or_default()),
+            destination_name: known(destinations(), ingest.to.split(':').next().unwrap_or_default()),
             elapsed,
             success,
         }),
@@ -85,6 +88,10 @@ pub(crate) fn record_switch(telemetry: &Telemetry, took: Duration, success: bool
     telemetry.record(&CommandTelemetrySwitch { enabled: true, elapsed: took.into(), success });
 }
 
-fn known(list: &[dlt::Connector], name: &str) -> Option<Word> {
-    list.iter().find(|known| known.name == name).map(|known| Word::new(known.name))
+fn destinations() -> impl Iterator<Item = &'static str> {
+    dlt::DESTINATIONS.iter().map(|known| known.name)
+}
+
+fn known(mut names: impl Iterator<Item = &'static str>, name: &str) -> Option<Word> {
+    names.find(|known| *known == name).map(Word::new)
 }

@@ -1,5 +1,7 @@
 //! What `dlt init` writes.
 
+use dlt::connector::{DestinationConnector, SourceConnector};
+
 /// The files of one source.
 #[derive(Debug)]
 pub(crate) struct Template {
@@ -12,28 +14,30 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// The template for a source and a destination, if there is such a source.
-    pub(crate) fn of(source: &str, destination: &str) -> Option<Self> {
-        let known = dlt::SOURCES.iter().find(|known| known.name == source)?;
-        let (declaration, secrets) = match source {
-            "filesystem" => (include_str!("../templates/filesystem.toml").to_owned(), ""),
-            "rest_api" => (include_str!("../templates/rest_api.toml").to_owned(), REST_SECRETS),
-            ready_made => {
-                let declared = nested(dlt::ready_made(ready_made)?.config_toml);
-                (format!("type = \"{source}\"\n\n{declared}"), if source == "github" { GITHUB_SECRETS } else { "" })
-            }
-        };
-        let dataset = format!("{source}_data");
+    /// The template for a source and a destination.
+    pub(crate) fn of(source: &SourceConnector, destination: &DestinationConnector) -> Self {
+        let name = source.name;
+        let dataset = format!("{name}_data");
+        // What is ready-made begins with a comment of its own.
+        let gap = if source.ready_made.is_some() { "\n" } else { "" };
         let pipeline = format!(
             "# Loads {about}.\n# Run it with `dlt run`. All keys: docs/reference/pipeline-file.md\n\n\
-             [pipeline]\nname = \"{source}_pipeline\"\ndataset = \"{dataset}\"\n\n\
-             [destination]\ntype = \"{destination}\"\n\
-             # path = \"{source}.duckdb\"           # default: the pipeline's name with .duckdb\n\n\
-             [source]\n{declaration}",
-            about = known.about,
+             [pipeline]\nname = \"{name}_pipeline\"\ndataset = \"{dataset}\"\n\n\
+             [destination]\ntype = \"{kind}\"\n{settings}\n\
+             [source]\ntype = \"{name}\"\n{gap}{declaration}",
+            about = source.about,
+            kind = destination.name,
+            settings = destination.template.replace("{name}", name),
+            declaration = nested(source.template),
         );
-        Some(Self { pipeline, dataset, secrets })
+        Self { pipeline, dataset, secrets: source.secrets }
     }
+}
+
+/// What git is to leave alone.
+pub(crate) fn ignored() -> Vec<&'static str> {
+    let of_destinations = dlt::DESTINATIONS.iter().flat_map(|known| known.ignored);
+    [".dlt/secrets.toml", "*.secrets.toml"].into_iter().chain(of_destinations.copied()).collect()
 }
 
 /// A declaration of its own as the part of a pipeline file below `[source]`.
@@ -52,19 +56,6 @@ fn nested(declaration: &str) -> String {
         .collect()
 }
 
-const REST_SECRETS: &str = "\
-# [sources.rest_api.client.auth]
-# type = \"bearer\"
-# token = \"…\"
-";
-
-const GITHUB_SECRETS: &str = "\
-# With a token 5000 requests an hour are allowed, without one 60.
-# [sources.github.client.auth]
-# type = \"bearer\"
-# token = \"…\"
-";
-
 /// Stands at the top of a new `.dlt/config.toml`.
 pub(crate) const CONFIG_HEADER: &str = "\
 # Settings of the pipelines in this folder. A pipeline file comes first, then environment variables
@@ -75,9 +66,6 @@ pub(crate) const CONFIG_HEADER: &str = "\
 pub(crate) const SECRETS_HEADER: &str = "\
 # Passwords and tokens of the pipelines in this folder. Git is told to leave this file alone.
 ";
-
-/// What git is to leave alone.
-pub(crate) const IGNORED: &[&str] = &[".dlt/secrets.toml", "*.secrets.toml", "*.duckdb", "*.duckdb.wal"];
 
 #[cfg(test)]
 mod tests {
@@ -90,7 +78,7 @@ mod tests {
         for known in dlt::SOURCES {
             let folder = tempfile::tempdir().unwrap();
             let file = folder.path().join("x_pipeline.toml");
-            let template = Template::of(known.name, "duckdb").unwrap();
+            let template = Template::of(known, dlt::DESTINATIONS[0]);
             std::fs::write(&file, &template.pipeline).unwrap();
             let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
             let declared = Declaration::read(&file, &ConfigProviders::new([data])).unwrap();
@@ -123,6 +111,5 @@ mod tests {
             "# About.\n[client]\nx = [1]\n# [client.auth]\n# token = 1\n\n[[resources]]\nitems = [\n  [1],\n]\n";
         let expected = "# About.\n[source.client]\nx = [1]\n# [source.client.auth]\n# token = 1\n\n[[source.resources]]\nitems = [\n  [1],\n]\n";
         assert_eq!(nested(declared), expected);
-        assert!(Template::of("nothing", "duckdb").is_none());
     }
 }

@@ -28,28 +28,31 @@
 //! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
+//! - [`DESTINATIONS`] and [`SOURCES`] are the connectors by name, with their settings.
 //! - [`declaration::Declaration`] reads the same from a TOML file, as the command `dlt run` does.
 //!
 //! Anonymous telemetry is recorded as the project's documentation describes it, and never without an endpoint that
 //! somebody set; [`Builder::telemetry`] takes another handle, or [`telemetry::Telemetry::off`].
 
 mod adapt;
+mod connectors;
 pub mod declaration;
-mod destinations;
-mod memory;
+mod destination;
+mod local;
 mod pipeline;
+mod providers;
 mod recording;
-mod registry;
 mod source;
 mod stream;
-mod suggest;
+mod toml;
 
 #[doc(inline)]
 pub use dlt_telemetry as telemetry;
 
 pub use adapt::{Adapted, IntoDisposition, SourceExt};
-pub use declaration::SOURCES;
-pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
+pub use connectors::{DESTINATIONS, SOURCES};
+pub use destination::{DestinationName, IntoDestination};
+pub use dlt_engine::connector;
 pub use dlt_engine::destination::ReplaceStrategy;
 pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
@@ -59,14 +62,23 @@ pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
     Preview, RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, TablePreview, Trace,
-    drop_pending_packages, pending_packages, rows_of,
+    drop_pending_packages, pending_packages, rows_of, suggest,
 };
 pub use dlt_sources::{
     Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,
     character_of, ready_made, rest,
 };
+pub use local::{LocalPipeline, local_pipeline, local_pipelines};
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
-pub use registry::{LocalPipeline, local_pipeline, local_pipelines};
 pub use source::{AnySource, batches, files, rows, stream};
 pub use stream::Blocking;
-pub use suggest::suggest;
+
+/// DuckDB in the file `<pipeline>.duckdb` of the current folder.
+pub fn duckdb() -> DestinationName {
+    DestinationName::of(&dlt_destination_duckdb::CONNECTOR)
+}
+
+/// DuckDB in this file, which is made by the first load if it is not there.
+pub fn duckdb_at(path: impl Into<std::path::PathBuf>) -> DestinationName {
+    duckdb().with_path("path", path)
+}

@@ -12,10 +12,11 @@ use dlt_engine::{
 };
 use dlt_telemetry::Telemetry;
 
-use crate::declaration::ConfigProviders;
-use crate::destinations::{IntoDestination, duckdb};
+use crate::connectors::DESTINATIONS;
+use crate::destination::{DestinationName, IntoDestination};
+use crate::local::{LocalPipeline, local_pipeline};
+use crate::providers::ConfigProviders;
 use crate::recording::{Recorder, of_this_process, record_access};
-use crate::registry::{LocalPipeline, local_pipeline};
 
 /// Threads that a pipeline takes at most. More do not help, and the system may refuse them.
 pub const MAX_WORKERS: u16 = 1024;
@@ -34,7 +35,10 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         observer: None,
         telemetry: None,
     };
-    builder.destination(duckdb())
+    match DESTINATIONS {
+        [first, ..] => builder.destination(DestinationName::of(first)),
+        [] => builder,
+    }
 }
 
 /// A destination, or why there is none. Builders do not fail; the first use of what they build does.
@@ -59,7 +63,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Where to load. Default: [`crate::duckdb`].
+    /// Where to load. Default: the first of [`DESTINATIONS`], in the current folder.
     #[must_use]
     pub fn destination(mut self, destination: impl IntoDestination) -> Self {
         self.destination = match destination.into_destination(&self.name) {

@@ -6,7 +6,7 @@ use dlt_engine::{Destination, Event, Observer, Step};
 use dlt_telemetry::events::{DataAccessConnect, PipelineExtract, PipelineLoad, PipelineNormalize, PipelineRun};
 use dlt_telemetry::{NameHash, Telemetry, TransactionId, Word};
 
-use crate::destinations::DESTINATIONS;
+use crate::connectors::DESTINATIONS;
 
 /// The handle of a program that brings none of its own. One for the process, so that a first run stays the first run.
 pub(crate) fn of_this_process() -> Telemetry {

@@ -59,6 +59,10 @@ impl AnySource {
     pub fn new(source: impl Source + 'static) -> Self {
         Self(Box::new(source))
     }
+
+    pub(crate) fn boxed(source: Box<dyn Source>) -> Self {
+        Self(source)
+    }
 }
 
 impl Source for AnySource {

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use dlt::telemetry::Telemetry;
 use dlt::{Error, ErrorKind, LoadInfo, MergeStrategy, Result, TableHints, WriteDisposition};
-use dlt_engine::destination::{Access, ChainLoad, Connection, Destination, Limits, LoadRecord, Stored, Transaction};
+use dlt_engine::destination::{
+    Access, Capabilities, ChainLoad, Connection, Destination, LoadRecord, Stored, Transaction,
+};
 use dlt_engine::schema::Schema;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,6 +20,9 @@ const REFUSES: u8 = 1;
 const COMMITS_AND_FAILS: u8 = 2;
 /// The load of the table `days` fails.
 const REFUSES_DAYS: u8 = 3;
+
+/// It merges by insert-only, and has tables of 4 columns.
+const TAKES_LITTLE: u8 = 4;
 
 /// DuckDB with a fault that can be switched.
 struct Faulty {
@@ -42,8 +47,13 @@ impl Destination for Faulty {
     fn location(&self) -> String {
         self.inner.location()
     }
-    fn limits(&self) -> Limits {
-        self.inner.limits()
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.inner.capabilities();
+        if self.fault.load(Ordering::SeqCst) == TAKES_LITTLE {
+            capabilities.merge_strategies = &[MergeStrategy::InsertOnly];
+            capabilities.max_columns = 4;
+        }
+        capabilities
     }
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
         Ok(Box::new(FaultyConnection(self.inner.connect(dataset, access)?, Arc::clone(&self.fault))))
@@ -450,4 +460,41 @@ fn the_name_of_a_schema_stays_in_its_folder() {
         let error = place.run(dlt::rows("days", [json!({"day": 1})]).named(name), FINE).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{name}");
     }
+}
+
+#[test]
+fn what_a_destination_cannot_do_is_refused_before_anything_is_read() {
+    let place = Place::new();
+    let was_read = Arc::new(AtomicU8::new(0));
+    let rows = |strategy: MergeStrategy| {
+        let was_read = Arc::clone(&was_read);
+        let items =
+            std::iter::from_fn(move || (was_read.fetch_add(1, Ordering::SeqCst) == 0).then(|| json!({"id": 1})));
+        dlt::rows("users", items).with_hints(TableHints {
+            disposition: Some(WriteDisposition::Merge),
+            merge_strategy: Some(strategy),
+            primary_key: vec!["id".to_owned()],
+            ..TableHints::default()
+        })
+    };
+    let error = place.run(rows(MergeStrategy::Upsert), TAKES_LITTLE).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "table `users` is to be merged by upsert, which duckdb cannot do");
+    assert_eq!(error.advice(), Some("set its merge strategy to insert-only"));
+    assert_eq!(was_read.load(Ordering::SeqCst), 0, "nothing was read");
+    assert!(dlt::pending_packages(&place.path("here"), "shop").unwrap().is_empty(), "and nothing waits");
+    assert_eq!(place.run(rows(MergeStrategy::InsertOnly), TAKES_LITTLE).unwrap().tables.len(), 1);
+    // What was stored by others is looked at as well.
+    was_read.store(0, Ordering::SeqCst);
+    place.run(rows(MergeStrategy::Upsert), FINE).unwrap();
+    let stored = dlt::rows("users", [json!({"id": 2})]);
+    assert!(place.run(stored, TAKES_LITTLE).unwrap_err().to_string().contains("merged by upsert"));
+}
+
+#[test]
+fn a_table_that_is_too_wide_is_refused_before_the_load() {
+    let place = Place::new();
+    let error = place.run(dlt::rows("wide", [json!({"a": 1, "b": 2, "c": 3})]), TAKES_LITTLE).unwrap_err();
+    assert_eq!(error.to_string(), "table `wide` has 5 columns, and a table of duckdb can have 4");
+    assert_eq!(place.run(dlt::rows("narrow", [json!({"a": 1, "b": 2})]), TAKES_LITTLE).unwrap().tables.len(), 1);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod adapted;
+mod connectors;
 mod declarations;
 mod interrupted;
 mod parquet_files;

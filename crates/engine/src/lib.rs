@@ -12,11 +12,12 @@
 //!
 //! A run makes a load package, a folder on disk in which each step leaves what the next one needs; a run that was killed
 //! is taken up from there by the next. The engine knows nothing of command lines, HTTP or telemetry:
-//! what happens is told to an observer.
+//! what happens is told to an observer. A source or destination registers as a [`connector`], which reads its [`settings`].
 
 mod apart;
 mod cell_values;
 mod cells;
+pub mod connector;
 mod dataset;
 pub mod destination;
 pub mod digest;
@@ -45,9 +46,11 @@ mod resync;
 mod run;
 pub mod schema;
 mod selection;
+pub mod settings;
 pub mod source;
 pub mod sql;
 mod state;
+mod suggest;
 mod sync;
 mod trace;
 pub mod value;
@@ -72,4 +75,5 @@ pub use resync::{LocalCopy, Synced, local_copy};
 pub use run::{Preview, TablePreview};
 pub use selection::{Selected, Selection};
 pub use source::Source;
+pub use suggest::suggest;
 pub use trace::{LoadInfo, StepTrace, Trace};

@@ -1,6 +1,6 @@
 //! Load: a normalized package becomes one transaction of the destination.
 
-use crate::destination::{ChainLoad, Connection, LoadRecord, TableLoad, Write};
+use crate::destination::{self, ChainLoad, Connection, LoadRecord, TableLoad, Write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hints::table_name;
 use crate::naming::Naming;
@@ -32,6 +32,9 @@ pub(crate) fn write(
     let manifest = &package.manifest;
     let schema = Schema::from_stored(manifest.schema.as_deref().ok_or_else(corrupt)?)?;
     let naming = pipeline.naming_of(&schema);
+    for table in schema.data_tables() {
+        destination::check(&*pipeline.destination, table)?;
+    }
     let mut transaction = connection.begin()?;
     if let Some(refreshed) = &manifest.refresh {
         transaction.drop_tables(&refreshed.dropped)?;

@@ -194,7 +194,7 @@ impl Pipeline {
     }
 
     fn limit(&self) -> Naming {
-        Naming::new(self.destination.limits().max_identifier_length)
+        Naming::new(self.destination.capabilities().max_identifier_length)
     }
 }
 

@@ -5,7 +5,9 @@
 //! | Rust values | [`rows`] | JSON lines |
 //! | record batches | [`batches`] | Arrow |
 //! | files, folders, globs, standard input | [`files`] | JSON as it stands in the file, or Arrow (CSV, Parquet) |
-//! | REST APIs | [`rest`], from a declaration ([`RestConfig`]) or a [`ready_made`] one | items as they came |
+//! | REST APIs | [`rest`], from a declaration ([`RestConfig`]) or a ready-made one | items as they came |
+//!
+//! What a pipeline file can name stands in [`CONNECTORS`].
 //!
 //! Every source implements [`dlt_engine::Source`]; none of them interprets values, that is the engine's work.
 
@@ -17,10 +19,21 @@ mod rows;
 
 pub use batches::{Batches, batches};
 pub use files::{CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, character_of, files};
-pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, EndpointIncremental, FromShort, KeyLocation, Method, Names,
     PaginatorConfig, ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short,
     rest,
 };
 pub use rows::{Rows, rows};
+
+pub use dlt_engine::connector::ReadyMade;
+use dlt_engine::connector::SourceConnector;
+
+/// The sources that a pipeline file can name. A new one has its entry beside its code, and a line here.
+pub static CONNECTORS: [&SourceConnector; 4] =
+    [&files::section::CONNECTOR, &rest::section::CONNECTOR, &ready_made::CHESS, &ready_made::GITHUB];
+
+/// The ready-made declaration of this name, a [`RestConfig`] in TOML.
+pub fn ready_made(name: &str) -> Option<ReadyMade> {
+    CONNECTORS.iter().find(|known| known.name == name)?.ready_made
+}

@@ -1,6 +1,7 @@
 //! `dlt completions`: scripts that complete commands in a shell.
 
-use clap::CommandFactory as _;
+use clap::builder::PossibleValue;
+use clap::{Command, CommandFactory as _};
 
 use crate::args::{Arguments, Completions};
 use crate::exit::Outcome;
@@ -8,6 +9,48 @@ use crate::settings::Settings;
 
 pub(crate) fn completions(arguments: &Completions, settings: &Settings) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "dlt", &mut script);
+    clap_complete::generate(arguments.shell, &mut with_connectors(Arguments::command()), "dlt", &mut script);
     settings.printer.data_with(|out| out.write_all(&script))
+}
+
+/// The command line with the names of sources and destinations, where it takes one. They are not declared there for good:
+/// what is no such name gets a better answer than "invalid value", and a destination may be followed by its place.
+fn with_connectors(command: Command) -> Command {
+    let values = |list: Vec<(&'static str, &'static str)>| -> Vec<PossibleValue> {
+        list.into_iter().map(|(name, about)| PossibleValue::new(name).help(about)).collect()
+    };
+    let sources = values(dlt::SOURCES.iter().map(|known| (known.name, known.about)).collect());
+    let destinations = values(dlt::DESTINATIONS.iter().map(|known| (known.name, known.about)).collect());
+    [
+        ("init", "source", sources),
+        ("init", "destination", destinations.clone()),
+        ("ingest", "to", destinations.clone()),
+        ("dataset", "from", destinations),
+    ]
+    .into_iter()
+    .fold(command, |command, (name, argument, values)| {
+        command.mut_subcommand(name, |command| command.mut_arg(argument, |argument| argument.value_parser(values)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn scripts_offer_the_connectors() {
+        let mut script = Vec::new();
+        clap_complete::generate(
+            clap_complete::Shell::Bash,
+            &mut with_connectors(Arguments::command()),
+            "dlt",
+            &mut script,
+        );
+        let script = String::from_utf8(script).unwrap();
+        for name in dlt::SOURCES.iter().map(|known| known.name).chain(dlt::DESTINATIONS.iter().map(|known| known.name))
+        {
+            assert!(script.contains(name), "{name} is not offered");
+        }
+    }
 }

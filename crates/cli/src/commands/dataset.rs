@@ -64,7 +64,11 @@ fn find(arguments: &args::Dataset, settings: &Settings) -> Outcome<(String, Dest
             let datasets = known.iter().map(|known| known.dataset.as_str());
             let hint = match dlt::suggest(name, datasets) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => "`dlt pipeline --list` shows the datasets; --from duckdb:FILE names a place".to_owned(),
+                None => {
+                    let forms: Vec<_> = dlt::DESTINATIONS.iter().map(|known| known.form).collect();
+                    let forms = forms.join(" or ");
+                    format!("`dlt pipeline --list` shows the datasets; --from {forms} names a place")
+                }
             };
             Err(Failure::usage(format!("no pipeline of this machine loaded a dataset `{name}`")).hint(hint))
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use dlt::connector::DestinationConnector;
 use dlt::declaration::Declaration;
 
 use crate::args::Init;
@@ -11,7 +12,7 @@ use crate::exit::{Failure, Outcome};
 use crate::grid::{Cell, Grid};
 use crate::printer::{BOLD, DIM, GOOD, Printer};
 use crate::settings::Settings;
-use crate::templates::{CONFIG_HEADER, IGNORED, SECRETS_HEADER, Template};
+use crate::templates::{CONFIG_HEADER, SECRETS_HEADER, Template, ignored};
 
 /// What may be said beside pipeline files.
 const SETTINGS_FILES: [&str; 2] = [".dlt/config.toml", ".dlt/secrets.toml"];
@@ -19,15 +20,18 @@ const SETTINGS_FILES: [&str; 2] = [".dlt/config.toml", ".dlt/secrets.toml"];
 pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     let printer = settings.printer;
     if arguments.list_sources {
-        return list(printer, dlt::SOURCES, "Begin with one of them: dlt init SOURCE duckdb");
+        let destination = dlt::DESTINATIONS.first().map_or("DESTINATION", |known| known.name);
+        let next = format!("Begin with one of them: dlt init SOURCE {destination}");
+        return list(printer, dlt::SOURCES.iter().map(|known| (known.name, known.about)), &next);
     }
     if arguments.list_destinations {
-        return list(printer, dlt::DESTINATIONS, "Begin with one of them: dlt init SOURCE DESTINATION");
+        let known = dlt::DESTINATIONS.iter().map(|known| (known.name, known.about));
+        return list(printer, known, "Begin with one of them: dlt init SOURCE DESTINATION");
     }
     let source = arguments.source.as_deref().unwrap_or_default();
     let destination = arguments.destination.as_deref().unwrap_or_default();
-    let template = Template::of(source, destination).ok_or_else(|| unknown_source(source))?;
-    check_destination(destination)?;
+    let known = dlt::SOURCES.iter().find(|known| known.name == source).ok_or_else(|| unknown_source(source))?;
+    let template = Template::of(known, destination_of_kind(destination)?);
 
     let folder = &settings.folder;
     // What is wrong is found before anything is written.
@@ -42,7 +46,7 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     report(printer, config, config_file, "settings; to be committed")?;
     let secrets = with_section(&folder.join(secrets_file), SECRETS_HEADER, template.secrets)?;
     report(printer, secrets, secrets_file, "passwords and tokens; stays out of git")?;
-    let ignored = with_lines(&folder.join(".gitignore"), IGNORED)?;
+    let ignored = with_lines(&folder.join(".gitignore"), &ignored())?;
     report(printer, ignored, ".gitignore", "keeps secrets and databases out of git")?;
 
     // `dlt run` alone means the only pipeline file of the folder.
@@ -56,10 +60,10 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     printer.report(&format!("  {show:<width$}  {DIM}shows what was loaded{DIM:#}"))
 }
 
-fn list(printer: Printer, known: &[dlt::Connector], next: &str) -> Outcome {
+fn list(printer: Printer, known: impl Iterator<Item = (&'static str, &'static str)>, next: &str) -> Outcome {
     let mut grid = Grid::new(["name", "what it is"]);
-    for known in known {
-        grid.push(vec![Cell::Text(known.name.to_owned()), Cell::Text(known.about.to_owned())]);
+    for (name, about) in known {
+        grid.push(vec![Cell::Text(name.to_owned()), Cell::Text(about.to_owned())]);
     }
     printer.data(&grid.draw(None))?;
     printer.note(&format!("\n{next}"));
@@ -74,11 +78,11 @@ fn unknown_source(source: &str) -> Failure {
     })
 }
 
-fn check_destination(destination: &str) -> Outcome {
-    if dlt::DESTINATIONS.iter().any(|known| known.name == destination) {
-        return Ok(());
+fn destination_of_kind(destination: &str) -> Outcome<&'static DestinationConnector> {
+    if let Some(known) = dlt::DESTINATIONS.iter().find(|known| known.name == destination) {
+        return Ok(known);
     }
-    // Something like `duckdb:shop.duckdb` is a destination with a place; the place belongs in the file.
+    // The form NAME:PLACE is a destination with a place; the place belongs in the file.
     let place = dlt::DestinationName::parse(destination)?;
     Err(Failure::usage(format!("`{destination}` names a place; `dlt init` takes the kind alone"))
         .hint(format!("write `{}`, then set its path in the pipeline file", place.kind())))

@@ -9,7 +9,7 @@ use crate::query;
 use crate::room::Room;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::destination::{Access, Connection, Destination, Limits, Stored, Transaction};
+use dlt_engine::destination::{Access, Capabilities, Connection, Destination, Stored, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -90,8 +90,10 @@ impl Destination for DuckDb {
         format!("duckdb:///{}", self.file.display())
     }
 
-    fn limits(&self) -> Limits {
-        Limits { max_identifier_length: 65_536 }
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::new();
+        capabilities.max_identifier_length = 65_536;
+        capabilities
     }
 
     fn memory_limit(&self) -> Option<u64> {

@@ -1,5 +1,7 @@
 //! DuckDB as a destination: a dataset is a schema in one database file.
 //!
+//! [`CONNECTOR`] is its entry in the registry: name, settings, and how it is made of them.
+//!
 //! # A load
 //!
 //! Everything of a load happens in one transaction of DuckDB: new tables and columns, the rows (read by DuckDB itself from
@@ -18,6 +20,7 @@
 //! error message.
 
 mod client;
+mod connector;
 mod ddl;
 mod failure;
 mod instance;
@@ -33,4 +36,5 @@ mod room;
 mod statements;
 
 pub use client::DuckDb;
+pub use connector::CONNECTOR;
 pub use library::open_library;

@@ -3,7 +3,7 @@
 use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Error, ErrorKind, Result, Source};
 
-use crate::suggest::suggest;
+use dlt_engine::suggest;
 
 /// Opens only the resources of these names.
 pub(super) fn resources(source: &mut dyn Source, context: &ExtractContext, names: &[String]) -> Result<Vec<Resource>> {

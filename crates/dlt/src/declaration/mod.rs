@@ -16,32 +16,23 @@
 //! What `[source]` and `[destination]` leave open is looked up around the file: see [`ConfigProviders`]. Unknown keys are
 //! errors that name file, line and the nearest right word. Relative paths are meant from the file's folder.
 
-mod csv;
-mod deserialize;
-mod providers;
-mod section;
-mod sources;
-mod spanned;
+mod connected;
 
 use std::path::{Path, PathBuf};
 
-use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
+pub use dlt_engine::settings::Origin;
+use dlt_engine::settings::{Located, Section};
 use dlt_engine::{Error, ErrorKind, Result, Surrogates};
 
-use crate::destinations::{DESTINATIONS, DestinationName};
-use crate::memory;
+use crate::connectors::{DESTINATIONS, SOURCES};
+use crate::destination::DestinationName;
 use crate::pipeline::{Builder, MAX_WORKERS};
+pub use crate::providers::ConfigProviders;
 use crate::source::AnySource;
-use section::{Located, Section};
-use sources::SourceDeclaration;
-use spanned::{Table, Value};
-
-pub use providers::ConfigProviders;
-pub(crate) use section::word_hint;
-pub use sources::SOURCES;
-pub use spanned::Origin;
+use crate::toml;
+use connected::{DeclaredSource, read_destination, read_source};
 
 /// How the names of pipeline files end.
 pub const FILE_ENDING: &str = "_pipeline.toml";
@@ -56,7 +47,7 @@ pub struct Declaration {
     surrogates: Surrogates,
     replace_strategy: ReplaceStrategy,
     destination: DestinationName,
-    source: SourceDeclaration,
+    source: DeclaredSource,
     looked_up: Vec<(String, Origin)>,
 }
 
@@ -67,7 +58,7 @@ impl Declaration {
     /// [`ErrorKind::Config`] if the file is not there, is not TOML, has a key that is not known or lacks one, or if a
     /// value is not what it must be; the error names file and line.
     pub fn read(file: &Path, providers: &ConfigProviders) -> Result<Self> {
-        let mut top = Section::new("", Origin::File { path: file.into(), line: 1 }, spanned::read(file)?);
+        let mut top = Section::new("", Origin::File { path: file.into(), line: 1 }, toml::read(file)?);
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut looked_up = Vec::new();
 
@@ -88,8 +79,7 @@ impl Declaration {
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
         pipeline.finish()?;
 
-        let (destination, replace_strategy) = read_destination(&mut top, folder, providers, &mut looked_up)?;
-        let destination = destination.relative_to(folder, &name);
+        let (destination, replace_strategy) = read_destination(&mut top, (folder, &name), providers, &mut looked_up)?;
         let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
         Ok(Self { name, dataset, workers, naming, surrogates, replace_strategy, destination, source, looked_up })
@@ -110,9 +100,10 @@ impl Declaration {
             .collect();
         files.sort();
         match files.as_slice() {
-            [one] => Ok(spanned::relative_to(folder, one)),
-            [] => Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {place}"))
-                .hint("begin with one: dlt init filesystem duckdb")),
+            [one] => Ok(dlt_engine::settings::relative_to(folder, one)),
+            [] => {
+                Err(Error::new(ErrorKind::Config, format!("there is no *{FILE_ENDING} in {place}")).hint(begin_hint()))
+            }
             several => {
                 Err(Error::new(ErrorKind::Config, format!("there are {} pipeline files in {place}", several.len()))
                     .hint(format!("say which: dlt run {}", several.join("  or  dlt run "))))
@@ -132,7 +123,7 @@ impl Declaration {
 
     /// The pipeline that the file declares, to be completed by [`Builder::dataset`] with [`Declaration::dataset`].
     pub fn pipeline(&self) -> Builder {
-        let builder = crate::pipeline(&self.name).destination(self.destination.clone());
+        let builder = crate::pipeline::pipeline(&self.name).destination(self.destination.clone());
         let builder = match self.workers {
             Some(workers) => builder.workers(workers),
             None => builder,
@@ -149,12 +140,12 @@ impl Declaration {
     /// # Errors
     /// If the source cannot be made of what the file says.
     pub fn source(&self) -> Result<AnySource> {
-        self.source.open()
+        Ok(self.source.open())
     }
 
-    /// The kind of source, if it is one of [`SOURCES`].
+    /// The kind of source, if it is one of [`crate::SOURCES`].
     pub fn source_kind(&self) -> &'static str {
-        self.source.kind()
+        self.source.kind
     }
 
     /// Where it loads.
@@ -168,80 +159,11 @@ impl Declaration {
     }
 }
 
-/// `destination = "duckdb:shop.duckdb"`, or a table with `type` and `path`.
-fn read_destination(
-    top: &mut Section,
-    folder: &Path,
-    providers: &ConfigProviders,
-    looked_up: &mut Vec<(String, Origin)>,
-) -> Result<(DestinationName, ReplaceStrategy)> {
-    let Some(entry) = top.take("destination") else {
-        return Err(top.missing("destination", "[destination] with type = \"duckdb\""));
-    };
-    let mut table = match entry.node.value {
-        Value::Text(text) => {
-            let mut table = Table::default();
-            let mut set = |key: &str, text: String| {
-                let value = spanned::Node { origin: entry.node.origin.clone(), value: Value::Text(text) };
-                table.set(&[key.to_owned()], value);
-            };
-            if text.contains(':') {
-                let named = DestinationName::parse(&text).map_err(|error| relocated(&error, &entry.node.origin))?;
-                set("type", named.kind().to_owned());
-                named.path().into_iter().for_each(|path| set("path", path.to_string_lossy().into_owned()));
-            } else {
-                set("type", text);
-            }
-            table
-        }
-        Value::Table(table) => table,
-        _ => return Err(entry.node.origin.error("`destination` must be text or a table")),
-    };
-    let kind = kind_of(&table);
-    if let Some(kind) = &kind {
-        add_looked_up(&mut table, providers.settings(folder, "destination", kind)?, "destination", looked_up);
-    }
-    let mut section = Section::new("destination", entry.key_origin, table);
-    let kind = section.required_text("type", "type = \"duckdb\"")?;
-    let names: Vec<_> = DESTINATIONS.iter().map(|known| known.name).collect();
-    if !names.contains(&kind.value.as_str()) {
-        return Err(section::unknown_word(&kind.origin, "destination", &kind.value, &names));
-    }
-    let path = section.text("path")?.map(|found| file_of(&found)).transpose()?;
-    let memory_limit = section.text("memory_limit")?.map(|found| memory_limit_of(&found)).transpose()?;
-    let strategies = ReplaceStrategy::ALL.map(|strategy| (strategy.name(), strategy));
-    let replace_strategy = match section.one_of("replace_strategy", &strategies)? {
-        None => providers
-            .replace_strategy(folder)?
-            .inspect(|found| looked_up.push(("destination.replace_strategy".to_owned(), found.1.clone())))
-            .map(|found| found.0),
-        given => given,
-    };
-    section.finish()?;
-    let destination = path.map_or_else(crate::duckdb, crate::duckdb_at);
-    let destination = match memory_limit {
-        Some(bytes) => destination.memory_limit(bytes),
-        None => destination,
-    };
-    Ok((destination, replace_strategy.unwrap_or_default()))
-}
-
-/// A path that is joined with a folder is not seen for what it is any more: it is looked at before.
-fn file_of(path: &Word) -> Result<PathBuf> {
-    if let Some(file) = path.value.strip_prefix("duckdb:") {
-        let error = path.origin.error("`destination.path` is the path of the file alone");
-        return Err(error.hint(format!("write path = \"{}\"", file.trim_start_matches("///"))));
-    }
-    DuckDb::from_spec(&path.value, Path::new(&path.value)).map_err(|error| {
-        let located = path.origin.error(error.to_string());
-        located.hint("write the path of a file: path = \"shop.duckdb\"")
-    })?;
-    Ok(PathBuf::from(&path.value))
-}
-
-fn memory_limit_of(text: &Word) -> Result<u64> {
-    let wrong = || text.origin.error(format!("`destination.memory_limit` must be {}", memory::EXPECTED));
-    memory::bytes_of(&text.value).ok_or_else(wrong)
+/// How a folder without a pipeline file gets one.
+fn begin_hint() -> String {
+    let source = SOURCES.first().map_or("SOURCE", |known| known.name);
+    let destination = DESTINATIONS.first().map_or("DESTINATION", |known| known.name);
+    format!("begin with one: dlt init {source} {destination}")
 }
 
 /// The naming conventions by their names.
@@ -254,61 +176,3 @@ fn workers_of(count: &Located<u64>) -> Result<usize> {
     let workers = u16::try_from(count.value).ok().filter(|workers| (1..=MAX_WORKERS).contains(workers));
     workers.map(usize::from).ok_or_else(wrong)
 }
-
-fn read_source(
-    top: &mut Section,
-    folder: &Path,
-    providers: &ConfigProviders,
-    looked_up: &mut Vec<(String, Origin)>,
-) -> Result<SourceDeclaration> {
-    let Some(entry) = top.take("source") else {
-        return Err(top.missing("source", "[source] with type = \"filesystem\" and paths = [\"data/*.jsonl\"]"));
-    };
-    let Value::Table(mut table) = entry.node.value else {
-        return Err(entry.node.origin.error(format!("`source` must be a table, and is {}", entry.node.kind())));
-    };
-    if let Some(kind) = kind_of(&table) {
-        add_looked_up(&mut table, providers.settings(folder, "sources", &kind)?, "source", looked_up);
-    }
-    let mut section = Section::new("source", entry.key_origin, table);
-    let kind = section.required_text("type", "type = \"filesystem\"")?;
-    SourceDeclaration::read(&kind, section, folder)
-}
-
-fn kind_of(table: &Table) -> Option<String> {
-    match &table.get("type")?.value {
-        Value::Text(kind) => Some(kind.clone()),
-        _ => None,
-    }
-}
-
-/// Adds what the file leaves open, and notes it.
-fn add_looked_up(table: &mut Table, found: Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
-    note_looked_up(Some(table), &found, name, looked_up);
-    table.fill_from(found);
-}
-
-/// Notes the keys of `found` that `table` lacks, down to those in tables that both have.
-fn note_looked_up(table: Option<&Table>, found: &Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
-    for entry in &found.entries {
-        let name = format!("{name}.{}", entry.key);
-        match (table.and_then(|table| table.get(&entry.key)).map(|node| &node.value), &entry.node.value) {
-            (Some(Value::Table(own)), Value::Table(found)) => note_looked_up(Some(own), found, &name, looked_up),
-            (None, Value::Table(found)) => note_looked_up(None, found, &name, looked_up),
-            (None, _) => looked_up.push((name, entry.node.origin.clone())),
-            (Some(_), _) => {}
-        }
-    }
-}
-
-/// The same complaint, with the place in the file.
-fn relocated(error: &Error, origin: &Origin) -> Error {
-    let located = origin.error(error.to_string());
-    match error.advice() {
-        Some(hint) => located.hint(hint),
-        None => located,
-    }
-}
-
-/// A word with its place, for sources that check it themselves.
-type Word = Located<String>;

@@ -9,9 +9,12 @@
 //! `is_loaded` of that load id is true, whatever happens to the process; when it returned an error or never returned,
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
 
+mod capabilities;
 mod plan;
 mod replacing;
 
+pub use capabilities::Capabilities;
+pub(crate) use capabilities::{check, check_declared};
 pub use plan::{ChainLoad, TableLoad, Write};
 pub use replacing::ReplaceStrategy;
 
@@ -49,18 +52,13 @@ pub trait Destination: Send + Sync {
         true
     }
 
-    /// What it can take.
-    fn limits(&self) -> Limits;
+    /// What it can take. The same for as long as it lives.
+    fn capabilities(&self) -> Capabilities;
 
     /// Bytes of memory that a load may take in this process; `None` if it takes none worth telling. What the engine does
     /// before a load keeps within the same bytes: the two take turns.
     fn memory_limit(&self) -> Option<u64> {
         None
-    }
-
-    /// The ways in which it can replace a table.
-    fn replace_strategies(&self) -> &[ReplaceStrategy] {
-        &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging]
     }
 
     /// Opens it for one dataset; nothing is created until a load is committed (the file of an embedded database may be).
@@ -78,13 +76,6 @@ pub enum Access {
     Read,
     /// Reads and writes; an embedded database is made if it is not there.
     Write,
-}
-
-/// What a destination can take.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Characters of a table or column name.
-    pub max_identifier_length: usize,
 }
 
 /// An open dataset.

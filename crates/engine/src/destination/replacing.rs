@@ -37,7 +37,7 @@ impl ReplaceStrategy {
     /// # Errors
     /// [`ErrorKind::Config`] if it has not.
     pub(crate) fn check(self, destination: &dyn Destination) -> Result<()> {
-        let known = destination.replace_strategies();
+        let known = destination.capabilities().replace_strategies;
         if known.contains(&self) {
             return Ok(());
         }

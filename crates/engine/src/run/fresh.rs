@@ -1,6 +1,7 @@
 //! A run that reads its input: the package is made, filled, normalized and loaded.
 
 use super::attempt::Run;
+use crate::destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
@@ -154,7 +155,9 @@ impl Run<'_> {
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
             for resource in &resources {
-                apply_hints(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
+                let naming = run.pipeline.naming_of(&schema);
+                let root = apply_hints(&mut declared, &resource.name, &resource.hints, naming)?;
+                destination::check_declared(&*run.pipeline.destination, &declared, &root)?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {

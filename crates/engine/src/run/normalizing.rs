@@ -2,6 +2,7 @@
 
 use super::attempt::Run;
 use crate::apart::Apart;
+use crate::destination;
 use crate::digest::random_row_id;
 use crate::error::{ErrorKind, Result};
 use crate::events::{Event, Step};
@@ -65,6 +66,7 @@ impl Run<'_> {
             let mut apart = Apart::new(naming);
             for resource in &resources {
                 let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
+                destination::check_declared(&*pipeline.destination, &schema, &root)?;
                 apart.see_table(given_name(&resource.name, &resource.hints), &root);
                 roots.push(root);
             }

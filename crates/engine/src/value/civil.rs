@@ -1,4 +1,6 @@
 //! Days, times of day and their text, in the proleptic Gregorian calendar of the years 1 to 9999.
+//!
+//! `jiff` ends with the year 9999, and a file may not: docs/decisions/0007-by-hand-or-by-crate.md.
 
 /// Microseconds of a second.
 pub(super) const SECOND: i64 = 1_000_000;

@@ -1,6 +1,7 @@
 //! From what the person gave (paths, folders, globs, `-`) to the list of files to read.
 
 use super::format::{EXTENSIONS, Format, kind_of_name, parse_name};
+pub(crate) use super::left_out::DataFile;
 use super::left_out::{Found, LeftOut};
 use super::open::{Place, open_file};
 use dlt_engine::{Error, ErrorKind, Result};
@@ -9,16 +10,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use walkdir::WalkDir;
-
-/// A file to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DataFile {
-    pub(crate) place: Place,
-    /// `None` for a stream that has to be looked at.
-    pub(crate) format: Option<Format>,
-    /// Name of the table, if none is given.
-    pub(crate) stem: String,
-}
 
 /// Finds the files behind `paths`, in the order given, sorted within a folder or glob, each once.
 ///

@@ -3,7 +3,8 @@
 //! A scan of the structure (strings, brackets, the commas of the outer array) finds where items end, so that a file of
 //! any size is handed over in pieces of bounded size. Whether an item is valid in itself is not looked at here.
 
-use super::lines::{MAX_ITEM_BYTES, count_lines, fill};
+use super::line_ends::count_lines;
+use super::lines::{MAX_ITEM_BYTES, fill};
 use super::open::Input;
 use super::scan::{Flaw, Scan};
 use dlt_engine::source::{Chunk, JsonChunk, Reader};

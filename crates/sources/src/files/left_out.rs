@@ -1,8 +1,19 @@
 //! What was found in folders, and what is said of that which is not read.
 
-use super::discover::DataFile;
+use super::format::Format;
+use super::open::Place;
 use dlt_engine::Notice;
 use std::path::PathBuf;
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataFile {
+    pub(crate) place: Place,
+    /// `None` for a stream that has to be looked at.
+    pub(crate) format: Option<Format>,
+    /// Name of the table, if none is given.
+    pub(crate) stem: String,
+}
 
 /// What was found behind the paths.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! JSON Lines as it stands in the file: large pieces, cut at line ends, otherwise untouched.
 
+use super::line_ends::count_lines;
 use super::open::Input;
 use dlt_engine::source::{Chunk, JsonChunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
@@ -73,11 +74,6 @@ pub(crate) fn fill(input: &mut Input, bytes: &mut Vec<u8>, wanted: usize) -> Res
         Ok(_) => Ok(bytes.len() < wanted),
         Err(cause) => Err(input.read_error(cause)),
     }
-}
-
-/// Line ends in `bytes`.
-pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

@@ -1,22 +1,28 @@
 //! Files as a source: which tables they make, and who reads which format.
 
 mod csv;
+mod date_format;
 mod discover;
 mod encoding;
 mod format;
 mod incremental;
 mod items;
 mod left_out;
+mod line_ends;
 mod lines;
 mod magic;
 mod members;
+mod not_utf8;
 mod open;
 mod options;
 mod packing;
 mod parquet;
 mod scan;
+pub(crate) mod section;
+mod setting;
 mod sniff;
 mod table;
+mod text_section;
 mod transcode;
 
 pub use encoding::Encoding;
@@ -255,7 +261,7 @@ impl Source for Files {
         let place = error.location().map(|location| Place::Path(location.input.clone().into()));
         match place {
             Some(place) if error.to_string().ends_with(NOT_UTF8) && self.encoding.is_none() => {
-                match encoding::advice_on(&place, error.location().and_then(|location| location.line)) {
+                match not_utf8::advice_on(&place, error.location().and_then(|location| location.line)) {
                     Some(hint) => error.hint(hint),
                     None => error,
                 }

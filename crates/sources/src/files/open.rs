@@ -1,11 +1,12 @@
 //! Opening an input: a file or standard input, unpacked on the way where its first bytes say that it is packed.
 
 use super::encoding::{Declared, advice, declared};
-use super::lines::count_lines;
+use super::line_ends::count_lines;
 use super::magic::binary;
 use super::members::Members;
-use super::options::{TextOptions, setting};
+use super::options::TextOptions;
 use super::packing::{Packing, broken_promise};
+use super::setting::setting;
 use super::transcode::Transcoder;
 use dlt_engine::source::NOT_UTF8;
 use dlt_engine::{Error, ErrorKind, Notice, Result};

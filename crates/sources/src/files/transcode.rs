@@ -61,7 +61,7 @@ impl<R: Read> Transcoder<R> {
         let (result, _, written) =
             self.decoder.decode_to_utf8_without_replacement(&self.piece, &mut self.text, self.ended);
         self.pending = 0..written;
-        self.lines += super::lines::count_lines(&self.text[..written]);
+        self.lines += super::line_ends::count_lines(&self.text[..written]);
         if let DecoderResult::Malformed(..) = result {
             self.malformed = Some(Malformed { encoding: self.encoding, line: self.lines + 1 });
         }

@@ -7,7 +7,7 @@
 use super::client::{Request, Response};
 use super::config::PaginatorConfig;
 use super::detect::{Place, Signs, Way, detect};
-use super::pages::{Flaw, Found, Turn, digests};
+use super::turn::{Flaw, Found, Turn, digests};
 use super::voice::Voice;
 use serde_json::value::RawValue;
 use std::collections::{HashSet, VecDeque};

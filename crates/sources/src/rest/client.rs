@@ -2,6 +2,7 @@
 
 use super::body::{MAX_BODY_BYTES, unpacked};
 use super::config::{Action, AuthConfig, ClientConfig, KeyLocation, ResponseAction};
+pub(crate) use super::message::{Request, Response};
 use super::token::TokenSource;
 use super::url::{join, origin, public, with_query};
 use base64::Engine as _;
@@ -45,41 +46,6 @@ pub(crate) struct Client {
 /// An answer, how long the server asks to wait, and the token that was used.
 type Followed = (Response, Option<Duration>, Option<String>);
 
-/// What to ask for.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Request {
-    pub(crate) url: String,
-    pub(crate) params: Vec<(String, String)>,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) is_post: bool,
-    /// Sent as JSON.
-    pub(crate) json: Option<serde_json::Value>,
-    /// Sent as a form, to a server that gives tokens and gets no other credentials.
-    pub(crate) form: Option<Vec<(String, String)>>,
-}
-
-impl Request {
-    /// Sets a parameter, or replaces it where it stands.
-    pub(crate) fn set(&mut self, name: &str, value: impl ToString) {
-        match self.params.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = value.to_string(),
-            None => self.params.push((name.to_owned(), value.to_string())),
-        }
-    }
-
-    /// Sets a value in the body, at a path of keys.
-    pub(crate) fn set_in_body(&mut self, path: &str, value: serde_json::Value) {
-        let mut place = self.json.get_or_insert_with(|| serde_json::json!({}));
-        for key in path.trim_start_matches("$.").split('.') {
-            if !place.is_object() {
-                *place = serde_json::json!({});
-            }
-            place = &mut place[key];
-        }
-        *place = value;
-    }
-}
-
 /// Which answers are given back instead of being failures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Accepts<'a> {
@@ -109,30 +75,6 @@ pub(crate) fn action_for(actions: &[ResponseAction], response: &Response) -> Opt
         action.status_code.is_none_or(|status| status == response.status) && action.content.as_ref().is_none_or(holds)
     };
     actions.iter().find(fits).map(|action| action.action)
-}
-
-/// An answer.
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    /// Names in small letters.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    /// Where it came from, redirects followed.
-    pub(crate) url: String,
-}
-
-impl Response {
-    /// The first header of this name, which is in small letters.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Values of all headers `Link`, between commas, if there is one.
-    pub(crate) fn link(&self) -> Option<String> {
-        let links = self.headers.iter().filter(|(name, _)| name == "link");
-        let links: Vec<&str> = links.map(|(_, value)| value.as_str()).collect();
-        (!links.is_empty()).then(|| links.join(", "))
-    }
 }
 
 impl Client {
@@ -253,7 +195,7 @@ impl Client {
     /// The token that the request needs.
     fn token_for(&self, request: &Request) -> Result<Option<String>> {
         let tokens = self.tokens.as_ref().filter(|_| request.form.is_none());
-        tokens.map(|tokens| tokens.token(self)).transpose()
+        tokens.map(|tokens| tokens.token(|request| self.get(request, Accepts::Actions(&[])))).transpose()
     }
 
     fn forget(&self, token: &str) -> bool {

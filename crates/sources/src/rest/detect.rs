@@ -3,7 +3,7 @@
 use super::client::{Request, Response};
 use super::config::PaginatorConfig;
 use super::json::{JsonPath, elements, is_list, is_object, member, members, scalar_text};
-use super::pages::link_target;
+use super::url::link_target;
 use super::words::{
     LAST, LIMIT, MARKS, MORE, NEXT_MARKS, OFFSET, PAGE, TOTAL_ITEMS, TOTAL_PAGES, normal, param_word, written,
 };

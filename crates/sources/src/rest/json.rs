@@ -1,4 +1,6 @@
 //! Finds its way in JSON text without taking values apart: what is handed on is the text as it came.
+//!
+//! No crate for JSON paths leaves items as text: docs/decisions/0007-by-hand-or-by-crate.md.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

@@ -5,10 +5,10 @@ use super::client::{Request, Response};
 use super::config::PaginatorConfig;
 use super::detect::is_nothing;
 use super::json::{JsonPath, elements, integer, is_null, scalar_text};
-use super::url::join;
+use super::turn::{Flaw, Found, Turn, digests};
+use super::url::{join, link_target};
 use super::voice::Voice;
 use serde_json::value::RawValue;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Pages without items that may follow one another before the end is no longer believed in.
 const MAX_EMPTY_PAGES: u32 = 100;
@@ -83,42 +83,6 @@ impl ItemTrail {
         }
         Ok(())
     }
-}
-
-/// The items of a page as numbers, to be compared.
-pub(crate) fn digests(found: &Found<'_>) -> Vec<u64> {
-    let digest = |item: &&RawValue| {
-        let mut hasher = DefaultHasher::new();
-        item.get().hash(&mut hasher);
-        hasher.finish()
-    };
-    found.items.iter().map(digest).collect()
-}
-
-/// Something in a response that keeps its pages from being followed.
-#[derive(Debug)]
-pub(crate) struct Flaw {
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
-}
-
-impl Flaw {
-    pub(crate) fn new(message: String) -> Self {
-        Self { message, hint: None }
-    }
-
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-/// What to do after a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    /// Whether its items are rows: they are not if it only showed that a way to ask for the next page is none.
-    pub(crate) keeps: bool,
-    pub(crate) has_next: bool,
 }
 
 impl Pages {
@@ -410,33 +374,6 @@ fn has_more(has_more_path: Option<&str>, content: &RawValue) -> Result<Option<bo
             "the response has neither true nor false at `{at}`, the paginator's `has_more_path`"
         ))),
     }
-}
-
-/// The target with this relation in a header such as `<https://…>; rel="next", <https://…>; rel="last"`.
-pub(crate) fn link_target(header: &str, relation: &str) -> Option<String> {
-    let mut rest = header;
-    while let Some(open) = rest.find('<') {
-        let (target, after) = rest[open + 1..].split_once('>')?;
-        let end = after.find('<').unwrap_or(after.len());
-        let is_wanted = after[..end].split([';', ',']).any(|parameter| {
-            parameter.trim().split_once('=').is_some_and(|(name, value)| {
-                name.trim().eq_ignore_ascii_case("rel")
-                    && value.trim().trim_matches('"').split_whitespace().any(|word| word == relation)
-            })
-        });
-        if is_wanted {
-            return Some(target.to_owned());
-        }
-        rest = &after[end..];
-    }
-    None
-}
-
-/// The items of a page.
-pub(crate) struct Found<'a> {
-    pub(crate) items: Vec<&'a RawValue>,
-    /// Whether they stand in a list: a single thing does not.
-    pub(crate) is_list: bool,
 }
 
 /// The items at `selector`: the elements of a single list, or every value that was found. Null is none.

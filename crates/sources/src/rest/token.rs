@@ -1,7 +1,7 @@
 //! Tokens of OAuth 2.0's client credentials: asked for when one is needed, kept until shortly before they expire.
 
-use super::client::{Accepts, Client, Request};
 use super::config::Secret;
+use super::message::{Request, Response};
 use super::url::public;
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -55,14 +55,14 @@ impl TokenSource {
         }
     }
 
-    /// A token that is valid for a while.
-    pub(crate) fn token(&self, client: &Client) -> Result<String> {
+    /// A token that is valid for a while; `send` asks for one, if there is none.
+    pub(crate) fn token(&self, send: impl FnOnce(&Request) -> Result<Response>) -> Result<String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let is_valid = |token: &&Token| token.ends.is_none_or(|ends| Instant::now() < ends);
         if let Some(token) = current.as_ref().filter(is_valid) {
             return Ok(token.text.clone());
         }
-        let token = self.ask(client)?;
+        let token = self.ask(send)?;
         let text = token.text.clone();
         *current = Some(token);
         Ok(text)
@@ -78,9 +78,9 @@ impl TokenSource {
         is_it
     }
 
-    fn ask(&self, client: &Client) -> Result<Token> {
+    fn ask(&self, send: impl FnOnce(&Request) -> Result<Response>) -> Result<Token> {
         let request = Request { url: self.url.clone(), form: Some(self.form.clone()), ..Request::default() };
-        let response = client.get(&request, Accepts::Actions(&[]))?;
+        let response = send(&request)?;
         let place = public(&response.url);
         if !(200..300).contains(&response.status) {
             let message = format!("{place} gave no access token: status {}", response.status);

@@ -1,4 +1,6 @@
 //! The little of URLs that a client of an API needs.
+//!
+//! The crate `url` writes links again: docs/decisions/0007-by-hand-or-by-crate.md.
 
 use std::fmt::Write;
 
@@ -49,19 +51,41 @@ pub(crate) fn join(from: &str, link: &str) -> String {
         return link.to_owned();
     }
     let origin = origin(from);
+    let without_fragment = from.split('#').next().unwrap_or(from);
     let without_query = from.split(['?', '#']).next().unwrap_or(from);
     if link.starts_with("//") {
         let scheme = from.split("//").next().unwrap_or("https:");
         format!("{scheme}{link}")
-    } else if link.starts_with('/') {
-        format!("{origin}{link}")
     } else if link.starts_with('?') {
         format!("{without_query}{link}")
+    } else if link.is_empty() || link.starts_with('#') {
+        format!("{without_fragment}{link}")
+    } else if link.starts_with('/') {
+        format!("{origin}{}", without_dots(link))
     } else {
         let path = &without_query[origin.len()..];
         let folder = path.rfind('/').map_or("/", |slash| &path[..=slash]);
-        format!("{origin}{folder}{link}")
+        format!("{origin}{}", without_dots(&format!("{folder}{link}")))
     }
+}
+
+/// An absolute path without the segments `.` and `..`, as RFC 3986 has it; a query or fragment behind it stays.
+fn without_dots(path: &str) -> String {
+    let (path, rest) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        if segment == ".." {
+            kept.pop();
+        }
+        match segment {
+            // What ends in one is a folder.
+            "." | ".." if segments.peek().is_none() => kept.push(""),
+            "." | ".." => {}
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}{rest}", kept.join("/"))
 }
 
 /// Scheme, host and port.
@@ -85,6 +109,26 @@ pub(crate) fn is_absolute(url: &str) -> bool {
     lower.starts_with("http://") || lower.starts_with("https://")
 }
 
+/// The target with this relation in a header such as `<https://…>; rel="next", <https://…>; rel="last"`.
+pub(crate) fn link_target(header: &str, relation: &str) -> Option<String> {
+    let mut rest = header;
+    while let Some(open) = rest.find('<') {
+        let (target, after) = rest[open + 1..].split_once('>')?;
+        let end = after.find('<').unwrap_or(after.len());
+        let is_wanted = after[..end].split([';', ',']).any(|parameter| {
+            parameter.trim().split_once('=').is_some_and(|(name, value)| {
+                name.trim().eq_ignore_ascii_case("rel")
+                    && value.trim().trim_matches('"').split_whitespace().any(|word| word == relation)
+            })
+        });
+        if is_wanted {
+            return Some(target.to_owned());
+        }
+        rest = &after[end..];
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +142,16 @@ mod tests {
             ("/p?y=2", "http://h:1/p?y=2"),
             ("?y=2", "http://h:1/a/b?y=2"),
             ("c", "http://h:1/a/c"),
+            ("", "http://h:1/a/b?x=1"),
+            ("#y", "http://h:1/a/b?x=1#y"),
+            ("./c", "http://h:1/a/c"),
+            ("../c?up=../x", "http://h:1/c?up=../x"),
+            ("../../../c", "http://h:1/c"),
+            ("c/./d/../e", "http://h:1/a/c/e"),
+            ("..", "http://h:1/"),
+            (".", "http://h:1/a/"),
+            ("/p/../q/", "http://h:1/q/"),
+            ("c//d", "http://h:1/a/c//d"),
         ];
         for (link, expected) in cases {
             assert_eq!(join(from, link), expected);

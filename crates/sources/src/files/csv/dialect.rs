@@ -4,7 +4,7 @@
 //! Where two do equally well, the one that leaves more numbers wins, and it is said that this was a guess.
 
 use super::super::format::Format;
-use super::super::lines::count_lines;
+use super::super::line_ends::count_lines;
 use super::super::options::{CsvOptions, Quote};
 use super::shape::Shape;
 use csv::{ByteRecord, StringRecord};

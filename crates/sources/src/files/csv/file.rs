@@ -2,11 +2,10 @@
 
 use super::super::discover::is_stream;
 use super::super::format::Format;
-use super::super::lines::count_lines;
+use super::super::line_ends::count_lines;
 use super::super::open::{Input, Place};
 use super::super::options::TextOptions;
 use super::layout::Layout;
-use super::records::Records;
 use dlt_engine::{Error, Result};
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -61,11 +60,6 @@ impl CsvFile {
     /// Keeps what was found out, so that the file is read the same way the second time.
     pub(super) fn keep_layout(&mut self, layout: Layout) {
         self.layout = Some(layout);
-    }
-
-    /// Reads from the beginning.
-    pub(crate) fn records(&self) -> Result<Records> {
-        Records::new(self.clone())
     }
 
     pub(super) fn open(&self) -> Result<Input> {

@@ -1,6 +1,6 @@
 //! What is wrong with a row, each mistake in its own words.
 
-use super::super::options::{setting, switch};
+use super::super::setting::{setting, switch};
 use super::dialect::Dialect;
 use super::quotes::Flaw;
 use csv::StringRecord;

@@ -2,7 +2,8 @@
 
 use super::super::format::Format;
 use super::super::open::Input;
-use super::super::options::{TextOptions, setting};
+use super::super::options::TextOptions;
+use super::super::setting::setting;
 use super::dialect::{Dialect, Found, Rows, find, named_delimiter};
 use super::header::judge;
 use dlt_engine::{Error, ErrorKind, Result};

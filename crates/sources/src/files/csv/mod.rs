@@ -18,8 +18,8 @@ mod values;
 
 pub(crate) use file::CsvFile;
 pub(crate) use said::files;
-pub(crate) use values::check_date_format;
 
+use super::date_format::Day;
 use super::options::TextOptions;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatchOptions, StringBuilder,
@@ -34,7 +34,7 @@ use records::Records;
 use said::Said;
 use std::collections::HashMap;
 use std::sync::Arc;
-use values::{ColumnKind, Day, Seen, Values};
+use values::{ColumnKind, Seen, Values};
 
 /// A batch ends with this many rows …
 const BATCH_ROWS: usize = 64 << 10;
@@ -51,7 +51,7 @@ pub(crate) fn infer_types<'a>(files: impl Iterator<Item = &'a mut CsvFile>, opti
     let mut said = Said::default();
     let mut record = csv::StringRecord::new();
     for file in files {
-        let mut records = file.records()?;
+        let mut records = Records::new(file.clone())?;
         let names = records.names().keys.clone();
         let mut columns: Vec<Seen> =
             names.iter().map(|name| types.get(name).copied().unwrap_or_else(|| values.begin(name))).collect();
@@ -90,7 +90,7 @@ pub(crate) struct CsvReader {
 
 impl CsvReader {
     pub(crate) fn new(file: &CsvFile, types: &Types, options: &TextOptions) -> Result<Self> {
-        let records = file.records()?;
+        let records = Records::new(file.clone())?;
         let names = &records.names().keys;
         let columns = names.iter().map(|name| types.get(name).map(|kind| ColumnBuilder::new(*kind))).collect();
         Ok(Self { records, values: Values::new(&options.csv), columns, next_row: 1, ended: false })

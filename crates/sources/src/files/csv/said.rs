@@ -1,6 +1,7 @@
 //! What is said of the delimited files of a table: what was guessed, and what was left out of them.
 
-use super::super::options::{CsvOptions, setting, switch};
+use super::super::options::CsvOptions;
+use super::super::setting::{setting, switch};
 use super::records::Records;
 use dlt_engine::{Notice, Notices};
 

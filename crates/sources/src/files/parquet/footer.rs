@@ -1,9 +1,11 @@
 //! What a file says about itself, and why some cannot be read.
 
+use super::leaves::Leaf;
 use crate::files::open::open_file;
+use arrow::datatypes::{DataType as ArrowType, Schema, TimeUnit};
 use dlt_engine::{Error, ErrorKind, Result};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::Compression;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Compression, Type as PhysicalType};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -80,4 +82,18 @@ pub(super) fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 
         .at(name, None)
         .because(cause)
         .hint("fetch or write the file again")
+}
+
+/// A file whose columns are to be read as these types.
+pub(super) fn reopened(path: &Path, name: &str, schema: Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    let file = open_file(path)?;
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|cause| damaged(name, cause))
+}
+
+/// Whether a column is stored as INT96.
+pub(super) fn is_int96(footer: &Footer, leaf: &Leaf<'_>) -> bool {
+    let columns = footer.builder.parquet_schema().columns();
+    columns.get(leaf.number).is_some_and(|column| column.physical_type() == PhysicalType::INT96)
+        && matches!(leaf.field.data_type(), ArrowType::Timestamp(TimeUnit::Nanosecond, _))
 }

@@ -1,8 +1,7 @@
 //! Which columns need nanoseconds: those with a value that is no whole microsecond. Only these columns are read for it.
 
-use super::footer::{Footer, damaged};
+use super::footer::{Footer, damaged, is_int96, reopened};
 use super::leaves::{Leaf, map_leaves, retyped};
-use super::plan::{is_int96, reopened};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType as ArrowType, Schema, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
 use dlt_engine::{Error, ErrorKind, Result};

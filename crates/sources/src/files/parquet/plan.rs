@@ -6,13 +6,13 @@
 //! - The old INT96 has no range of its own: it is read in the unit that holds all values.
 //! - UUIDs are marked as such.
 
-use super::footer::{Footer, damaged};
+use super::footer::{Footer, is_int96, reopened};
 use super::leaves::{Leaf, map_leaves, retyped};
 use super::nanos;
 use arrow::datatypes::{DataType as ArrowType, FieldRef, Schema, SchemaRef, TimeUnit};
 use dlt_engine::{Notice, Notices, Result, UUID_EXTENSION};
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{LogicalType, Type as PhysicalType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::LogicalType;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
@@ -113,19 +113,6 @@ impl Plan {
         let schema = Schema::new_with_metadata(fields, footer.builder.schema().metadata().clone());
         reopened(path, &footer.name, schema)
     }
-}
-
-/// A file whose columns are to be read as these types.
-pub(super) fn reopened(path: &Path, name: &str, schema: Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-    let file = crate::files::open::open_file(path)?;
-    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|cause| damaged(name, cause))
-}
-
-pub(super) fn is_int96(footer: &Footer, leaf: &Leaf<'_>) -> bool {
-    let columns = footer.builder.parquet_schema().columns();
-    columns.get(leaf.number).is_some_and(|column| column.physical_type() == PhysicalType::INT96)
-        && matches!(leaf.field.data_type(), ArrowType::Timestamp(TimeUnit::Nanosecond, _))
 }
 
 /// The digits of a decimal before the point and behind it. In Parquet the decimals are among the digits.

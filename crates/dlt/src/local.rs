@@ -7,7 +7,7 @@ use dlt_engine::naming::Naming;
 use dlt_engine::{Error, ErrorKind, Result, Trace};
 use serde::Deserialize;
 
-use crate::destinations::DestinationName;
+use crate::destination::DestinationName;
 
 /// A pipeline that ran on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -15,9 +15,9 @@ use crate::destinations::DestinationName;
 pub struct LocalPipeline {
     /// Name.
     pub pipeline: String,
-    /// Kind of destination: `duckdb`.
+    /// Kind of destination, by name.
     pub destination: String,
-    /// Where it is: `duckdb:////srv/shop.duckdb`.
+    /// Where it is, as [`dlt_engine::Destination::location`] tells it.
     pub location: String,
     /// Dataset, as the destination calls it.
     pub dataset: String,

@@ -1,7 +1,7 @@
 //! Sizes of memory, as people write them.
 
 /// What is said of a text that is no size.
-pub(crate) const EXPECTED: &str = "a size with its unit, such as \"512 MB\" or \"2 GB\"";
+pub(super) const EXPECTED: &str = "a size with its unit, such as \"512 MB\" or \"2 GB\"";
 
 const UNITS: &[(&str, u64)] = &[
     ("kb", 1_000),
@@ -15,7 +15,7 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 /// Bytes that a text such as `2 GB` or `1.5GiB` means. A unit is needed: nobody means 2 bytes by `2`.
-pub(crate) fn bytes_of(text: &str) -> Option<u64> {
+pub fn bytes_of(text: &str) -> Option<u64> {
     let text = text.trim().to_lowercase();
     let unit = text.find(|letter: char| letter.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(unit);

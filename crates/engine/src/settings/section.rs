@@ -1,13 +1,14 @@
 //! Takes a table of settings apart, key by key; what nobody asked for is an error that names the nearest right word.
 
-use dlt_engine::{Error, Result};
-
-use super::spanned::{Entry, Node, Origin, Table, Value};
-use crate::suggest;
+use super::size;
+use super::{Entry, Node, Origin, Table, Value};
+use crate::error::{Error, Result};
+use crate::suggest::suggest;
+use std::path::PathBuf;
 
 /// A table that is being read.
 #[derive(Debug)]
-pub(crate) struct Section {
+pub struct Section {
     /// As it is written in the file: `source`, `source.client`.
     name: String,
     origin: Origin,
@@ -17,28 +18,35 @@ pub(crate) struct Section {
 
 /// A value with its origin.
 #[derive(Clone, Debug)]
-pub(crate) struct Located<T> {
-    pub(crate) value: T,
-    pub(crate) origin: Origin,
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 impl Section {
-    pub(crate) fn new(name: impl Into<String>, origin: Origin, table: Table) -> Self {
+    /// A section; `name` is how it is called in messages, `origin` where it begins.
+    pub fn new(name: impl Into<String>, origin: Origin, table: Table) -> Self {
         Self { name: name.into(), origin, table, known: Vec::new() }
     }
 
     /// Where it begins.
-    pub(crate) fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<Entry> {
+    /// Takes a key, of whatever kind; it counts as known from now on.
+    pub fn take(&mut self, key: &'static str) -> Option<Entry> {
         self.known.push(key);
         self.table.take(key)
     }
 
     /// A section below this one.
-    pub(crate) fn section(&mut self, key: &'static str) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn section(&mut self, key: &'static str) -> Result<Option<Self>> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let name = self.full_name(key);
         match entry.node.value {
@@ -47,7 +55,11 @@ impl Section {
         }
     }
 
-    pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
+    /// A text that is not blank.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
         let Some(found) = self.raw_text(key)? else { return Ok(None) };
         if found.value.trim().is_empty() {
             return Err(found.origin.error(format!("`{}` is empty", self.full_name(key))));
@@ -55,8 +67,24 @@ impl Section {
         Ok(Some(found))
     }
 
+    /// A path, which is a text where it was written down.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn path(&mut self, key: &'static str) -> Result<Option<Located<PathBuf>>> {
+        if let Some(Node { value: Value::Path(path), origin }) = self.table.get(key) {
+            let found = Located { value: path.clone(), origin: origin.clone() };
+            self.take(key);
+            return Ok(Some(found));
+        }
+        Ok(self.text(key)?.map(|found| Located { value: found.value.into(), origin: found.origin }))
+    }
+
     /// A text that may be blank.
-    pub(crate) fn raw_text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn raw_text(&mut self, key: &'static str) -> Result<Option<Located<String>>> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         match entry.node.value {
             Value::Text(value) => Ok(Some(Located { value, origin: entry.node.origin })),
@@ -64,14 +92,20 @@ impl Section {
         }
     }
 
-    /// A text that has to be there.
-    pub(crate) fn required_text(&mut self, key: &'static str, example: &str) -> Result<Located<String>> {
+    /// A text that has to be there; `example` is what a message tells to add.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is not there or something else.
+    pub fn required_text(&mut self, key: &'static str, example: &str) -> Result<Located<String>> {
         let found = self.text(key)?;
         found.ok_or_else(|| self.missing(key, example))
     }
 
-    /// A text or a list of texts.
-    pub(crate) fn texts(&mut self, key: &'static str) -> Result<Vec<Located<String>>> {
+    /// A text or a list of texts; empty if it is not there.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn texts(&mut self, key: &'static str) -> Result<Vec<Located<String>>> {
         let Some(entry) = self.take(key) else { return Ok(Vec::new()) };
         let nodes = match entry.node.value {
             Value::List(nodes) => nodes,
@@ -91,7 +125,11 @@ impl Section {
             .collect()
     }
 
-    pub(crate) fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
+    /// True or false.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn flag(&mut self, key: &'static str) -> Result<Option<bool>> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let value = match &entry.node.value {
             Value::Flag(flag) => Some(*flag),
@@ -101,7 +139,30 @@ impl Section {
         value.map(Some).ok_or_else(|| self.wrong(key, "true or false", &entry.node))
     }
 
-    pub(crate) fn count(&mut self, key: &'static str) -> Result<Option<Located<u64>>> {
+    /// A size of memory, in bytes. Written with its unit; a program may set the bytes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn size(&mut self, key: &'static str) -> Result<Option<u64>> {
+        if let Some(Node { origin: Origin::Program, value: Value::Integer(bytes) }) = self.table.get(key) {
+            let bytes = bytes.unsigned_abs();
+            self.take(key);
+            return Ok(Some(bytes));
+        }
+        let Some(found) = self.text(key)? else { return Ok(None) };
+        let wrong = || match &found.origin {
+            // Its name says the key.
+            Origin::Variable(_) => found.origin.error(format!("must be {}", size::EXPECTED)),
+            origin => origin.error(format!("`{}` must be {}", self.full_name(key), size::EXPECTED)),
+        };
+        size::bytes_of(&found.value).map(Some).ok_or_else(wrong)
+    }
+
+    /// A whole number of at least 0.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn count(&mut self, key: &'static str) -> Result<Option<Located<u64>>> {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let origin = entry.node.origin.clone();
         let value = match &entry.node.value {
@@ -118,8 +179,11 @@ impl Section {
         }
     }
 
-    /// One of some words.
-    pub(crate) fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
+    /// One of some words, as what it means.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn one_of<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(found) = self.text(key)? else { return Ok(None) };
         if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == found.value) {
             return Ok(Some(*meaning));
@@ -130,12 +194,15 @@ impl Section {
     }
 
     /// What was not taken yet, for a reader that checks it by itself.
-    pub(crate) fn into_node(self) -> Node {
+    pub fn into_node(self) -> Node {
         Node { origin: self.origin, value: Value::Table(self.table) }
     }
 
     /// Ends the reading.
-    pub(crate) fn finish(self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] if a key was not taken: it is not known.
+    pub fn finish(self) -> Result<()> {
         match self.table.entries.first() {
             None => Ok(()),
             Some(entry) => Err(unknown_word(&entry.key_origin, &self.what(), &entry.key, &self.known)),
@@ -143,7 +210,7 @@ impl Section {
     }
 
     /// A complaint about a key that is not there, or is there misspelt.
-    pub(crate) fn missing(&self, key: &str, example: &str) -> Error {
+    pub fn missing(&self, key: &str, example: &str) -> Error {
         let misspelt = self.table.entries.iter().find(|entry| suggest(&entry.key, [key]).is_some());
         match misspelt {
             Some(entry) => unknown_word(&entry.key_origin, &self.what(), &entry.key, &[key]),
@@ -159,7 +226,8 @@ impl Section {
         if self.name.is_empty() { "key".to_owned() } else { format!("key in [{}]", self.name) }
     }
 
-    pub(crate) fn full_name(&self, key: &str) -> String {
+    /// How a key of it is called in messages: `source.paths`.
+    pub fn full_name(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
@@ -169,13 +237,13 @@ impl Section {
 }
 
 /// `what` is a noun with what it belongs to: `key in [source]`, `value of `format``.
-pub(crate) fn unknown_word(origin: &Origin, what: &str, word: &str, known: &[&str]) -> Error {
+pub fn unknown_word(origin: &Origin, what: &str, word: &str, known: &[&str]) -> Error {
     let error = origin.error(format!("unknown {what}: `{word}`"));
     error.hint(word_hint(word, known))
 }
 
 /// What to say about a word that is not among the known ones.
-pub(crate) fn word_hint(word: &str, known: &[&str]) -> String {
+pub fn word_hint(word: &str, known: &[&str]) -> String {
     match suggest(word, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use dlt_engine::Result;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
+use dlt_engine::settings::{Node, Origin, Table, Value, unknown_word};
 
-use super::spanned::{Node, Origin, Table, Value, read_if_there};
+use crate::toml::read_if_there;
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
@@ -102,7 +103,7 @@ impl ConfigProviders {
             return Ok(Some((*meaning, origin)));
         }
         let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
-        Err(super::section::unknown_word(&origin, key, &word, &known))
+        Err(unknown_word(&origin, key, &word, &known))
     }
 
     fn in_variables(&self, prefix: &str) -> Table {

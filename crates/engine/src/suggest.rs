@@ -3,8 +3,8 @@
 /// The candidate that is nearest to `word`, if one is near enough to be what was meant.
 ///
 /// ```
-/// assert_eq!(dlt::suggest("duckbd", ["duckdb", "postgres"]), Some("duckdb"));
-/// assert_eq!(dlt::suggest("mysql", ["duckdb", "postgres"]), None);
+/// assert_eq!(dlt_engine::suggest("duckbd", ["duckdb", "postgres"]), Some("duckdb"));
+/// assert_eq!(dlt_engine::suggest("mysql", ["duckdb", "postgres"]), None);
 /// ```
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);

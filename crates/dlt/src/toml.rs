@@ -1,138 +1,11 @@
-//! Settings as a tree in which every key and value knows where it was written.
+//! Reads TOML files into trees of settings.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+use dlt_engine::settings::{Entry, Node, Origin, Table, Value};
 use dlt_engine::{Error, ErrorKind, Result};
 use toml_edit::{Document, Item, TableLike, Value as TomlValue};
-
-/// Where a setting was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
-    /// A file.
-    File {
-        /// Path, as it was given.
-        path: Arc<Path>,
-        /// Line, counted from 1.
-        line: u64,
-    },
-    /// An environment variable.
-    Variable(String),
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, line } => write!(formatter, "{}:{line}", path.display()),
-            Self::Variable(name) => write!(formatter, "environment variable {name}"),
-        }
-    }
-}
-
-impl Origin {
-    /// A complaint about what stands here.
-    pub(crate) fn error(&self, message: impl Into<String>) -> Error {
-        let error = Error::new(ErrorKind::Config, message);
-        match self {
-            Self::File { path, line } => error.at(path.display().to_string(), Some(*line)),
-            Self::Variable(name) => error.at(format!("environment variable {name}"), None),
-        }
-    }
-}
-
-/// A value and where it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) origin: Origin,
-    pub(crate) value: Value,
-}
-
-/// A value as it was written.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-    Flag(bool),
-    List(Vec<Node>),
-    Table(Table),
-}
-
-/// Keys in the order in which they were written. A key's own origin matters for complaints about the key.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Table {
-    pub(crate) entries: Vec<Entry>,
-}
-
-/// A key with its value.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_origin: Origin,
-    pub(crate) node: Node,
-}
-
-impl Table {
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
-    }
-
-    pub(crate) fn take(&mut self, key: &str) -> Option<Entry> {
-        let index = self.entries.iter().position(|entry| entry.key == key)?;
-        Some(self.entries.remove(index))
-    }
-
-    /// Adds what `other` has and this table lacks; a table on both sides is joined key by key.
-    pub(crate) fn fill_from(&mut self, other: Self) {
-        for entry in other.entries {
-            match self.entries.iter_mut().find(|own| own.key == entry.key) {
-                None => self.entries.push(entry),
-                Some(own) => {
-                    if let (Value::Table(own), Value::Table(other)) = (&mut own.node.value, entry.node.value) {
-                        own.fill_from(other);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sets the value at a path of keys, making the tables on the way.
-    pub(crate) fn set(&mut self, path: &[String], node: Node) {
-        let Some((key, rest)) = path.split_first() else { return };
-        let origin = node.origin.clone();
-        if rest.is_empty() {
-            self.take(key);
-            self.entries.push(Entry { key: key.clone(), key_origin: origin, node });
-            return;
-        }
-        if !matches!(self.get(key).map(|node| &node.value), Some(Value::Table(_))) {
-            self.take(key);
-            let table = Node { origin: origin.clone(), value: Value::Table(Self::default()) };
-            self.entries.push(Entry { key: key.clone(), key_origin: origin, node: table });
-        }
-        if let Some(Value::Table(table)) =
-            self.entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node.value)
-        {
-            table.set(rest, node);
-        }
-    }
-}
-
-impl Node {
-    /// How the value is called in messages.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self.value {
-            Value::Text(_) => "text",
-            Value::Integer(_) => "a number",
-            Value::Float(_) => "a number",
-            Value::Flag(_) => "true or false",
-            Value::List(_) => "a list",
-            Value::Table(_) => "a table",
-        }
-    }
-}
 
 /// Parses a TOML file; `shown` is the path for messages.
 pub(crate) fn parse(text: &str, shown: &Path) -> Result<Table> {
@@ -225,10 +98,8 @@ impl TomlFile<'_> {
     }
 }
 
-/// A folder's path joined with a path from a file in it.
-pub(crate) fn relative_to(folder: &Path, path: &str) -> PathBuf {
-    if folder.as_os_str().is_empty() || folder == Path::new(".") { PathBuf::from(path) } else { folder.join(path) }
-}
+#[cfg(test)]
+mod read_as_a_type;
 
 #[cfg(test)]
 mod tests {
@@ -240,7 +111,7 @@ mod tests {
             for entry in &table.entries {
                 let line = |origin: &Origin| match origin {
                     Origin::File { line, .. } => *line,
-                    Origin::Variable(_) => 0,
+                    _ => 0,
                 };
                 let name = format!("{prefix}{}", entry.key);
                 out.push((name.clone(), line(&entry.key_origin), line(&entry.node.origin)));

@@ -1,0 +1,76 @@
+//! What a destination can take, as far as the engine asks.
+//!
+//! What every destination must be able to do is no capability but the contract: all of a load in one transaction, Parquet
+//! files as job files, columns that are added to tables.
+
+use super::{Destination, ReplaceStrategy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{MergeStrategy, Schema, Table, WriteDisposition};
+
+/// What a destination can take. Begin with [`Capabilities::new`] and change what differs.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Characters of a table or column name, at least 32. Longer names are cut, with a digest of what was cut: asked for
+    /// wherever a name is made. Default: no limit.
+    pub max_identifier_length: usize,
+    /// How it can merge rows. A table that is to be merged otherwise is refused before anything is read. Default: all ways.
+    pub merge_strategies: &'static [MergeStrategy],
+    /// How it can replace tables. A run that asks for another way is refused before anything is read. Default: all
+    /// but [`ReplaceStrategy::StagingOptimized`].
+    pub replace_strategies: &'static [ReplaceStrategy],
+    /// Columns of a table. Asked before a load begins; what was read stays as it is then. Default: no limit.
+    pub max_columns: usize,
+}
+
+impl Capabilities {
+    /// A destination without limits.
+    pub const fn new() -> Self {
+        Self {
+            max_identifier_length: usize::MAX,
+            merge_strategies: &MergeStrategy::ALL,
+            replace_strategies: &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging],
+            max_columns: usize::MAX,
+        }
+    }
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the destination can load the table as it is declared or stored.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if not, with what it can do.
+pub(crate) fn check(destination: &dyn Destination, table: &Table) -> Result<()> {
+    let capabilities = destination.capabilities();
+    let (name, place) = (&table.name, destination.type_name());
+    if table.write_disposition == Some(WriteDisposition::Merge) {
+        let strategy = table.merge_strategy()?;
+        let known = capabilities.merge_strategies;
+        if !known.contains(&strategy) {
+            let what = format!("table `{name}` is to be merged by {}, which {place} cannot do", strategy.name());
+            let known: Vec<_> = known.iter().map(|known| known.name()).collect();
+            return Err(Error::new(ErrorKind::Config, what).hint(match known.as_slice() {
+                [] => "use append or replace".to_owned(),
+                known => format!("set its merge strategy to {}", known.join(" or ")),
+            }));
+        }
+    }
+    let columns = table.complete_columns().count();
+    if columns > capabilities.max_columns {
+        let max = capabilities.max_columns;
+        let what = format!("table `{name}` has {columns} columns, and a table of {place} can have {max}");
+        return Err(Error::new(ErrorKind::Config, what)
+            .hint("a smaller max_nesting keeps nested data in fewer columns, as JSON"));
+    }
+    Ok(())
+}
+
+/// Whether the destination can load a table as it was declared.
+pub(crate) fn check_declared(destination: &dyn Destination, schema: &Schema, table: &str) -> Result<()> {
+    schema.tables.get(table).map_or(Ok(()), |table| check(destination, table))
+}

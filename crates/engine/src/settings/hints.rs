@@ -1,0 +1,71 @@
+//! What a section says of the table that a source makes.
+
+use super::Key;
+use super::Section;
+use super::deserialize;
+use crate::error::Result;
+use crate::schema::{MergeStrategy, WriteDisposition};
+use crate::source::TableHints;
+use crate::versions::Scd2;
+
+const DISPOSITIONS: &[(&str, WriteDisposition)] =
+    &[("append", WriteDisposition::Append), ("replace", WriteDisposition::Replace), ("merge", WriteDisposition::Merge)];
+
+/// The keys that [`read_hints`] takes, for the entries of sources in a registry.
+pub const HINT_KEYS: [Key; 6] = [
+    Key::new(
+        "write_disposition",
+        "`append` adds the rows, `replace` puts them in the place of all others, `merge` in the place of those with the same \
+         key ([more](write-dispositions.md))",
+        "as the table was loaded before; `append` for a new one",
+    ),
+    Key::new(
+        "merge_strategy",
+        "`delete-insert`, `upsert`, `insert-only`, `scd2` or `cdc`",
+        "as before; `delete-insert` for a new table",
+    ),
+    Key::new("scd2", "options of that strategy: a table ([more](write-dispositions.md))", "none"),
+    Key::new("primary_key", "columns that identify a row; a text or a list", "none"),
+    Key::new("merge_key", "columns whose values are replaced as a whole by delete-insert", "none"),
+    Key::new("max_nesting", "levels of nested data that become columns and tables; deeper data stays JSON", "all"),
+];
+
+/// Reads the keys of a table's hints.
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] with the place, if a word is not known, or rows are to be merged without a key.
+pub fn read_hints(section: &mut Section) -> Result<TableHints> {
+    let strategies = MergeStrategy::ALL.map(|strategy| (strategy.name(), strategy));
+    let max_nesting = |depth: u64| u32::try_from(depth).unwrap_or(u32::MAX);
+    let hints = TableHints {
+        disposition: section.one_of("write_disposition", DISPOSITIONS)?,
+        merge_strategy: section.one_of("merge_strategy", &strategies)?,
+        scd2: read_versions(section)?,
+        primary_key: section.texts("primary_key")?.into_iter().map(|found| found.value).collect(),
+        merge_key: section.texts("merge_key")?.into_iter().map(|found| found.value).collect(),
+        max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),
+        ..TableHints::default()
+    };
+    if lacks_key(&hints) {
+        return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
+    }
+    Ok(hints)
+}
+
+/// `[source.scd2]`: options of the strategy of that name.
+fn read_versions(section: &mut Section) -> Result<Option<Scd2>> {
+    let Some(options) = section.section("scd2")? else { return Ok(None) };
+    let node = options.into_node();
+    let options = deserialize::<Scd2>(&node, &section.full_name("scd2"))?;
+    options.check().map_err(|error| node.origin.relocated(&error))?;
+    Ok(Some(options))
+}
+
+/// Whether rows are to be merged, and nothing says which belong together.
+pub fn lacks_key(hints: &TableHints) -> bool {
+    let needs_key = hints.merge_strategy != Some(MergeStrategy::Scd2);
+    hints.disposition == Some(WriteDisposition::Merge)
+        && needs_key
+        && hints.primary_key.is_empty()
+        && hints.merge_key.is_empty()
+}

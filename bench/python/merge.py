@@ -17,12 +17,12 @@ import time
 import duckdb
 
 WHAT, STRATEGY, FILE, DATABASE = sys.argv[1:]
-FIELDS = ["id", "name", "city", "amount", "note", "at"]
+FIELDS = ["id", "name", "city", "amount", "note", "seen"]
 STAGED = (
-    "create temp table staged as select id, name, city, amount, note, at, 'one-load' as _dlt_load_id,"
-    " substr(md5(concat_ws('|', id, name, city, amount, note, at)), 1, 14) as _dlt_id"
+    "create temp table staged as select id, name, city, amount, note, seen, 'one-load' as _dlt_load_id,"
+    " substr(md5(concat_ws('|', id, name, city, amount, note, seen)), 1, 14) as _dlt_id"
     f" from read_json_auto('{FILE}', columns = {{id: 'BIGINT', name: 'VARCHAR', city: 'VARCHAR', amount: 'DOUBLE',"
-    " note: 'VARCHAR', at: 'TIMESTAMPTZ'})"
+    " note: 'VARCHAR', seen: 'TIMESTAMPTZ'})"
 )
 COLUMNS = ", ".join([*FIELDS, "_dlt_load_id", "_dlt_id"])
 INSERT = f"insert into bench.rows ({COLUMNS}) select {COLUMNS} from staged"
@@ -87,7 +87,7 @@ def grow():
 def content():
     active = ", count(*) filter (_dlt_valid_to is null)" if STRATEGY == "scd2" else ""
     with duckdb.connect(DATABASE, read_only=True) as connection:
-        sql = f"select count(*), count(distinct id), sum(id), round(sum(amount)), max(at)::varchar{active} from bench.rows"
+        sql = f"select count(*), count(distinct id), sum(id), round(sum(amount)), max(seen)::varchar{active} from bench.rows"
         return {"content": [str(value) for value in connection.execute(sql).fetchone()]}
 
 

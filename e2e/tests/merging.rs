@@ -15,35 +15,54 @@ enum Tool {
     Ours,
 }
 
-/// Cases that both load alone with the same result, and a few whose hints only Python dlt is told.
-fn cases() -> Vec<Case> {
-    let both = [
-        include_str!("../cases/merge.txt"),
-        include_str!("../cases/scd2.txt"),
-        include_str!("../cases/strategies.txt"),
-    ];
-    let both = both.into_iter().flat_map(cases::parse);
+/// Cases that both load alone with the same result.
+fn alike(text: &str) -> Vec<Case> {
     let is_alike = |case: &Case| {
         case.runs.len() > 1 && case.runs.iter().all(|run| run.disposition == "merge") && !is_known_to_differ(case)
     };
+    cases::parse(text).into_iter().filter(is_alike).collect()
+}
+
+/// With a few whose hints only Python dlt is told.
+fn merges() -> Vec<Case> {
     let hinted = cases::parse(include_str!("../cases/merge_hints.txt"));
-    both.filter(is_alike).chain(hinted).collect()
+    alike(include_str!("../cases/merge.txt")).into_iter().chain(hinted).collect()
 }
 
 #[test]
-fn begun_by_python_and_continued_in_turns() {
-    alternate(Tool::Python);
+fn merges_begun_by_python_and_continued_in_turns() {
+    alternate(Tool::Python, merges());
 }
 
 #[test]
-fn begun_by_us_and_continued_in_turns() {
-    alternate(Tool::Ours);
+fn merges_begun_by_us_and_continued_in_turns() {
+    alternate(Tool::Ours, merges());
+}
+
+#[test]
+fn versions_begun_by_python_and_continued_in_turns() {
+    alternate(Tool::Python, alike(include_str!("../cases/scd2.txt")));
+}
+
+#[test]
+fn versions_begun_by_us_and_continued_in_turns() {
+    alternate(Tool::Ours, alike(include_str!("../cases/scd2.txt")));
+}
+
+#[test]
+fn strategies_begun_by_python_and_continued_in_turns() {
+    alternate(Tool::Python, alike(include_str!("../cases/strategies.txt")));
+}
+
+#[test]
+fn strategies_begun_by_us_and_continued_in_turns() {
+    alternate(Tool::Ours, alike(include_str!("../cases/strategies.txt")));
 }
 
 /// Loads every case in turns, beginning with `first`, and compares it with Python dlt alone.
-fn alternate(first: Tool) {
+fn alternate(first: Tool, cases: Vec<Case>) {
     let sandbox = Sandbox::new().unwrap();
-    let cases: Vec<Case> = cases().into_iter().filter(|case| first == Tool::Python || !case.is_hinted()).collect();
+    let cases: Vec<Case> = cases.into_iter().filter(|case| first == Tool::Python || !case.is_hinted()).collect();
     let mut alone = Request::default();
     for case in &cases {
         let database = sandbox.path(format!("{}.alone.duckdb", case.name));

@@ -222,7 +222,7 @@ fn row(random: &mut Random, id: u64, edition: u64, out: &mut String) {
     // Writing into a string cannot fail.
     let _ = writeln!(
         out,
-        r#"{{"id":{id},"name":"name {}","city":"city {}","amount":{:?},"note":"edition {edition} of row {id}, {}","at":"2024-{:02}-{:02}T{:02}:{:02}:00Z"}}"#,
+        r#"{{"id":{id},"name":"name {}","city":"city {}","amount":{:?},"note":"edition {edition} of row {id}, {}","seen":"2024-{:02}-{:02}T{:02}:{:02}:00Z"}}"#,
         random.below(100_000),
         random.below(1_000),
         random.hundredths(1_000_000),

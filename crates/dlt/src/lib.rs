@@ -46,12 +46,14 @@ pub use dlt_telemetry as telemetry;
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
 pub use dlt_engine::naming::Convention;
-pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
+pub use dlt_engine::schema::{
+    Column, DataType, Diagram, MergeStrategy, Schema, SortOrder, Table, TableChange, WriteDisposition,
+};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
-    pending_packages, rows_of,
+    Dataset, Destination, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage, LocalCopy, Location, Notice,
+    Notices, Observer, PendingPackage, RecordBatch, Refresh, Result, Selected, Selection, Source, Step, StepTrace,
+    Surrogates, Synced, TableAccess, Trace, drop_pending_packages, loaded_packages, local_copy, pending_packages, rows_of,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,

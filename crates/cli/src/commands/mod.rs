@@ -2,11 +2,15 @@
 
 pub(crate) mod completions;
 pub(crate) mod dataset;
+mod drop;
 pub(crate) mod ingest;
 pub(crate) mod init;
 mod load;
+mod packages;
 mod pending;
 pub(crate) mod pipeline;
 pub(crate) mod run;
+pub(crate) mod schema;
+mod sync;
 pub(crate) mod telemetry;
 pub(crate) mod tracker;

@@ -4,7 +4,7 @@ use dlt::declaration::Declaration;
 use dlt::telemetry::Telemetry;
 
 use super::load::load;
-use crate::args::Run;
+use crate::args::{Refresh, Run};
 use crate::exit::Outcome;
 use crate::settings::Settings;
 
@@ -29,5 +29,19 @@ pub(crate) fn run(arguments: &Run, settings: &Settings, telemetry: &Telemetry, d
     for (key, origin) in declaration.looked_up() {
         printer.detail(&format!("{key}: from {origin}"));
     }
-    load(declaration.pipeline(), declaration.dataset(), declaration.source()?, None, settings, telemetry)
+    let builder = match arguments.refresh {
+        Some(mode) => declaration.pipeline().refresh(mode.into()),
+        None => declaration.pipeline(),
+    };
+    load(builder, declaration.dataset(), declaration.source()?, None, settings, telemetry)
+}
+
+impl From<Refresh> for dlt::Refresh {
+    fn from(word: Refresh) -> Self {
+        match word {
+            Refresh::DropSources => Self::DropSources,
+            Refresh::DropResources => Self::DropResources,
+            Refresh::DropData => Self::DropData,
+        }
+    }
 }

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::naming::Convention;
-use dlt_engine::{Error, ErrorKind, Result, Surrogates};
+use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 
 use crate::destinations::{DESTINATIONS, DestinationName};
 use crate::memory;
@@ -53,6 +53,9 @@ pub struct Declaration {
     workers: Option<usize>,
     naming: Option<Convention>,
     surrogates: Surrogates,
+    refresh: Option<Refresh>,
+    import_schema_path: Option<PathBuf>,
+    export_schema_path: Option<PathBuf>,
     destination: DestinationName,
     source: SourceDeclaration,
     looked_up: Vec<(String, Origin)>,
@@ -84,12 +87,30 @@ impl Declaration {
         };
         let words = [("refuse", Surrogates::Refuse), ("replace", Surrogates::Replace)];
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
+        let refresh = pipeline.one_of("refresh", &Refresh::ALL.map(|mode| (mode.name(), mode)))?;
+        let mut schema_path = |key| -> Result<Option<PathBuf>> {
+            Ok(pipeline.text(key)?.map(|found| spanned::relative_to(folder, &found.value)))
+        };
+        let import_schema_path = schema_path("import_schema_path")?;
+        let export_schema_path = schema_path("export_schema_path")?;
         pipeline.finish()?;
 
         let destination = read_destination(&mut top, folder, providers, &mut looked_up)?.relative_to(folder, &name);
         let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
-        Ok(Self { name, dataset, workers, naming, surrogates, destination, source, looked_up })
+        Ok(Self {
+            name,
+            dataset,
+            workers,
+            naming,
+            surrogates,
+            refresh,
+            import_schema_path,
+            export_schema_path,
+            destination,
+            source,
+            looked_up,
+        })
     }
 
     /// The one pipeline file of a folder.
@@ -136,6 +157,18 @@ impl Declaration {
         };
         let builder = match self.naming {
             Some(naming) => builder.naming(naming),
+            None => builder,
+        };
+        let builder = match self.refresh {
+            Some(mode) => builder.refresh(mode),
+            None => builder,
+        };
+        let builder = match &self.import_schema_path {
+            Some(folder) => builder.import_schema_path(folder),
+            None => builder,
+        };
+        let builder = match &self.export_schema_path {
+            Some(folder) => builder.export_schema_path(folder),
             None => builder,
         };
         builder.lone_surrogates(self.surrogates)

@@ -6,6 +6,7 @@ mod init;
 mod load;
 mod look;
 mod sandbox;
+mod schemas;
 mod start;
 mod telemetry;
 mod text;

@@ -5,3 +5,5 @@ mod declarations;
 mod interrupted;
 mod parquet_files;
 mod pipelines;
+mod refresh;
+mod schema_files;

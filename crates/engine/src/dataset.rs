@@ -93,6 +93,23 @@ impl Dataset {
         Ok(Some(counts))
     }
 
+    /// Id of the newest completed load of a schema; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    pub fn newest_load_id(&mut self, schema: &str) -> Result<Option<String>> {
+        if !self.connection.tables()?.iter().any(|table| table == LOADS_TABLE) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT max(load_id) AS load_id FROM {} WHERE schema_name = '{}' AND status = 0",
+            self.connection.quote(LOADS_TABLE),
+            schema.replace('\'', "''")
+        );
+        let rows = self.rows(&sql)?;
+        Ok(rows.first().and_then(|row| row.get("load_id")).and_then(Value::as_str).map(str::to_owned))
+    }
+
     fn number(&mut self, sql: &str) -> Result<u64> {
         let rows = self.rows(sql)?;
         Ok(rows.first().and_then(|row| row.get("rows")).and_then(Value::as_u64).unwrap_or(0))

@@ -23,8 +23,12 @@ pub(crate) fn show(
     let loaded = dlt::loaded_packages(settings.providers.data_folder(), &known.pipeline)?;
     let newest_pending = pending.iter().map(|package| package.load_id.as_str()).max();
     let newest = loaded.first().map(|package| package.load_id.as_str()).max(newest_pending);
-    let Some(id) = load_id.or(newest) else {
-        printer.note(&format!("This machine has no record of a load of pipeline {}.", known.pipeline));
+    let stored = match load_id.or(newest) {
+        Some(_) => None,
+        None => newest_stored(known, settings, telemetry)?,
+    };
+    let Some(id) = load_id.or(newest).or(stored.as_deref()) else {
+        printer.note(&format!("Dataset {} has no load of schema {}.", known.dataset, known.schema));
         return Ok(());
     };
     if let Some(package) = pending.iter().find(|package| package.load_id == id) {
@@ -34,6 +38,11 @@ pub(crate) fn show(
         Some(package) if view == PackageView::Info => printer.data(&described(package)),
         _ => row_counts(known, id, settings, telemetry),
     }
+}
+
+/// The newest load that the dataset knows of.
+fn newest_stored(known: &LocalPipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome<Option<String>> {
+    Ok(opened(known, settings, telemetry)?.dataset()?.newest_load_id(&known.schema)?)
 }
 
 fn described(package: &LoadedPackage) -> String {

@@ -179,7 +179,8 @@ fn schema_files_go_both_ways() {
     // We read what Python writes, and both files say the same.
     let python = place.sandbox.path("python-export/shop.schema.yaml");
     let again = place.ours(&format!("schema {} --format yaml", text(&python)));
-    let hash = |yaml: &str| yaml.lines().find(|line| line.starts_with("version_hash")).map(|line| line.replace('"', ""));
+    let hash =
+        |yaml: &str| yaml.lines().find(|line| line.starts_with("version_hash")).map(|line| line.replace('"', ""));
     assert_eq!(hash(&again), hash(&place.file("python-export/shop.schema.yaml")));
     assert_eq!(hash(&again), hash(&place.file("ours.schema.yaml")));
 }

@@ -14,7 +14,8 @@ pub(crate) fn confirmed(question: &str, is_said: bool) -> Outcome<bool> {
     }
     let mut out = anstream::stderr().lock();
     let mut answer = String::new();
-    let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush()).and_then(|()| io::stdin().read_line(&mut answer));
+    let asked =
+        write!(out, "{question} [y/N] ").and_then(|()| out.flush()).and_then(|()| io::stdin().read_line(&mut answer));
     asked.map_err(|error| Failure::work("cannot ask").because(&error).hint("--yes says yes beforehand"))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

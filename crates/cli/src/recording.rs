@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dlt::telemetry::events::{
     CommandCompletions, CommandDataset, CommandIngest, CommandInit, CommandListDestinations, CommandListSources,
-    CommandPipeline, CommandRun, CommandSchema, CommandTelemetry, CommandTelemetrySwitch, CommandTracker, CommandTrackerReport,
-    CommandTrackerServe,
+    CommandPipeline, CommandRun, CommandSchema, CommandTelemetry, CommandTelemetrySwitch, CommandTracker,
+    CommandTrackerReport, CommandTrackerServe,
 };
 use dlt::telemetry::{Telemetry, Word};
 

@@ -52,7 +52,11 @@ fn draw_table(tree: &Tree<'_>, table: &Table, first: &str, further: &str, out: &
     let mut line = Line::new(tree.width, first);
     line.push(&table.name, &format!("{BOLD}"), &format!("{BOLD:#}"));
     if let Some(rows) = tree.rows.get(&table.name) {
-        line.push(&format!("  {} row{}", count(*rows), if *rows == 1 { "" } else { "s" }), &format!("{GOOD}"), &format!("{GOOD:#}"));
+        line.push(
+            &format!("  {} row{}", count(*rows), if *rows == 1 { "" } else { "s" }),
+            &format!("{GOOD}"),
+            &format!("{GOOD:#}"),
+        );
     }
     let said = about_table(table);
     if !said.is_empty() {
@@ -65,7 +69,8 @@ fn draw_table(tree: &Tree<'_>, table: &Table, first: &str, further: &str, out: &
     children.sort_by(|left, right| left.name.cmp(&right.name));
     let columns: Vec<&Column> = table.columns.values().collect();
     // What only dlt needs stands last, whatever its place in the table.
-    let (own, added): (Vec<&Column>, Vec<&Column>) = columns.iter().partition(|column| !column.name.starts_with("_dlt_"));
+    let (own, added): (Vec<&Column>, Vec<&Column>) =
+        columns.iter().partition(|column| !column.name.starts_with("_dlt_"));
     let names = own.iter().chain(&added).map(|column| measure_text_width(&column.name));
     let name_width = names.max().unwrap_or(0).min(WIDEST_NAME);
     let types = own.iter().chain(&added).map(|column| measure_text_width(&type_of(column)));

@@ -85,11 +85,13 @@ fn a_run_begins_anew() {
     sandbox.run("run --refresh drop_resources").ok();
     assert_eq!(tables(&sandbox), "orders,4 orders__items,2 orders__items__tags,4 users,1 ");
     assert!(sandbox.run("pipeline shop load-package").ok().stdout.contains("drop_resources"));
-    sandbox.write("shop_pipeline.toml", PIPELINE.replace("[destination]", "refresh = \"drop_sources\"\n\n[destination]"));
+    sandbox
+        .write("shop_pipeline.toml", PIPELINE.replace("[destination]", "refresh = \"drop_sources\"\n\n[destination]"));
     sandbox.run("run").ok();
     assert_eq!(tables(&sandbox), "users,1 ");
     assert_seen!("unknown_refresh", sandbox.run("run --refresh drop"));
-    sandbox.write("shop_pipeline.toml", PIPELINE.replace("[destination]", "refresh = \"drop_source\"\n\n[destination]"));
+    sandbox
+        .write("shop_pipeline.toml", PIPELINE.replace("[destination]", "refresh = \"drop_source\"\n\n[destination]"));
     assert_seen!("unknown_refresh_in_a_file", sandbox.run("run"));
 }
 

@@ -53,7 +53,8 @@ pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
     Dataset, Destination, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage, LocalCopy, Location, Notice,
     Notices, Observer, PendingPackage, RecordBatch, Refresh, Result, Selected, Selection, Source, Step, StepTrace,
-    Surrogates, Synced, TableAccess, Trace, drop_pending_packages, loaded_packages, local_copy, pending_packages, rows_of,
+    Surrogates, Synced, TableAccess, Trace, drop_pending_packages, loaded_packages, local_copy, pending_packages,
+    rows_of,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,

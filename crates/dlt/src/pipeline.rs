@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use dlt_engine::naming::Convention;
 use dlt_engine::schema::Schema;
 use dlt_engine::{
-    Dataset, Destination, DropPlan, Error, ErrorKind, LoadInfo, Observer, Refresh, Result, Selection, Source, Surrogates,
-    Synced, Trace, default_schema_name,
+    Dataset, Destination, DropPlan, Error, ErrorKind, LoadInfo, Observer, Refresh, Result, Selection, Source,
+    Surrogates, Synced, Trace, default_schema_name,
 };
 use dlt_telemetry::Telemetry;
 

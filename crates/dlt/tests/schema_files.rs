@@ -47,7 +47,9 @@ fn an_import_decides_on_types() {
     let folder = tempfile::tempdir().unwrap();
     pipeline(folder.path(), "first.duckdb", "import", "export").run(users(json!([{"id": 1}]))).unwrap();
     let file = folder.path().join("import/shop.schema.yaml");
-    let edited = fs::read_to_string(&file).unwrap().replace("  users:\n    columns: {}", "  users:\n    columns:\n      id:\n        data_type: text");
+    let edited = fs::read_to_string(&file)
+        .unwrap()
+        .replace("  users:\n    columns: {}", "  users:\n    columns:\n      id:\n        data_type: text");
     fs::write(&file, &edited).unwrap();
     // A dataset that is there is told; a new one begins with the file.
     let shop = pipeline(folder.path(), "first.duckdb", "import", "export");
@@ -83,7 +85,10 @@ fn wrong_files_stop_a_run_before_it_begins() {
         ("a: [", "no YAML"),
         ("a: 1\n", "`name` is missing"),
         ("name: other\nversion: 1\nengine_version: 11\ntables: {}\n", "the schema `other`"),
-        ("name: shop\nversion: 1\nengine_version: 11\ntables: {t: {columns: {a: {data_type: int}}}}\n", "unknown variant `int`"),
+        (
+            "name: shop\nversion: 1\nengine_version: 11\ntables: {t: {columns: {a: {data_type: int}}}}\n",
+            "unknown variant `int`",
+        ),
     ] {
         fs::write(folder.path().join("import/shop.schema.yaml"), text).unwrap();
         let error = shop.run(users(json!([{"id": 1}]))).unwrap_err();

@@ -49,7 +49,8 @@ impl Pipeline {
     fn prepare(&self, connection: &mut dyn Connection, schema: &str, selection: &Selection) -> Result<Prepared> {
         let Restored { mut schema, mut state, base, is_new, .. } = read(self, connection, schema)?;
         if is_new {
-            let what = format!("dataset `{}` has no schema `{}` of pipeline `{}`", self.dataset, schema.name, self.name);
+            let what =
+                format!("dataset `{}` has no schema `{}` of pipeline `{}`", self.dataset, schema.name, self.name);
             let known = state.schema_names();
             return Err(Error::new(ErrorKind::Config, what).hint(match known.is_empty() {
                 true => "nothing was loaded by this pipeline".to_owned(),

@@ -109,8 +109,9 @@ fn names(folder: &Folder) -> Result<Vec<String>> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        let entry = entry
-            .map_err(|error| Error::new(ErrorKind::Storage, format!("cannot read {}", path.display())).because(error))?;
+        let entry = entry.map_err(|error| {
+            Error::new(ErrorKind::Storage, format!("cannot read {}", path.display())).because(error)
+        })?;
         names.extend(entry.file_name().into_string().ok().filter(|name| name.ends_with(".json")));
     }
     Ok(names)

@@ -122,15 +122,36 @@ mod tests {
         let state = json!({"resources": {"orders": {"at": 1}, "users": {"k": 1}}, "top": 1});
         for (mode, resource, dropped, emptied, left, tables) in [
             (Refresh::DropSources, "users", vec!["orders", "users", "re:x"], vec![], json!({}), 0),
-            (Refresh::DropResources, "users", vec!["users"], vec![], json!({"resources": {"orders": {"at": 1}}, "top": 1}), 2),
+            (
+                Refresh::DropResources,
+                "users",
+                vec!["users"],
+                vec![],
+                json!({"resources": {"orders": {"at": 1}}, "top": 1}),
+                2,
+            ),
             (Refresh::DropResources, "re:x", vec!["re:x"], vec![], state.clone(), 2),
-            (Refresh::DropData, "users", vec![], vec!["users"], json!({"resources": {"orders": {"at": 1}}, "top": 1}), 3),
+            (
+                Refresh::DropData,
+                "users",
+                vec![],
+                vec!["users"],
+                json!({"resources": {"orders": {"at": 1}}, "top": 1}),
+                3,
+            ),
         ] {
             let (mut schema, mut state) = (shop.clone(), state.as_object().unwrap().clone());
             let mut refreshed =
                 Refreshed { mode, resources: vec![resource.into()], dropped: Vec::new(), emptied: Vec::new() };
             refreshed.apply(&mut schema, &mut state).unwrap();
-            assert_eq!((&refreshed.dropped[..], &refreshed.emptied[..]), (&dropped.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()[..], &emptied.iter().map(|t: &&str| (*t).to_owned()).collect::<Vec<_>>()[..]), "{mode:?}");
+            assert_eq!(
+                (&refreshed.dropped[..], &refreshed.emptied[..]),
+                (
+                    &dropped.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()[..],
+                    &emptied.iter().map(|t: &&str| (*t).to_owned()).collect::<Vec<_>>()[..]
+                ),
+                "{mode:?}"
+            );
             assert_eq!(Value::Object(state), left, "{mode:?}");
             assert_eq!(schema.data_tables().count(), tables, "{mode:?}");
         }

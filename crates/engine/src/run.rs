@@ -244,11 +244,7 @@ impl<'a> Run<'a> {
 
     /// The schema and the state that a run goes on with, and the digest of what they were made of: those of the destination
     /// without what is refreshed, with the schema file that was imported.
-    fn begin_with(
-        &self,
-        schema: &str,
-        refresh: Option<&mut Refreshed>,
-    ) -> Result<(Schema, PipelineState, String)> {
+    fn begin_with(&self, schema: &str, refresh: Option<&mut Refreshed>) -> Result<(Schema, PipelineState, String)> {
         let pipeline = self.pipeline;
         let Restored { mut schema, mut state, base, is_new, .. } = restore(pipeline, self.connect()?.as_mut(), schema)?;
         if let Some(refreshed) = refresh {

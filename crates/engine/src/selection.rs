@@ -237,7 +237,10 @@ mod tests {
         let (selected, schema, state) = take(of(&["orders"], &[]));
         assert_eq!(selected.tables, ["orders__items__tags", "orders__items", "orders", "order_days"]);
         assert_eq!(selected.tables_with_data, ["orders__items", "orders"]);
-        assert_eq!((&selected.resources[..], &selected.resource_states[..]), (&["orders".into()][..], &["orders".into()][..]));
+        assert_eq!(
+            (&selected.resources[..], &selected.resource_states[..]),
+            (&["orders".into()][..], &["orders".into()][..])
+        );
         assert_eq!(schema.data_tables().map(|table| &table.name).collect::<Vec<_>>(), ["users"]);
         assert!(!schema.propagates_root_ids("orders"));
         assert_eq!(state["resources"], json!({"gone": {"x": 1}}));

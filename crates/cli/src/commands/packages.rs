@@ -85,10 +85,8 @@ fn described_change(change: &TableChange) -> String {
 fn row_counts(known: &LocalPipeline, id: &str, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let pipeline = opened(known, settings, telemetry)?;
     let Some(counts) = pipeline.dataset()?.load_row_counts(id)? else {
-        return Err(Failure::usage(format!("pipeline `{}` has no load `{id}`", known.pipeline)).hint(format!(
-            "`dlt dataset {} _dlt_loads` lists the loads of the dataset",
-            known.dataset
-        )));
+        return Err(Failure::usage(format!("pipeline `{}` has no load `{id}`", known.pipeline))
+            .hint(format!("`dlt dataset {} _dlt_loads` lists the loads of the dataset", known.dataset)));
     };
     let mut out = format!("{BOLD}Load package {id}{BOLD:#} {GOOD}loaded{GOOD:#}\n");
     out.push_str(&format!(

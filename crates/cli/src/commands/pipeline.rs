@@ -84,7 +84,8 @@ pub(crate) fn place_of(
         (None, None) => {
             let failure = unknown(name, settings);
             let hint = failure.hint.clone().unwrap_or_default();
-            Err(failure.hint(format!("{hint}; where it loads can be said: --destination duckdb:FILE --dataset-name NAME")))
+            Err(failure
+                .hint(format!("{hint}; where it loads can be said: --destination duckdb:FILE --dataset-name NAME")))
         }
         (Some(known), Some(given)) => {
             let is_same = given.open(name)?.location() == known.location;
@@ -92,7 +93,8 @@ pub(crate) fn place_of(
                 return opened(&known, settings, telemetry);
             }
             let what = format!("pipeline `{name}` loads into dataset {} in {}", known.dataset, known.location);
-            Err(Failure::usage(what).hint("--destination and --dataset-name are for pipelines that this machine does not know"))
+            Err(Failure::usage(what)
+                .hint("--destination and --dataset-name are for pipelines that this machine does not know"))
         }
         (None, Some(given)) => {
             let builder = dlt::pipeline(name)
@@ -262,8 +264,7 @@ fn print_trace(trace: &Trace, printer: Printer) -> Outcome {
 
 /// An instant to the second.
 pub(crate) fn instant(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros)
-        .map_or_else(|_| "an unknown time".to_owned(), |at| format!("{at:.0}"))
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| "an unknown time".to_owned(), |at| format!("{at:.0}"))
 }
 
 fn ago(trace: &Trace) -> String {

@@ -34,7 +34,8 @@ pub(crate) fn show(
             let name = arguments.schema.as_deref().unwrap_or(&known.schema);
             let folder = settings.providers.data_folder();
             let Some(schema) = dlt::local_copy(folder, &known.pipeline, name)?.schema else { return Err(error.into()) };
-            printer.warning(&format!("this is what this machine remembers, for the destination cannot be asked: {error}"));
+            printer
+                .warning(&format!("this is what this machine remembers, for the destination cannot be asked: {error}"));
             (schema, false)
         }
     };

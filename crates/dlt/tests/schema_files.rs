@@ -4,17 +4,20 @@ use std::fs;
 use std::path::Path;
 
 use dlt::telemetry::Telemetry;
-use dlt::{DataType, Schema};
+use dlt::{DataType, ErrorKind, Schema};
 use serde_json::{Value, json};
 
-fn pipeline(folder: &Path, database: &str, import: &str, export: &str) -> dlt::Pipeline {
+fn pipeline_of(folder: &Path, database: &str, import: &str, export: &str) -> dlt::Builder {
     dlt::pipeline("shop")
         .destination(dlt::duckdb_at(folder.join(database)))
         .data_dir(folder.join("data"))
         .telemetry(Telemetry::off())
         .import_schema_path(folder.join(import))
         .export_schema_path(folder.join(export))
-        .dataset("raw")
+}
+
+fn pipeline(folder: &Path, database: &str, import: &str, export: &str) -> dlt::Pipeline {
+    pipeline_of(folder, database, import, export).dataset("raw")
 }
 
 fn users(rows: Value) -> dlt::Rows<impl Iterator<Item = Value> + Send> {
@@ -51,12 +54,20 @@ fn an_import_decides_on_types() {
         .unwrap()
         .replace("  users:\n    columns: {}", "  users:\n    columns:\n      id:\n        data_type: text");
     fs::write(&file, &edited).unwrap();
-    // A dataset that is there is told; a new one begins with the file.
+    // A table that is there keeps its type, and what does not fit it is refused.
     let shop = pipeline(folder.path(), "first.duckdb", "import", "export");
-    let info = shop.run(users(json!([{"name": "x"}]))).unwrap();
+    let error = shop.run(users(json!([{"id": 2}]))).unwrap_err();
+    assert!(error.kind() == ErrorKind::Data && error.to_string().contains("BIGINT"), "{error}");
+    let waiting = dlt::drop_pending_packages(&folder.path().join("data"), "shop").unwrap();
+    assert_eq!(waiting.len(), 1);
+    // Made anew it has the other, and the run tells where that came from.
+    let anew = pipeline_of(folder.path(), "first.duckdb", "import", "export").refresh(dlt::Refresh::DropResources);
+    let info = anew.dataset("raw").run(users(json!([{"id": 2}]))).unwrap();
     assert!(info.trace.notices[0].message.contains("taken anew"), "{:?}", info.trace.notices);
-    let again = shop.run(users(json!([{"name": "x"}]))).unwrap();
+    assert_eq!(shop.dataset().unwrap().rows("select id from users").unwrap()[0]["id"], "2");
+    let again = shop.run(users(json!([{"id": 3}]))).unwrap();
     assert!(again.trace.notices.is_empty(), "{:?}", again.trace.notices);
+    // A new dataset begins with the file.
     let fresh = pipeline(folder.path(), "second.duckdb", "import", "export");
     fresh.run(users(json!([{"id": 1}]))).unwrap();
     let schema = fresh.stored_schema(None).unwrap().unwrap();

@@ -20,12 +20,16 @@ pub(crate) struct Pipeline {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Operation {
     /// Show dataset, destination, resources, tables and what waits; the same as without a word
+    #[command(override_usage = "dlt pipeline NAME info")]
     Info,
     /// Show the steps of the last run: time, rows, outcome
+    #[command(override_usage = "dlt pipeline NAME trace")]
     Trace,
     /// Show the schema as a tree of tables and columns, or print it
+    #[command(override_usage = "dlt pipeline NAME schema [OPTIONS]")]
     Schema(ShowSchema),
     /// Show what a load brought: tables, rows, changes of the schema
+    #[command(override_usage = "dlt pipeline NAME load-package [LOAD_ID] [VIEW]")]
     LoadPackage {
         /// Id of the load [default: the newest]
         load_id: Option<String>,
@@ -34,14 +38,19 @@ pub(crate) enum Operation {
         view: PackageView,
     },
     /// Show the load packages whose runs failed, and why
+    #[command(override_usage = "dlt pipeline NAME failed-jobs")]
     FailedJobs,
     /// Load the packages of runs that were killed or failed
+    #[command(override_usage = "dlt pipeline NAME load-pending")]
     LoadPending,
     /// Drop the packages of runs that were killed or failed, with the input they hold
+    #[command(override_usage = "dlt pipeline NAME drop-pending-packages")]
     DropPendingPackages,
     /// Empty the working folder, and write it anew from what the destination has; the dataset is not touched
+    #[command(override_usage = "dlt pipeline NAME sync [OPTIONS]")]
     Sync(Sync),
     /// Drop the tables of resources from the dataset, with what these remember, in one transaction
+    #[command(override_usage = "dlt pipeline NAME drop [OPTIONS] [RESOURCES]...")]
     Drop(Drop),
 }
 

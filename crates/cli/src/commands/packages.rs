@@ -68,17 +68,22 @@ fn described(package: &LoadedPackage) -> String {
     } else {
         out.push_str(&format!("\n{}", tables(&package.tables).draw(None)));
     }
-    if !package.changes.is_empty() {
-        out.push_str(&format!("\n{BOLD}Changes of the schema{BOLD:#}\n"));
-        package.changes.iter().for_each(|change| out.push_str(&described_change(change)));
+    let changes: Vec<String> = package.changes.iter().filter_map(described_change).collect();
+    if !changes.is_empty() {
+        out.push_str(&format!("\n{BOLD}Changes of the schema{BOLD:#}\n{}", changes.concat()));
     }
     out
 }
 
-fn described_change(change: &TableChange) -> String {
-    let columns: Vec<_> = change.columns.iter().map(|(name, data_type)| format!("{name} {data_type}")).collect();
+/// What came to a table of the user's; what dlt makes for itself goes without saying.
+fn described_change(change: &TableChange) -> Option<String> {
+    let own = change.columns.iter().filter(|(name, _)| !name.starts_with("_dlt_"));
+    let columns: Vec<_> = own.map(|(name, data_type)| format!("{name} {data_type}")).collect();
+    if change.table.starts_with("_dlt_") || columns.is_empty() && !change.is_new {
+        return None;
+    }
     let what = if change.is_new { "new table" } else { "new columns" };
-    format!("  {} {DIM}{what}{DIM:#} {}\n", change.table, columns.join(", "))
+    Some(format!("  {} {DIM}({what}){DIM:#} {}\n", change.table, columns.join(", ")))
 }
 
 /// What the dataset itself knows of a load.

@@ -114,7 +114,8 @@ fn ours_restores_shows_and_drops_what_python_wrote_and_python_goes_on() {
     let seen = place.python_in("elsewhere", "shop.duckdb", &["look"]).unwrap();
     assert_eq!(seen["rows"], serde_json::json!({"users": 2, "orders": 2, "orders__items": 1}));
     place.ours("pipeline shop drop re:user --yes");
-    let seen = place.python_in("elsewhere", "shop.duckdb", &["look"]).unwrap();
+    // With an empty memory, for the state did not change.
+    let seen = place.python_in("nowhere", "shop.duckdb", &["look"]).unwrap();
     assert_eq!(seen["rows"], serde_json::json!({"orders": 2, "orders__items": 1}));
 }
 

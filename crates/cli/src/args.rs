@@ -1,6 +1,7 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
 mod incremental;
+mod pipeline;
 mod portion;
 mod text;
 
@@ -11,6 +12,7 @@ use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use incremental::Incremental;
+pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
 pub(crate) use text::Text;
 
@@ -65,8 +67,10 @@ pub(crate) enum Command {
     Init(Init),
     /// Run the pipeline that a file declares
     Run(Run),
-    /// Look at a pipeline: what it loaded, when, and how its last run went
+    /// Look at a pipeline and change what it remembers: its runs, schema, state and load packages
     Pipeline(Pipeline),
+    /// Check a schema file and print it in another format
+    Schema(Schema),
     /// Read a dataset: its tables, their rows, or a query
     Dataset(Dataset),
     /// Whether telemetry is on, who decided that, and what is sent
@@ -177,35 +181,14 @@ pub(crate) struct Run {
     /// Resources to load, separated by commas [default: those that the file selects]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) resources: Vec<String>,
+    /// Begin anew: drop what this run replaces, in the transaction of its load [default: add to what is there]
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) refresh: Option<Refresh>,
+    /// As --refresh drop_sources
+    #[arg(long, conflicts_with = "refresh")]
+    pub(crate) full_refresh: bool,
     #[command(flatten)]
     pub(crate) portion: Portion,
-}
-
-/// `dlt pipeline`.
-#[derive(Debug, Args)]
-pub(crate) struct Pipeline {
-    /// Name of the pipeline; without it all are listed
-    pub(crate) name: Option<String>,
-    /// What to show or to do
-    #[arg(value_enum, default_value_t)]
-    pub(crate) operation: Operation,
-    /// List the pipelines of this machine
-    #[arg(short, long, conflicts_with = "name")]
-    pub(crate) list: bool,
-}
-
-/// What `dlt pipeline` shows or does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Operation {
-    /// Dataset, destination, tables and pending work
-    #[default]
-    Info,
-    /// Steps of the last run: time, rows, outcome
-    Trace,
-    /// Load the packages of runs that were killed or failed
-    LoadPending,
-    /// Drop the packages of runs that were killed or failed, with the input they hold
-    DropPendingPackages,
 }
 
 /// `dlt dataset`.
@@ -318,6 +301,20 @@ pub(crate) enum MergeStrategy {
     Scd2,
     /// As upsert, and delete the rows whose key the load lacks
     Cdc,
+}
+
+/// What of the data that is there a run begins anew with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Refresh {
+    /// All tables of the source, its schema and all that it remembers
+    #[value(name = "drop_sources")]
+    DropSources,
+    /// The tables of the resources that are read, and what these remember
+    #[value(name = "drop_resources")]
+    DropResources,
+    /// The rows of the tables of the resources that are read, and what these remember
+    #[value(name = "drop_data")]
+    DropData,
 }
 
 /// How names are made of keys.

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod confirm;
 mod exit;
 mod grid;
 mod log;
@@ -11,6 +12,7 @@ mod recording;
 #[cfg(test)]
 mod reference;
 mod rows;
+mod schema_tree;
 mod settings;
 mod templates;
 
@@ -92,6 +94,7 @@ fn dispatch(
         Command::Init(arguments) => commands::init::init(arguments, settings),
         Command::Run(arguments) => commands::run::run(arguments, settings, telemetry, declared),
         Command::Pipeline(arguments) => commands::pipeline::pipeline(arguments, settings, telemetry),
+        Command::Schema(arguments) => commands::schema::schema(arguments, settings),
         Command::Dataset(arguments) => commands::dataset::dataset(arguments, settings, telemetry),
         Command::Telemetry(arguments) => commands::telemetry::telemetry(arguments, setup, settings),
         Command::Tracker(arguments) => commands::tracker::tracker(arguments, settings),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use dlt::telemetry::events::{
     CommandCompletions, CommandDataset, CommandIngest, CommandInit, CommandListDestinations, CommandListSources,
-    CommandPipeline, CommandRun, CommandTelemetry, CommandTelemetrySwitch, CommandTracker, CommandTrackerReport,
-    CommandTrackerServe,
+    CommandPipeline, CommandRun, CommandSchema, CommandTelemetry, CommandTelemetrySwitch, CommandTracker,
+    CommandTrackerReport, CommandTrackerServe,
 };
 use dlt::telemetry::{Telemetry, Word};
 
@@ -42,14 +42,23 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             success,
         }),
         Command::Pipeline(pipeline) => {
-            let operation = match (&pipeline.name, pipeline.operation) {
+            let operation = match (&pipeline.name, &pipeline.operation) {
                 (None, _) => "list",
-                (Some(_), Operation::Info) => "info",
-                (Some(_), Operation::Trace) => "trace",
-                (Some(_), Operation::LoadPending) => "load-pending",
-                (Some(_), Operation::DropPendingPackages) => "drop-pending-packages",
+                (Some(_), None | Some(Operation::Info)) => "info",
+                (Some(_), Some(Operation::Trace)) => "trace",
+                (Some(_), Some(Operation::Schema(_))) => "schema",
+                (Some(_), Some(Operation::LoadPackage { .. })) => "load-package",
+                (Some(_), Some(Operation::FailedJobs)) => "failed-jobs",
+                (Some(_), Some(Operation::LoadPending)) => "load-pending",
+                (Some(_), Some(Operation::DropPendingPackages)) => "drop-pending-packages",
+                (Some(_), Some(Operation::Sync(_))) => "sync",
+                (Some(_), Some(Operation::Drop(_))) => "drop",
             };
             telemetry.record(&CommandPipeline { operation: Word::new(operation), elapsed, success });
+        }
+        Command::Schema(schema) => {
+            let format = Some(Word::new(schema.format.name()));
+            telemetry.record(&CommandSchema { format, elapsed, success });
         }
         Command::Dataset(dataset) => {
             let format = match dataset.format {

@@ -7,6 +7,7 @@ mod load;
 mod look;
 mod portion;
 mod sandbox;
+mod schemas;
 mod start;
 mod telemetry;
 mod text;

@@ -56,13 +56,16 @@ pub use dlt_engine::connector;
 pub use dlt_engine::destination::ReplaceStrategy;
 pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
-pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
+pub use dlt_engine::schema::{
+    Column, DataType, Diagram, MergeStrategy, Schema, SortOrder, Table, TableChange, WriteDisposition,
+};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    Preview, RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, TablePreview, Trace,
-    drop_pending_packages, pending_packages, rows_of, suggest,
+    Dataset, Destination, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage, LocalCopy, Location, Notice,
+    Notices, Observer, PendingPackage, Preview, RecordBatch, Refresh, Result, Selected, Selection, Source, Step,
+    StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages, loaded_packages,
+    local_copy, pending_packages, rows_of, suggest,
 };
 pub use dlt_sources::{
     Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
+use dlt_engine::schema::Schema;
 use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Preview, Result, Source, Surrogates, Trace,
-    default_schema_name,
+    Dataset, Destination, DropPlan, Error, ErrorKind, LoadInfo, Observer, Preview, Refresh, Result, Selection, Source,
+    Surrogates, Synced, Trace, default_schema_name,
 };
 use dlt_telemetry::Telemetry;
 
@@ -32,6 +33,9 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         naming: None,
         surrogates: Surrogates::default(),
         replace_strategy: ReplaceStrategy::default(),
+        refresh: None,
+        import_schema_path: None,
+        export_schema_path: None,
         observer: None,
         telemetry: None,
     };
@@ -58,6 +62,9 @@ pub struct Builder {
     naming: Option<Convention>,
     surrogates: Surrogates,
     replace_strategy: ReplaceStrategy,
+    refresh: Option<Refresh>,
+    import_schema_path: Option<PathBuf>,
+    export_schema_path: Option<PathBuf>,
     observer: Option<Arc<dyn Observer>>,
     telemetry: Option<Telemetry>,
 }
@@ -105,6 +112,29 @@ impl Builder {
     #[must_use]
     pub fn replace_strategy(mut self, strategy: ReplaceStrategy) -> Self {
         self.replace_strategy = strategy;
+        self
+    }
+
+    /// Lets every run begin anew: what it replaces is dropped in the transaction of its load. Default: runs add to what is
+    /// there.
+    #[must_use]
+    pub fn refresh(mut self, mode: Refresh) -> Self {
+        self.refresh = Some(mode);
+        self
+    }
+
+    /// The folder of the schema file `<schema>.schema.yaml` that a run begins with; the first run writes it where it is
+    /// missing. A schema of the dataset that came from another import is replaced by it. Default: none.
+    #[must_use]
+    pub fn import_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.import_schema_path = Some(folder.into());
+        self
+    }
+
+    /// The folder that the schema is written into after every load, as `<schema>.schema.yaml`. Default: none.
+    #[must_use]
+    pub fn export_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.export_schema_path = Some(folder.into());
         self
     }
 
@@ -204,6 +234,48 @@ impl Pipeline {
         dataset
     }
 
+    /// Finds out what a selection of resources and of state would drop; changes nothing. `schema` is the pipeline's default
+    /// one if it is `None`.
+    ///
+    /// # Errors
+    /// If the dataset has no such schema, the selection cannot be understood, or the destination cannot be read.
+    pub fn plan_drop(&self, schema: Option<&str>, selection: &Selection) -> Result<DropPlan> {
+        self.engine()?.plan_drop(schema, selection)
+    }
+
+    /// Carries out a plan: tables, schema and state go in one transaction, which is told in the dataset as a load. Returns
+    /// its id.
+    ///
+    /// # Errors
+    /// If another run is under way or came in between, load packages wait, or the destination fails; nothing is dropped then.
+    pub fn drop_selected(&self, plan: &DropPlan) -> Result<String> {
+        self.engine()?.drop_selected(plan)
+    }
+
+    /// Empties the working folder, load packages that wait included, and writes it anew from what the destination has.
+    ///
+    /// # Errors
+    /// If a run is under way or the destination cannot be read; nothing is changed then.
+    pub fn sync(&self) -> Result<Synced> {
+        self.engine()?.sync()
+    }
+
+    /// A schema as the destination has it; `None` if it has none. Without a name it is the pipeline's default one.
+    ///
+    /// # Errors
+    /// If the destination cannot be read.
+    pub fn stored_schema(&self, name: Option<&str>) -> Result<Option<Schema>> {
+        self.engine()?.stored_schema(name)
+    }
+
+    /// What the pipeline remembers, as the destination has it; `None` if it has nothing.
+    ///
+    /// # Errors
+    /// If the destination cannot be read.
+    pub fn stored_state(&self) -> Result<Option<serde_json::Value>> {
+        self.engine()?.stored_state()
+    }
+
     /// Name.
     pub fn name(&self) -> &str {
         &self.builder.name
@@ -274,6 +346,15 @@ impl Pipeline {
         }
         if let Some(naming) = builder.naming {
             engine = engine.naming(naming);
+        }
+        if let Some(mode) = builder.refresh {
+            engine = engine.refresh(mode);
+        }
+        if let Some(folder) = &builder.import_schema_path {
+            engine = engine.import_schema_path(folder);
+        }
+        if let Some(folder) = &builder.export_schema_path {
+            engine = engine.export_schema_path(folder);
         }
         engine = engine.lone_surrogates(builder.surrogates).replace_strategy(builder.replace_strategy);
         Ok(engine)

@@ -89,8 +89,8 @@ impl Connection for FaultyConnection {
 }
 
 impl Transaction for FaultyTransaction<'_> {
-    fn drop_tables(&mut self, tables: &[String]) -> Result<()> {
-        self.0.drop_tables(tables)
+    fn drop_tables(&mut self, schema: &str, tables: &[String]) -> Result<()> {
+        self.0.drop_tables(schema, tables)
     }
     fn empty_tables(&mut self, tables: &[String]) -> Result<()> {
         self.0.empty_tables(tables)

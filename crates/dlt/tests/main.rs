@@ -7,4 +7,6 @@ mod declarations;
 mod interrupted;
 mod parquet_files;
 mod pipelines;
+mod refresh;
+mod schema_files;
 mod versions;

@@ -4,6 +4,7 @@ use crate::cell_values::value_of;
 use crate::cells::{Cells, in_utc};
 use crate::destination::{Access, Connection, Destination, Row};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{LOADS_TABLE, column_names};
 use arrow::array::{Array, make_array};
 use arrow::datatypes::{DataType as ArrowType, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -50,11 +51,66 @@ impl Dataset {
         let mut counts = Vec::new();
         for table in self.tables()? {
             let sql = format!("SELECT count(*) AS rows FROM {}", self.connection.quote(&table));
-            let rows = self.rows(&sql)?;
-            let count = rows.first().and_then(|row| row.get("rows")).and_then(Value::as_u64);
-            counts.push((table, count.unwrap_or(0)));
+            let rows = self.number(&sql)?;
+            counts.push((table, rows));
         }
         Ok(counts)
+    }
+
+    /// Rows that a load left in each root table, as far as they are there now; tables that have none of it are left out.
+    /// `None` if the dataset knows of no such load.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    pub fn load_row_counts(&mut self, load_id: &str) -> Result<Option<Vec<(String, u64)>>> {
+        let literal = format!("'{}'", load_id.replace('\'', "''"));
+        let all = self.connection.tables()?;
+        let loads = self.connection.quote(LOADS_TABLE);
+        let column = |name: &str| self.connection.quote(name);
+        let sql = format!("SELECT count(*) AS rows FROM {loads} WHERE {} = {literal}", column("load_id"));
+        if !all.iter().any(|table| table == LOADS_TABLE) || self.number(&sql)? == 0 {
+            return Ok(None);
+        }
+        let load_id = self.connection.quote(column_names::LOAD_ID);
+        let mut counts = Vec::new();
+        for table in all.into_iter().filter(|table| !table.starts_with("_dlt_")) {
+            let name = self.connection.quote(&table);
+            let mut is_root = false;
+            self.connection.query(&format!("SELECT * FROM {name} LIMIT 0"), &mut |schema, _| {
+                is_root = schema.column_with_name(column_names::LOAD_ID).is_some();
+                Ok(())
+            })?;
+            if !is_root {
+                continue;
+            }
+            let rows = self.number(&format!("SELECT count(*) AS rows FROM {name} WHERE {load_id} = {literal}"))?;
+            if rows > 0 {
+                counts.push((table, rows));
+            }
+        }
+        Ok(Some(counts))
+    }
+
+    /// Id of the newest completed load of a schema; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the destination fails.
+    pub fn newest_load_id(&mut self, schema: &str) -> Result<Option<String>> {
+        if !self.connection.tables()?.iter().any(|table| table == LOADS_TABLE) {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT max(load_id) AS load_id FROM {} WHERE schema_name = '{}' AND status = 0",
+            self.connection.quote(LOADS_TABLE),
+            schema.replace('\'', "''")
+        );
+        let rows = self.rows(&sql)?;
+        Ok(rows.first().and_then(|row| row.get("load_id")).and_then(Value::as_str).map(str::to_owned))
+    }
+
+    fn number(&mut self, sql: &str) -> Result<u64> {
+        let rows = self.rows(sql)?;
+        Ok(rows.first().and_then(|row| row.get("rows")).and_then(Value::as_u64).unwrap_or(0))
     }
 
     /// A table of the dataset.

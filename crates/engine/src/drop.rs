@@ -94,7 +94,7 @@ impl Pipeline {
         let record = state.next_record(&self.name, random_row_id()?, now_micros())?;
         let load_id = load_id(SystemTime::now());
         let mut transaction = connection.begin()?;
-        transaction.drop_tables(&plan.selected.tables_with_data)?;
+        transaction.drop_tables(&schema.name, &plan.selected.tables_with_data)?;
         transaction.evolve(&schema.system_tables_only())?;
         transaction.commit(&LoadRecord { load_id: &load_id, schema: &schema, state: record.as_ref() })?;
         drop(connection);

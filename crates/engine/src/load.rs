@@ -37,7 +37,7 @@ pub(crate) fn write(
     }
     let mut transaction = connection.begin()?;
     if let Some(refreshed) = &manifest.refresh {
-        transaction.drop_tables(&refreshed.dropped)?;
+        transaction.drop_tables(&schema.name, &refreshed.dropped)?;
     }
     transaction.evolve(&schema)?;
     if let Some(refreshed) = &manifest.refresh {

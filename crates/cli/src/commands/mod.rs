@@ -2,12 +2,16 @@
 
 pub(crate) mod completions;
 pub(crate) mod dataset;
+mod drop;
 mod dry_run;
 pub(crate) mod ingest;
 pub(crate) mod init;
 mod load;
+mod packages;
 mod pending;
 pub(crate) mod pipeline;
 pub(crate) mod run;
+pub(crate) mod schema;
+mod sync;
 pub(crate) mod telemetry;
 pub(crate) mod tracker;

@@ -44,7 +44,7 @@ pub(crate) fn listed(name: &str, pending: &[PendingPackage]) -> String {
 }
 
 /// Enough to tell one input from another: options of a source may be long.
-fn shortened(input: &str) -> String {
+pub(crate) fn shortened(input: &str) -> String {
     const MOST: usize = 160;
     match input.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &input[..end]),

@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dlt::telemetry::Telemetry;
-use dlt::{LocalPipeline, PendingPackage, Trace};
+use dlt::{DestinationName, LocalPipeline, PendingPackage, Trace};
 
-use super::pending;
-use crate::args::{Operation, Pipeline};
+use super::{drop, packages, pending, schema, sync};
+use crate::args::{Operation, Pipeline, Place};
 use crate::exit::{Failure, Outcome};
 use crate::grid::{Cell, Grid, count};
-use crate::printer::{BAD, BOLD, DIM, GOOD, Printer};
+use crate::printer::{BAD, BOLD, DIM, GOOD, Level, Printer};
 use crate::progress::seconds;
 use crate::settings::Settings;
 
@@ -17,28 +17,95 @@ pub(crate) fn pipeline(arguments: &Pipeline, settings: &Settings, telemetry: &Te
     let printer = settings.printer;
     let data_folder = settings.providers.data_folder();
     let Some(name) = &arguments.name else {
+        if arguments.operation.is_some() {
+            return Err(Failure::usage("the name of the pipeline is missing")
+                .hint("write it first: dlt pipeline NAME schema; `dlt pipeline --list-pipelines` shows the names"));
+        }
         return list(&dlt::local_pipelines(data_folder)?, settings);
     };
+    let operation = arguments.operation.as_ref().unwrap_or(&Operation::Info);
+    match operation {
+        Operation::Sync(arguments) => return sync::sync(name, arguments, settings, telemetry),
+        Operation::Drop(arguments) => return drop::drop(name, arguments, settings, telemetry),
+        _ => {}
+    }
     let pending = dlt::pending_packages(data_folder, name)?;
-    match (arguments.operation, dlt::local_pipeline(data_folder, name)?) {
+    match (operation, dlt::local_pipeline(data_folder, name)?) {
         (Operation::LoadPending, known) if known.is_some() || !pending.is_empty() => {
             pending::load(name, &pending, settings, telemetry)
         }
         (Operation::DropPendingPackages, known) if known.is_some() || !pending.is_empty() => {
             pending::drop_all(name, settings)
         }
-        (Operation::Info, Some(known)) => info(&known, &pending, settings, telemetry),
+        (Operation::FailedJobs, known) if known.is_some() || !pending.is_empty() => {
+            packages::failed(name, &pending, settings)
+        }
         (Operation::Trace, Some(known)) => trace(&known, printer),
+        (Operation::Schema(arguments), Some(known)) => schema::show(&known, arguments, settings, telemetry),
+        (Operation::LoadPackage { load_id, view }, Some(known)) => {
+            packages::show(&known, load_id.as_deref(), *view, &pending, settings, telemetry)
+        }
+        (_, Some(known)) => info(&known, &pending, settings, telemetry),
         // A run that failed before anything was loaded leaves a trace, and perhaps a package.
         (operation, None) => match dlt::pipeline(name).data_dir(data_folder).build().trace()? {
-            Some(found) if operation == Operation::Trace => print_trace(&found, printer),
+            Some(found) if matches!(operation, Operation::Trace) => print_trace(&found, printer),
             _ if !pending.is_empty() => printer.data(&format!(
                 "{BOLD}Pipeline {name}{BOLD:#}\n  nothing is loaded yet\n\n{}",
                 pending::listed(name, &pending)
             )),
             _ => Err(unknown(name, settings)),
         },
-        (Operation::LoadPending | Operation::DropPendingPackages, Some(_)) => Err(unknown(name, settings)),
+    }
+}
+
+/// The pipeline that a working folder remembers, with the settings of this call.
+pub(crate) fn opened(known: &LocalPipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome<dlt::Pipeline> {
+    Ok(dlt::pipeline(&known.pipeline)
+        .destination(known.destination()?.limited_by(&settings.providers)?)
+        .data_dir(settings.providers.data_folder())
+        .telemetry(telemetry.clone())
+        .dataset(&known.dataset))
+}
+
+/// The pipeline of this name: as this machine remembers it, or else as the command line says where it loads.
+pub(crate) fn place_of(
+    name: &str,
+    place: &Place,
+    settings: &Settings,
+    telemetry: &Telemetry,
+) -> Outcome<dlt::Pipeline> {
+    let known = dlt::local_pipeline(settings.providers.data_folder(), name)?;
+    let given = match &place.destination {
+        Some(destination) => Some(DestinationName::parse(destination)?.limited_by(&settings.providers)?),
+        None => None,
+    };
+    match (known, given) {
+        (Some(known), None) => opened(&known, settings, telemetry),
+        (None, None) => {
+            let failure = unknown(name, settings);
+            let hint = failure.hint.clone().unwrap_or_default();
+            Err(failure
+                .hint(format!("{hint}; where it loads can be said: --destination duckdb:FILE --dataset-name NAME")))
+        }
+        (Some(known), Some(given)) => {
+            let is_same = given.open(name)?.location() == known.location;
+            if is_same && place.dataset_name.as_ref().is_none_or(|dataset| known.holds(dataset)) {
+                return opened(&known, settings, telemetry);
+            }
+            let what = format!("pipeline `{name}` loads into dataset {} in {}", known.dataset, known.location);
+            Err(Failure::usage(what)
+                .hint("--destination and --dataset-name are for pipelines that this machine does not know"))
+        }
+        (None, Some(given)) => {
+            let builder = dlt::pipeline(name)
+                .destination(given)
+                .data_dir(settings.providers.data_folder())
+                .telemetry(telemetry.clone());
+            Ok(match &place.dataset_name {
+                Some(dataset) => builder.dataset(dataset),
+                None => builder.build(),
+            })
+        }
     }
 }
 
@@ -49,7 +116,7 @@ fn unknown(name: &str, settings: &Settings) -> Failure {
     Failure::usage(format!("no pipeline `{name}` ran on this machine ({})", data_folder.display())).hint(
         match dlt::suggest(name, names) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => "`dlt pipeline --list` shows those that did".to_owned(),
+            None => "`dlt pipeline --list-pipelines` shows those that did".to_owned(),
         },
     )
 }
@@ -78,7 +145,7 @@ fn last_run(known: &LocalPipeline, printer: Printer) -> String {
         Ok(None) => "none".to_owned(),
         Ok(Some(trace)) => {
             let outcome = if trace.success { "" } else { ", failed" };
-            format!("{} ({}){outcome}", instant(&trace), ago(&trace))
+            format!("{} ({}){outcome}", instant(trace.started_at_micros), ago(&trace))
         }
         Err(error) => {
             let failure = Failure::from(error);
@@ -102,19 +169,53 @@ fn info(known: &LocalPipeline, pending: &[PendingPackage], settings: &Settings, 
         out.push_str(&format!("\n{}", pending::listed(&known.pipeline, pending)));
     }
     printer.data(&out)?;
-    let pipeline = dlt::pipeline(&known.pipeline)
-        .destination(known.destination()?.limited_by(&settings.providers)?)
-        .data_dir(settings.providers.data_folder())
-        .telemetry(telemetry.clone())
-        .dataset(&known.dataset);
+    let pipeline = opened(known, settings, telemetry)?;
     match pipeline.dataset().and_then(|mut dataset| dataset.row_counts()) {
-        Ok(counts) => printer.data(&format!("\n{}", tables(&counts).draw(None))),
+        Ok(counts) => {
+            printer.data(&format!("\n{}", tables(&counts).draw(None)))?;
+            remembered(&pipeline, known, printer)
+        }
         // What the machine remembers is worth its line even where the destination cannot be asked.
         Err(error) => {
             printer.warning(&format!("the tables cannot be shown: {error}"));
             Ok(())
         }
     }
+}
+
+/// Resources with their tables, and what the source remembers; its content only for those who ask for more.
+fn remembered(pipeline: &dlt::Pipeline, known: &LocalPipeline, printer: Printer) -> Outcome {
+    let (schema, state) = (pipeline.stored_schema(Some(&known.schema))?, pipeline.stored_state()?.unwrap_or_default());
+    let source = &state["sources"][&known.schema];
+    let Some(schema) = schema else { return Ok(()) };
+    let mut resources: Vec<(&str, usize)> = Vec::new();
+    for root in schema.data_tables().filter(|table| table.parent.is_none()) {
+        let resource = root.resource.as_deref().unwrap_or(&root.name);
+        let tables = schema.chain(&root.name).len();
+        match resources.iter_mut().find(|(known, _)| *known == resource) {
+            Some((_, count)) => *count += tables,
+            None => resources.push((resource, tables)),
+        }
+    }
+    if resources.is_empty() {
+        return Ok(());
+    }
+    let mut grid = Grid::new(["resource", "tables", "remembers"]);
+    for (resource, tables) in resources {
+        let entries = source["resources"][resource].as_object().map_or(0, serde_json::Map::len);
+        let remembers = match entries {
+            0 => Cell::Empty,
+            1 => Cell::Text("1 entry".to_owned()),
+            several => Cell::Text(format!("{several} entries")),
+        };
+        grid.push(vec![Cell::Text(resource.to_owned()), Cell::Number(count(tables as u64)), remembers]);
+    }
+    printer.data(&format!("\n{}", grid.draw(None)))?;
+    if printer.level == Level::Verbose && !source.is_null() {
+        let text = serde_json::to_string_pretty(source).unwrap_or_default();
+        printer.data(&format!("\n{BOLD}State of source {}{BOLD:#}\n{text}\n", known.schema))?;
+    }
+    Ok(())
 }
 
 /// Tables with their rows.
@@ -141,7 +242,7 @@ fn print_trace(trace: &Trace, printer: Printer) -> Outcome {
     let mut out = format!(
         "{BOLD}Run of {}{BOLD:#} on {} {style}{outcome}{style:#} in {} {DIM}({}){DIM:#}\n\n",
         trace.pipeline,
-        instant(trace),
+        instant(trace.started_at_micros),
         seconds(Duration::from_secs_f64(trace.elapsed.max(0.0))),
         trace.transaction_id,
     );
@@ -161,9 +262,9 @@ fn print_trace(trace: &Trace, printer: Printer) -> Outcome {
     printer.data(&out)
 }
 
-fn instant(trace: &Trace) -> String {
-    jiff::Timestamp::from_microsecond(trace.started_at_micros)
-        .map_or_else(|_| "an unknown time".to_owned(), |at| format!("{at:.0}"))
+/// An instant to the second.
+pub(crate) fn instant(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| "an unknown time".to_owned(), |at| format!("{at:.0}"))
 }
 
 fn ago(trace: &Trace) -> String {

@@ -143,13 +143,25 @@ impl Load<'_> {
 }
 
 impl Transaction for Load<'_> {
-    fn drop_tables(&mut self, tables: &[String]) -> Result<()> {
+    fn drop_tables(&mut self, schema: &str, tables: &[String]) -> Result<()> {
         for table in tables {
             let doing = format!("drop table `{table}`");
             self.statements.execute(&doing, &format!("DROP TABLE IF EXISTS {}", self.statements.place.table(table)))?;
             // Python dlt merges by way of a dataset beside this one, whose table would keep its columns.
             let staged = self.statements.place.staging().table(table);
             self.statements.execute(&doing, &format!("DROP TABLE IF EXISTS {staged}"))?;
+        }
+        if tables.is_empty() {
+            return Ok(());
+        }
+        // A staged table that Python dlt finds no version for is made anew.
+        for place in [self.statements.place, &self.statements.place.staging()] {
+            let present = query::tables(self.statements.connection, place).unwrap_or_default();
+            if present.iter().any(|table| table == VERSION_TABLE) {
+                let sql = format!("DELETE FROM {} WHERE schema_name = ?", place.table(VERSION_TABLE));
+                let deleted = self.statements.connection.execute(&sql, [schema]);
+                deleted.map_err(|error| explain("forget the versions of the schema", &error))?;
+            }
         }
         Ok(())
     }

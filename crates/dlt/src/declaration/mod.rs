@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 pub use dlt_engine::settings::Origin;
-use dlt_engine::settings::{Located, Section};
-use dlt_engine::{Error, ErrorKind, Result, Surrogates};
+use dlt_engine::settings::{Located, Section, relative_to};
+use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
 use crate::destination::DestinationName;
@@ -46,6 +46,9 @@ pub struct Declaration {
     naming: Option<Convention>,
     surrogates: Surrogates,
     replace_strategy: ReplaceStrategy,
+    refresh: Option<Refresh>,
+    import_schema_path: Option<PathBuf>,
+    export_schema_path: Option<PathBuf>,
     destination: DestinationName,
     source: DeclaredSource,
     looked_up: Vec<(String, Origin)>,
@@ -77,12 +80,30 @@ impl Declaration {
         };
         let words = [("refuse", Surrogates::Refuse), ("replace", Surrogates::Replace)];
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
+        let refresh = pipeline.one_of("refresh", &Refresh::ALL.map(|mode| (mode.name(), mode)))?;
+        let mut schema_path =
+            |key| -> Result<Option<PathBuf>> { Ok(pipeline.text(key)?.map(|found| relative_to(folder, &found.value))) };
+        let import_schema_path = schema_path("import_schema_path")?;
+        let export_schema_path = schema_path("export_schema_path")?;
         pipeline.finish()?;
 
         let (destination, replace_strategy) = read_destination(&mut top, (folder, &name), providers, &mut looked_up)?;
         let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
-        Ok(Self { name, dataset, workers, naming, surrogates, replace_strategy, destination, source, looked_up })
+        Ok(Self {
+            name,
+            dataset,
+            workers,
+            naming,
+            surrogates,
+            replace_strategy,
+            refresh,
+            import_schema_path,
+            export_schema_path,
+            destination,
+            source,
+            looked_up,
+        })
     }
 
     /// The one pipeline file of a folder.
@@ -130,6 +151,18 @@ impl Declaration {
         };
         let builder = match self.naming {
             Some(naming) => builder.naming(naming),
+            None => builder,
+        };
+        let builder = match self.refresh {
+            Some(mode) => builder.refresh(mode),
+            None => builder,
+        };
+        let builder = match &self.import_schema_path {
+            Some(folder) => builder.import_schema_path(folder),
+            None => builder,
+        };
+        let builder = match &self.export_schema_path {
+            Some(folder) => builder.export_schema_path(folder),
             None => builder,
         };
         builder.lone_surrogates(self.surrogates).replace_strategy(self.replace_strategy)

@@ -127,12 +127,13 @@ pub struct Stored {
 
 /// One load.
 pub trait Transaction {
-    /// Drops tables of the dataset, and those that other tools staged for them, before [`Transaction::evolve`], which may make
-    /// tables of the same names anew. What is not there is passed over.
+    /// Drops tables of a schema, and those that other tools staged for them, before [`Transaction::evolve`], which may make
+    /// tables of the same names anew. What is not there is passed over. With tables the stored versions of the schema go: other
+    /// tools take a version that is stored for the word that its tables are there.
     ///
     /// # Errors
     /// If the destination fails.
-    fn drop_tables(&mut self, tables: &[String]) -> Result<()>;
+    fn drop_tables(&mut self, schema: &str, tables: &[String]) -> Result<()>;
 
     /// Deletes all rows of tables of the dataset, after [`Transaction::evolve`]. What is not there is passed over.
     ///

@@ -6,6 +6,7 @@ mod cases;
 mod continuation;
 mod differential;
 mod documents;
+mod incremental;
 mod judge;
 mod killed_pipeline;
 mod killed_tracker;

@@ -55,7 +55,8 @@ pub use dlt_engine::{
     pending_packages, rows_of,
 };
 pub use dlt_sources::{
-    CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
+    CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of,
+    ready_made, rest,
 };
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use registry::{LocalPipeline, local_pipeline, local_pipelines};

@@ -16,7 +16,8 @@ mod rows;
 pub use files::{CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, character_of, files};
 pub use ready_made::{ReadyMade, SOURCES, ready_made};
 pub use rest::{
-    Action, AuthConfig, ClientConfig, EndpointConfig, EndpointIncremental, FromShort, KeyLocation, Method, Names, PaginatorConfig,
-    ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short, rest,
+    Action, AuthConfig, ClientConfig, EndpointConfig, EndpointIncremental, FromShort, KeyLocation, Method, Names,
+    PaginatorConfig, ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short,
+    rest,
 };
 pub use rows::{Rows, rows};

@@ -22,7 +22,9 @@ pub(super) fn comparable(array: &ArrayRef) -> Option<ArrayRef> {
         T::Utf8View => cast(array, &T::Utf8).ok()?,
         T::BinaryView | T::FixedSizeBinary(_) => cast(array, &T::Binary).ok()?,
         T::Date64 => cast(array, &T::Date32).ok()?,
-        T::Boolean | T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary | T::Date32 | T::Timestamp(..) => array.clone(),
+        T::Boolean | T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary | T::Date32 | T::Timestamp(..) => {
+            array.clone()
+        }
         T::Decimal32(..) | T::Decimal64(..) | T::Decimal128(..) | T::Decimal256(..) => array.clone(),
         _ => return None,
     })
@@ -133,7 +135,9 @@ pub(super) fn array_of(value: &Cell<'_>, data_type: &DataType) -> Option<ArrayRe
         (Cell::Decimal(text), number) if number.is_floating() => {
             Arc::new(Float64Array::from(vec![text.parse::<f64>().ok()?]))
         }
-        (Cell::Decimal(text), number) if number.is_integer() => return array_of(&Cell::Int(text.parse().ok()?), number),
+        (Cell::Decimal(text), number) if number.is_integer() => {
+            return array_of(&Cell::Int(text.parse().ok()?), number);
+        }
         (Cell::Int(value), number) if number.is_decimal() => Arc::new(StringArray::from(vec![value.to_string()])),
         (Cell::Float(value), number) if number.is_decimal() => Arc::new(StringArray::from(vec![value.to_string()])),
         (Cell::Decimal(text), number) if number.is_decimal() => Arc::new(StringArray::from(vec![plain(text)?])),
@@ -223,7 +227,8 @@ pub(super) fn json(array: &dyn Array, row: usize, form: Form) -> Result<Json, Ar
         T::FixedSizeList(..) => list(array.as_fixed_size_list().value(row))?,
         T::Map(..) => {
             let entries = array.as_map().value(row);
-            let pair = |at| Ok(Json::List(vec![json(entries.column(0), at, form)?, json(entries.column(1), at, form)?]));
+            let pair =
+                |at| Ok(Json::List(vec![json(entries.column(0), at, form)?, json(entries.column(1), at, form)?]));
             Json::List((0..entries.len()).map(pair).collect::<Result<_, ArrowError>>()?)
         }
         _ => {

@@ -221,9 +221,10 @@ impl Incremental {
             return wrong("`end_value` needs an `initial_value`", "say where the range begins");
         };
         match end.0.compare(&initial.0) {
-            Some(order) if self.last_value_func.is_later(order.reverse()) => {
-                wrong("`end_value` comes before `initial_value`", "with `max` the end is the higher value, with `min` the lower one")
-            }
+            Some(order) if self.last_value_func.is_later(order.reverse()) => wrong(
+                "`end_value` comes before `initial_value`",
+                "with `max` the end is the higher value, with `min` the lower one",
+            ),
             Some(_) => Ok(()),
             None => wrong(
                 "`initial_value` and `end_value` cannot be compared",

@@ -54,7 +54,10 @@ impl Tracker {
         let is_timed = bounds.iter().any(|bound| matches!(bound, Some(Cell::Time(_) | Cell::Date(_))));
         if is_timed && matches!(values.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
             values = times_of(&values).map_err(|row| {
-                at_row(row, self.refuse(&Mismatch::new("text", "a time", "`initial_value` or the position of the last run")))
+                at_row(
+                    row,
+                    self.refuse(&Mismatch::new("text", "a time", "`initial_value` or the position of the last run")),
+                )
             })?;
         }
         self.meet_zone(values.data_type());
@@ -79,7 +82,10 @@ impl Tracker {
                 (_, None) => Verdict::New,
             };
             let verdict = match verdict {
-                Verdict::AtStart if self.knows_rows() && self.was_loaded(&chunk.batch, row).map_err(|error| at_row(row, error))? => {
+                Verdict::AtStart
+                    if self.knows_rows()
+                        && self.was_loaded(&chunk.batch, row).map_err(|error| at_row(row, error))? =>
+                {
                     Verdict::Old
                 }
                 Verdict::AtStart => Verdict::New,
@@ -98,10 +104,11 @@ impl Tracker {
         self.counts.kept += kept as u64;
         if let Some(best) = best {
             let value = cell(&values, best).ok_or_else(refuse_type)?;
-            let key = self.key.clone();
+            let (key, is_listed) = (self.key.clone(), self.is_listed);
             let digests = |form| {
                 let ties = (0..rows).filter(|row| keep[*row] && !values.is_null(*row) && among(*row, best).is_eq());
-                ties.map(|row| digest(&chunk.batch, row, &key, form, false).map_err(|error| at_row(row, error))).collect()
+                ties.map(|row| digest(&chunk.batch, row, &key, form, is_listed).map_err(|error| at_row(row, error)))
+                    .collect()
             };
             self.set_types(&values);
             self.advance(value, digests).map_err(|error| match error {
@@ -152,12 +159,16 @@ impl Tracker {
         }
     }
 
-    fn was_loaded(&self, batch: &RecordBatch, row: usize) -> Result<bool> {
-        if self.is_known(&digest(batch, row, &self.key, self.known_form, false)?) {
-            return Ok(true);
-        }
+    fn was_loaded(&mut self, batch: &RecordBatch, row: usize) -> Result<bool> {
         // A key of one column may have been given as a list of one.
-        Ok(self.key.len() == 1 && self.is_known(&digest(batch, row, &self.key, self.known_form, true)?))
+        let forms = [self.is_listed, !self.is_listed];
+        for is_listed in forms.into_iter().take(if self.key.len() == 1 { 2 } else { 1 }) {
+            if self.is_known(&digest(batch, row, &self.key, self.known_form, is_listed)?) {
+                self.is_listed = is_listed;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

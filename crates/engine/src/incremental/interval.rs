@@ -40,7 +40,8 @@ pub(super) fn joined(
     let narrower = |scheduled: Cell<'static>, configured: &Option<CursorValue>, is_start: bool| {
         let configured = configured.as_ref().map(|value| comparable(&value.0));
         let order = configured.as_ref().and_then(|configured| configured.compare(&scheduled));
-        let takes_configured = order.is_some_and(|order| later.is_later(if is_start { order } else { order.reverse() }));
+        let takes_configured =
+            order.is_some_and(|order| later.is_later(if is_start { order } else { order.reverse() }));
         CursorValue(configured.filter(|_| takes_configured).unwrap_or(scheduled))
     };
     joined.initial_value = Some(narrower(start, &incremental.initial_value, true));
@@ -71,9 +72,10 @@ fn in_type_of(incremental: &Incremental, resource: &str, moment: Moment, zone: O
         Some(Cell::Text(text)) if Moment::parse(text).is_some() => Ok(Cell::Time(moment)),
         Some(Cell::Date(_)) if zone.is_none_or(|zone| zone == "UTC") => Ok(Cell::Date(moment.day())),
         Some(Cell::Date(_)) => wrong(format!("{ZONE} is set for a cursor of dates"), "give the days in UTC"),
-        Some(other) => {
-            wrong(format!("its initial value is {}", other.kind()), "the cursor has to be a time, a date, or seconds since 1970")
-        }
+        Some(other) => wrong(
+            format!("its initial value is {}", other.kind()),
+            "the cursor has to be a time, a date, or seconds since 1970",
+        ),
         None => wrong("no initial value tells the type of its cursor".to_owned(), "set initial_value"),
     }
 }
@@ -104,14 +106,20 @@ mod tests {
     fn the_range_of_a_scheduler_is_taken_where_that_is_allowed() {
         let plain = Incremental::new("t").initial_value(0);
         assert_eq!(join(&plain, &HOUR[..2]).unwrap(), plain);
-        assert_eq!(join(&plain.clone().allow_external_schedulers(false), &HOUR).unwrap(), plain.clone().allow_external_schedulers(false));
+        assert_eq!(
+            join(&plain.clone().allow_external_schedulers(false), &HOUR).unwrap(),
+            plain.clone().allow_external_schedulers(false)
+        );
         let taken = join(&plain, &HOUR).unwrap();
         assert_eq!(taken.initial_value, Some(1_704_067_200.into()));
         assert_eq!(taken.end_value, Some(1_704_070_800.into()));
         let text = join(&Incremental::new("t").initial_value("2024-01-01T00:30:00Z"), &HOUR).unwrap();
         assert_eq!(text.initial_value, Some(CursorValue::timestamp_micros(1_704_069_000_000_000)));
         assert_eq!(text.end_value, Some(CursorValue::timestamp_micros(1_704_070_800_000_000)));
-        let days = join(&Incremental::new("t").initial_value(CursorValue::date(0)), &[(START, "2024-01-01"), (END, "2024-01-03"), HOUR[2]]);
+        let days = join(
+            &Incremental::new("t").initial_value(CursorValue::date(0)),
+            &[(START, "2024-01-01"), (END, "2024-01-03"), HOUR[2]],
+        );
         assert_eq!(days.unwrap().end_value, Some(CursorValue::date(19_725)));
     }
 
@@ -122,7 +130,11 @@ mod tests {
             (Incremental::new("t"), &HOUR[..], "no initial value tells the type"),
             (Incremental::new("t").initial_value("r17"), &HOUR[..], "its initial value is text"),
             (Incremental::new("t").initial_value(0), &[(ALLOW, "perhaps")][..], "neither true nor false"),
-            (Incremental::new("t").initial_value(0), &[HOUR[2], HOUR[0], (END, "soon")][..], "DLT_INTERVAL_END is no time"),
+            (
+                Incremental::new("t").initial_value(0),
+                &[HOUR[2], HOUR[0], (END, "soon")][..],
+                "DLT_INTERVAL_END is no time",
+            ),
         ] {
             let error = join(&incremental, variables).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");

@@ -27,8 +27,9 @@ impl CursorPath {
     /// Reads `name`, `a.b`, `a[0].b`, `a[*].b`, `$.a`, `"a b"`, `$['a']`.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &str| {
-            Error::new(ErrorKind::Config, format!("`{text}` cannot be the path of a cursor: {what}"))
-                .hint("a path is a key (`updated_at`), or keys and places: `updated.at`, `events[0].time`, `\"my key\"`")
+            Error::new(ErrorKind::Config, format!("`{text}` cannot be the path of a cursor: {what}")).hint(
+                "a path is a key (`updated_at`), or keys and places: `updated.at`, `events[0].time`, `\"my key\"`",
+            )
         };
         let mut rest = text.trim();
         let mut steps = Vec::new();
@@ -48,7 +49,9 @@ impl CursorPath {
                 steps.push(match unquoted(inside) {
                     Some(name) => Step::Field(name.to_owned()),
                     None if inside == "*" => Step::Any,
-                    None => Step::Index(inside.parse().map_err(|_| wrong("in brackets stand a number, `*` or a quoted key"))?),
+                    None => Step::Index(
+                        inside.parse().map_err(|_| wrong("in brackets stand a number, `*` or a quoted key"))?,
+                    ),
                 });
                 rest = after[end..].strip_prefix(']').ok_or_else(|| wrong("a bracket is not closed"))?;
                 needs_dot = true;

@@ -28,7 +28,8 @@ impl Position {
             let value = entry.get(key).unwrap_or(&Value::Null);
             Cell::from_state(value).map_err(|what| {
                 let told = format!("the stored position of `{resource}` by `{cursor}` is {what}");
-                Error::new(ErrorKind::Corrupt, told).hint("load it with the program that wrote it, or by another cursor")
+                Error::new(ErrorKind::Corrupt, told)
+                    .hint("load it with the program that wrote it, or by another cursor")
             })
         };
         let digests = entry.get("unique_hashes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -71,12 +72,8 @@ mod tests {
         let others = json!({"resources": {"a": {"own": 1, "incremental": {"x": {"last_value": 2}}}}, "more": true});
         let state = SourceState::new(others.as_object().unwrap().clone());
         assert_eq!(Position::read(&state, "a", "t").unwrap(), None);
-        let position = Position {
-            initial: None,
-            last: Some(Cell::Int(5)),
-            digests: vec!["d".into()],
-            start: Some(Cell::Int(3)),
-        };
+        let position =
+            Position { initial: None, last: Some(Cell::Int(5)), digests: vec!["d".into()], start: Some(Cell::Int(3)) };
         position.write(&state, "a", "t");
         assert_eq!(Position::read(&state, "a", "t").unwrap(), Some(position));
         let all = Value::Object(state.snapshot());

@@ -39,11 +39,11 @@ pub struct Tracker {
     pub(super) tells_apart: bool,
     /// Fields that tell them apart; none: the whole row.
     pub(super) key: Vec<String>,
+    /// Whether a key of one field is digested as a list of one: where it was given so to the program that began.
+    pub(super) is_listed: bool,
     position: Position,
     pub(super) counts: Counts,
     pub(super) has_closed: bool,
-    /// What is counted.
-    noun: &'static str,
     state: SourceState,
     notices: Notices,
 }
@@ -133,8 +133,10 @@ impl Tracker {
             (last, _) => last.clone(),
         };
         let given = incremental.primary_key.as_deref();
-        let tells_apart =
-            incremental.range_start == Bound::Closed && end.is_none() && lag.is_none() && given.is_none_or(|key| !key.is_empty());
+        let tells_apart = incremental.range_start == Bound::Closed
+            && end.is_none()
+            && lag.is_none()
+            && given.is_none_or(|key| !key.is_empty());
         let known_form = match position.digests.is_empty() {
             true => Form::Long,
             false => Form::of(position.digests.iter().map(String::as_str)),
@@ -151,9 +153,9 @@ impl Tracker {
             form: known_form,
             tells_apart,
             key: given.unwrap_or(key).to_vec(),
+            is_listed: false,
             counts: Counts::default(),
             has_closed: false,
-            noun: "rows",
             state: context.state.clone(),
             notices: context.notices.clone(),
             position,
@@ -168,7 +170,6 @@ impl Tracker {
     /// # Errors
     /// If the bounds are no times.
     pub fn takes_file(&mut self, url: &str, changed_at: i64) -> Result<bool> {
-        self.noun = "files";
         let mut json = String::new();
         crate::json::write_text(url, &mut json);
         let value = super::CursorValue::timestamp_micros(changed_at).0;
@@ -357,6 +358,17 @@ impl Tracker {
     /// Writes the position, which is committed with the rows, and says what was left out. To be called when all was read.
     pub fn finish(&mut self) {
         self.say_left_out();
+        self.keep_position();
+    }
+
+    /// As [`Tracker::finish`], for files; gives how many were left out instead of saying it.
+    pub fn finish_files(&mut self) -> u64 {
+        self.keep_position();
+        let Counts { old, beyond, .. } = self.counts;
+        old + beyond
+    }
+
+    fn keep_position(&mut self) {
         if self.end.is_some() {
             return;
         }
@@ -393,17 +405,20 @@ impl Tracker {
             return;
         }
         let parts = [
-            (old, "before its start, or loaded already"),
-            (beyond, "behind its end"),
+            (old, "loaded already, or before the start"),
+            (beyond, "behind the end"),
             (missing, "without a value of it"),
         ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(rows, _)| *rows > 0).map(|(rows, why)| format!("{rows} {why}")).collect();
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(rows, _)| *rows > 0)
+            .map(|(rows, why)| if *rows == out { (*why).to_owned() } else { format!("{rows} {why}") })
+            .collect();
         let early = if self.has_closed { "; reading stopped there, as `row_order` allows" } else { "" };
+        let verb = if out == 1 { "was" } else { "were" };
         self.notices.say(Notice::new(format!(
-            "{out} of {} {} of `{}` were left out by the cursor `{}`: {}{early}",
+            "{out} of {} rows of `{}` {verb} left out by the cursor `{}`: {}{early}",
             out + kept,
-            self.noun,
             self.resource,
             self.path.written,
             parts.join(", ")
@@ -414,7 +429,9 @@ impl Tracker {
     fn say_changed_start(&self, stored: Option<&Position>, initial: Option<&Cell<'_>>) {
         let (Some(stored), Some(initial)) = (stored, initial) else { return };
         let is_same = match &stored.initial {
-            Some(known) => known.compare(initial).is_some_and(Ordering::is_eq) || known.to_state() == initial.to_state(),
+            Some(known) => {
+                known.compare(initial).is_some_and(Ordering::is_eq) || known.to_state() == initial.to_state()
+            }
             None => false,
         };
         // A text may have been read as a time since.

@@ -192,8 +192,7 @@ impl Moment {
         let nanos = local.rem_euclid(1_000_000_000);
         let days = i32::try_from(seconds.div_euclid(86_400)).unwrap_or(i32::MAX);
         let clock = seconds.rem_euclid(86_400);
-        let mut text =
-            format!("{}T{:02}:{:02}:{:02}", date_text(days), clock / 3600, clock / 60 % 60, clock % 60);
+        let mut text = format!("{}T{:02}:{:02}:{:02}", date_text(days), clock / 3600, clock / 60 % 60, clock % 60);
         if nanos % 1000 != 0 {
             text.push_str(&format!(".{nanos:09}"));
         } else if nanos != 0 {

@@ -64,7 +64,8 @@ pub(crate) fn declared(
             let told = format!("the parameter `{name}` holds the start of a range alone");
             return Err(format!("{told}: declare `incremental` at the endpoint, with `start_param` and `end_param`"));
         }
-        let mut declared = EndpointIncremental::of_table(table).map_err(|what| format!("the parameter `{name}`: {what}"))?;
+        let mut declared =
+            EndpointIncremental::of_table(table).map_err(|what| format!("the parameter `{name}`: {what}"))?;
         declared.start_param = Some(name.clone());
         if found.replace(declared).is_some() {
             return Err("one `incremental` is the most".to_owned());
@@ -97,14 +98,17 @@ pub(crate) fn fill(text: &str, range: Option<&RangeTexts>, encode: impl Fn(&str)
         // Doubled braces are braces.
         let before = &rest[..at];
         let is_text = before.len() - before.trim_end_matches('{').len();
-        let end = rest[at..].find('}').map(|end| at + end).ok_or_else(|| format!("a brace in `{text}` is not closed"))?;
+        let end =
+            rest[at..].find('}').map(|end| at + end).ok_or_else(|| format!("a brace in `{text}` is not closed"))?;
         if is_text % 2 == 1 {
             filled.push_str(&rest[..=end]);
             rest = &rest[end + 1..];
             continue;
         }
         let name = &rest[at + "{incremental.".len()..end];
-        let Some(range) = range else { return Err(format!("`{{incremental.{name}}}` needs `incremental` at the endpoint")) };
+        let Some(range) = range else {
+            return Err(format!("`{{incremental.{name}}}` needs `incremental` at the endpoint"));
+        };
         let value = match name {
             "start_value" => &range.start,
             "end_value" => &range.end,
@@ -140,7 +144,9 @@ mod tests {
         assert_eq!(fill("{{incremental.start_value}}").unwrap(), "{{incremental.start_value}}");
         assert!(fill("{incremental.end_value}").unwrap_err().contains("set `initial_value`"));
         assert!(fill("{incremental.more}").unwrap_err().contains("known are"));
-        assert!(super::fill("{incremental.start_value}", None, str::to_owned).unwrap_err().contains("needs `incremental`"));
+        assert!(
+            super::fill("{incremental.start_value}", None, str::to_owned).unwrap_err().contains("needs `incremental`")
+        );
     }
 
     #[test]

@@ -92,8 +92,8 @@ pub(crate) fn plan(config: &RestConfig, context: &ExtractContext) -> Result<Vec<
             return Err(Error::new(ErrorKind::Config, format!("two resources are named `{}`", resource.name)));
         }
         let located = |what: String| Error::new(ErrorKind::Config, format!("resource `{}`: {what}", resource.name));
-        let plan = read(resource, &config.resource_defaults, config.client.paginator.as_ref(), context)
-            .map_err(located)?;
+        let plan =
+            read(resource, &config.resource_defaults, config.client.paginator.as_ref(), context).map_err(located)?;
         plans.push(plan);
     }
     if !plans.iter().any(|plan| plan.is_selected) {
@@ -144,9 +144,11 @@ fn read(
     };
     let incremental = incremental::declared(resource, defaults)?;
     let range = incremental.as_ref().map(|declared| {
-        incremental::range(declared, &resource.name, &hints.primary_key, context).map_err(|error| match error.advice() {
-            Some(hint) => format!("{error} ({hint})"),
-            None => error.to_string(),
+        incremental::range(declared, &resource.name, &hints.primary_key, context).map_err(|error| {
+            match error.advice() {
+                Some(hint) => format!("{error} ({hint})"),
+                None => error.to_string(),
+            }
         })
     });
     let range = range.transpose()?;
@@ -160,7 +162,14 @@ fn read(
     };
     let steps = resource.processing_steps.as_ref().or(defaults.processing_steps.as_ref());
     let steps = Steps::parse(steps.map(Vec::as_slice).unwrap_or_default())?;
-    Ok(Plan { name: resource.name.clone(), is_selected: resource.selected.unwrap_or(true), hints, origin, steps, incremental })
+    Ok(Plan {
+        name: resource.name.clone(),
+        is_selected: resource.selected.unwrap_or(true),
+        hints,
+        origin,
+        steps,
+        incremental,
+    })
 }
 
 fn endpoint(
@@ -178,9 +187,10 @@ fn endpoint(
             values.insert(name.clone(), fill(&param_text(name, value)?)?);
         }
     }
-    for (name, value) in range.into_iter().flat_map(|(declared, range)| {
-        [(&declared.start_param, &range.start), (&declared.end_param, &range.end)]
-    }) {
+    for (name, value) in range
+        .into_iter()
+        .flat_map(|(declared, range)| [(&declared.start_param, &range.start), (&declared.end_param, &range.end)])
+    {
         if let (Some(name), Some(value)) = (name, value) {
             values.insert(name.clone(), value.replace('{', "{{").replace('}', "}}"));
         }

@@ -16,6 +16,7 @@
 
 mod apart;
 mod cells;
+mod cursor;
 mod dataset;
 pub mod destination;
 pub mod digest;

@@ -2,9 +2,8 @@
 
 use super::cells::{array_of, cell, comparable, json, times_of};
 use super::digest::{Form, write_sorted};
-use super::path::Step;
 use super::tracker::{AdvanceError, Mismatch, Tracker, Verdict};
-use super::value::Cell;
+use crate::cursor::{Cell, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::source::ArrowChunk;

@@ -1,9 +1,8 @@
 //! JSON, filtered: the cursor is read from each item, all else is run over and stays the text that it is.
 
 use super::digest::{Form, write_sorted};
-use super::path::Step;
 use super::tracker::{AdvanceError, Tracker, Verdict};
-use super::value::Cell;
+use crate::cursor::{Cell, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Json, Malformed, Number};
 use crate::source::JsonChunk;
@@ -340,7 +339,7 @@ fn without(text: &str, drops: &[Range<usize>]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::incremental::path::CursorPath;
+    use crate::cursor::CursorPath;
 
     fn look<'a>(text: &'a str, path: &str) -> Found<'a> {
         find(&mut Cursor::new(text), &CursorPath::parse(path).unwrap().steps).unwrap()

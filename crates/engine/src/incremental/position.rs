@@ -1,6 +1,6 @@
 //! The position of a resource in the state of its source: what was seen last.
 
-use super::value::Cell;
+use crate::cursor::Cell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::SourceState;
 use serde_json::{Map, Value, json};

@@ -7,6 +7,7 @@ mod commands;
 mod continuation;
 mod differential;
 mod documents;
+mod incremental;
 mod judge;
 mod killed_pipeline;
 mod killed_tracker;

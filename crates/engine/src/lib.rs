@@ -18,6 +18,7 @@ mod apart;
 mod cell_values;
 mod cells;
 pub mod connector;
+mod cursor;
 mod dataset;
 pub mod destination;
 pub mod digest;

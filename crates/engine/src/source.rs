@@ -1,7 +1,7 @@
 //! Where data comes from: the contract between the engine and a source.
 
+use crate::cursor::Incremental;
 use crate::error::{Error, Result};
-use crate::incremental::Incremental;
 use crate::notices::Notices;
 use crate::schema::{Column, MergeStrategy, WriteDisposition};
 use crate::versions::Scd2;

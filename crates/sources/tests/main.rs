@@ -8,6 +8,7 @@ mod pages;
 mod parquet;
 mod read;
 mod rest;
+mod rest_incremental;
 mod rest_more;
 mod rows;
 mod server;

@@ -1,8 +1,7 @@
 //! Cells of columns: as values of a cursor, and as the JSON that rows are digested in.
 
-use super::decimal;
 use super::digest::Form;
-use super::value::{Cell, Moment, date_text};
+use crate::cursor::{Cell, Moment, date_text, without_exponent};
 use crate::json::Json;
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
 use arrow::array::{BinaryArray, BooleanArray, Date32Array, Float64Array, StringArray, TimestampNanosecondArray};
@@ -167,7 +166,7 @@ pub(super) fn array_of(value: &Cell<'_>, data_type: &DataType) -> Option<ArrayRe
 fn plain(text: &str) -> Option<String> {
     match text.contains(['e', 'E']) {
         false => Some(text.to_owned()),
-        true => decimal::without_exponent(text),
+        true => without_exponent(text),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::cells::{array_of, cell, comparable, json, times_of};
 use super::digest::{Form, write_sorted};
-use super::path::Step;
 use super::tracker::{AdvanceError, Mismatch, Tracker, Verdict};
-use super::value::Cell;
+use crate::cursor::{Cell, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Json;
 use crate::source::ArrowChunk;
@@ -104,10 +103,10 @@ impl Tracker {
         self.counts.kept += kept as u64;
         if let Some(best) = best {
             let value = cell(&values, best).ok_or_else(refuse_type)?;
-            let key = self.key.clone();
+            let (key, is_listed) = (self.key.clone(), self.is_listed);
             let digests = |form| {
                 let ties = (0..rows).filter(|row| keep[*row] && !values.is_null(*row) && among(*row, best).is_eq());
-                ties.map(|row| digest(&chunk.batch, row, &key, form, false).map_err(|error| at_row(row, error)))
+                ties.map(|row| digest(&chunk.batch, row, &key, form, is_listed).map_err(|error| at_row(row, error)))
                     .collect()
             };
             self.set_types(&values);
@@ -159,12 +158,16 @@ impl Tracker {
         }
     }
 
-    fn was_loaded(&self, batch: &RecordBatch, row: usize) -> Result<bool> {
-        if self.is_known(&digest(batch, row, &self.key, self.known_form, false)?) {
-            return Ok(true);
-        }
+    fn was_loaded(&mut self, batch: &RecordBatch, row: usize) -> Result<bool> {
         // A key of one column may have been given as a list of one.
-        Ok(self.key.len() == 1 && self.is_known(&digest(batch, row, &self.key, self.known_form, true)?))
+        let forms = [self.is_listed, !self.is_listed];
+        for is_listed in forms.into_iter().take(if self.key.len() == 1 { 2 } else { 1 }) {
+            if self.is_known(&digest(batch, row, &self.key, self.known_form, is_listed)?) {
+                self.is_listed = is_listed;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -1,9 +1,8 @@
 //! JSON, filtered: the cursor is read from each item, all else is run over and stays the text that it is.
 
 use super::digest::{Form, write_sorted};
-use super::path::Step;
 use super::tracker::{AdvanceError, Tracker, Verdict};
-use super::value::Cell;
+use crate::cursor::{Cell, Step};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Json, Malformed, Number};
 use crate::source::JsonChunk;
@@ -187,18 +186,16 @@ impl<'a> Piece<'a> {
 
     fn was_loaded(&self, tracker: &mut Tracker, range: &Range<usize>) -> Result<bool> {
         let row = self.read(range)?;
-        let form = tracker.known_form;
-        let digest = self.digest(&row, &tracker.key, form, range)?;
-        if tracker.is_known(&digest) {
-            return Ok(true);
+        // A key of one field may have been given as a list of one.
+        let forms = [tracker.is_listed, !tracker.is_listed];
+        for is_listed in forms.into_iter().take(if tracker.key.len() == 1 { 2 } else { 1 }) {
+            let digest = self.digest(&row, &tracker.key, is_listed, tracker.known_form, range)?;
+            if tracker.is_known(&digest) {
+                tracker.is_listed = is_listed;
+                return Ok(true);
+            }
         }
-        // A key of one column may have been given as a list of one.
-        let [key] = &tracker.key[..] else { return Ok(false) };
-        let Json::Object(fields) = &row else { return Ok(false) };
-        let mut text = String::from("[");
-        fields.get(key).into_iter().for_each(|value| write_sorted(value, &mut text));
-        text.push(']');
-        Ok(tracker.is_known(&form.digest(&text)))
+        Ok(false)
     }
 
     fn read(&self, range: &Range<usize>) -> Result<Json> {
@@ -208,7 +205,7 @@ impl<'a> Piece<'a> {
     }
 
     /// The digest of a row, by its key if there is one.
-    fn digest(&self, row: &Json, key: &[String], form: Form, range: &Range<usize>) -> Result<String> {
+    fn digest(&self, row: &Json, key: &[String], is_listed: bool, form: Form, range: &Range<usize>) -> Result<String> {
         let mut text = String::new();
         match (key, row) {
             ([], row) => write_sorted(row, &mut text),
@@ -223,7 +220,7 @@ impl<'a> Piece<'a> {
                 });
                 let values = values.collect::<Result<Vec<_>>>()?;
                 match &values[..] {
-                    [value] => write_sorted(value, &mut text),
+                    [value] if !is_listed => write_sorted(value, &mut text),
                     values => {
                         write_sorted(&Json::List(values.iter().map(|value| (*value).clone()).collect()), &mut text)
                     }
@@ -238,11 +235,10 @@ impl<'a> Piece<'a> {
     fn advance(&mut self, tracker: &mut Tracker) -> Result<()> {
         let Some(best) = self.best.take() else { return Ok(()) };
         let ties = std::mem::take(&mut self.ties);
-        let key = tracker.key.clone();
+        let (key, is_listed) = (tracker.key.clone(), tracker.is_listed);
         let first = ties.first().map_or(0, |range| range.start);
-        let digests = |form| {
-            ties.iter().map(|range| self.digest(&self.read(range)?, &key, form, range)).collect::<Result<Vec<_>>>()
-        };
+        let digest = |range, form| self.digest(&self.read(range)?, &key, is_listed, form, range);
+        let digests = |form| ties.iter().map(|range| digest(range, form)).collect::<Result<Vec<_>>>();
         tracker.advance(best, digests).map_err(|error| match error {
             AdvanceError::Mismatch(mismatch) => self.at(tracker.refuse(&mismatch), first),
             AdvanceError::Other(error) => error,
@@ -343,7 +339,7 @@ fn without(text: &str, drops: &[Range<usize>]) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::incremental::path::CursorPath;
+    use crate::cursor::CursorPath;
 
     fn look<'a>(text: &'a str, path: &str) -> Found<'a> {
         find(&mut Cursor::new(text), &CursorPath::parse(path).unwrap().steps).unwrap()

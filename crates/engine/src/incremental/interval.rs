@@ -1,7 +1,6 @@
 //! The range that a scheduler gives: a process that runs a pipeline for the hours of one day, say.
 
-use super::config::Incremental;
-use super::value::{Cell, CursorValue, Moment};
+use crate::cursor::{Cell, CursorValue, Incremental, Moment};
 use crate::error::{Error, ErrorKind, Result};
 
 const START: &str = "DLT_INTERVAL_START";

@@ -1,7 +1,6 @@
 //! How far a run goes back behind the stored position.
 
-use super::config::LastValue;
-use super::value::{Cell, Moment, date_text, parse_date};
+use crate::cursor::{Cell, LastValue, Moment, date_text, parse_date};
 
 const SECOND: f64 = 1e9;
 const DAY_NANOS: i128 = 86_400_000_000_000;

@@ -10,21 +10,17 @@
 
 mod bind;
 mod cells;
-mod config;
-mod decimal;
 mod digest;
 mod in_arrow;
 mod in_json;
 mod interval;
 mod lag;
-mod path;
 mod position;
+mod said;
 #[cfg(test)]
 mod tests;
 mod tracker;
-mod value;
 
+pub use crate::cursor::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub(crate) use bind::open;
-pub use config::{Bound, Incremental, LastValue, OnMissing, RowOrder};
 pub use tracker::{RangeTexts, Tracker};
-pub use value::CursorValue;

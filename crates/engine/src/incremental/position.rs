@@ -1,6 +1,6 @@
 //! The position of a resource in the state of its source: what was seen last.
 
-use super::value::Cell;
+use crate::cursor::Cell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::SourceState;
 use serde_json::{Map, Value, json};
@@ -46,17 +46,15 @@ impl Position {
         let value = |cell: &Option<Cell<'static>>| cell.as_ref().map_or(Value::Null, Cell::to_state);
         let mut resources = state.get("resources").unwrap_or_else(|| json!({}));
         let entry = below(below(below(&mut resources, resource), "incremental"), cursor);
-        if let Value::Object(entry) = entry {
-            entry.insert("initial_value".into(), value(&self.initial));
-            entry.insert("last_value".into(), value(&self.last));
-            entry.insert("unique_hashes".into(), self.digests.clone().into());
-            entry.insert("start_value".into(), value(&self.start));
-        }
+        *below(entry, "initial_value") = value(&self.initial);
+        *below(entry, "last_value") = value(&self.last);
+        *below(entry, "unique_hashes") = self.digests.clone().into();
+        *below(entry, "start_value") = value(&self.start);
         state.set("resources", resources);
     }
 }
 
-/// The object under `key`, made where there is none.
+/// What is under `key` of an object, which is made where there is none.
 fn below<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {
     if !value.is_object() {
         *value = Value::Object(Map::new());

@@ -94,7 +94,7 @@ fn a_second_run_takes_what_is_new() {
     assert_eq!(runs.state()["last_value"], 9);
     assert_eq!(runs.state()["start_value"], 3);
     assert!(
-        runs.said().contains("2 of 4 rows of `r` were left out by the cursor `t`: 2 before its start"),
+        runs.said().contains("2 of 4 rows of `r` were left out by the cursor `t`: loaded already, or before the start"),
         "{}",
         runs.said()
     );
@@ -145,6 +145,17 @@ fn short_digests_of_python_go_on_short_until_the_cursor_moves() {
     assert!(digests.as_array().unwrap().iter().all(|digest| digest.as_str().unwrap().len() == 12), "{digests}");
     assert_eq!(runs.ids(&by_t(), &[(4, json!(7)), (5, json!(7)), (6, json!(8))]), [6]);
     assert_eq!(runs.state()["unique_hashes"][0].as_str().unwrap().len(), 20);
+}
+
+#[test]
+fn a_key_that_was_digested_as_a_list_goes_on_so() {
+    let listed = crate::digest::name_digest("[4]");
+    let state = json!({"resources": {"r": {"incremental": {"t": {"last_value": 7, "unique_hashes": [listed]}}}}});
+    let mut runs = Runs::keyed(&["id"]);
+    runs.context.state = SourceState::new(state.as_object().unwrap().clone());
+    assert_eq!(runs.ids(&by_t(), &[(4, json!(7)), (5, json!(7))]), [5]);
+    let digests = runs.state()["unique_hashes"].to_string();
+    assert!(digests.contains(&crate::digest::name_digest("[5]")), "{digests}");
 }
 
 #[test]

@@ -1,21 +1,15 @@
 //! What a run has seen of a cursor, and what that says of a value.
 
-use super::config::{Bound, Incremental, LastValue, OnMissing, RowOrder};
 use super::digest::Form;
 use super::interval;
 use super::lag::lagged;
-use super::path::CursorPath;
 use super::position::Position;
-use super::value::{Cell, Moment};
+use crate::cursor::{Bound, Cell, CursorPath, Incremental, LastValue, Moment, RowOrder};
 use crate::error::{Error, ErrorKind, Result};
-use crate::notice::Notice;
 use crate::notices::Notices;
 use crate::source::{ExtractContext, SourceState};
 use std::cmp::Ordering;
 use std::collections::HashSet;
-
-/// Rows of one cursor value above which Python dlt warns, and we do.
-const MANY_DIGESTS: usize = 200;
 
 /// Follows the cursor of one resource through a run.
 ///
@@ -40,13 +34,13 @@ pub struct Tracker {
     pub(super) tells_apart: bool,
     /// Fields that tell them apart; none: the whole row.
     pub(super) key: Vec<String>,
+    /// Whether a key of one field is digested as a list of one: where it was given so to the program that began.
+    pub(super) is_listed: bool,
     position: Position,
     pub(super) counts: Counts,
     pub(super) has_closed: bool,
-    /// What is counted.
-    noun: &'static str,
     state: SourceState,
-    notices: Notices,
+    pub(super) notices: Notices,
 }
 
 /// See [`Tracker::range_texts`].
@@ -88,10 +82,10 @@ pub(super) enum Verdict {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Mismatch {
     /// What it is.
-    found: &'static str,
+    pub(super) found: &'static str,
     /// What it should be, and which value says so.
-    expected: &'static str,
-    by: &'static str,
+    pub(super) expected: &'static str,
+    pub(super) by: &'static str,
 }
 
 impl Tracker {
@@ -154,9 +148,9 @@ impl Tracker {
             form: known_form,
             tells_apart,
             key: given.unwrap_or(key).to_vec(),
+            is_listed: false,
             counts: Counts::default(),
             has_closed: false,
-            noun: "rows",
             state: context.state.clone(),
             notices: context.notices.clone(),
             position,
@@ -171,10 +165,9 @@ impl Tracker {
     /// # Errors
     /// If the bounds are no times.
     pub fn takes_file(&mut self, url: &str, changed_at: i64) -> Result<bool> {
-        self.noun = "files";
         let mut json = String::new();
         crate::json::write_text(url, &mut json);
-        let value = super::CursorValue::timestamp_micros(changed_at).0;
+        let value = crate::cursor::CursorValue::timestamp_micros(changed_at).0;
         let verdict = match self.judge(&value).map_err(|mismatch| self.refuse(&mismatch))? {
             Verdict::AtStart if self.is_known(&self.known_form.digest(&json)) => Verdict::Old,
             Verdict::AtStart => Verdict::New,
@@ -218,7 +211,7 @@ impl Tracker {
         let Some((bound, by)) = self.bound() else { return Ok(value) };
         let read = match (bound, &value) {
             (Cell::Time(_), Cell::Text(text)) => Moment::parse(text).map(Cell::Time),
-            (Cell::Date(_), Cell::Text(text)) => super::value::parse_date(text).map(Cell::Date),
+            (Cell::Date(_), Cell::Text(text)) => crate::cursor::parse_date(text).map(Cell::Date),
             _ => return Ok(value),
         };
         read.ok_or(Mismatch { found: value.kind(), expected: bound.kind(), by })
@@ -319,47 +312,20 @@ impl Tracker {
         Ok(())
     }
 
-    /// What becomes of a row without a value: whether it is loaded. `at` says where it is.
-    pub(super) fn on_missing(&mut self, is_null: bool, at: impl FnOnce(Error) -> Error) -> Result<bool> {
-        match self.incremental.on_cursor_value_missing {
-            OnMissing::Include => Ok(true),
-            OnMissing::Exclude => {
-                self.counts.missing += 1;
-                Ok(false)
-            }
-            OnMissing::Raise => {
-                let what = if is_null { "is null" } else { "is missing" };
-                let error = Error::new(ErrorKind::Data, format!("the cursor `{}` {what}", self.path.written));
-                Err(at(error).hint(
-                    "correct the data, or set on_cursor_value_missing to `include` (load such rows with every run) or `exclude`",
-                ))
-            }
-        }
-    }
-
-    /// The error for a value that cannot be compared.
-    pub(super) fn refuse(&self, mismatch: &Mismatch) -> Error {
-        let Mismatch { found, expected, by } = mismatch;
-        let told = format!("the cursor `{}` is {found}, and {by} is {expected}", self.path.written);
-        Error::new(ErrorKind::Data, told)
-            .hint("a cursor has one type in all rows and runs: correct the data, write `initial_value` as the data writes it, or take another cursor")
-    }
-
-    /// Says that a time without a zone meets times with one, or the other way round.
-    pub(super) fn say_zone(&self, has_zone: bool) {
-        let (what, other) = if has_zone { ("with", "without") } else { ("without", "with") };
-        self.notices.say(
-            Notice::new(format!(
-                "the cursor `{}` of `{}` has times {what} a zone, and was compared with one {other}: it was taken for UTC",
-                self.path.written, self.resource
-            ))
-            .hint("write `initial_value` as the data writes its times"),
-        );
-    }
-
     /// Writes the position, which is committed with the rows, and says what was left out. To be called when all was read.
     pub fn finish(&mut self) {
         self.say_left_out();
+        self.keep_position();
+    }
+
+    /// As [`Tracker::finish`], for files; gives how many were left out instead of saying it.
+    pub fn finish_files(&mut self) -> u64 {
+        self.keep_position();
+        let Counts { old, beyond, .. } = self.counts;
+        old + beyond
+    }
+
+    fn keep_position(&mut self) {
         if self.end.is_some() {
             return;
         }
@@ -378,59 +344,8 @@ impl Tracker {
         position.digests = if self.tells_apart { self.digests.iter().cloned().collect() } else { Vec::new() };
         position.digests.sort_unstable();
         position.write(&self.state, &self.resource, &self.incremental.cursor_path);
-        if self.known.len() <= MANY_DIGESTS && position.digests.len() > MANY_DIGESTS {
-            let told = format!(
-                "{} rows of `{}` have the latest value of the cursor `{}`, and a digest of each is kept to know it again",
-                position.digests.len(),
-                self.resource,
-                self.path.written
-            );
-            self.notices.say(Notice::new(told).hint("a finer cursor, or range_start = \"open\", needs none"));
-        }
-    }
-
-    fn say_left_out(&self) {
-        let Counts { kept, old, beyond, missing } = self.counts;
-        let out = old + beyond + missing;
-        if out == 0 {
-            return;
-        }
-        let parts = [
-            (old, "before its start, or loaded already"),
-            (beyond, "behind its end"),
-            (missing, "without a value of it"),
-        ];
-        let parts: Vec<String> =
-            parts.iter().filter(|(rows, _)| *rows > 0).map(|(rows, why)| format!("{rows} {why}")).collect();
-        let early = if self.has_closed { "; reading stopped there, as `row_order` allows" } else { "" };
-        self.notices.say(Notice::new(format!(
-            "{out} of {} {} of `{}` were left out by the cursor `{}`: {}{early}",
-            out + kept,
-            self.noun,
-            self.resource,
-            self.path.written,
-            parts.join(", ")
-        )));
-    }
-
-    /// A changed initial value changes nothing, once there is a position.
-    fn say_changed_start(&self, stored: Option<&Position>, initial: Option<&Cell<'_>>) {
-        let (Some(stored), Some(initial)) = (stored, initial) else { return };
-        let is_same = match &stored.initial {
-            Some(known) => {
-                known.compare(initial).is_some_and(Ordering::is_eq) || known.to_state() == initial.to_state()
-            }
-            None => false,
-        };
-        // A text may have been read as a time since.
-        let is_text = matches!(initial, Cell::Text(_)) && !matches!(stored.initial, Some(Cell::Text(_)) | None);
-        if !is_same && !is_text && stored.last.is_some() {
-            let told = format!(
-                "`initial_value` of `{}` is another one than in its first run, and is not used: the run begins where the last one ended",
-                self.resource
-            );
-            self.notices.say(Notice::new(told).hint("give `end_value` too to load a range again"));
-        }
+        let (before, now) = (self.known.len(), position.digests.len());
+        self.say_many_digests(before, now);
     }
 }
 

@@ -51,13 +51,13 @@ impl From<Incremental> for FilesIncremental {
     }
 }
 
-/// Those of the files of a table that are new. The position is the one that Python dlt keeps for the same table.
+/// Those of the files of a table that are new, and how many are not. The position is the one that Python dlt keeps for the same table.
 pub(super) fn new_files(
     files: Vec<DataFile>,
     incremental: &Incremental,
     table: &str,
     context: &ExtractContext,
-) -> Result<Vec<DataFile>> {
+) -> Result<(Vec<DataFile>, u64)> {
     let incremental = timed(incremental)?;
     let key = ["file_url".to_owned()];
     let mut tracker = Tracker::begin(&incremental, &format!("filesystem_{table}"), &key, context)?;
@@ -76,8 +76,15 @@ pub(super) fn new_files(
             new.push(file);
         }
     }
-    tracker.finish();
-    Ok(new)
+    Ok((new, tracker.finish_files()))
+}
+
+/// Says how many files were left out.
+pub(super) fn say_left_out(files: u64, context: &ExtractContext) {
+    if files > 0 {
+        let what = if files == 1 { "1 file was".to_owned() } else { format!("{files} files were") };
+        context.notices.say(Notice::new(format!("{what} left out: loaded before, and not changed since")));
+    }
 }
 
 /// Bounds that were given as text are times.

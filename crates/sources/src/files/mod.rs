@@ -240,10 +240,13 @@ impl Source for Files {
         let options =
             Arc::new(TextOptions { encoding: self.encoding, csv: self.csv.clone(), notices: context.notices.clone() });
         let mut resources = Vec::new();
+        let mut left_out = 0;
         for (name, mut files) in by_table(found.files, self.table.as_deref()) {
             let hints = self.hints.clone();
             if let Some(FilesIncremental::Files(incremental)) = &self.incremental {
-                files = incremental::new_files(files, incremental, &name, context)?;
+                let (new, others) = incremental::new_files(files, incremental, &name, context)?;
+                left_out += others;
+                files = new;
             }
             let plan = parquet_plan(&files, context)?;
             let mut reader = TableReader::new(files, self.chunk_bytes, options.clone(), plan);
@@ -253,6 +256,7 @@ impl Source for Files {
             let by_rows = self.incremental.as_ref().and_then(FilesIncremental::of_rows);
             resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows));
         }
+        incremental::say_left_out(left_out, context);
         Ok(resources)
     }
 

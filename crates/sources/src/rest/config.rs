@@ -1,6 +1,6 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
-use super::incremental::EndpointIncremental;
+use super::cursor::EndpointIncremental;
 use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;

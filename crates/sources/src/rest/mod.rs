@@ -4,6 +4,7 @@ mod auto;
 mod body;
 mod client;
 mod config;
+mod cursor;
 mod detect;
 mod incremental;
 mod json;
@@ -22,7 +23,7 @@ mod url;
 mod voice;
 mod words;
 
-pub use incremental::EndpointIncremental;
+pub use cursor::EndpointIncremental;
 
 pub use config::{
     Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,

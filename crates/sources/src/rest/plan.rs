@@ -4,7 +4,8 @@ use super::config::{
     AuthConfig, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
     Secret, Short,
 };
-use super::incremental::{self, EndpointIncremental};
+use super::cursor::EndpointIncremental;
+use super::incremental;
 use super::json::JsonPath;
 use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};

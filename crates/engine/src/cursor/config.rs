@@ -236,7 +236,7 @@ impl Incremental {
 
 impl LastValue {
     /// Whether something that compares so with another is the later one of the two.
-    pub(super) fn is_later(self, order: std::cmp::Ordering) -> bool {
+    pub(crate) fn is_later(self, order: std::cmp::Ordering) -> bool {
         match self {
             Self::Max => order.is_gt(),
             Self::Min => order.is_lt(),

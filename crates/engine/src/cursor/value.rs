@@ -1,6 +1,7 @@
 //! Values of cursors: how they compare, and how the state writes them.
 
 use super::decimal;
+use super::moment::{Moment, date_text, parse_date};
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -17,11 +18,11 @@ use std::fmt;
 /// # let _ = (number, text);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct CursorValue(pub(super) Cell<'static>);
+pub struct CursorValue(pub(crate) Cell<'static>);
 
 /// See [`CursorValue`]. Texts may be those of the input.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(crate) enum Cell<'a> {
     Bool(bool),
     Int(i128),
     Float(f64),
@@ -32,15 +33,6 @@ pub(super) enum Cell<'a> {
     /// Days since 1970.
     Date(i32),
     Bytes(Vec<u8>),
-}
-
-/// A point in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    /// Nanoseconds since 1970; UTC unless the time is naive.
-    pub(super) nanos: i128,
-    /// Seconds east of UTC; `None` for a time that says nothing of its zone.
-    pub(super) offset: Option<i32>,
 }
 
 /// Marks of values that JSON has no type for: the first characters of texts in the state.
@@ -56,7 +48,7 @@ mod marks {
 impl<'a> Cell<'a> {
     /// How they compare; `None` if they are not of one kind. Numbers of all kinds are of one, times with and without a zone
     /// too: those without are taken for UTC.
-    pub(super) fn compare(&self, other: &Cell<'_>) -> Option<Ordering> {
+    pub(crate) fn compare(&self, other: &Cell<'_>) -> Option<Ordering> {
         match (self, other) {
             (Self::Text(a), Cell::Text(b)) => Some(a.as_ref().cmp(b.as_ref())),
             (Self::Time(a), Cell::Time(b)) => Some(a.nanos.cmp(&b.nanos)),
@@ -79,7 +71,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    pub(super) fn into_owned(self) -> Cell<'static> {
+    pub(crate) fn into_owned(self) -> Cell<'static> {
         match self {
             Self::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
             Self::Bool(value) => Cell::Bool(value),
@@ -93,7 +85,7 @@ impl<'a> Cell<'a> {
     }
 
     /// What it is, for messages.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Bool(_) => "a truth value",
             Self::Int(_) | Self::Float(_) | Self::Decimal(_) => "a number",
@@ -105,7 +97,7 @@ impl<'a> Cell<'a> {
     }
 
     /// As the state has it.
-    pub(super) fn to_state(&self) -> Value {
+    pub(crate) fn to_state(&self) -> Value {
         use base64::Engine as _;
         match self {
             Self::Bool(value) => (*value).into(),
@@ -126,7 +118,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Reads what a state has; `Err` names what cannot be a cursor. Null is no value.
-    pub(super) fn from_state(value: &Value) -> Result<Option<Cell<'static>>, &'static str> {
+    pub(crate) fn from_state(value: &Value) -> Result<Option<Cell<'static>>, &'static str> {
         use base64::Engine as _;
         let text = match value {
             Value::Null => return Ok(None),
@@ -162,83 +154,6 @@ fn digits_behind_point(value: f64) -> usize {
     // The lowest bit of a double is worth 2^-1074 at least, and 2^-n has n digits behind the point.
     let exponent = i32::try_from((value.to_bits() >> 52) & 0x7ff).unwrap_or(0) - 1023;
     usize::try_from((52 - exponent).clamp(0, 1074)).unwrap_or(0)
-}
-
-impl Moment {
-    /// Reads `2024-01-02T03:04:05.678+02:00`, with or without a zone. A day alone is its midnight.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let clock = text.find(['T', 't', ' ']).map(|at| &text[at + 1..]);
-        let zone = clock.and_then(|clock| clock.rfind(['Z', 'z', '+', '-']).map(|at| &clock[at..]));
-        match zone {
-            Some(zone) => {
-                let offset = offset_of(zone)?;
-                let nanos = text.parse::<jiff::Timestamp>().ok()?.as_nanosecond();
-                Some(Self { nanos, offset: Some(offset) })
-            }
-            None => {
-                let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-                let nanos = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_nanosecond();
-                Some(Self { nanos, offset: None })
-            }
-        }
-    }
-
-    /// As Python writes it: `2024-01-02T03:04:05.678000+02:00`, fractions only where there are some.
-    pub(super) fn iso(self) -> String {
-        let offset = self.offset.unwrap_or(0);
-        let local = self.nanos + i128::from(offset) * 1_000_000_000;
-        let seconds = local.div_euclid(1_000_000_000);
-        let nanos = local.rem_euclid(1_000_000_000);
-        let days = i32::try_from(seconds.div_euclid(86_400)).unwrap_or(i32::MAX);
-        let clock = seconds.rem_euclid(86_400);
-        let mut text = format!("{}T{:02}:{:02}:{:02}", date_text(days), clock / 3600, clock / 60 % 60, clock % 60);
-        if nanos % 1000 != 0 {
-            text.push_str(&format!(".{nanos:09}"));
-        } else if nanos != 0 {
-            text.push_str(&format!(".{:06}", nanos / 1000));
-        }
-        if let Some(offset) = self.offset {
-            let sign = if offset < 0 { '-' } else { '+' };
-            let (hours, minutes, seconds) = (offset.abs() / 3600, offset.abs() / 60 % 60, offset.abs() % 60);
-            text.push_str(&format!("{sign}{hours:02}:{minutes:02}"));
-            if seconds != 0 {
-                text.push_str(&format!(":{seconds:02}"));
-            }
-        }
-        text
-    }
-
-    /// Days since 1970 of the day that it is in UTC.
-    pub(super) fn day(self) -> i32 {
-        i32::try_from(self.nanos.div_euclid(86_400_000_000_000)).unwrap_or(i32::MAX)
-    }
-}
-
-/// Seconds east of UTC.
-fn offset_of(zone: &str) -> Option<i32> {
-    if matches!(zone, "Z" | "z") {
-        return Some(0);
-    }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
-    let digits: String = zone[1..].chars().filter(|character| *character != ':').collect();
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(digits.len(), 2 | 4 | 6) {
-        return None;
-    }
-    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |text| text.parse::<i32>().ok());
-    Some(sign * (part(0)? * 3600 + part(2)? * 60 + part(4)?))
-}
-
-/// `2024-01-02`.
-pub(super) fn date_text(days: i32) -> String {
-    crate::value::date_text(days)
-}
-
-/// Reads `2024-01-02`.
-pub(super) fn parse_date(text: &str) -> Option<i32> {
-    let date = text.parse::<jiff::civil::Date>().ok()?;
-    let since = date.since(jiff::civil::Date::constant(1970, 1, 1)).ok()?;
-    Some(since.get_days())
 }
 
 impl CursorValue {

@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// One step down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Into the field of this name.
     Field(String),
     /// Into the item at this place of a list, from 0.
@@ -15,17 +15,17 @@ pub(super) enum Step {
 
 /// Where the cursor is in an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct CursorPath {
-    pub(super) steps: Vec<Step>,
+pub(crate) struct CursorPath {
+    pub(crate) steps: Vec<Step>,
     /// Whether it is just the name of a field, which makes it a column as well.
-    pub(super) is_name: bool,
+    pub(crate) is_name: bool,
     /// As it was written.
-    pub(super) written: String,
+    pub(crate) written: String,
 }
 
 impl CursorPath {
     /// Reads `name`, `a.b`, `a[0].b`, `a[*].b`, `$.a`, `"a b"`, `$['a']`.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let wrong = |what: &str| {
             Error::new(ErrorKind::Config, format!("`{text}` cannot be the path of a cursor: {what}")).hint(
                 "a path is a key (`updated_at`), or keys and places: `updated.at`, `events[0].time`, `\"my key\"`",
@@ -89,7 +89,7 @@ impl CursorPath {
     }
 
     /// The key, if the path is just one.
-    pub(super) fn name(&self) -> Option<&str> {
+    pub(crate) fn name(&self) -> Option<&str> {
         match &self.steps[..] {
             [Step::Field(name)] if self.is_name => Some(name),
             _ => None,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 /// Compares two numbers that are written in decimal, with a sign, a point and an exponent where they have one; `None`
 /// if one of them is no number.
-pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
+pub(crate) fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a, b) = (Parts::of(a)?, Parts::of(b)?);
     if a.digits.is_empty() && b.digits.is_empty() {
         return Some(Ordering::Equal);
@@ -23,7 +23,7 @@ pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
 }
 
 /// A number without an exponent; `None` if it is none, or one of too many digits.
-pub(super) fn without_exponent(text: &str) -> Option<String> {
+pub(crate) fn without_exponent(text: &str) -> Option<String> {
     let Parts { is_negative, digits, point } = Parts::of(text)?;
     let mut digits: String = digits.into_iter().map(char::from).collect();
     let zeros = |count: i64| usize::try_from(count).ok().filter(|count| *count <= 80).map(|count| "0".repeat(count));

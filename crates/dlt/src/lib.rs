@@ -46,10 +46,13 @@ pub use dlt_telemetry as telemetry;
 pub use declaration::SOURCES;
 pub use destinations::{Connector, DESTINATIONS, DestinationName, IntoDestination, duckdb, duckdb_at};
 pub use dlt_engine::naming::Convention;
-pub use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, SortOrder, Table, WriteDisposition};
+pub use dlt_engine::schema::{
+    Column, ColumnHints, Columns, Contract, DataType, Entity, MergeStrategy, Mode, Modes, Schema, SortOrder, Table,
+    WriteDisposition, column_in_short,
+};
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
-    Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
+    ColumnChoice, Discarded, Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
     RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
     pending_packages, rows_of,
 };

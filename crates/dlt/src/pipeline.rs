@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlt_engine::naming::Convention;
+use dlt_engine::schema::Contract;
 use dlt_engine::{
     Dataset, Destination, Error, ErrorKind, LoadInfo, Observer, Result, Source, Surrogates, Trace, default_schema_name,
 };
@@ -28,6 +29,8 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         workers: None,
         naming: None,
         surrogates: Surrogates::default(),
+        contract: None,
+        rejected: None,
         observer: None,
         telemetry: None,
     };
@@ -50,6 +53,8 @@ pub struct Builder {
     workers: Option<usize>,
     naming: Option<Convention>,
     surrogates: Surrogates,
+    contract: Option<Contract>,
+    rejected: Option<String>,
     observer: Option<Arc<dyn Observer>>,
     telemetry: Option<Telemetry>,
 }
@@ -90,6 +95,22 @@ impl Builder {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// What data may change of the schema: for all tables that runs load, whatever their source says of it. It is stored, and
+    /// holds for later runs that say nothing. Default: as stored; in a new dataset tables, columns and types evolve.
+    #[must_use]
+    pub fn schema_contract(mut self, contract: impl Into<Contract>) -> Self {
+        self.contract = Some(contract.into());
+        self
+    }
+
+    /// The table that takes what a contract leaves out, in the same transaction as the load: a row for each row or value, with
+    /// its input, line, table, column, the reason, and the row as JSON. Default: what is left out is counted and said.
+    #[must_use]
+    pub fn rejected(mut self, table: impl Into<String>) -> Self {
+        self.rejected = Some(table.into());
         self
     }
 
@@ -249,6 +270,12 @@ impl Pipeline {
             engine = engine.naming(naming);
         }
         engine = engine.lone_surrogates(builder.surrogates);
+        if let Some(contract) = builder.contract {
+            engine = engine.schema_contract(contract);
+        }
+        if let Some(table) = &builder.rejected {
+            engine = engine.rejected(table);
+        }
         Ok(engine)
     }
 

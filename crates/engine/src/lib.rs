@@ -16,9 +16,11 @@
 
 mod apart;
 mod cells;
+mod choice;
 mod dataset;
 pub mod destination;
 pub mod digest;
+mod discarded;
 mod error;
 mod events;
 mod extract;
@@ -44,8 +46,10 @@ pub mod value;
 /// Rows in columns, as queries give them and sources may hand them over.
 pub use arrow::record_batch::RecordBatch;
 pub use cells::{JSON_EXTENSION, UUID_EXTENSION};
+pub use choice::ColumnChoice;
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
+pub use discarded::Discarded;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use events::{Event, NoObserver, Observer, Step};
 pub use json::Surrogates;

@@ -8,7 +8,7 @@ use crate::json::Surrogates;
 use crate::naming::{Convention, Naming};
 use crate::package::Folder;
 use crate::run::{Run, random_hex_id};
-use crate::schema::Schema;
+use crate::schema::{Contract, Schema};
 use crate::source::Source;
 use crate::trace::{LoadInfo, Trace};
 use std::path::{Path, PathBuf};
@@ -26,6 +26,8 @@ pub struct Pipeline {
     pub(crate) workers: usize,
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
+    pub(crate) contract: Option<Contract>,
+    pub(crate) rejected: Option<String>,
     pub(crate) observer: Arc<dyn Observer>,
 }
 
@@ -55,6 +57,8 @@ impl Pipeline {
             workers,
             naming: None,
             surrogates: Surrogates::default(),
+            contract: None,
+            rejected: None,
             observer: Arc::new(NoObserver),
         };
         Ok(pipeline.dataset_name(&dataset))
@@ -73,6 +77,22 @@ impl Pipeline {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// Sets what data may change of the schema: for all tables that the run loads, whatever their source says, and from then
+    /// on for tables that have no contract of their own. Default: what is stored; everything for a new dataset.
+    #[must_use]
+    pub fn schema_contract(mut self, contract: impl Into<Contract>) -> Self {
+        self.contract = Some(contract.into());
+        self
+    }
+
+    /// Sets the table that takes what the contract leaves out: a row for each row or value, with its input, line, table and
+    /// column, the reason and the row as JSON. Default: what is left out is only counted.
+    #[must_use]
+    pub fn rejected(mut self, table: impl Into<String>) -> Self {
+        self.rejected = Some(table.into());
         self
     }
 

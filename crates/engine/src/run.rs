@@ -3,10 +3,11 @@
 use crate::apart::Apart;
 use crate::destination::{Access, Connection};
 use crate::digest::random_row_id;
+use crate::discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
-use crate::hints::{apply_hints, given_name};
+use crate::hints::{declare, given_name};
 use crate::load;
 use crate::normalize::{self, Normalizer, Settings};
 use crate::notice::Notices;
@@ -123,6 +124,9 @@ impl<'a> Run<'a> {
             schema: None,
             state: None,
             files: Vec::new(),
+            contract: pipeline.contract,
+            rejected: pipeline.rejected.clone(),
+            discarded: Vec::new(),
             failure: None,
             is_refused: false,
             loaded_rows: Vec::new(),
@@ -214,9 +218,7 @@ impl<'a> Run<'a> {
             let resources = source.resources(context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
-            for resource in &resources {
-                apply_hints(&mut declared, &resource.name, &resource.hints, run.pipeline.naming_of(&schema))?;
-            }
+            declare(&mut declared, &resources, &package.manifest, run.pipeline.naming_of(&schema), &run.notices)?;
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {
                 return Ok((false, 0));
@@ -304,18 +306,19 @@ impl<'a> Run<'a> {
         let naming = pipeline.naming_of(&schema);
         let notices = self.notices.clone();
         let load_id = package.manifest.load_id.clone();
+        let rejected = package.manifest.rejected.as_deref().map(|given| naming.normalize_path(given));
         let settings = Settings {
             load_id: &load_id,
             naming,
             workers: pipeline.workers,
             memory: normalize::memory(pipeline.workers, pipeline.destination.memory_limit()),
             surrogates: pipeline.surrogates,
+            rejected: rejected.clone(),
             folder: package.normalized(),
             on_progress: &on_progress,
         };
         let mut read_until = started;
         let work = || -> Result<(Schema, Vec<JobFile>)> {
-            let mut roots = Vec::new();
             if package.manifest.resources.is_empty() {
                 let declared = resources.iter().map(|resource| ExtractedResource {
                     name: resource.name.clone(),
@@ -325,18 +328,20 @@ impl<'a> Run<'a> {
                 package.manifest.resources = declared.collect();
             }
             let mut apart = Apart::new(naming);
-            for resource in &resources {
-                let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
-                apart.see_table(given_name(&resource.name, &resource.hints), &root);
-                roots.push(root);
+            let roots = declare(&mut schema, &resources, &package.manifest, naming, &notices)?;
+            for (resource, root) in resources.iter().zip(&roots) {
+                apart.see_table(given_name(&resource.name, &resource.hints), root);
             }
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
-                normalizer.normalize(&root, resource.reader.as_mut())?;
+                normalizer.normalize(&root, &resource.hints.choice, resource.reader.as_mut())?;
             }
             apart.see_keys(normalizer.take_renamed());
             apart.see_variants(normalizer.take_variants());
             apart.say(&notices);
+            let discarded = normalizer.take_discarded();
+            discarded::say(&discarded, rejected.as_deref(), &notices);
+            package.manifest.discarded = discarded;
             read_until = Instant::now();
             normalizer.finish()
         };
@@ -421,6 +426,7 @@ impl<'a> Run<'a> {
         })?;
         self.trace.elapsed = self.started.elapsed().as_secs_f64();
         self.trace.notices = self.notices.said();
+        self.trace.discarded = package.manifest.discarded.clone();
         Ok(LoadInfo {
             pipeline: pipeline.name.clone(),
             destination: pipeline.destination.name().to_owned(),
@@ -429,6 +435,7 @@ impl<'a> Run<'a> {
             load_id: package.manifest.load_id.clone(),
             resumed,
             tables: package.manifest.loaded_rows.clone(),
+            discarded: package.manifest.discarded.clone(),
             trace: self.trace.clone(),
         })
     }

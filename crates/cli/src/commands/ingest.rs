@@ -25,6 +25,13 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         merge_strategy: arguments.merge_strategy.map(Into::into),
         primary_key: arguments.primary_key.clone(),
         merge_key: arguments.merge_key.clone(),
+        max_nesting: arguments.max_nesting,
+        columns: arguments.column_type.clone(),
+        choice: dlt::ColumnChoice {
+            included: arguments.included_columns.clone(),
+            excluded: arguments.excluded_columns.clone(),
+            renamed: arguments.renamed_column.clone(),
+        },
         ..TableHints::default()
     };
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
@@ -53,6 +60,12 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     };
     if let Some(naming) = naming {
         builder = builder.naming(naming);
+    }
+    if let Some(contract) = arguments.schema_contract {
+        builder = builder.schema_contract(contract);
+    }
+    if let Some(table) = &arguments.rejected {
+        builder = builder.rejected(table);
     }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     load(builder, &arguments.dataset, source, total_bytes(&arguments.paths), settings, telemetry)

@@ -18,6 +18,7 @@
 
 mod csv;
 mod deserialize;
+mod hints;
 mod providers;
 mod section;
 mod sources;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::naming::Convention;
+use dlt_engine::schema::Contract;
 use dlt_engine::{Error, ErrorKind, Result, Surrogates};
 
 use crate::destinations::{DESTINATIONS, DestinationName};
@@ -53,6 +55,8 @@ pub struct Declaration {
     workers: Option<usize>,
     naming: Option<Convention>,
     surrogates: Surrogates,
+    contract: Option<Contract>,
+    rejected: Option<String>,
     destination: DestinationName,
     source: SourceDeclaration,
     looked_up: Vec<(String, Origin)>,
@@ -84,12 +88,14 @@ impl Declaration {
         };
         let words = [("refuse", Surrogates::Refuse), ("replace", Surrogates::Replace)];
         let surrogates = pipeline.one_of("lone_surrogates", &words)?.unwrap_or_default();
+        let contract = hints::read_contract(&mut pipeline)?;
+        let rejected = pipeline.text("rejected")?.map(|found| found.value);
         pipeline.finish()?;
 
         let destination = read_destination(&mut top, folder, providers, &mut looked_up)?.relative_to(folder, &name);
         let source = read_source(&mut top, folder, providers, &mut looked_up)?;
         top.finish()?;
-        Ok(Self { name, dataset, workers, naming, surrogates, destination, source, looked_up })
+        Ok(Self { name, dataset, workers, naming, surrogates, contract, rejected, destination, source, looked_up })
     }
 
     /// The one pipeline file of a folder.
@@ -136,6 +142,14 @@ impl Declaration {
         };
         let builder = match self.naming {
             Some(naming) => builder.naming(naming),
+            None => builder,
+        };
+        let builder = match self.contract {
+            Some(contract) => builder.schema_contract(contract),
+            None => builder,
+        };
+        let builder = match &self.rejected {
+            Some(table) => builder.rejected(table),
             None => builder,
         };
         builder.lone_surrogates(self.surrogates)

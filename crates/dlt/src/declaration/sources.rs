@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use dlt_engine::schema::{MergeStrategy, WriteDisposition};
 use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{Error, Result, Source as _};
 use dlt_sources::{Format, RestConfig};
 
 use super::csv::TextDeclaration;
 use super::deserialize::deserialize;
+use super::hints::{lacks_key, read_hints};
 use super::section::{Section, unknown_word};
 use super::spanned::{Node, Value};
 use super::{Word, relocated, spanned};
@@ -27,9 +27,6 @@ const fn known<const N: usize>(list: [(&'static str, &'static str); N]) -> [Conn
     }
     all
 }
-
-const DISPOSITIONS: &[(&str, WriteDisposition)] =
-    &[("append", WriteDisposition::Append), ("replace", WriteDisposition::Replace), ("merge", WriteDisposition::Merge)];
 
 /// What `[source]` says.
 #[derive(Debug)]
@@ -165,26 +162,4 @@ fn place_of<'a>(complaint: &str, source: &'a Node) -> &'a Node {
         name.filter(|name| !name.is_empty()) == quoted
     });
     found.unwrap_or(source)
-}
-
-fn read_hints(section: &mut Section) -> Result<TableHints> {
-    let strategies = MergeStrategy::ALL.map(|strategy| (strategy.name(), strategy));
-    let max_nesting = |depth: u64| u32::try_from(depth).unwrap_or(u32::MAX);
-    let hints = TableHints {
-        disposition: section.one_of("write_disposition", DISPOSITIONS)?,
-        merge_strategy: section.one_of("merge_strategy", &strategies)?,
-        primary_key: section.texts("primary_key")?.into_iter().map(|found| found.value).collect(),
-        merge_key: section.texts("merge_key")?.into_iter().map(|found| found.value).collect(),
-        max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),
-        ..TableHints::default()
-    };
-    if lacks_key(&hints) {
-        return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
-    }
-    Ok(hints)
-}
-
-/// Whether rows are to be merged, and nothing says which belong together.
-fn lacks_key(hints: &TableHints) -> bool {
-    hints.disposition == Some(WriteDisposition::Merge) && hints.primary_key.is_empty() && hints.merge_key.is_empty()
 }

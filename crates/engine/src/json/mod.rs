@@ -10,7 +10,7 @@ mod flaw;
 mod write;
 
 pub(crate) use flaw::What;
-pub(crate) use write::write_text;
+pub(crate) use write::{write_object, write_text};
 
 use escape::{Broken, unescape};
 use indexmap::IndexMap;

@@ -11,16 +11,20 @@
 mod arrow;
 mod chunk;
 mod column;
+mod contract;
 mod fast_path;
 mod files;
 mod ids;
 mod layout;
 mod names;
+mod rejected;
 mod rows;
 mod slow_path;
 #[cfg(test)]
 mod tests;
 
+use crate::choice::ColumnChoice;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
@@ -28,10 +32,13 @@ use crate::package::JobFile;
 use crate::schema::{Schema, Table};
 use crate::source::{Chunk, Reader};
 use chunk::NormalizedChunk;
+use contract::MOST_REASONS;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
 pub(crate) use layout::Renamed;
+use rejected::Rejected;
+pub(crate) use rejected::declare as declare_rejected;
 use rows::Rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +60,8 @@ pub(crate) struct Settings<'a> {
     /// Bytes that the rows under way may take.
     pub(crate) memory: usize,
     pub(crate) surrogates: Surrogates,
+    /// The table that takes the rows which contracts leave out, if one does.
+    pub(crate) rejected: Option<String>,
     /// Folder of the job files.
     pub(crate) folder: PathBuf,
     /// Called after each chunk with its rows of the root table and its bytes.
@@ -66,8 +75,14 @@ pub(crate) fn memory(workers: usize, limit: Option<u64>) -> usize {
     useful.min(limit).max(CHUNK_MEMORY)
 }
 
+/// The table that is filled, and what of the data fills it.
+struct Root {
+    name: String,
+    choice: Option<Arc<ColumnChoice>>,
+}
+
 enum Job {
-    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Arc<str> },
+    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Arc<Root> },
     Write(RowGroup),
 }
 
@@ -87,6 +102,9 @@ pub(crate) struct Normalizer<'a> {
     renamed: Renamed,
     /// Variant columns that got values, each with its table.
     variants: BTreeSet<(String, String)>,
+    /// What contracts left out.
+    discarded: Vec<Discarded>,
+    rejected: Option<Rejected>,
     pending: PendingRows,
     files: Vec<JobFile>,
 }
@@ -101,6 +119,8 @@ impl<'a> Normalizer<'a> {
             renamed_at: 0,
             renamed: Renamed::new(),
             variants: BTreeSet::new(),
+            discarded: Vec::new(),
+            rejected: settings.rejected.clone().map(Rejected::new),
             pending,
             files: Vec::new(),
         }
@@ -110,8 +130,9 @@ impl<'a> Normalizer<'a> {
     ///
     /// # Errors
     /// The first error in the order of the input; what was written is then of no use.
-    pub(crate) fn normalize(&mut self, root: &str, reader: &mut dyn Reader) -> Result<()> {
-        let root: Arc<str> = root.into();
+    pub(crate) fn normalize(&mut self, root: &str, choice: &ColumnChoice, reader: &mut dyn Reader) -> Result<()> {
+        let choice = (!choice.is_everything()).then(|| Arc::new(choice.clone()));
+        let root = Arc::new(Root { name: root.to_owned(), choice });
         std::thread::scope(|scope| {
             let (chunk_tx, chunk_rx) = bounded(CHUNKS_AHEAD);
             // Without bounds of their own: the coordinator has at most a few jobs under way, and never waits for a place.
@@ -130,7 +151,7 @@ impl<'a> Normalizer<'a> {
 
     fn coordinate(
         &mut self,
-        root: &Arc<str>,
+        root: &Arc<Root>,
         chunks: &Receiver<Result<Chunk>>,
         jobs: &Sender<Job>,
         done: &Receiver<Done>,
@@ -186,14 +207,18 @@ impl<'a> Normalizer<'a> {
             while let Some((chunk, version, result)) = finished.remove(&next_in_turn) {
                 // A chunk that failed or found news with an older schema gets its say with the one of its turn.
                 let is_stale = version != self.version;
-                let is_wrong = |normalized: &NormalizedChunk| normalized.has_news || version < self.renamed_at;
+                let is_wrong = |normalized: &NormalizedChunk| {
+                    normalized.has_news || !normalized.discarded.is_empty() || version < self.renamed_at
+                };
                 if is_stale && result.as_ref().map_or(true, is_wrong) {
                     let _ = jobs.send(self.normalize_job(next_in_turn, chunk, root));
                     break;
                 }
                 next_in_turn += 1;
                 let bytes = chunk_bytes(&chunk);
-                let rows = self.take(root, result?)?;
+                let normalized = result?;
+                self.keep_rejected(&chunk, &normalized)?;
+                let rows = self.take(&root.name, normalized)?;
                 (self.settings.on_progress)(rows, bytes);
             }
             for group in self.pending.full_groups() {
@@ -207,7 +232,7 @@ impl<'a> Normalizer<'a> {
         }
     }
 
-    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Arc<str>) -> Job {
+    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Arc<Root>) -> Job {
         Job::Normalize { number, chunk, schema: self.schema.clone(), version: self.version, root: root.clone() }
     }
 
@@ -218,6 +243,12 @@ impl<'a> Normalizer<'a> {
             self.version += 1;
         }
         self.renamed.extend(normalized.renamed);
+        for mut found in normalized.discarded {
+            if self.discarded.len() >= MOST_REASONS {
+                found.column = None;
+            }
+            found.add_to(&mut self.discarded);
+        }
         for found in normalized.tables {
             let is_known = self.schema.tables.contains_key(&found.table);
             if !(found.new_columns.is_empty() && found.new_owners.is_empty() && is_known) {
@@ -252,6 +283,31 @@ impl<'a> Normalizer<'a> {
         Ok(root_rows)
     }
 
+    /// Puts rows that were left out into the table that is for them.
+    fn keep_rejected(&mut self, chunk: &Chunk, normalized: &NormalizedChunk) -> Result<()> {
+        let Some(rejected) = &mut self.rejected else { return Ok(()) };
+        let input = match chunk {
+            Chunk::Json(chunk) => &chunk.input,
+            Chunk::Arrow(chunk) => &chunk.input,
+        };
+        match rejected.add(input, &normalized.rejected) {
+            Some(chunk) => self.take_rejected(&chunk),
+            None => Ok(()),
+        }
+    }
+
+    fn take_rejected(&mut self, chunk: &Chunk) -> Result<()> {
+        let Some(table) = self.rejected.as_ref().map(|rejected| rejected.table.clone()) else { return Ok(()) };
+        let mut layout = Layout::new(&self.schema, &table, self.settings.naming)?;
+        let normalized = chunk::normalize(chunk, &mut layout, self.settings.load_id)?;
+        self.take(&table, normalized).map(drop)
+    }
+
+    /// What contracts left out so far.
+    pub(crate) fn take_discarded(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.discarded)
+    }
+
     fn note_variants(&mut self, name: &str, rows: &Rows) {
         let Some(table) = self.schema.tables.get(name) else { return };
         for (field, _) in &rows.columns {
@@ -276,6 +332,9 @@ impl<'a> Normalizer<'a> {
     /// # Errors
     /// If a file cannot be written.
     pub(crate) fn finish(mut self) -> Result<(Schema, Vec<JobFile>)> {
+        if let Some(chunk) = self.rejected.as_mut().and_then(Rejected::rest) {
+            self.take_rejected(&chunk)?;
+        }
         let groups = self.pending.all_groups();
         std::thread::scope(|scope| {
             let (group_tx, group_rx) = unbounded::<RowGroup>();
@@ -295,6 +354,7 @@ impl<'a> Normalizer<'a> {
             Ok(())
         })?;
         let mut schema = Arc::unwrap_or_clone(self.schema);
+        schema.tables.retain(|_, table| !table.is_barred);
         for file in &self.files {
             if let Some(table) = schema.tables.get_mut(&file.table) {
                 table.mark_seen();
@@ -337,17 +397,19 @@ fn read_all(reader: &mut dyn Reader, chunks: &Sender<Result<Chunk>>) {
 }
 
 fn work(jobs: &Receiver<Job>, done: &Sender<Done>, settings: &Settings<'_>) {
-    let mut kept: Option<(Arc<str>, u64, Layout)> = None;
+    let mut kept: Option<(Arc<Root>, u64, Layout)> = None;
     for job in jobs {
         let outcome = match job {
             Job::Write(group) => Done::Written(write(group)),
             Job::Normalize { number, chunk, schema, version, root } => {
                 let fresh = |_| {
-                    let mut layout = Layout::new(&schema, &root, settings.naming)?;
+                    let mut layout = Layout::new(&schema, &root.name, settings.naming)?;
+                    layout.choice = root.choice.clone();
                     layout.surrogates = settings.surrogates;
+                    layout.left_out.keeps_rows = settings.rejected.is_some();
                     Ok((root.clone(), version, layout))
                 };
-                let layout = kept.take().filter(|kept| kept.0 == root && kept.1 == version).ok_or(()).or_else(fresh);
+                let layout = kept.take().filter(|kept| Arc::ptr_eq(&kept.0, &root) && kept.1 == version).ok_or(()).or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
                     let normalized =
                         catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, settings.load_id)));

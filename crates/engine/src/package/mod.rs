@@ -29,7 +29,9 @@ pub(crate) use folder::{Folder, OpenPackages};
 
 use crate::destination::StateRecord;
 use crate::digest::Summing;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Contract;
 use crate::source::TableHints;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -113,6 +115,15 @@ pub(crate) struct Manifest {
     pub(crate) state: Option<StateRecord>,
     #[serde(default)]
     pub(crate) files: Vec<JobFile>,
+    /// The contract that the run was given.
+    #[serde(default)]
+    pub(crate) contract: Option<Contract>,
+    /// The table for what contracts leave out, that the run was given.
+    #[serde(default)]
+    pub(crate) rejected: Option<String>,
+    /// What contracts left out.
+    #[serde(default)]
+    pub(crate) discarded: Vec<Discarded>,
     /// Why the run that made it failed, if it did.
     #[serde(default)]
     pub(crate) failure: Option<String>,

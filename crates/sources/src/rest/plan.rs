@@ -1,7 +1,7 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
 use super::config::{
-    AuthConfig, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
+    AuthConfig, EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
     Secret, Short,
 };
 use super::json::JsonPath;
@@ -9,7 +9,7 @@ use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};
 use super::url::is_absolute;
 use dlt_engine::source::TableHints;
-use dlt_engine::{Error, ErrorKind, Result};
+use dlt_engine::{ColumnChoice, Error, ErrorKind, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -128,6 +128,11 @@ fn read(
 ) -> Result<Plan, String> {
     let primary_key = resource.primary_key.as_ref().or(defaults.primary_key.as_ref());
     let merge_key = resource.merge_key.as_ref().or(defaults.merge_key.as_ref());
+    let names = |own: &Option<Names>, default: &Option<Names>| {
+        own.as_ref().or(default.as_ref()).map(|names| names.0.clone()).unwrap_or_default()
+    };
+    let renamed = resource.renamed_columns.as_ref().or(defaults.renamed_columns.as_ref()).cloned().unwrap_or_default();
+    let columns = resource.columns.clone().unwrap_or_default();
     let hints = TableHints {
         table: resource.table_name.clone(),
         disposition: resource.write_disposition.or(defaults.write_disposition),
@@ -135,6 +140,13 @@ fn read(
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
         merge_key: merge_key.map(|names| names.0.clone()).unwrap_or_default(),
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
+        contract: resource.schema_contract.or(defaults.schema_contract),
+        choice: ColumnChoice {
+            included: names(&resource.included_columns, &defaults.included_columns),
+            excluded: names(&resource.excluded_columns, &defaults.excluded_columns),
+            renamed: renamed.into_iter().collect(),
+        },
+        columns: columns.over(&defaults.columns.clone().unwrap_or_default()).0,
         ..TableHints::default()
     };
     let origin = match &resource.items {

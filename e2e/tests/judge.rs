@@ -31,6 +31,16 @@ pub(crate) struct Verdict {
 impl Request {
     /// Loads a case into the DuckDB file; the runs' files are written beside it.
     pub(crate) fn load(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
+        self.load_runs(case, database, false)
+    }
+
+    /// As [`Request::load`], and goes on after a run that fails; the error is then a word for each run: `loaded`, or the
+    /// name of the exception.
+    pub(crate) fn load_all(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
+        self.load_runs(case, database, true)
+    }
+
+    fn load_runs(&mut self, case: &Case, database: &Path, goes_on: bool) -> Result<&mut Self> {
         let mut runs = Vec::new();
         for (number, run) in case.runs.iter().enumerate() {
             let file = database.with_extension(format!("{number}.python.jsonl"));
@@ -41,7 +51,7 @@ impl Request {
         }
         self.load.push(json!({
             "name": case.name, "database": database, "dataset": case.dataset, "table": case.table,
-            "pipeline": case.pipeline(), "runs": runs,
+            "pipeline": case.pipeline(), "runs": runs, "goes_on": goes_on,
         }));
         Ok(self)
     }
@@ -65,6 +75,9 @@ impl Request {
             // What a refused case logs is in its error too.
             .env("RUNTIME__LOG_LEVEL", "CRITICAL")
             .env("DLT_DATA_DIR", data_dir)
+            // Rows that come as Arrow get the columns that all others have.
+            .env("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID", "true")
+            .env("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
             .stdin(serde_json::to_vec(&request)?)
             .limit(Duration::from_secs(900))
             .succeed()?;

@@ -4,6 +4,7 @@
 mod bad_input;
 mod cases;
 mod continuation;
+mod contracts;
 mod differential;
 mod documents;
 mod judge;

@@ -52,9 +52,9 @@ pub use dlt_engine::schema::{
 };
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::{
-    ColumnChoice, Discarded, Dataset, Destination, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices, Observer, PendingPackage,
-    RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace, drop_pending_packages,
-    pending_packages, rows_of,
+    ColumnChoice, Dataset, Destination, Discarded, Error, ErrorKind, Event, LoadInfo, Location, Notice, Notices,
+    Observer, PendingPackage, RecordBatch, Result, Source, Step, StepTrace, Surrogates, TableAccess, Trace,
+    drop_pending_packages, pending_packages, rows_of,
 };
 pub use dlt_sources::{
     CsvOptions, Encoding, Files, Format, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,

@@ -34,9 +34,8 @@ impl ColumnChoice {
         let parts = |name: &String| -> Vec<String> {
             name.split('.').flat_map(|part| part.split("__")).map(|part| naming.normalize_key(part)).collect()
         };
-        let begins_with = |long: &[String], short: &[&str]| {
-            long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| a == b)
-        };
+        let begins_with =
+            |long: &[String], short: &[&str]| long.len() >= short.len() && long.iter().zip(short).all(|(a, b)| a == b);
         let flat: Vec<&str> = path.iter().flat_map(|part| part.split("__")).collect();
         if self.excluded.iter().any(|name| parts(name) == flat) {
             return true;

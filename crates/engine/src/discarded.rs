@@ -73,8 +73,7 @@ pub(crate) fn say(all: &[Discarded], kept_in: Option<&str>, notices: &Notices) {
         1 => ", and for another reason".to_owned(),
         more => format!(", and for {more} other reasons"),
     };
-    let message =
-        format!("{} {are} left out by the schema contract: {}{others}", told.join(" and "), first.reason());
+    let message = format!("{} {are} left out by the schema contract: {}{others}", told.join(" and "), first.reason());
     let kept = match kept_in {
         Some(table) => format!("table `{table}` has them with their lines"),
         None => "--rejected TABLE keeps them in a table, in a pipeline file: rejected = \"TABLE\"".to_owned(),

@@ -2,10 +2,10 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::naming::Naming;
-use crate::schema::{Column, Contract, Entity, MergeStrategy, Mode, Schema, Table, WriteDisposition, breach};
 use crate::normalize::declare_rejected;
 use crate::notice::{Notice, Notices};
 use crate::package::Manifest;
+use crate::schema::{Column, Contract, Entity, MergeStrategy, Mode, Schema, Table, WriteDisposition, breach};
 use crate::source::{Resource, TableHints};
 
 /// Name of the table that a resource makes. Names that lose letters on their way (`日本`, `中国`: both `x`) do not share

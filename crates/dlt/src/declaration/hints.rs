@@ -30,7 +30,10 @@ pub(crate) fn read_hints(section: &mut Section) -> Result<TableHints> {
         choice: ColumnChoice {
             included: texts(section.texts("included_columns")?),
             excluded: texts(section.texts("excluded_columns")?),
-            renamed: read::<BTreeMap<String, String>>(section, "renamed_columns")?.unwrap_or_default().into_iter().collect(),
+            renamed: read::<BTreeMap<String, String>>(section, "renamed_columns")?
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
         },
         columns: read::<Columns>(section, "columns")?.unwrap_or_default().0,
         ..TableHints::default()

@@ -1,10 +1,10 @@
 //! One chunk of a resource: from text or Arrow to record batches, one a table.
 
+use super::contract::{Refusal, RejectedRow};
 use super::fast_path::Stop;
 use super::layout::Renamed;
 use super::layout::{Layout, NONE, TableRows};
 use super::rows::{Cells, Rows};
-use super::contract::{Refusal, RejectedRow};
 use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Malformed, What};

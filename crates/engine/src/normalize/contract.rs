@@ -194,7 +194,11 @@ impl Layout {
     ///
     /// # Errors
     /// Where the contract freezes tables.
-    pub(crate) fn leave_out_table(&mut self, table: usize, rows: &mut dyn Iterator<Item = String>) -> Result<(), Refusal> {
+    pub(crate) fn leave_out_table(
+        &mut self,
+        table: usize,
+        rows: &mut dyn Iterator<Item = String>,
+    ) -> Result<(), Refusal> {
         let of = &self.tables[table];
         let mode = of.contract.mode(Entity::Tables);
         let breach = Breach { table: of.name.clone(), column: None, entity: Entity::Tables, mode, types: None };

@@ -5,12 +5,12 @@
 //! a nested table). The slow path fills slots in; the fast path only follows them.
 
 use super::column::ColumnRows;
+use super::contract::{Breach, LeftOut};
 use crate::choice::ColumnChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
-use super::contract::{Breach, LeftOut};
-use crate::schema::{Contract, Column, DataType, Mode, Entity, Schema, Table, WriteDisposition, column_names};
+use crate::schema::{Column, Contract, DataType, Entity, Mode, Schema, Table, WriteDisposition, column_names};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -165,7 +165,15 @@ impl Slot {
     pub(crate) fn new(key: &str) -> Self {
         let target = Target { column: NONE, object: NONE, list: NONE, is_shared: false };
         let is_plain = !key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-        Self { key: key.to_owned(), is_plain, part: String::new(), name: String::new(), target, is_left_out: false, seen_in: 0 }
+        Self {
+            key: key.to_owned(),
+            is_plain,
+            part: String::new(),
+            name: String::new(),
+            target,
+            is_left_out: false,
+            seen_in: 0,
+        }
     }
 }
 

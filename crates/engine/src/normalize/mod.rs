@@ -409,7 +409,11 @@ fn work(jobs: &Receiver<Job>, done: &Sender<Done>, settings: &Settings<'_>) {
                     layout.left_out.keeps_rows = settings.rejected.is_some();
                     Ok((root.clone(), version, layout))
                 };
-                let layout = kept.take().filter(|kept| Arc::ptr_eq(&kept.0, &root) && kept.1 == version).ok_or(()).or_else(fresh);
+                let layout = kept
+                    .take()
+                    .filter(|kept| Arc::ptr_eq(&kept.0, &root) && kept.1 == version)
+                    .ok_or(())
+                    .or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
                     let normalized =
                         catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, settings.load_id)));

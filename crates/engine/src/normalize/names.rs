@@ -35,7 +35,8 @@ impl Layout {
         let keys: Vec<&str> = of.keys.iter().chain([&of.slots[at].key]).map(String::as_str).collect();
         let choice = self.choice.as_deref().filter(|_| table == ROOT_TABLE);
         let key = &of.slots[at].key;
-        let given = choice.filter(|_| of.path.is_empty()).map_or(key.as_str(), |choice| choice.renamed(key, self.naming));
+        let given =
+            choice.filter(|_| of.path.is_empty()).map_or(key.as_str(), |choice| choice.renamed(key, self.naming));
         let plain = self.naming.normalize_key(given);
         // Chosen by the name in the data.
         let own = self.naming.normalize_key(key);

@@ -36,18 +36,22 @@ fn columns() -> [Column; 6] {
 pub(crate) fn declare(schema: &mut Schema, given: &str, naming: Naming) -> Result<String> {
     let name = naming.normalize_path(given);
     if name.is_empty() || name.starts_with("_dlt") {
-        return Err(Error::new(ErrorKind::Config, format!("`{given}` cannot be the name of a table for rejected rows"))
-            .hint("give it another name"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("`{given}` cannot be the name of a table for rejected rows"),
+        )
+        .hint("give it another name"));
     }
-    let table = schema
-        .tables
-        .entry(name.clone())
-        .or_insert_with(|| Table::root(&name, given, WriteDisposition::Append));
+    let table =
+        schema.tables.entry(name.clone()).or_insert_with(|| Table::root(&name, given, WriteDisposition::Append));
     let is_taken = table.parent.is_some()
         || !table.is_new() && columns().iter().any(|column| !table.columns.contains_key(&column.name));
     if is_taken {
-        return Err(Error::new(ErrorKind::Config, format!("table `{name}` is there and holds other rows than rejected ones"))
-            .hint("give the table for rejected rows another name"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("table `{name}` is there and holds other rows than rejected ones"),
+        )
+        .hint("give the table for rejected rows another name"));
     }
     for column in columns() {
         if !table.columns.contains_key(&column.name) {

@@ -223,7 +223,9 @@ impl<'de> Deserialize<'de> for Contract {
         impl<'de> Visitor<'de> for ContractVisitor {
             type Value = Contract;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mode (evolve, freeze, discard_row or discard_value) or a table of tables, columns and data_type")
+                f.write_str(
+                    "a mode (evolve, freeze, discard_row or discard_value) or a table of tables, columns and data_type",
+                )
             }
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Contract, E> {
                 let variant = de::value::StrDeserializer::<E>::new(word);

@@ -189,9 +189,10 @@ pub fn column_in_short(text: &str) -> Result<Column, String> {
         }
         None => (rest.trim(), Vec::new()),
     };
-    let data_type = DataType::ALL.into_iter().find(|known| known.name() == word).ok_or_else(|| {
-        format!("`{word}` is no type: there are {}", DataType::ALL.map(DataType::name).join(", "))
-    })?;
+    let data_type = DataType::ALL
+        .into_iter()
+        .find(|known| known.name() == word)
+        .ok_or_else(|| format!("`{word}` is no type: there are {}", DataType::ALL.map(DataType::name).join(", ")))?;
     let number = |at: usize| match numbers.get(at) {
         Some(digits) => digits.parse::<u64>().map(Some).map_err(|_| format!("`{digits}` is no number: {example}")),
         None => Ok(None),
@@ -199,12 +200,8 @@ pub fn column_in_short(text: &str) -> Result<Column, String> {
     if name.trim().is_empty() || numbers.len() > 2 {
         return Err(format!("`{text}` is no column: {example}"));
     }
-    let hints = ColumnHints {
-        data_type: Some(data_type),
-        precision: number(0)?,
-        scale: number(1)?,
-        ..ColumnHints::default()
-    };
+    let hints =
+        ColumnHints { data_type: Some(data_type), precision: number(0)?, scale: number(1)?, ..ColumnHints::default() };
     hints.into_column(name.trim())
 }
 

@@ -104,7 +104,9 @@ impl Column {
     pub fn is_narrow(&self) -> bool {
         match self.data_type {
             Some(DataType::Bigint) => self.number("precision").is_some_and(|bits| bits <= 32),
-            Some(DataType::Timestamp) => !self.has_timezone() && self.number("precision").is_some_and(|digits| digits < 6),
+            Some(DataType::Timestamp) => {
+                !self.has_timezone() && self.number("precision").is_some_and(|digits| digits < 6)
+            }
             _ => false,
         }
     }

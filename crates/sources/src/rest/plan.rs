@@ -1,8 +1,8 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
 use super::config::{
-    AuthConfig, EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
-    Secret, Short,
+    AuthConfig, EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction,
+    RestConfig, Secret, Short,
 };
 use super::json::JsonPath;
 use super::steps::Steps;

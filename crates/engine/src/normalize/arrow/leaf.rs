@@ -48,7 +48,8 @@ impl Walk<'_> {
         if shown.name == column_names::ID || is_key {
             return self.put_one_by_one(table, item, shown);
         }
-        if is_same && !column.is_narrow() && (is_in_nanos(item.array.data_type()) || !item.places.is_sparse(rows.rows)) {
+        if is_same && !column.is_narrow() && (is_in_nanos(item.array.data_type()) || !item.places.is_sparse(rows.rows))
+        {
             return self.put_whole(table, at, item, &column);
         }
         // Moments of another unit are moves of the point, where they fit.

@@ -9,6 +9,7 @@ Both keys may be there; loads come first. A description leaves out what no two l
 import base64
 import hashlib
 import json
+import re
 import sys
 import zlib
 
@@ -71,10 +72,11 @@ def resource(table, run):
         columns.setdefault(options["hard-delete-column"], {})["hard_delete"] = True
     if "dedup-sort-column" in options:
         columns.setdefault(options["dedup-sort-column"], {})["dedup_sort"] = "desc"
-    for declared in options.get("columns", "").split(";"):
+    for declared in options.get("column-type", "").split(";"):
         if declared:
-            column, hints = declared.split("=", 1)
-            columns[column] = json.loads(hints)
+            column, data_type, *numbers = re.split(r"[=(,)]", declared.rstrip(")"))
+            precision = dict(zip(("precision", "scale"), map(int, numbers)))
+            columns.setdefault(column, {}).update(data_type=data_type, **precision)
     if "resource-contract" in options:
         keys["schema_contract"] = read_contract(options["resource-contract"])
     if "max-nesting" in options:

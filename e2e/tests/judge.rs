@@ -45,8 +45,15 @@ impl Request {
         for (number, run) in case.runs.iter().enumerate() {
             let file = database.with_extension(format!("{number}.python.jsonl"));
             std::fs::write(&file, &run.text)?;
-            let options: Map<String, Value> =
-                run.options.iter().map(|(option, value)| (option.clone(), value.clone().into())).collect();
+            // Of an option that is there several times the values are joined.
+            let mut options: BTreeMap<&str, String> = BTreeMap::new();
+            for (option, value) in &run.options {
+                let joined = options.entry(option).or_default();
+                if !joined.is_empty() {
+                    joined.push(';');
+                }
+                joined.push_str(value);
+            }
             runs.push(json!({"file": file, "disposition": run.disposition, "options": options}));
         }
         self.load.push(json!({

@@ -173,7 +173,7 @@ impl Pipeline {
         let folder = self.folder();
         let _lock = folder.lock()?;
         let mut run = Run::new(self, &folder, random_hex_id()?);
-        let taken = self.take_up(&folder, &source.identity(), &source.fingerprint(), run.notices())?;
+        let taken = self.take_up(&folder, &self.identity_of(&source), &source.fingerprint(), run.notices())?;
         if let Some((package, info)) = taken.finished {
             deliver(&info);
             package.remove()?;
@@ -191,6 +191,18 @@ impl Pipeline {
         deliver(&info);
         package.remove()?;
         Ok(info)
+    }
+
+    /// What is called: the source, and what the pipeline itself makes of its rows.
+    pub(crate) fn identity_of(&self, source: &dyn Source) -> String {
+        let mut identity = source.identity();
+        if let Some(contract) = self.contract {
+            identity.push_str(&format!(" under the contract {contract}"));
+        }
+        if let Some(table) = &self.rejected {
+            identity.push_str(&format!(" with rejected rows in {table}"));
+        }
+        identity
     }
 
     pub(crate) fn folder(&self) -> Folder {

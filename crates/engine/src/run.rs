@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             load_id: load_id(SystemTime::now()),
             transaction_id,
             stage: Stage::Extracting,
-            identity: source.identity(),
+            identity: pipeline.identity_of(source),
             is_replayable: source.is_replayable(),
             fingerprint,
             content: None,

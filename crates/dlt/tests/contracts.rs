@@ -48,8 +48,7 @@ impl Place {
 
     fn parquet(&self, batch: &RecordBatch) -> dlt::Files {
         let file = self.path().join("items.parquet");
-        let mut writer =
-            ArrowWriter::try_new(std::fs::File::create(&file).unwrap(), batch.schema(), None).unwrap();
+        let mut writer = ArrowWriter::try_new(std::fs::File::create(&file).unwrap(), batch.schema(), None).unwrap();
         writer.write(batch).unwrap();
         writer.close().unwrap();
         dlt::files([file])
@@ -104,7 +103,8 @@ fn what_is_frozen_is_told_with_its_place() {
 fn what_is_left_out_is_counted_and_kept() {
     let place = Place::new();
     place.load(Contract::default(), place.jsonl("{\"id\":1,\"l\":[{\"v\":1}]}\n")).unwrap();
-    let text = "{\"id\":2,\"new\":\"é\"}\n{\"id\":3,\"l\":[{\"v\":2},{\"v\":3,\"w\":4}]}\n\n{\"id\":4,\"newer\":null}\n";
+    let text =
+        "{\"id\":2,\"new\":\"é\"}\n{\"id\":3,\"l\":[{\"v\":2},{\"v\":3,\"w\":4}]}\n\n{\"id\":4,\"newer\":null}\n";
     let info = place.load(columns(Mode::DiscardRow), place.jsonl(text)).unwrap();
     let counted: Vec<_> =
         info.discarded.iter().map(|it| (it.table.as_str(), it.column.as_deref(), it.rows, it.values)).collect();
@@ -186,7 +186,9 @@ fn any_number_of_workers_leaves_out_the_same() {
         let contract = Contract::from(Mode::DiscardRow);
         let run = place.builder().workers(workers).schema_contract(contract).rejected("rejected").dataset("raw");
         let info = run.run(place.jsonl(&rows).chunk_bytes(20_000)).unwrap();
-        let counts = place.seen("select (select count(*) from items), (select count(*) from items__l), (select sum(line) from rejected)");
+        let counts = place.seen(
+            "select (select count(*) from items), (select count(*) from items__l), (select sum(line) from rejected)",
+        );
         seen.push((info.discarded, counts));
     }
     assert_eq!(seen[0], seen[1]);
@@ -220,7 +222,11 @@ fn columns_are_chosen_and_renamed() {
     let place = Place::new();
     // Enough rows that most go the fast path.
     let rows: String = (0..100)
-        .map(|id| format!("{{\"userId\":{id},\"secret\":[{{\"a\":\"}}]\"}}],\"o\":{{\"x\":1,\"y\":{{}}}},\"l\":[1],\"z\":1}}\n"))
+        .map(|id| {
+            format!(
+                "{{\"userId\":{id},\"secret\":[{{\"a\":\"}}]\"}}],\"o\":{{\"x\":1,\"y\":{{}}}},\"l\":[1],\"z\":1}}\n"
+            )
+        })
         .collect();
     place.pipeline().run(place.jsonl(&rows).with_hints(hints.clone())).unwrap();
     let columns = "select string_agg(column_name, ' ' order by ordinal_position) from information_schema.columns \
@@ -250,14 +256,12 @@ fn what_a_narrow_column_cannot_hold_is_beside_it() {
         columns: vec![narrow("n", "bigint(8)"), seconds.into_column("at").unwrap()],
         ..TableHints::default()
     };
-    let text = "{\"n\":1,\"at\":\"2024-01-02T03:04:05\"}\n{\"n\":300,\"at\":\"2024-01-02T03:04:05.25\"}\n{\"n\":-128}\n";
+    let text =
+        "{\"n\":1,\"at\":\"2024-01-02T03:04:05\"}\n{\"n\":300,\"at\":\"2024-01-02T03:04:05.25\"}\n{\"n\":-128}\n";
     place.pipeline().run(place.jsonl(text).with_hints(hints.clone())).unwrap();
     let types = "select column_name, data_type from information_schema.columns where table_schema = 'raw' and \
                  table_name = 'items' and not starts_with(column_name, '_') order by 1";
-    assert_eq!(
-        place.seen(types),
-        ["at TIMESTAMP_S", "at__v_text VARCHAR", "n TINYINT", "n__v_bigint BIGINT"]
-    );
+    assert_eq!(place.seen(types), ["at TIMESTAMP_S", "at__v_text VARCHAR", "n TINYINT", "n__v_bigint BIGINT"]);
     assert_eq!(place.seen("select n__v_bigint from items where n is null"), ["300"]);
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![2, 400]));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();

@@ -207,7 +207,7 @@ fn is_of_another_type(known: &Column, declared: &Column) -> bool {
     let differs = |hint: &&str| declared.hints.get(*hint).is_some_and(|value| known.hints.get(*hint) != Some(value));
     let is_other_type = declared.data_type.is_some() && declared.data_type != known.data_type;
     let is_required = !declared.nullable && known.nullable && !declared.is("primary_key") && !declared.is("merge_key");
-    is_other_type || is_required || declared.data_type.is_some() && OF_TYPE.iter().any(|hint| differs(&hint))
+    is_other_type || is_required || declared.data_type.is_some() && OF_TYPE.iter().any(differs)
 }
 
 fn told(table: &str, known: &Column) -> String {

@@ -1,6 +1,6 @@
 //! One chunk of a resource: from text or Arrow to record batches, one a table.
 
-use super::contract::{Refusal, RejectedRow};
+use super::breach::{Refusal, RejectedRow};
 use super::fast_path::Stop;
 use super::layout::Renamed;
 use super::layout::{Layout, NONE, TableRows};

@@ -4,8 +4,8 @@
 //! where its value goes when it is a scalar (a column), an object (another node of the same table) or a list (a node of
 //! a nested table). The slow path fills slots in; the fast path only follows them.
 
+use super::breach::{Breach, LeftOut, in_one_form};
 use super::column::ColumnRows;
-use super::contract::{Breach, LeftOut};
 use crate::choice::ColumnChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
@@ -235,11 +235,6 @@ pub(crate) struct Layout {
     pub(crate) is_begun: bool,
 }
 
-/// The contract, in one form where it holds nothing back.
-fn closed(contract: Contract) -> Contract {
-    if contract.is_open() { Contract::All(Mode::Evolve) } else { contract }
-}
-
 /// The node of a root row.
 pub(crate) const ROOT_NODE: usize = 0;
 /// The root table.
@@ -293,7 +288,7 @@ impl Layout {
     fn add_known(&mut self, table: &Table, parent: usize, schema: &Schema) {
         let at = self.add_table(&table.name, parent, false);
         let rows = &mut self.tables[at];
-        rows.contract = closed(schema.contract_of(table));
+        rows.contract = in_one_form(schema.contract_of(table));
         rows.evolves_once = table.evolves_once();
         // A nested table that only hints name is as new as one that they do not.
         rows.is_barred =

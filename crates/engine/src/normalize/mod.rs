@@ -9,6 +9,7 @@
 //! Memory is bounded by the number of chunks under way and by the rows that wait to fill a job file.
 
 mod arrow;
+mod breach;
 mod chunk;
 mod column;
 mod contract;
@@ -32,7 +33,6 @@ use crate::package::JobFile;
 use crate::schema::{Schema, Table};
 use crate::source::{Chunk, Reader};
 use chunk::NormalizedChunk;
-use contract::MOST_REASONS;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
@@ -243,12 +243,7 @@ impl<'a> Normalizer<'a> {
             self.version += 1;
         }
         self.renamed.extend(normalized.renamed);
-        for mut found in normalized.discarded {
-            if self.discarded.len() >= MOST_REASONS {
-                found.column = None;
-            }
-            found.add_to(&mut self.discarded);
-        }
+        self.count_discarded(normalized.discarded);
         for found in normalized.tables {
             let is_known = self.schema.tables.contains_key(&found.table);
             if !(found.new_columns.is_empty() && found.new_owners.is_empty() && is_known) {
@@ -283,31 +278,6 @@ impl<'a> Normalizer<'a> {
         Ok(root_rows)
     }
 
-    /// Puts rows that were left out into the table that is for them.
-    fn keep_rejected(&mut self, chunk: &Chunk, normalized: &NormalizedChunk) -> Result<()> {
-        let Some(rejected) = &mut self.rejected else { return Ok(()) };
-        let input = match chunk {
-            Chunk::Json(chunk) => &chunk.input,
-            Chunk::Arrow(chunk) => &chunk.input,
-        };
-        match rejected.add(input, &normalized.rejected) {
-            Some(chunk) => self.take_rejected(&chunk),
-            None => Ok(()),
-        }
-    }
-
-    fn take_rejected(&mut self, chunk: &Chunk) -> Result<()> {
-        let Some(table) = self.rejected.as_ref().map(|rejected| rejected.table.clone()) else { return Ok(()) };
-        let mut layout = Layout::new(&self.schema, &table, self.settings.naming)?;
-        let normalized = chunk::normalize(chunk, &mut layout, self.settings.load_id)?;
-        self.take(&table, normalized).map(drop)
-    }
-
-    /// What contracts left out so far.
-    pub(crate) fn take_discarded(&mut self) -> Vec<Discarded> {
-        std::mem::take(&mut self.discarded)
-    }
-
     fn note_variants(&mut self, name: &str, rows: &Rows) {
         let Some(table) = self.schema.tables.get(name) else { return };
         for (field, _) in &rows.columns {
@@ -332,9 +302,7 @@ impl<'a> Normalizer<'a> {
     /// # Errors
     /// If a file cannot be written.
     pub(crate) fn finish(mut self) -> Result<(Schema, Vec<JobFile>)> {
-        if let Some(chunk) = self.rejected.as_mut().and_then(Rejected::rest) {
-            self.take_rejected(&chunk)?;
-        }
+        self.finish_rejected()?;
         let groups = self.pending.all_groups();
         std::thread::scope(|scope| {
             let (group_tx, group_rx) = unbounded::<RowGroup>();

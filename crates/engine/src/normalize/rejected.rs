@@ -1,6 +1,10 @@
 //! The table of rows that contracts left out: one row for each, with its place, the reason, and itself as JSON.
 
-use super::contract::RejectedRow;
+use super::Normalizer;
+use super::breach::{MOST_REASONS, RejectedRow};
+use super::chunk::{self, NormalizedChunk};
+use super::layout::Layout;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::write_text;
 use crate::naming::Naming;
@@ -91,5 +95,50 @@ impl Rejected {
     pub(super) fn rest(&mut self) -> Option<Chunk> {
         let bytes = std::mem::take(&mut self.text).into_bytes();
         (!bytes.is_empty()).then(|| Chunk::Json(JsonChunk { bytes, input: "rejected rows".into(), first_line: 1 }))
+    }
+}
+
+impl Normalizer<'_> {
+    /// Puts rows that were left out into the table that is for them.
+    pub(super) fn keep_rejected(&mut self, chunk: &Chunk, normalized: &NormalizedChunk) -> Result<()> {
+        let Some(rejected) = &mut self.rejected else { return Ok(()) };
+        let input = match chunk {
+            Chunk::Json(chunk) => &chunk.input,
+            Chunk::Arrow(chunk) => &chunk.input,
+        };
+        match rejected.add(input, &normalized.rejected) {
+            Some(chunk) => self.take_rejected(&chunk),
+            None => Ok(()),
+        }
+    }
+
+    fn take_rejected(&mut self, chunk: &Chunk) -> Result<()> {
+        let Some(table) = self.rejected.as_ref().map(|rejected| rejected.table.clone()) else { return Ok(()) };
+        let mut layout = Layout::new(&self.schema, &table, self.settings.naming)?;
+        let normalized = chunk::normalize(chunk, &mut layout, self.settings.load_id)?;
+        self.take(&table, normalized).map(drop)
+    }
+
+    /// What contracts left out so far.
+    pub(crate) fn take_discarded(&mut self) -> Vec<Discarded> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// Adds to the counts of what contracts left out.
+    pub(super) fn count_discarded(&mut self, found: Vec<Discarded>) {
+        for mut found in found {
+            if self.discarded.len() >= MOST_REASONS {
+                found.column = None;
+            }
+            found.add_to(&mut self.discarded);
+        }
+    }
+
+    /// Adds the rest of the rows that were left out.
+    pub(super) fn finish_rejected(&mut self) -> Result<()> {
+        match self.rejected.as_mut().and_then(Rejected::rest) {
+            Some(chunk) => self.take_rejected(&chunk),
+            None => Ok(()),
+        }
     }
 }

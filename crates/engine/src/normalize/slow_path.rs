@@ -3,7 +3,7 @@
 //! This is where schemas grow: keys that were not seen, values of another type, keys that meet in one column. It decides
 //! everything; the fast path (`fast_path.rs`) only repeats what was decided here.
 
-use super::contract::{NoPlace, Refusal};
+use super::breach::{NoPlace, Refusal};
 use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
 use super::names::Placed;
 use crate::json::{Json, write_object};

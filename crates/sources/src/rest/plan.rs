@@ -147,7 +147,6 @@ fn read(
             renamed: renamed.into_iter().collect(),
         },
         columns: columns.over(&defaults.columns.clone().unwrap_or_default()).0,
-        ..TableHints::default()
     };
     let origin = match &resource.items {
         Some(items) => {

@@ -6,7 +6,7 @@ use super::nested::Element;
 use super::{Item, Walk};
 use crate::cells::Cells;
 use crate::error::{Error, ErrorKind, Result};
-use crate::normalize::contract::Refusal;
+use crate::normalize::breach::Refusal;
 use crate::normalize::layout::{Layout, ROOT_TABLE};
 use crate::schema::{DataType, Mode};
 use crate::source::ArrowChunk;

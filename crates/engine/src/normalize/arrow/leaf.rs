@@ -4,7 +4,7 @@ use super::places::Places;
 use super::types::{exactly, finer_than_micros, is_in_micros, is_in_nanos};
 use super::{Item, Walk};
 use crate::error::{Error, Result};
-use crate::normalize::contract::Refusal;
+use crate::normalize::breach::Refusal;
 use crate::normalize::layout::ROOT_TABLE;
 use crate::schema::{Column, DataType, Entity, column_names};
 use crate::value::{Decimal, Scalar};

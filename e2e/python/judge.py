@@ -150,7 +150,8 @@ def clean_schema(schema):
         ours = ("description", "x-original-keys", "x-original-name")
         table = {key: value for key, value in table.items() if key not in ours}
         table["columns"] = {
-            column: {key: value for key, value in hints.items() if key != "description"}
+            # A declared column that says nothing of it may be null.
+            column: {"nullable": True} | {key: value for key, value in hints.items() if key != "description"}
             for column, hints in table["columns"].items()
         }
         cleaned["tables"][name] = table

@@ -192,7 +192,7 @@ fn any_number_of_workers_leaves_out_the_same() {
         seen.push((info.discarded, counts));
     }
     assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[0].0.iter().map(|it| it.rows).sum::<u64>(), 2 * 60_000 / 7 + 1);
+    assert_eq!(seen[0].0.iter().map(|it| it.rows).sum::<u64>(), 2 * 60_000 / 7);
 }
 
 #[test]
@@ -261,7 +261,10 @@ fn what_a_narrow_column_cannot_hold_is_beside_it() {
     place.pipeline().run(place.jsonl(text).with_hints(hints.clone())).unwrap();
     let types = "select column_name, data_type from information_schema.columns where table_schema = 'raw' and \
                  table_name = 'items' and not starts_with(column_name, '_') order by 1";
-    assert_eq!(place.seen(types), ["at TIMESTAMP_S", "at__v_text VARCHAR", "n TINYINT", "n__v_bigint BIGINT"]);
+    assert_eq!(
+        place.seen(types),
+        ["at TIMESTAMP_S", "at__v_text TIMESTAMP WITH TIME ZONE", "n TINYINT", "n__v_bigint BIGINT"]
+    );
     assert_eq!(place.seen("select n__v_bigint from items where n is null"), ["300"]);
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![2, 400]));
     let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();

@@ -68,8 +68,8 @@ fn wrong_files_name_the_line_and_the_right_word() {
         ),
         (format!("{GOOD}max_nesting = -1\n"), "shop_pipeline.toml:10: `source.max_nesting` must be at least 0", ""),
         (
-            format!("{GOOD}schema_contract = \"frozen\"\n"),
-            "shop_pipeline.toml:10: unknown value of `source.schema_contract`: `frozen`",
+            format!("{GOOD}schema_contract = \"freez\"\n"),
+            "shop_pipeline.toml:10: `source.schema_contract`: unknown word `freez`",
             "did you mean `freeze`?",
         ),
         (
@@ -84,7 +84,7 @@ fn wrong_files_name_the_line_and_the_right_word() {
         ),
         (
             format!("{GOOD}[source.columns.price]\ndata_type = \"money\"\n"),
-            "shop_pipeline.toml:11: unknown value of `source.columns.price.data_type`: `money`",
+            "shop_pipeline.toml:11: `source.columns.price.data_type`: unknown word `money`",
             "known are `text`, `double`, `bool`, `timestamp`, `bigint`, `binary`, `json`, `decimal`, `wei`, `date`, `time`",
         ),
         (

@@ -119,7 +119,11 @@ fn place_of_row(error: Error, chunk: &Chunk, layout: &mut Layout, table: usize, 
             return error.at(&*chunk.input, Some(row));
         }
     };
-    layout.tables.iter_mut().for_each(|table| table.truncate(0));
+    for table in &mut layout.tables {
+        // Some are emptied by now, but for their values.
+        table.rows = table.rows.max(1);
+        table.truncate(0);
+    }
     let Ok(text) = std::str::from_utf8(&chunk.bytes) else { return error };
     let mut cursor = Cursor::new(text).with(layout.surrogates);
     while cursor.peek().is_some() {

@@ -4,14 +4,15 @@
 
 use super::nested::Element;
 use super::{Item, Walk};
-use crate::cells::Cells;
+use crate::cells::{Cells, in_utc};
 use crate::error::{Error, ErrorKind, Result};
 use crate::normalize::breach::Refusal;
 use crate::normalize::layout::{Layout, ROOT_TABLE};
 use crate::schema::{DataType, Mode};
 use crate::source::ArrowChunk;
-use arrow::array::{Array as _, StructArray};
-use arrow::datatypes::{DataType as ArrowType, Field};
+use arrow::array::{Array as _, ArrayRef, StructArray};
+use arrow::datatypes::Field;
+use std::sync::Arc;
 
 impl Walk<'_> {
     /// Leaves out the values of an array, or the rows that have them.
@@ -89,9 +90,10 @@ pub(super) fn write_rejected(chunk: &ArrowChunk, layout: &mut Layout) -> Result<
     if layout.left_out.rows.is_empty() {
         return Ok(());
     }
-    let rows = StructArray::from(chunk.batch.clone());
-    let field = Field::new("row", ArrowType::Struct(chunk.batch.schema_ref().fields().clone()), false);
+    let rows: ArrayRef = Arc::new(StructArray::from(chunk.batch.clone()));
     let broken = |error| Error::new(ErrorKind::Data, "a row cannot be written as JSON").because(error);
+    let rows = in_utc(&rows).map_err(broken)?;
+    let field = Field::new("row", rows.data_type().clone(), false);
     let cells = Cells::new(&field, &rows).map_err(broken)?;
     for rejected in &mut layout.left_out.rows {
         let mut text = String::new();

@@ -9,12 +9,15 @@ Both keys may be there; loads come first. A description leaves out what no two l
 import base64
 import hashlib
 import json
+import re
 import sys
 import zlib
 from datetime import datetime
 
 import dlt
 import duckdb
+import pyarrow
+import pyarrow.parquet
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.common.schema.utils import generate_version_hash
 
@@ -29,6 +32,7 @@ def parse_lines(path):
 
 
 def load(case):
+    outcomes = []
     for run in case["runs"]:
         pipeline = dlt.pipeline(
             case["pipeline"],
@@ -36,13 +40,25 @@ def load(case):
             dataset_name=case["dataset"],
         )
         try:
-            pipeline.run(resource(case["table"], run))
+            contract = read_contract(run["options"].get("schema-contract"))
+            pipeline.run(resource(run["options"].get("table", case["table"]), run), schema_contract=contract)
+            outcomes.append("loaded")
         except Exception as error:
             cause = error
             while cause.__cause__ is not None:
                 cause = cause.__cause__
-            return f"{type(cause).__name__}: {cause}"
-    return None
+            if not case.get("goes_on"):
+                return f"{type(cause).__name__}: {cause}"
+            pipeline.abort_packages()
+            outcomes.append(type(cause).__name__)
+    return " ".join(outcomes) if case.get("goes_on") else None
+
+
+def read_contract(text):
+    """A mode, or modes of entities: `columns=freeze,data_type=discard_row`."""
+    if text is None or "=" not in text:
+        return text
+    return dict(part.split("=") for part in text.split(","))
 
 
 def resource(table, run):
@@ -65,7 +81,19 @@ def resource(table, run):
         columns.setdefault(options["hard-delete-column"], {})["hard_delete"] = True
     if "dedup-sort-column" in options:
         columns.setdefault(options["dedup-sort-column"], {})["dedup_sort"] = "desc"
-    made = dlt.resource(parse_lines(run["file"]), name=table, write_disposition=disposition, columns=columns, **keys)
+    for declared in options.get("column-type", "").split(";"):
+        if declared:
+            column, data_type, *numbers = re.split(r"[=(,)]", declared.rstrip(")"))
+            precision = dict(zip(("precision", "scale"), map(int, numbers)))
+            columns.setdefault(column, {}).update(data_type=data_type, **precision)
+    if "resource-contract" in options:
+        keys["schema_contract"] = read_contract(options["resource-contract"])
+    if "max-nesting" in options:
+        keys["max_table_nesting"] = int(options["max-nesting"])
+    rows = parse_lines(run["file"])
+    if "arrow" in options:
+        rows = as_arrow(rows, run["file"])
+    made = dlt.resource(rows, name=table, write_disposition=disposition, columns=columns, **keys)
     if "incremental" in options:
         made.apply_hints(incremental=incremental(options))
     return made
@@ -87,6 +115,12 @@ def number_or_text(text):
         except ValueError:
             pass
     return text
+
+def as_arrow(rows, path):
+    """The rows as an Arrow table, which is left beside their file as Parquet."""
+    table = pyarrow.Table.from_pylist(list(rows))
+    pyarrow.parquet.write_table(table, path + ".parquet")
+    return [table]
 
 
 def quote(name):
@@ -145,7 +179,8 @@ def clean_schema(schema):
         ours = ("description", "x-original-keys", "x-original-name")
         table = {key: value for key, value in table.items() if key not in ours}
         table["columns"] = {
-            column: {key: value for key, value in hints.items() if key != "description"}
+            # A declared column that says nothing of it may be null.
+            column: {"nullable": True} | {key: value for key, value in hints.items() if key != "description"}
             for column, hints in table["columns"].items()
         }
         cleaned["tables"][name] = table

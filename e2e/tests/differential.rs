@@ -39,6 +39,11 @@ fn runs_that_evolve_the_schema() {
 }
 
 #[test]
+fn declared_columns() {
+    compare_with_python(&cases::parse(include_str!("../cases/columns.txt")));
+}
+
+#[test]
 fn merges() {
     compare_with_python(&cases::parse(include_str!("../cases/merge.txt")));
 }

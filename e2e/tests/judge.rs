@@ -31,17 +31,34 @@ pub(crate) struct Verdict {
 impl Request {
     /// Loads a case into the DuckDB file; the runs' files are written beside it.
     pub(crate) fn load(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
+        self.load_runs(case, database, false)
+    }
+
+    /// As [`Request::load`], and goes on after a run that fails; the error is then a word for each run: `loaded`, or the
+    /// name of the exception.
+    pub(crate) fn load_all(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
+        self.load_runs(case, database, true)
+    }
+
+    fn load_runs(&mut self, case: &Case, database: &Path, goes_on: bool) -> Result<&mut Self> {
         let mut runs = Vec::new();
         for (number, run) in case.runs.iter().enumerate() {
             let file = database.with_extension(format!("{number}.python.jsonl"));
             std::fs::write(&file, &run.text)?;
-            let options: Map<String, Value> =
-                run.options.iter().map(|(option, value)| (option.clone(), value.clone().into())).collect();
+            // Of an option that is there several times the values are joined.
+            let mut options: BTreeMap<&str, String> = BTreeMap::new();
+            for (option, value) in &run.options {
+                let joined = options.entry(option).or_default();
+                if !joined.is_empty() {
+                    joined.push(';');
+                }
+                joined.push_str(value);
+            }
             runs.push(json!({"file": file, "disposition": run.disposition, "options": options}));
         }
         self.load.push(json!({
             "name": case.name, "database": database, "dataset": case.dataset, "table": case.table,
-            "pipeline": case.pipeline(), "runs": runs,
+            "pipeline": case.pipeline(), "runs": runs, "goes_on": goes_on,
         }));
         Ok(self)
     }
@@ -65,6 +82,9 @@ impl Request {
             // What a refused case logs is in its error too.
             .env("RUNTIME__LOG_LEVEL", "CRITICAL")
             .env("DLT_DATA_DIR", data_dir)
+            // Rows that come as Arrow get the columns that all others have.
+            .env("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID", "true")
+            .env("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
             .stdin(serde_json::to_vec(&request)?)
             .limit(Duration::from_secs(900))
             .succeed()?;

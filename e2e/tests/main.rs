@@ -5,6 +5,7 @@ mod bad_input;
 mod cases;
 mod commands;
 mod continuation;
+mod contracts;
 mod differential;
 mod documents;
 mod incremental;

@@ -114,6 +114,29 @@ pub(crate) struct Ingest {
     /// Columns whose values are replaced as a whole by delete-insert, such as a day; separated by commas
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub(crate) merge_key: Vec<String>,
+    /// What data may change of the schema: evolve, freeze, discard_row or discard_value, or one for each of tables, columns
+    /// and data_type: `columns=discard_value,data_type=freeze` [default: as stored; evolve for a new dataset]
+    #[arg(long, value_name = "CONTRACT")]
+    pub(crate) schema_contract: Option<dlt::Contract>,
+    /// Table for the rows and values that the contract leaves out, with their lines and reasons [default: they are counted]
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) rejected: Option<String>,
+    /// Type of a column, such as `price=decimal(10,2)`, `id=bigint(32)` or `payload=json`; can be given several times
+    #[arg(long, value_name = "COLUMN=TYPE", value_parser = dlt::column_in_short)]
+    pub(crate) column_type: Vec<dlt::Column>,
+    /// Columns to load, and no others; separated by commas [default: all]
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) included_columns: Vec<String>,
+    /// Columns to leave out, separated by commas
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub(crate) excluded_columns: Vec<String>,
+    /// Another name for a column, such as `userId=customer`; can be given several times
+    #[arg(long, value_name = "COLUMN=NAME", value_parser = text::renamed)]
+    pub(crate) renamed_column: Vec<(String, String)>,
+    /// Levels of nested data that become columns and tables; what is deeper stays JSON [default: as stored, all for a new
+    /// table]
+    #[arg(long, value_name = "LEVELS")]
+    pub(crate) max_nesting: Option<u32>,
     /// Format of the input [default: told by each file's name; for standard input by its first lines]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,

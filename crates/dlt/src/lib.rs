@@ -57,15 +57,16 @@ pub use dlt_engine::destination::ReplaceStrategy;
 pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{
-    Column, DataType, Diagram, MergeStrategy, Schema, SortOrder, Table, TableChange, WriteDisposition,
+    Column, ColumnHints, Columns, Contract, DataType, Diagram, Entity, MergeStrategy, Mode, Modes, Schema, SortOrder,
+    Table, TableChange, WriteDisposition, column_in_short,
 };
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
-    Dataset, Destination, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage, LocalCopy, Location, Notice,
-    Notices, Observer, PendingPackage, Preview, RecordBatch, Refresh, Result, Selected, Selection, Source, Step,
-    StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages, loaded_packages,
-    local_copy, pending_packages, rows_of, suggest,
+    ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage,
+    LocalCopy, Location, Notice, Notices, Observer, PendingPackage, Preview, RecordBatch, Refresh, Result, Selected,
+    Selection, Source, Step, StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages,
+    loaded_packages, local_copy, pending_packages, rows_of, suggest,
 };
 pub use dlt_sources::{
     Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,

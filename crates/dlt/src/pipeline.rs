@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
-use dlt_engine::schema::Schema;
+use dlt_engine::schema::{Contract, Schema};
 use dlt_engine::{
     Dataset, Destination, DropPlan, Error, ErrorKind, LoadInfo, Observer, Preview, Refresh, Result, Selection, Source,
     Surrogates, Synced, Trace, default_schema_name,
@@ -36,6 +36,8 @@ pub fn pipeline(name: impl Into<String>) -> Builder {
         refresh: None,
         import_schema_path: None,
         export_schema_path: None,
+        contract: None,
+        rejected: None,
         observer: None,
         telemetry: None,
     };
@@ -65,6 +67,8 @@ pub struct Builder {
     refresh: Option<Refresh>,
     import_schema_path: Option<PathBuf>,
     export_schema_path: Option<PathBuf>,
+    contract: Option<Contract>,
+    rejected: Option<String>,
     observer: Option<Arc<dyn Observer>>,
     telemetry: Option<Telemetry>,
 }
@@ -135,6 +139,22 @@ impl Builder {
     #[must_use]
     pub fn export_schema_path(mut self, folder: impl Into<PathBuf>) -> Self {
         self.export_schema_path = Some(folder.into());
+        self
+    }
+
+    /// What data may change of the schema: for all tables that runs load, whatever their source says of it. It is stored, and
+    /// holds for later runs that say nothing. Default: as stored; in a new dataset tables, columns and types evolve.
+    #[must_use]
+    pub fn schema_contract(mut self, contract: impl Into<Contract>) -> Self {
+        self.contract = Some(contract.into());
+        self
+    }
+
+    /// The table that takes what a contract leaves out, in the same transaction as the load: a row for each row or value, with
+    /// its input, line, table, column, the reason, and the row as JSON. Default: what is left out is counted and said.
+    #[must_use]
+    pub fn rejected(mut self, table: impl Into<String>) -> Self {
+        self.rejected = Some(table.into());
         self
     }
 
@@ -357,6 +377,12 @@ impl Pipeline {
             engine = engine.export_schema_path(folder);
         }
         engine = engine.lone_surrogates(builder.surrogates).replace_strategy(builder.replace_strategy);
+        if let Some(contract) = builder.contract {
+            engine = engine.schema_contract(contract);
+        }
+        if let Some(table) = &builder.rejected {
+            engine = engine.rejected(table);
+        }
         Ok(engine)
     }
 

@@ -107,7 +107,10 @@ fn the_reference_pages_tell_what_the_connectors_say() {
     };
     let mut parts = Vec::new();
     for connector in dlt::DESTINATIONS {
-        let rows = [("`type`", &*format!("`{}`", connector.name), "needed")];
+        let kind = format!("`{}`", connector.name);
+        let replaced =
+            "`truncate-and-insert` or `insert-from-staging` ([more](write-dispositions.md#how-a-table-is-replaced))";
+        let rows = [("`type`", &*kind, "needed"), ("`replace_strategy`", replaced, "`truncate-and-insert`")];
         let keys = (format!("settings of {}", connector.name), table(&rows, connector.keys));
         check(&format!("destination-{}.md", connector.name), std::slice::from_ref(&keys));
         parts.push(keys);

@@ -105,6 +105,31 @@ fn wrong_files_name_the_line_and_the_right_word() {
             "known are `jsonl`, `json`, `csv`, `tsv`, `parquet`",
         ),
         (format!("{GOOD}max_nesting = -1\n"), "shop_pipeline.toml:10: `source.max_nesting` must be at least 0", ""),
+        (
+            format!("{GOOD}schema_contract = \"freez\"\n"),
+            "shop_pipeline.toml:10: `source.schema_contract`: unknown word `freez`",
+            "did you mean `freeze`?",
+        ),
+        (
+            format!("{GOOD}schema_contract = {{ rows = \"freeze\" }}\n"),
+            "shop_pipeline.toml:10: unknown key in [source.schema_contract]: `rows`",
+            "known are `tables`, `columns`, `data_type`",
+        ),
+        (
+            format!("{GOOD}[source.columns.price]\ndata_type = \"decimal\"\nprecison = 10\n"),
+            "shop_pipeline.toml:12: unknown key in [source.columns.price]: `precison`",
+            "did you mean `precision`?",
+        ),
+        (
+            format!("{GOOD}[source.columns.price]\ndata_type = \"money\"\n"),
+            "shop_pipeline.toml:11: `source.columns.price.data_type`: unknown word `money`",
+            "known are `text`, `double`, `bool`, `timestamp`, `bigint`, `binary`, `json`, `decimal`, `wei`, `date`, `time`",
+        ),
+        (
+            format!("{GOOD}[source.columns.price]\ndata_type = \"bool\"\nprecision = 3\n"),
+            "shop_pipeline.toml:10: `source.columns`: column `price`: a bool has no precision",
+            "",
+        ),
         (format!("{GOOD}table = 5\n"), "shop_pipeline.toml:10: `source.table` must be text, and is a number", ""),
         (
             GOOD.replace("\"duckdb\"", "\"duckbd\""),

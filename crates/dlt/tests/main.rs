@@ -3,6 +3,7 @@
 
 mod adapted;
 mod connectors;
+mod contracts;
 mod declarations;
 mod interrupted;
 mod parquet_files;

@@ -17,11 +17,13 @@
 mod apart;
 mod cell_values;
 mod cells;
+mod choice;
 pub mod connector;
 mod cursor;
 mod dataset;
 pub mod destination;
 pub mod digest;
+mod discarded;
 mod drop;
 mod error;
 mod events;
@@ -60,8 +62,10 @@ pub mod versions;
 /// Rows in columns, as queries give them and sources may hand them over.
 pub use arrow::record_batch::RecordBatch;
 pub use cells::{JSON_EXTENSION, UUID_EXTENSION};
+pub use choice::ColumnChoice;
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;
+pub use discarded::Discarded;
 pub use drop::DropPlan;
 pub use error::{Error, ErrorKind, Location, Result};
 pub use events::{Event, NoObserver, Observer, Step};

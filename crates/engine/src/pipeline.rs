@@ -10,7 +10,7 @@ use crate::local::Whereabouts;
 use crate::naming::{Convention, Naming};
 use crate::package::Folder;
 use crate::refresh::Refresh;
-use crate::schema::Schema;
+use crate::schema::{Contract, Schema};
 use crate::source::Source;
 use crate::trace::Trace;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub struct Pipeline {
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
     pub(crate) replace_strategy: ReplaceStrategy,
+    pub(crate) contract: Option<Contract>,
+    pub(crate) rejected: Option<String>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) refresh: Option<Refresh>,
     pub(crate) exchange: Exchange,
@@ -61,6 +63,8 @@ impl Pipeline {
             naming: None,
             surrogates: Surrogates::default(),
             replace_strategy: ReplaceStrategy::default(),
+            contract: None,
+            rejected: None,
             observer: Arc::new(NoObserver),
             refresh: None,
             exchange: Exchange::default(),
@@ -110,6 +114,22 @@ impl Pipeline {
     #[must_use]
     pub fn replace_strategy(mut self, strategy: ReplaceStrategy) -> Self {
         self.replace_strategy = strategy;
+        self
+    }
+
+    /// Sets what data may change of the schema: for all tables that the run loads, whatever their source says, and from then
+    /// on for tables that have no contract of their own. Default: what is stored; everything for a new dataset.
+    #[must_use]
+    pub fn schema_contract(mut self, contract: impl Into<Contract>) -> Self {
+        self.contract = Some(contract.into());
+        self
+    }
+
+    /// Sets the table that takes what the contract leaves out: a row for each row or value, with its input, line, table and
+    /// column, the reason and the row as JSON. Default: what is left out is only counted.
+    #[must_use]
+    pub fn rejected(mut self, table: impl Into<String>) -> Self {
+        self.rejected = Some(table.into());
         self
     }
 
@@ -167,12 +187,19 @@ impl Pipeline {
         })
     }
 
-    /// What a call is recognised by: its source, and what it begins anew with.
+    /// What a call is recognised by: its source, what it begins anew with, and what the pipeline itself makes of its rows.
     pub(crate) fn call_of(&self, source: &dyn Source) -> String {
-        match self.refresh {
-            None => source.identity(),
-            Some(mode) => format!("{}, {}", source.identity(), mode.name()),
+        let mut call = source.identity();
+        if let Some(mode) = self.refresh {
+            call.push_str(&format!(", {}", mode.name()));
         }
+        if let Some(contract) = self.contract {
+            call.push_str(&format!(" under the contract {contract}"));
+        }
+        if let Some(table) = &self.rejected {
+            call.push_str(&format!(" with rejected rows in {table}"));
+        }
+        call
     }
 
     pub(crate) fn whereabouts(&self) -> Whereabouts {

@@ -1,9 +1,10 @@
 //! Where data comes from: the contract between the engine and a source.
 
+use crate::choice::ColumnChoice;
 use crate::cursor::Incremental;
 use crate::error::{Error, Result};
 use crate::notices::Notices;
-use crate::schema::{Column, MergeStrategy, WriteDisposition};
+use crate::schema::{Column, Contract, MergeStrategy, WriteDisposition};
 use crate::versions::Scd2;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
@@ -172,6 +173,12 @@ pub struct TableHints {
     pub merge_key: Vec<String>,
     /// Levels of nesting that are split into columns and tables; deeper data stays JSON. Default: all.
     pub max_nesting: Option<u32>,
+    /// What data may change of the table. Default: what is stored of the table, else of the dataset.
+    #[serde(default)]
+    pub contract: Option<Contract>,
+    /// Which columns are loaded, and under which names. Default: all, under their own.
+    #[serde(default)]
+    pub choice: ColumnChoice,
     /// What is known of single columns (names as in the data): their type, and hints such as `dedup_sort` or `hard_delete`.
     pub columns: Vec<Column>,
 }

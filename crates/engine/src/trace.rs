@@ -1,5 +1,6 @@
 //! What a run did, as its caller gets it and as it is kept in the working folder.
 
+use crate::discarded::Discarded;
 use crate::error::Error;
 use crate::events::Step;
 use crate::notice::Notice;
@@ -23,6 +24,9 @@ pub struct LoadInfo {
     pub resumed: bool,
     /// Rows added by table, root tables before their nested ones. Tables that got none are left out.
     pub tables: Vec<(String, u64)>,
+    /// What the schema contract left out, by table, column and reason.
+    #[serde(default)]
+    pub discarded: Vec<Discarded>,
     /// Steps and times.
     pub trace: Trace,
 }
@@ -44,6 +48,9 @@ pub struct Trace {
     pub error: Option<String>,
     /// Steps that were begun, in order.
     pub steps: Vec<StepTrace>,
+    /// What the schema contract left out, by table, column and reason.
+    #[serde(default)]
+    pub discarded: Vec<Discarded>,
     /// What was left out, guessed, renamed or stored in another way than expected.
     #[serde(default)]
     pub notices: Vec<Notice>,

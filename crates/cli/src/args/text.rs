@@ -47,3 +47,13 @@ pub(crate) struct Text {
     #[arg(long, help_heading = HEADING)]
     pub(crate) allow_short_rows: bool,
 }
+
+/// A column and its other name.
+pub(super) fn renamed(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.trim().is_empty() && !new.trim().is_empty() => {
+            Ok((old.trim().to_owned(), new.trim().to_owned()))
+        }
+        _ => Err("write the column, `=`, and its other name: userId=customer".to_owned()),
+    }
+}

@@ -27,6 +27,13 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         scd2: versions(&arguments.versions)?,
         primary_key: arguments.primary_key.clone(),
         merge_key: arguments.merge_key.clone(),
+        max_nesting: arguments.max_nesting,
+        columns: arguments.column_type.clone(),
+        choice: dlt::ColumnChoice {
+            included: arguments.included_columns.clone(),
+            excluded: arguments.excluded_columns.clone(),
+            renamed: arguments.renamed_column.clone(),
+        },
         ..TableHints::default()
     };
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
@@ -61,6 +68,12 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     }
     if let Some((strategy, _)) = settings.providers.replace_strategy(Path::new(""))? {
         builder = builder.replace_strategy(strategy);
+    }
+    if let Some(contract) = arguments.schema_contract {
+        builder = builder.schema_contract(contract);
+    }
+    if let Some(table) = &arguments.rejected {
+        builder = builder.rejected(table);
     }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     let (source, portion) = (AnySource::new(source), &arguments.portion);

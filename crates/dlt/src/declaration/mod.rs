@@ -22,8 +22,9 @@ use std::path::{Path, PathBuf};
 
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
+use dlt_engine::schema::Contract;
 pub use dlt_engine::settings::Origin;
-use dlt_engine::settings::{Located, Section, relative_to};
+use dlt_engine::settings::{Located, Section, read_contract, relative_to};
 use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
@@ -49,6 +50,8 @@ pub struct Declaration {
     refresh: Option<Refresh>,
     import_schema_path: Option<PathBuf>,
     export_schema_path: Option<PathBuf>,
+    contract: Option<Contract>,
+    rejected: Option<String>,
     destination: DestinationName,
     source: DeclaredSource,
     looked_up: Vec<(String, Origin)>,
@@ -85,6 +88,8 @@ impl Declaration {
             |key| -> Result<Option<PathBuf>> { Ok(pipeline.text(key)?.map(|found| relative_to(folder, &found.value))) };
         let import_schema_path = schema_path("import_schema_path")?;
         let export_schema_path = schema_path("export_schema_path")?;
+        let contract = read_contract(&mut pipeline)?;
+        let rejected = pipeline.text("rejected")?.map(|found| found.value);
         pipeline.finish()?;
 
         let (destination, replace_strategy) = read_destination(&mut top, (folder, &name), providers, &mut looked_up)?;
@@ -97,6 +102,8 @@ impl Declaration {
             naming,
             surrogates,
             replace_strategy,
+            contract,
+            rejected,
             refresh,
             import_schema_path,
             export_schema_path,
@@ -151,6 +158,14 @@ impl Declaration {
         };
         let builder = match self.naming {
             Some(naming) => builder.naming(naming),
+            None => builder,
+        };
+        let builder = match self.contract {
+            Some(contract) => builder.schema_contract(contract),
+            None => builder,
+        };
+        let builder = match &self.rejected {
+            Some(table) => builder.rejected(table),
             None => builder,
         };
         let builder = match self.refresh {

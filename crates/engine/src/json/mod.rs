@@ -13,7 +13,7 @@ mod write;
 
 pub(crate) use canonical::write_canonical;
 pub(crate) use flaw::What;
-pub(crate) use write::write_text;
+pub(crate) use write::{write_object, write_text};
 
 use escape::{Broken, unescape};
 use indexmap::IndexMap;

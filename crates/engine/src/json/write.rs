@@ -1,6 +1,7 @@
 //! JSON as text again.
 
 use super::Json;
+use indexmap::IndexMap;
 
 impl Json {
     /// Compact JSON text.
@@ -25,20 +26,23 @@ impl Json {
                 }
                 out.push(']');
             }
-            Self::Object(fields) => {
-                out.push('{');
-                for (at, (key, value)) in fields.iter().enumerate() {
-                    if at > 0 {
-                        out.push(',');
-                    }
-                    write_text(key, out);
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
+            Self::Object(fields) => write_object(fields, out),
         }
     }
+}
+
+/// A JSON object of these members.
+pub(crate) fn write_object(fields: &IndexMap<String, Json>, out: &mut String) {
+    out.push('{');
+    for (at, (key, value)) in fields.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write_text(key, out);
+        out.push(':');
+        value.write(out);
+    }
+    out.push('}');
 }
 
 /// A JSON string with its quotes.

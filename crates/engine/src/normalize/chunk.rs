@@ -1,13 +1,16 @@
 //! One chunk of a resource: from text or Arrow to record batches, one a table.
 
+use super::breach::{Refusal, RejectedRow};
 use super::fast_path::Stop;
 use super::layout::{Layout, NONE, Renamed, RootIds, TableRows};
 use super::rows::{Cells, ReadyColumns, Rows};
-use super::slow_path::NoPlace;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::{Cursor, Malformed, What};
 use crate::schema::Column;
 use crate::source::{Chunk, JsonChunk, NOT_UTF8};
+use arrow::array::{Array as _, BooleanArray};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What a chunk became.
@@ -19,6 +22,10 @@ pub(crate) struct NormalizedChunk {
     /// Keys that are named apart.
     pub(crate) renamed: Renamed,
     pub(crate) repeated: Option<RepeatedKeys>,
+    /// What contracts left out.
+    pub(crate) discarded: Vec<Discarded>,
+    /// The rows that were left out, or that values were left out of, by line or row number.
+    pub(crate) rejected: Vec<RejectedRow>,
 }
 
 /// Keys that objects had twice, so that the first of two values was left out.
@@ -43,21 +50,32 @@ pub(crate) struct TableBatch {
     pub(crate) rows: Rows,
 }
 
-/// Normalizes one chunk. `layout` must be fresh after a chunk that had news, or that failed.
+/// Normalizes one chunk, and names the place of a row that lacks a value. `layout` must be fresh after a chunk that had news, or that failed.
 ///
 /// # Errors
 /// [`ErrorKind::Data`] with input and line, if the chunk is not what it claims to be.
 pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
+    normalize_rows(chunk, layout, load_id).map_err(|error| match layout.lacking.take() {
+        Some((table, row)) => place_of_row(error, chunk, layout, table, row),
+        None => error,
+    })
+}
+
+fn normalize_rows(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
     let mut ready = ReadyColumns::new();
     let mut repeated = None;
     match chunk {
         Chunk::Json(chunk) => repeated = read_json(chunk, layout)?,
         Chunk::Arrow(chunk) => ready = super::arrow::read_batch(chunk, layout)?,
     }
+    let (discarded, mut rejected) = layout.left_out.take();
+    if let Chunk::Json(chunk) = chunk {
+        name_lines(chunk, &mut rejected);
+    }
     layout.fill_ids(load_id)?;
     let has_news = layout.has_news();
     let renamed = std::mem::take(&mut layout.renamed);
-    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news, renamed, repeated })
+    Ok(NormalizedChunk { tables: layout.take_batches(ready)?, has_news, renamed, repeated, discarded, rejected })
 }
 
 fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<Option<RepeatedKeys>> {
@@ -86,7 +104,8 @@ fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<Option<RepeatedKe
                 cursor.rewind(start);
                 match cursor.value() {
                     Ok(item) => {
-                        layout.add_item(&item).map_err(|no_place| refuse(chunk, start, no_place))?;
+                        layout.left_out.at = start as u64;
+                        layout.add_item(&item).map_err(|refusal| refuse(chunk, start, &refusal))?;
                         None
                     }
                     Err(malformed) => Some(malformed),
@@ -104,6 +123,35 @@ fn read_json(chunk: &JsonChunk, layout: &mut Layout) -> Result<Option<RepeatedKe
         .into_iter()
         .next()
         .map(|first| RepeatedKeys { count, first: (first.key, chunk.input.clone(), line_of(chunk, first.at)) }))
+}
+
+/// Adds the place of a row to an error. Rows do not know it: what makes them is read once more, up to this one.
+fn place_of_row(error: Error, chunk: &Chunk, layout: &mut Layout, table: usize, row: usize) -> Error {
+    let chunk = match chunk {
+        Chunk::Json(chunk) => chunk,
+        Chunk::Arrow(chunk) => {
+            let row = chunk.first_row + layout.root_row(table, row) as u64;
+            return error.at(&*chunk.input, Some(row));
+        }
+    };
+    for table in &mut layout.tables {
+        // Some are emptied by now, but for their values.
+        table.rows = table.rows.max(1);
+        table.truncate(0);
+    }
+    let Ok(text) = std::str::from_utf8(&chunk.bytes) else { return error };
+    let mut cursor = Cursor::new(text).with(layout.surrogates);
+    while cursor.peek().is_some() {
+        let start = cursor.position();
+        let Ok(item) = cursor.value() else { break };
+        if layout.add_item(&item).is_err() {
+            break;
+        }
+        if layout.tables[table].rows > row {
+            return error.at(&*chunk.input, Some(line_of(chunk, start)));
+        }
+    }
+    error.at(&*chunk.input, None)
 }
 
 /// Number of the line that a byte of the chunk is in.
@@ -139,24 +187,20 @@ fn column_of(bytes: &[u8], at: usize) -> u64 {
     bytes[line_start..at].iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64 + 1
 }
 
-fn refuse(chunk: &JsonChunk, start: usize, no_place: NoPlace) -> Error {
-    let (what, hint) = no_place.told();
-    Error::new(ErrorKind::Data, what).at(&*chunk.input, Some(line_of(chunk, start))).hint(hint)
+/// Puts lines in the place of bytes.
+fn name_lines(chunk: &JsonChunk, rows: &mut [RejectedRow]) {
+    let (mut line, mut from) = (chunk.first_line, 0);
+    for row in rows {
+        let at = usize::try_from(row.at).unwrap_or(usize::MAX).min(chunk.bytes.len());
+        line += memchr::memchr_iter(b'\n', &chunk.bytes[from..at]).count() as u64;
+        from = at;
+        row.at = line;
+    }
 }
 
-impl NoPlace {
-    /// What is wrong, and what to do about it.
-    pub(super) fn told(&self) -> (String, &'static str) {
-        let Self { table, column, value_type, column_type, is_required } = self;
-        let what = format!(
-            "a value of type {value_type} does not fit column `{column}` of table `{table}`, which is {column_type}"
-        );
-        let hint = match is_required {
-            true => "each row needs a value there: correct the data, or name another key",
-            false => "name the key otherwise, or load into another table",
-        };
-        (what, hint)
-    }
+fn refuse(chunk: &JsonChunk, start: usize, refusal: &Refusal) -> Error {
+    let (what, hint) = refusal.told();
+    Error::new(ErrorKind::Data, what).at(&*chunk.input, Some(line_of(chunk, start))).hint(hint)
 }
 
 impl Layout {
@@ -165,11 +209,17 @@ impl Layout {
         if let RootIds::Row(digests) = &mut self.root_ids {
             digests.clear();
         }
+        if self.tables.iter().any(|table| !table.dropped.is_empty()) {
+            self.drop_nested();
+        }
         let names: Vec<String> = self.tables.iter().map(|table| table.name.clone()).collect();
         let mut batches = Vec::new();
         let is_due = |table: &TableRows| table.rows > 0 || table.known_columns < table.columns.len();
         for (table_at, table) in self.tables.iter_mut().enumerate().filter(|(_, table)| is_due(table)) {
-            let rows = std::mem::take(&mut table.rows);
+            let all_rows = std::mem::take(&mut table.rows);
+            let dropped = std::mem::take(&mut table.dropped);
+            let kept = (!dropped.is_empty()).then(|| kept_rows(all_rows, &dropped));
+            let rows = all_rows - dropped.len();
             table.parent_tables.clear();
             table.parent_rows.clear();
             table.list_index.clear();
@@ -178,19 +228,29 @@ impl Layout {
             for (at, column) in table.columns.iter_mut().enumerate() {
                 let array = ready.remove(&(table_at, at));
                 let is_empty = array.is_none() && !column.has_values();
-                if rows > 0
-                    && !column.column.nullable
-                    && (is_empty || array.is_none() && column.first_null(rows).is_some())
-                {
-                    return Err(missing(&table.name, &column.column.name));
+                if rows > 0 && !column.column.nullable {
+                    let first_null = match &array {
+                        _ if is_empty => (0..all_rows).find(|row| !dropped.contains(row)),
+                        Some(array) => (0..all_rows).find(|&row| array.is_null(row) && !dropped.contains(&row)),
+                        None if dropped.is_empty() => column.first_null(rows),
+                        None => (0..all_rows).find(|&row| !column.has_value(row) && !dropped.contains(&row)),
+                    };
+                    if let Some(row) = first_null {
+                        self.lacking = Some((table_at, row));
+                        return Err(missing(&table.name, &column.column.name));
+                    }
                 }
-                if is_empty {
+                if is_empty || rows == 0 {
                     continue;
                 }
                 let cells = match array {
                     Some(_) if column.has_values() => return Err(filled_twice(&table.name, &column.column.name)),
                     Some(array) => Cells::All(array),
-                    None => column.take(rows)?,
+                    None => column.take(all_rows)?,
+                };
+                let cells = match &kept {
+                    Some(kept) => cells.filtered(all_rows, kept)?,
+                    None => cells,
                 };
                 if let Some(field) = column.column.arrow_field() {
                     columns.push((Arc::new(field.with_nullable(true)), cells));
@@ -210,6 +270,11 @@ impl Layout {
     }
 }
 
+/// Which rows stay.
+fn kept_rows(rows: usize, dropped: &HashSet<usize>) -> BooleanArray {
+    (0..rows).map(|row| Some(!dropped.contains(&row))).collect()
+}
+
 /// A variant was filled with values that do not fit their column, and the data has a column of its name.
 fn filled_twice(table: &str, column: &str) -> Error {
     Error::new(ErrorKind::Data, format!("column `{column}` of table `{table}` is filled from two columns of the data"))
@@ -218,5 +283,5 @@ fn filled_twice(table: &str, column: &str) -> Error {
 
 pub(super) fn missing(table: &str, column: &str) -> Error {
     Error::new(ErrorKind::Data, format!("a row of table `{table}` has no value in `{column}`, which must have one"))
-        .hint("a primary key needs a value in every row; correct the data or name another key")
+        .hint("a key, and a column that is declared with nullable = false, needs a value in every row: correct the data, or declare it otherwise")
 }

@@ -31,6 +31,8 @@ enum Values {
 pub(crate) struct ColumnRows {
     pub(crate) column: Column,
     pub(crate) data_type: DataType,
+    /// Whether each value has to be looked at, for the column holds fewer than the type has.
+    pub(crate) is_narrow: bool,
     /// The values that are there, without room for those that are not.
     values: Values,
     /// The row after the last value.
@@ -51,7 +53,8 @@ impl ColumnRows {
             DataType::Decimal | DataType::Wei => Values::Decimal(Vec::new()),
             DataType::Text | DataType::Json | DataType::Binary => Values::Bytes { ends: Vec::new(), bytes: Vec::new() },
         };
-        Self { column, data_type, values, next: 0, places: None, variants: Vec::new() }
+        let is_narrow = column.is_narrow();
+        Self { column, data_type, is_narrow, values, next: 0, places: None, variants: Vec::new() }
     }
 
     /// Place of the row's value among the values, if it has one.

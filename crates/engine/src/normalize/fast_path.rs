@@ -54,6 +54,11 @@ impl Layout {
             expected = slot + 1;
             let slot = &mut self.nodes[node].slots[slot];
             if slot.target.is_shared || slot.seen_in == object {
+                if slot.is_left_out {
+                    cursor.value()?;
+                    more = cursor.next_member(b'}')?;
+                    continue;
+                }
                 return Err(Stop::Irregular);
             }
             slot.seen_in = object;
@@ -102,6 +107,9 @@ impl Layout {
 
     fn read_list(&mut self, cursor: &mut Cursor<'_>, list: usize, parent_row: usize) -> Walk {
         let nodes = self.lists[list];
+        if self.tables[nodes.table].is_barred {
+            return Err(Stop::Irregular);
+        }
         let mut index = 0;
         let mut more = cursor.enter(b']')?;
         while more {
@@ -152,7 +160,7 @@ impl Layout {
     fn put_number(&mut self, table: usize, column: usize, row: usize, number: Number<'_>) -> Walk {
         let Some(rows) = self.tables[table].columns.get_mut(column) else { return Err(Stop::Irregular) };
         match (number, rows.data_type) {
-            (Number::Int(value), DataType::Bigint) => rows.set_int(row, value),
+            (Number::Int(value), DataType::Bigint) if !rows.is_narrow => rows.set_int(row, value),
             (Number::Double(value), DataType::Double) => rows.set_double(row, value),
             (Number::Int(value), _) => return self.put_other(table, column, row, Scalar::Int(value)),
             (Number::Double(value), _) => return self.put_other(table, column, row, Scalar::Double(value)),

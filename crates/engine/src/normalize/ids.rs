@@ -33,7 +33,7 @@ impl Layout {
         Ok(())
     }
 
-    fn parents_first(&self) -> Vec<usize> {
+    pub(super) fn parents_first(&self) -> Vec<usize> {
         let mut order = Vec::with_capacity(self.tables.len());
         let mut is_placed = vec![false; self.tables.len()];
         for table in 0..self.tables.len() {
@@ -54,18 +54,22 @@ impl Layout {
     }
 
     fn fill_root(&mut self, at: usize, load_id: &str) -> Result<()> {
-        let table = &mut self.tables[at];
+        let table = &self.tables[at];
         let rows = table.rows;
         // Without this all rows that lack a key would be one.
         for key in &self.keys {
-            let lacks = match table.by_name.get(key) {
-                Some(&at) => table.columns[at].first_null(rows).is_some(),
-                None => true,
+            let is_kept = |row: &usize| !table.dropped.contains(row);
+            let lacking = match table.by_name.get(key) {
+                Some(&at) if table.dropped.is_empty() => table.columns[at].first_null(rows),
+                Some(&at) => (0..rows).filter(is_kept).find(|row| !table.columns[at].has_value(*row)),
+                None => (0..rows).find(is_kept),
             };
-            if lacks {
+            if let Some(row) = lacking {
+                self.lacking = Some((at, row));
                 return Err(missing(&table.name, key));
             }
         }
+        let table = &mut self.tables[at];
         let load = table.system_column(column_names::LOAD_ID, DataType::Text);
         for row in 0..rows {
             table.columns[load].set_bytes(row, load_id.as_bytes());

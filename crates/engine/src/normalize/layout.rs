@@ -4,13 +4,17 @@
 //! where its value goes when it is a scalar (a column), an object (another node of the same table) or a list (a node of
 //! a nested table). The slow path fills slots in; the fast path only follows them.
 
+use super::breach::{Breach, LeftOut, in_one_form};
 use super::column::ColumnRows;
 use super::digests::RowDigests;
+use crate::choice::ColumnChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
-use crate::schema::{Column, DataType, MergeStrategy, Schema, Table, WriteDisposition, column_names};
-use std::collections::{BTreeSet, HashMap};
+use crate::schema::{
+    Column, Contract, DataType, Entity, MergeStrategy, Mode, Schema, Table, WriteDisposition, column_names,
+};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Index of nothing.
@@ -55,7 +59,15 @@ pub(crate) struct TableRows {
     /// How many of `columns` the schema had; the others were found in this chunk.
     pub(crate) known_columns: usize,
     pub(crate) is_new: bool,
+    /// What may be added to it.
+    pub(crate) contract: Contract,
+    /// Whether it takes its first load, and with it any column.
+    pub(crate) evolves_once: bool,
+    /// Whether it may not come into being: no row is added.
+    pub(crate) is_barred: bool,
     pub(crate) rows: usize,
+    /// Rows that are not passed on, of those that came as Arrow.
+    pub(crate) dropped: HashSet<usize>,
     /// For each row of a nested table: its parent's place in `parents` and row, and its own place in the list.
     pub(crate) parent_tables: Vec<u32>,
     pub(crate) parent_rows: Vec<u32>,
@@ -76,7 +88,11 @@ impl TableRows {
             hinted: HashMap::new(),
             known_columns: 0,
             is_new,
+            contract: Contract::All(Mode::Evolve),
+            evolves_once: false,
+            is_barred: false,
             rows: 0,
+            dropped: HashSet::new(),
             parent_tables: Vec::new(),
             parent_rows: Vec::new(),
             list_index: Vec::new(),
@@ -158,6 +174,8 @@ pub(crate) struct Slot {
     /// Normalized path from the row: the column's name.
     pub(crate) name: String,
     pub(crate) target: Target,
+    /// Whether its values are not to be loaded; the slow path decides, and the fast path steps over them.
+    pub(crate) is_left_out: bool,
     /// The object in which the key was seen last, to notice one that comes twice.
     pub(crate) seen_in: u64,
 }
@@ -167,7 +185,15 @@ impl Slot {
     pub(crate) fn new(key: &str) -> Self {
         let target = Target { column: NONE, object: NONE, list: NONE, is_shared: false };
         let is_plain = !key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-        Self { key: key.to_owned(), is_plain, part: String::new(), name: String::new(), target, seen_in: 0 }
+        Self {
+            key: key.to_owned(),
+            is_plain,
+            part: String::new(),
+            name: String::new(),
+            target,
+            is_left_out: false,
+            seen_in: 0,
+        }
     }
 }
 
@@ -215,6 +241,17 @@ pub(crate) struct Layout {
     pub(crate) root_ids: RootIds,
     pub(crate) propagates_root_id: bool,
     pub(crate) objects_seen: u64,
+    /// What the row under way has that the contract does not let in.
+    pub(crate) breaches: Vec<Breach>,
+    pub(crate) left_out: LeftOut,
+    /// Which columns of the root table are loaded, where that is not all of them.
+    pub(crate) choice: Option<Arc<ColumnChoice>>,
+    /// The row that lacks a value, where that was found last: its table and number.
+    pub(crate) lacking: Option<(usize, usize)>,
+    /// Whether the row under way may bring any column: it is among the first of its table.
+    pub(crate) takes_all_columns: bool,
+    /// Whether a text that spells a date and a time makes a column of timestamps.
+    pub(crate) detects_timestamps: bool,
     /// Whether the root table has the columns of the contract; they come after those of its first row.
     pub(crate) is_begun: bool,
 }
@@ -276,6 +313,12 @@ impl Layout {
             root_ids,
             propagates_root_id: propagates_root_id || schema.propagates_root_ids(root),
             objects_seen: 0,
+            breaches: Vec::new(),
+            left_out: LeftOut::default(),
+            lacking: None,
+            choice: None,
+            takes_all_columns: false,
+            detects_timestamps: schema.detects_timestamps(),
             is_begun: table.columns.contains_key(column_names::ID),
         };
         layout.add_known(table, NONE, schema);
@@ -285,6 +328,12 @@ impl Layout {
 
     fn add_known(&mut self, table: &Table, parent: usize, schema: &Schema) {
         let at = self.add_table(&table.name, parent, false);
+        let rows = &mut self.tables[at];
+        rows.contract = in_one_form(schema.contract_of(table));
+        rows.evolves_once = table.evolves_once();
+        // A nested table that only hints name is as new as one that they do not.
+        rows.is_barred =
+            table.is_barred || parent != NONE && table.is_new() && rows.contract.mode(Entity::Tables) != Mode::Evolve;
         for column in table.columns.values() {
             match column.data_type {
                 Some(data_type) => {
@@ -310,6 +359,10 @@ impl Layout {
         self.table_index.insert(self.naming.folded(name).into_owned(), at);
         let mut rows = TableRows::new(name, parent, is_new);
         rows.by_folded = self.naming.is_case_sensitive().then(HashMap::new);
+        if parent != NONE {
+            rows.contract = self.tables[parent].contract;
+            rows.is_barred = rows.contract.mode(Entity::Tables) != Mode::Evolve;
+        }
         self.tables.push(rows);
         at
     }

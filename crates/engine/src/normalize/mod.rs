@@ -9,31 +9,38 @@
 //! Memory is bounded by the number of chunks under way and by the rows that wait to fill a job file.
 
 mod arrow;
+mod breach;
 mod chunk;
 mod column;
+mod contract;
 mod digests;
 mod fast_path;
 mod files;
 mod ids;
 mod layout;
 mod names;
+mod rejected;
 mod rows;
 mod slow_path;
 #[cfg(test)]
 mod tests;
 
+use crate::choice::ColumnChoice;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
 use crate::package::JobFile;
 use crate::schema::{Schema, Table};
-use crate::source::{Chunk, Reader};
+use crate::source::{Chunk, Reader, TableHints};
 use chunk::NormalizedChunk;
 pub(crate) use chunk::RepeatedKeys;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use files::{PendingRows, RowGroup};
 use layout::Layout;
 pub(crate) use layout::Renamed;
+use rejected::Rejected;
+pub(crate) use rejected::declare as declare_rejected;
 use rows::Rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +62,8 @@ pub(crate) struct Settings<'a> {
     /// Bytes that the rows under way may take.
     pub(crate) memory: usize,
     pub(crate) surrogates: Surrogates,
+    /// The table that takes the rows which contracts leave out, if one does.
+    pub(crate) rejected: Option<String>,
     /// Folder of the job files.
     pub(crate) folder: PathBuf,
     /// Called after each chunk with its rows of the root table and its bytes.
@@ -68,16 +77,16 @@ pub(crate) fn memory(workers: usize, limit: Option<u64>) -> usize {
     useful.min(limit).max(CHUNK_MEMORY)
 }
 
-/// The root table that chunks go to.
-#[derive(Clone)]
+/// The table that is filled, and what of the data fills it.
 struct Root {
-    table: Arc<str>,
+    name: String,
     /// The keys of the data that were named as the primary or merge key, as they were spelled.
     key: Arc<[String]>,
+    choice: Option<Arc<ColumnChoice>>,
 }
 
 enum Job {
-    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Root },
+    Normalize { number: u64, chunk: Chunk, schema: Arc<Schema>, version: u64, root: Arc<Root> },
     Write(RowGroup),
 }
 
@@ -98,6 +107,9 @@ pub(crate) struct Normalizer<'a> {
     repeated: Option<RepeatedKeys>,
     /// Variant columns that got values, each with its table.
     variants: BTreeSet<(String, String)>,
+    /// What contracts left out.
+    discarded: Vec<Discarded>,
+    rejected: Option<Rejected>,
     pending: PendingRows,
     files: Vec<JobFile>,
 }
@@ -113,18 +125,22 @@ impl<'a> Normalizer<'a> {
             renamed: Renamed::new(),
             repeated: None,
             variants: BTreeSet::new(),
+            discarded: Vec::new(),
+            rejected: settings.rejected.clone().map(Rejected::new),
             pending,
             files: Vec::new(),
         }
     }
 
-    /// Normalizes everything that `reader` gives into the root table `root` and its nested tables. `key` are the keys of
-    /// the data that were named as the primary or merge key: where others could be taken for them, the name is theirs.
+    /// Normalizes everything that `reader` gives into the root table `root` and its nested tables. Where other keys could be
+    /// taken for the primary or merge key that `hints` name, the name is theirs.
     ///
     /// # Errors
     /// The first error in the order of the input; what was written is then of no use.
-    pub(crate) fn normalize(&mut self, root: &str, key: &[String], reader: &mut dyn Reader) -> Result<()> {
-        let root = Root { table: root.into(), key: key.into() };
+    pub(crate) fn normalize(&mut self, root: &str, hints: &TableHints, reader: &mut dyn Reader) -> Result<()> {
+        let key = [&hints.primary_key[..], &hints.merge_key].concat().into();
+        let choice = (!hints.choice.is_everything()).then(|| Arc::new(hints.choice.clone()));
+        let root = Arc::new(Root { name: root.to_owned(), key, choice });
         std::thread::scope(|scope| {
             let (chunk_tx, chunk_rx) = bounded(CHUNKS_AHEAD);
             // Without bounds of their own: the coordinator has at most a few jobs under way, and never waits for a place.
@@ -143,7 +159,7 @@ impl<'a> Normalizer<'a> {
 
     fn coordinate(
         &mut self,
-        root: &Root,
+        root: &Arc<Root>,
         chunks: &Receiver<Result<Chunk>>,
         jobs: &Sender<Job>,
         done: &Receiver<Done>,
@@ -199,14 +215,18 @@ impl<'a> Normalizer<'a> {
             while let Some((chunk, version, result)) = finished.remove(&next_in_turn) {
                 // A chunk that failed or found news with an older schema gets its say with the one of its turn.
                 let is_stale = version != self.version;
-                let is_wrong = |normalized: &NormalizedChunk| normalized.has_news || version < self.renamed_at;
+                let is_wrong = |normalized: &NormalizedChunk| {
+                    normalized.has_news || !normalized.discarded.is_empty() || version < self.renamed_at
+                };
                 if is_stale && result.as_ref().map_or(true, is_wrong) {
                     let _ = jobs.send(self.normalize_job(next_in_turn, chunk, root));
                     break;
                 }
                 next_in_turn += 1;
                 let bytes = chunk_bytes(&chunk);
-                let rows = self.take(&root.table, result?)?;
+                let normalized = result?;
+                self.keep_rejected(&chunk, &normalized)?;
+                let rows = self.take(&root.name, normalized)?;
                 (self.settings.on_progress)(rows, bytes);
             }
             for group in self.pending.full_groups() {
@@ -220,7 +240,7 @@ impl<'a> Normalizer<'a> {
         }
     }
 
-    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Root) -> Job {
+    fn normalize_job(&self, number: u64, chunk: Chunk, root: &Arc<Root>) -> Job {
         Job::Normalize { number, chunk, schema: self.schema.clone(), version: self.version, root: root.clone() }
     }
 
@@ -235,6 +255,7 @@ impl<'a> Normalizer<'a> {
             (Some(known), Some(more)) => known.count += more.count,
             (known, more) => *known = known.take().or(more),
         }
+        self.count_discarded(normalized.discarded);
         for found in normalized.tables {
             let is_known = self.schema.tables.contains_key(&found.table);
             if !(found.new_columns.is_empty() && found.new_owners.is_empty() && is_known) {
@@ -298,6 +319,7 @@ impl<'a> Normalizer<'a> {
     /// # Errors
     /// If a file cannot be written.
     pub(crate) fn finish(mut self) -> Result<(Schema, Vec<JobFile>)> {
+        self.finish_rejected()?;
         let groups = self.pending.all_groups();
         std::thread::scope(|scope| {
             let (group_tx, group_rx) = unbounded::<RowGroup>();
@@ -317,6 +339,7 @@ impl<'a> Normalizer<'a> {
             Ok(())
         })?;
         let mut schema = Arc::unwrap_or_clone(self.schema);
+        schema.tables.retain(|_, table| !table.is_barred);
         for file in &self.files {
             if let Some(table) = schema.tables.get_mut(&file.table) {
                 table.mark_seen();
@@ -359,19 +382,24 @@ fn read_all(reader: &mut dyn Reader, chunks: &Sender<Result<Chunk>>) {
 }
 
 fn work(jobs: &Receiver<Job>, done: &Sender<Done>, settings: &Settings<'_>) {
-    let mut kept: Option<(Root, u64, Layout)> = None;
+    let mut kept: Option<(Arc<Root>, u64, Layout)> = None;
     for job in jobs {
         let outcome = match job {
             Job::Write(group) => Done::Written(write(group)),
             Job::Normalize { number, chunk, schema, version, root } => {
                 let fresh = |_| {
-                    let mut layout = Layout::new(&schema, &root.table, settings.naming)?;
-                    layout.surrogates = settings.surrogates;
+                    let mut layout = Layout::new(&schema, &root.name, settings.naming)?;
                     layout.spelled_key = root.key.clone();
+                    layout.choice = root.choice.clone();
+                    layout.surrogates = settings.surrogates;
+                    layout.left_out.keeps_rows = settings.rejected.is_some();
                     Ok((root.clone(), version, layout))
                 };
-                let is_same = |kept: &(Root, u64, Layout)| kept.0.table == root.table && kept.1 == version;
-                let layout = kept.take().filter(is_same).ok_or(()).or_else(fresh);
+                let layout = kept
+                    .take()
+                    .filter(|kept| Arc::ptr_eq(&kept.0, &root) && kept.1 == version)
+                    .ok_or(())
+                    .or_else(fresh);
                 let result = layout.and_then(|(root, version, mut layout)| {
                     let normalized =
                         catch_unwind(AssertUnwindSafe(|| chunk::normalize(&chunk, &mut layout, settings.load_id)));

@@ -33,7 +33,20 @@ impl Layout {
         let of = &self.nodes[node];
         let table = of.table;
         let keys: Vec<&str> = of.keys.iter().chain([&of.slots[at].key]).map(String::as_str).collect();
-        let plain = self.naming.normalize_key(&of.slots[at].key);
+        let choice = self.choice.as_deref().filter(|_| table == ROOT_TABLE);
+        let key = &of.slots[at].key;
+        let given =
+            choice.filter(|_| of.path.is_empty()).map_or(key.as_str(), |choice| choice.renamed(key, self.naming));
+        let plain = self.naming.normalize_key(given);
+        // Chosen by the name in the data.
+        let own = self.naming.normalize_key(key);
+        let path: Vec<&str> = of.path.iter().map(String::as_str).chain([own.as_str()]).collect();
+        if choice.is_some_and(|choice| choice.leaves_out(&path, self.naming)) {
+            let slot = &mut self.nodes[node].slots[at];
+            slot.target.is_shared = true;
+            (slot.is_left_out, slot.name, slot.part) = (true, plain.clone(), plain);
+            return;
+        }
         let (mut part, mut attempt) = (plain.clone(), 0);
         let (name, folded) = loop {
             let name = self.naming.join_path(of.path.iter().map(String::as_str).chain([part.as_str()]));

@@ -1,7 +1,7 @@
 //! Rows of one table on their way from a chunk to a job file, column by column.
 
 use crate::error::{Error, ErrorKind, Result};
-use arrow::array::{Array, ArrayRef, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field};
 use std::collections::HashMap;
@@ -56,6 +56,14 @@ impl Cells {
         let from = UInt32Array::new(from.into(), Some(NullBuffer::from(valid)));
         arrow::compute::take(&spread.values, &from, None)
             .map_err(|error| Error::new(ErrorKind::Internal, "a column could not be built").because(error))
+    }
+
+    /// Only the rows that stay, of `rows`.
+    pub(crate) fn filtered(self, rows: usize, kept: &BooleanArray) -> Result<Self> {
+        let array = self.array(rows)?;
+        let array = arrow::compute::filter(&array, kept)
+            .map_err(|error| Error::new(ErrorKind::Internal, "rows could not be left out").because(error))?;
+        Ok(Self::All(array))
     }
 
     fn memory_bytes(&self) -> usize {

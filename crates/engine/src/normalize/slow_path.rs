@@ -3,24 +3,14 @@
 //! This is where schemas grow: keys that were not seen, values of another type, keys that meet in one column. It decides
 //! everything; the fast path (`fast_path.rs`) only repeats what was decided here.
 
+use super::breach::{NoPlace, Refusal};
 use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
 use super::names::Placed;
-use crate::json::Json;
-use crate::schema::{Column, DataType, column_names};
+use crate::json::{Json, write_object};
+use crate::schema::{Column, DataType, Entity, Mode, column_names};
 use crate::value::{Scalar, coerce, infer};
 use indexmap::IndexMap;
 use std::borrow::Cow;
-
-/// A value that has no place in its column, nor in a variant beside it.
-#[derive(Debug, PartialEq)]
-pub(crate) struct NoPlace {
-    pub(crate) table: String,
-    pub(crate) column: String,
-    pub(crate) value_type: DataType,
-    pub(crate) column_type: DataType,
-    /// Whether the column needs a value in every row, so that there can be no variant.
-    pub(crate) is_required: bool,
-}
 
 /// Digits of the longest decimal.
 const MAX_DIGITS: u8 = 38;
@@ -28,7 +18,7 @@ const MAX_DIGITS: u8 = 38;
 /// The first number of more digits than that.
 const MOST_DIGITS: u128 = 10u128.pow(MAX_DIGITS as u32);
 
-type Outcome = Result<(), NoPlace>;
+type Outcome = Result<(), Refusal>;
 
 /// Lists found in a row.
 type Lists<'a> = Placed<&'a [Json]>;
@@ -47,6 +37,9 @@ impl Layout {
     fn add_root_row(&mut self, item: &Json) -> Outcome {
         match item {
             Json::Null => Ok(()),
+            item if self.tables[ROOT_TABLE].is_barred => {
+                self.leave_out_table(ROOT_TABLE, &mut std::iter::once_with(|| row_text(item)))
+            }
             Json::Object(fields) => {
                 self.digest_tree(item);
                 let row = self.begin_row(ROOT_TABLE);
@@ -82,6 +75,7 @@ impl Layout {
     fn add_row(&mut self, fields: &IndexMap<String, Json>, node: usize, row: usize) -> Outcome {
         let (scalars, lists) = self.flatten(fields, node);
         let table = self.nodes[node].table;
+        self.takes_all_columns = self.tables[table].takes_all_columns();
         for (_, (at, slot, value)) in &scalars {
             let name = self.column_name(*at, *slot);
             if !self.is_overwritten(table, &name) {
@@ -91,6 +85,14 @@ impl Layout {
             self.nodes[*at].slots[*slot].target.column = column;
         }
         self.ensure_system_columns(table);
+        let text = || {
+            let mut text = String::new();
+            write_object(fields, &mut text);
+            text
+        };
+        if self.is_left_out(table, row, &text) {
+            return Ok(());
+        }
         let level = self.nodes[node].level;
         for (_, (at, slot, items)) in lists {
             if !items.is_empty() {
@@ -103,6 +105,9 @@ impl Layout {
 
     fn add_list(&mut self, items: &[Json], list: usize, parent_row: usize) -> Outcome {
         let nodes = self.lists[list];
+        if self.tables[nodes.table].is_barred {
+            return self.leave_out_table(nodes.table, &mut items.iter().map(row_text));
+        }
         for (index, item) in items.iter().enumerate() {
             let row = self.begin_nested_row(nodes, parent_row, index);
             match item {
@@ -110,8 +115,10 @@ impl Layout {
                 Json::List(items) => {
                     let slot = self.slot(nodes.wrapper, column_names::LIST);
                     if self.keeps_json(nodes.wrapper, slot) {
+                        self.takes_all_columns = self.tables[nodes.table].takes_all_columns();
                         self.put(nodes.table, column_names::LIST, item, row)?;
                         self.ensure_system_columns(nodes.table);
+                        self.is_left_out(nodes.table, row, &|| row_text(item));
                         continue;
                     }
                     self.ensure_system_columns(nodes.table);
@@ -130,11 +137,22 @@ impl Layout {
     fn add_scalar_row(&mut self, scalar: &Json, node: usize, row: usize) -> Outcome {
         let table = self.nodes[node].table;
         let slot = self.slot(node, column_names::VALUE);
+        self.takes_all_columns = self.tables[table].takes_all_columns();
         self.put(table, column_names::VALUE, scalar, row)?;
         let column = self.tables[table].by_name.get(column_names::VALUE).copied().unwrap_or(NONE);
         self.nodes[node].slots[slot].target.column = column;
         self.ensure_system_columns(table);
+        self.is_left_out(table, row, &|| row_text(scalar));
         Ok(())
+    }
+
+    /// Settles what the contract does not let in of a row; takes the row back if it is to be left out.
+    fn is_left_out(&mut self, table: usize, row: usize, text: &dyn Fn() -> String) -> bool {
+        if self.breaches.is_empty() || !self.settle_breaches(text) {
+            return false;
+        }
+        self.tables[table].truncate(row);
+        true
     }
 
     /// Splits a row into its scalars and lists. Nested objects come after what stands beside them, the last one first:
@@ -145,6 +163,9 @@ impl Layout {
         while let Some((node, fields)) = pending.pop() {
             for (key, value) in fields {
                 let slot = self.slot(node, key);
+                if self.nodes[node].slots[slot].is_left_out {
+                    continue;
+                }
                 let is_nested = matches!(value, Json::Object(_) | Json::List(_)) && !self.keeps_json(node, slot);
                 if value.is_nothing(is_nested) {
                     continue;
@@ -206,22 +227,38 @@ impl Layout {
 
     /// Puts a value into its column or a variant of it; both are made if they are new.
     pub(crate) fn put_scalar(&mut self, table: usize, name: &str, value: Scalar<'_>, row: usize) -> Outcome {
+        if !self.tables[table].by_name.contains_key(name)
+            && let Some(mode) = self.barred(table, name, Entity::Columns)
+        {
+            return self.break_contract(table, name, mode, None);
+        }
         let Err(value) = self.put_into(table, name, value, row, false) else { return Ok(()) };
         let value_type = value.own_type();
-        let no_place = |table: &TableRows, at: usize| NoPlace {
-            table: table.name.clone(),
-            column: table.columns[at].column.name.clone(),
-            value_type,
-            column_type: table.columns[at].data_type,
-            is_required: !table.columns[at].column.nullable,
+        let no_place = |table: &TableRows, at: usize| {
+            Refusal::NoPlace(NoPlace {
+                table: table.name.clone(),
+                column: table.columns[at].column.name.clone(),
+                value_type,
+                column_type: table.columns[at].data_type,
+                is_required: !table.columns[at].column.nullable,
+            })
         };
         let of = self.tables[table].by_name[name];
-        // A column that needs a value in every row cannot leave it to another one.
-        if !self.tables[table].columns[of].column.nullable {
-            return Err(no_place(&self.tables[table], of));
-        }
         let variant = self.naming.join_path([name, &format!("v_{value_type}")]);
         let variant = self.tables[table].spelled(&self.naming.folded(&variant)).unwrap_or(variant);
+        let is_required = !self.tables[table].columns[of].column.nullable;
+        if !self.tables[table].by_name.contains_key(&variant)
+            && let Some(mode) = self.barred(table, name, Entity::DataType)
+            // Without its value the row would have to be refused all the same.
+            && !(is_required && mode == Mode::DiscardValue)
+        {
+            let column_type = self.tables[table].columns[of].data_type;
+            return self.break_contract(table, name, mode, Some((value_type, column_type)));
+        }
+        // A column that needs a value in every row cannot leave it to another one.
+        if is_required {
+            return Err(no_place(&self.tables[table], of));
+        }
         let taken = self.put_into(table, &variant, value, row, true);
         let table_at = table;
         let table = &mut self.tables[table];
@@ -245,12 +282,14 @@ impl Layout {
         row: usize,
         is_variant: bool,
     ) -> Result<(), Scalar<'a>> {
+        let detects = self.detects_timestamps;
         let table = &mut self.tables[table];
         let at = match table.by_name.get(name) {
             Some(&at) => at,
             None => {
                 let is_id = name == column_names::ID;
-                let data_type = if is_id { DataType::Text } else { infer(&value) };
+                let is_plain = is_id || !detects && matches!(value, Scalar::Text(_));
+                let data_type = if is_plain { DataType::Text } else { infer(&value) };
                 let new = if is_variant { Column::variant(name, data_type) } else { Column::inferred(name, data_type) };
                 // With room for every number of these decimals.
                 let mut probe = match &value {
@@ -289,6 +328,19 @@ impl Json {
             _ => false,
         }
     }
+}
+
+/// An element of a list, or an item, as the row that it becomes.
+fn row_text(item: &Json) -> String {
+    let mut text = String::new();
+    match item {
+        Json::Object(fields) => write_object(fields, &mut text),
+        other => {
+            let key = if matches!(other, Json::List(_)) { column_names::LIST } else { column_names::VALUE };
+            write_object(&IndexMap::from([(key.to_owned(), other.clone())]), &mut text);
+        }
+    }
+    text
 }
 
 /// A number that no number of the machine holds: an integer where there are digits enough for it, else text, for what was

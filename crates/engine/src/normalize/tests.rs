@@ -64,7 +64,14 @@ fn slow_only(text: &str) -> Option<NormalizedChunk> {
     Some(
         layout
             .take_batches(HashMap::new())
-            .map(|tables| NormalizedChunk { tables, has_news: true, renamed: Default::default(), repeated: None })
+            .map(|tables| NormalizedChunk {
+                tables,
+                has_news: true,
+                renamed: Default::default(),
+                repeated: None,
+                discarded: Vec::new(),
+                rejected: Vec::new(),
+            })
             .unwrap(),
     )
 }
@@ -167,11 +174,12 @@ pub(super) fn run_named(
         workers,
         memory: super::memory(workers, None),
         surrogates: Surrogates::default(),
+        rejected: None,
         folder: folder.path().to_owned(),
         on_progress: &|_, _| {},
     };
     let mut normalizer = Normalizer::new(&settings, schema);
-    normalizer.normalize("t", &[], &mut Pieces(chunks))?;
+    normalizer.normalize("t", &Default::default(), &mut Pieces(chunks))?;
     let (schema, files) = normalizer.finish()?;
     let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in files {

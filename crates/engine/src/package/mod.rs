@@ -29,9 +29,10 @@ pub(crate) use folder::{Folder, OpenPackages};
 
 use crate::destination::StateRecord;
 use crate::digest::Summing;
+use crate::discarded::Discarded;
 use crate::error::{Error, ErrorKind, Result};
 use crate::refresh::Refreshed;
-use crate::schema::TableChange;
+use crate::schema::{Contract, TableChange};
 use crate::source::TableHints;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -121,6 +122,15 @@ pub(crate) struct Manifest {
     /// Tables and columns that come with the load, from `Normalized` on.
     #[serde(default)]
     pub(crate) changes: Vec<TableChange>,
+    /// The contract that the run was given.
+    #[serde(default)]
+    pub(crate) contract: Option<Contract>,
+    /// The table for what contracts leave out, that the run was given.
+    #[serde(default)]
+    pub(crate) rejected: Option<String>,
+    /// What contracts left out.
+    #[serde(default)]
+    pub(crate) discarded: Vec<Discarded>,
     /// Why the run that made it failed, if it did.
     #[serde(default)]
     pub(crate) failure: Option<String>,
@@ -162,6 +172,9 @@ impl Manifest {
             files: Vec::new(),
             refresh: None,
             changes: Vec::new(),
+            contract: None,
+            rejected: None,
+            discarded: Vec::new(),
             failure: None,
             is_refused: false,
             loaded_rows: Vec::new(),

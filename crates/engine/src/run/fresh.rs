@@ -5,7 +5,7 @@ use crate::destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
-use crate::hints::apply_hints;
+use crate::hints::declare;
 use crate::ids::load_id;
 use crate::incremental;
 use crate::package::{Manifest, Package, Stage};
@@ -105,6 +105,8 @@ impl Run<'_> {
             fingerprint,
             base,
             refresh,
+            contract: pipeline.contract,
+            rejected: pipeline.rejected.clone(),
             ..Manifest::new(&id, &transaction_id, Stage::Extracting, &name, &pipeline.dataset, &destination)
         };
         Ok(Opened { context, manifest, schema, state })
@@ -154,10 +156,9 @@ impl Run<'_> {
             let resources = incremental::open(source, context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
-            for resource in &resources {
-                let naming = run.pipeline.naming_of(&schema);
-                let root = apply_hints(&mut declared, &resource.name, &resource.hints, naming)?;
-                destination::check_declared(&*run.pipeline.destination, &declared, &root)?;
+            declare(&mut declared, &resources, &package.manifest, run.pipeline.naming_of(&schema), &run.notices)?;
+            for table in declared.tables.values() {
+                destination::check(&*run.pipeline.destination, table)?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {

@@ -52,6 +52,7 @@ impl Run<'_> {
         })?;
         self.trace.elapsed = self.started.elapsed().as_secs_f64();
         self.trace.notices = self.notices.said();
+        self.trace.discarded = package.manifest.discarded.clone();
         Ok(LoadInfo {
             pipeline: pipeline.name.clone(),
             destination: pipeline.destination.name().to_owned(),
@@ -60,6 +61,7 @@ impl Run<'_> {
             load_id: package.manifest.load_id.clone(),
             resumed,
             tables: package.manifest.loaded_rows.clone(),
+            discarded: package.manifest.discarded.clone(),
             trace: self.trace.clone(),
         })
     }

@@ -4,9 +4,10 @@ use super::attempt::Run;
 use crate::apart::Apart;
 use crate::destination;
 use crate::digest::random_row_id;
+use crate::discarded;
 use crate::error::{ErrorKind, Result};
 use crate::events::{Event, Step};
-use crate::hints::{apply_hints, given_name};
+use crate::hints::{declare, given_name};
 use crate::ids::now_micros;
 use crate::local;
 use crate::normalize::{self, Normalizer, Settings};
@@ -42,19 +43,20 @@ impl Run<'_> {
         let naming = pipeline.naming_of(&schema);
         let notices = self.notices.clone();
         let load_id = package.manifest.load_id.clone();
+        let rejected = package.manifest.rejected.as_deref().map(|given| naming.normalize_path(given));
         let settings = Settings {
             load_id: &load_id,
             naming,
             workers: pipeline.workers,
             memory: normalize::memory(pipeline.workers, pipeline.destination.memory_limit()),
             surrogates: pipeline.surrogates,
+            rejected: rejected.clone(),
             folder: package.normalized(),
             on_progress: &on_progress,
         };
         let before = schema.clone();
         let mut read_until = started;
         let work = || -> Result<(Schema, Vec<JobFile>)> {
-            let mut roots = Vec::new();
             if package.manifest.resources.is_empty() {
                 let declared = resources.iter().map(|resource| ExtractedResource {
                     name: resource.name.clone(),
@@ -64,24 +66,25 @@ impl Run<'_> {
                 package.manifest.resources = declared.collect();
             }
             let mut apart = Apart::new(naming);
-            for resource in &resources {
-                let root = apply_hints(&mut schema, &resource.name, &resource.hints, naming)?;
-                destination::check_declared(&*pipeline.destination, &schema, &root)?;
-                apart.see_table(given_name(&resource.name, &resource.hints), &root);
-                roots.push(root);
+            let roots = declare(&mut schema, &resources, &package.manifest, naming, &notices)?;
+            for (resource, root) in resources.iter().zip(&roots) {
+                destination::check_declared(&*pipeline.destination, &schema, root)?;
+                apart.see_table(given_name(&resource.name, &resource.hints), root);
             }
             if !self.is_dry {
                 pipeline.exchange.begin_import(&mut schema)?;
             }
             let mut normalizer = Normalizer::new(&settings, schema);
             for (mut resource, root) in resources.into_iter().zip(roots) {
-                let key = [&resource.hints.primary_key[..], &resource.hints.merge_key].concat();
-                normalizer.normalize(&root, &key, resource.reader.as_mut())?;
+                normalizer.normalize(&root, &resource.hints, resource.reader.as_mut())?;
             }
             apart.see_keys(normalizer.take_renamed());
             apart.see_repeated(normalizer.take_repeated());
             apart.see_variants(normalizer.take_variants());
             apart.say(&notices);
+            let discarded = normalizer.take_discarded();
+            discarded::say(&discarded, rejected.as_deref(), &notices);
+            package.manifest.discarded = discarded;
             read_until = Instant::now();
             normalizer.finish()
         };

@@ -4,6 +4,8 @@
 //! as it came ([`Table::hints`], [`Column::hints`], [`Schema::rest`]), so that reading and writing loses nothing.
 
 mod change;
+mod contract;
+mod declared;
 mod diagram;
 mod export;
 mod keys;
@@ -15,6 +17,9 @@ mod types;
 mod yaml;
 
 pub use change::TableChange;
+pub use contract::{Contract, Entity, Mode, Modes};
+pub(crate) use contract::{allowing, breach};
+pub use declared::{ColumnHints, Columns, column_in_short};
 pub use diagram::Diagram;
 pub use merge::{MergeStrategy, SortOrder};
 pub use stored::ENGINE_VERSION;
@@ -27,6 +32,9 @@ use crate::naming::Convention;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// The detection of timestamps in texts, the only one that is made here.
+const ISO_TIMESTAMP: &str = "iso_timestamp";
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,6 +153,9 @@ pub struct Table {
     /// Everything else: `description`, `x-normalizer`, `x-merge-strategy`, `file_format` …
     #[serde(flatten)]
     pub hints: Map<String, Value>,
+    /// Whether the contract of the dataset does not let it come into being. Never stored.
+    #[serde(skip)]
+    pub(crate) is_barred: bool,
 }
 
 impl Table {
@@ -179,6 +190,7 @@ impl Table {
         if let Value::Object(normalizer) = normalizer {
             normalizer.insert("seen-data".into(), Value::Bool(true));
         }
+        self.end_evolving();
     }
 
     /// Whether rows were written, now or in an earlier run.
@@ -272,8 +284,7 @@ impl Schema {
     /// Whether the rules that the schema asks for are those of this engine.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a naming convention that is not known, for a contract that does not let tables, columns and types
-    /// evolve, and for detections that are not made here: going on would break the dataset in silence.
+    /// [`ErrorKind::Config`] for a naming convention or a contract that is not known, and for detections that are not made here: going on would break the dataset in silence.
     pub(crate) fn check_rules(&self) -> Result<()> {
         let refuse = |what: String| {
             let what = format!("schema `{}` of this dataset {what}, which this version cannot do", self.name);
@@ -284,19 +295,20 @@ impl Schema {
             let names = self.normalizers.get("names").and_then(Value::as_str).unwrap_or_default();
             return refuse(format!("names its columns by `{names}`"));
         }
-        let contracts = self.tables.values().map(|table| table.hints.get("schema_contract"));
-        for contract in contracts.chain([self.settings.get("schema_contract")]).flatten() {
-            let evolves = |mode: &Value| mode.as_str() == Some("evolve");
-            let is_open = evolves(contract) || contract.as_object().is_some_and(|modes| modes.values().all(evolves));
-            if !is_open {
-                return refuse(format!("has the contract {contract}"));
-            }
+        if let Some(contract) = self.unknown_contract() {
+            return refuse(format!("has the contract {contract}"));
         }
         let detections = self.settings.get("detections").and_then(Value::as_array);
-        match detections.into_iter().flatten().find(|detection| detection.as_str() != Some("iso_timestamp")) {
+        match detections.into_iter().flatten().find(|detection| detection.as_str() != Some(ISO_TIMESTAMP)) {
             Some(detection) => refuse(format!("asks for the detection {detection}")),
             None => Ok(()),
         }
+    }
+
+    /// Whether a text that spells a date and a time makes a column of timestamps.
+    pub(crate) fn detects_timestamps(&self) -> bool {
+        let detections = self.settings.get("detections").and_then(Value::as_array);
+        detections.into_iter().flatten().any(|detection| detection.as_str() == Some(ISO_TIMESTAMP))
     }
 
     /// Whether rows nested in `root` carry the id of their root row.

@@ -209,9 +209,9 @@ mod tests {
         let table = format!("/tables/{}", example["tables"].as_object().unwrap().keys().next_back().unwrap());
         for (refused, word) in [
             (with("/normalizers", "names", json!("my_own")), "`my_own`"),
-            (with("/settings", "schema_contract", json!("freeze")), "\"freeze\""),
-            (with("/settings", "schema_contract", json!({"columns": "discard_value"})), "discard_value"),
-            (with(&table, "schema_contract", json!({"tables": "evolve", "data_type": "freeze"})), "freeze"),
+            (with("/settings", "schema_contract", json!("frozen")), "\"frozen\""),
+            (with("/settings", "schema_contract", json!({"rows": "discard_value"})), "discard_value"),
+            (with(&table, "schema_contract", json!({"tables": "evolve", "data_type": "cast"})), "cast"),
             (with("/settings", "detections", json!(["iso_timestamp", "timestamp"])), "\"timestamp\""),
         ] {
             let error = refused.check_rules().unwrap_err();
@@ -220,7 +220,9 @@ mod tests {
         for kept in [
             with("/normalizers", "names", json!("dlt.common.normalizers.naming.snake_case")),
             with("/settings", "schema_contract", json!({"tables": "evolve", "columns": "evolve"})),
-            with("/settings", "schema_contract", json!("evolve")),
+            with("/settings", "schema_contract", json!("freeze")),
+            with(&table, "schema_contract", json!({"columns": "discard_row"})),
+            with("/settings", "detections", json!([])),
         ] {
             kept.check_rules().unwrap();
         }

@@ -38,6 +38,21 @@ pub enum DataType {
 }
 
 impl DataType {
+    /// All types.
+    pub const ALL: [Self; 11] = [
+        Self::Text,
+        Self::Double,
+        Self::Bool,
+        Self::Timestamp,
+        Self::Bigint,
+        Self::Binary,
+        Self::Json,
+        Self::Decimal,
+        Self::Wei,
+        Self::Date,
+        Self::Time,
+    ];
+
     /// Name in the stored schema and in variant columns.
     pub fn name(self) -> &'static str {
         match self {
@@ -83,6 +98,39 @@ impl Column {
             DataType::Date => ArrowType::Date32,
             DataType::Time => ArrowType::Time64(TimeUnit::Microsecond),
         })
+    }
+
+    /// Whether the column holds fewer values than the type has: integers of few bits, or moments of few digits.
+    pub fn is_narrow(&self) -> bool {
+        match self.data_type {
+            Some(DataType::Bigint) => self.number("precision").is_some_and(|bits| bits <= 32),
+            Some(DataType::Timestamp) => {
+                !self.has_timezone() && self.number("precision").is_some_and(|digits| digits < 6)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a narrow column holds this integer (or moment, in microseconds) unchanged.
+    pub(crate) fn holds(&self, value: i64) -> bool {
+        let precision = self.number("precision").unwrap_or(64);
+        match self.data_type {
+            Some(DataType::Bigint) => {
+                // The integer types that destinations have.
+                let bits = [8, 16, 32].into_iter().find(|bits| precision <= *bits).unwrap_or(64);
+                let most = i64::MAX >> (64 - bits);
+                (-most - 1..=most).contains(&value)
+            }
+            _ => {
+                // Seconds, milliseconds or microseconds.
+                let step = match precision {
+                    0 => 1_000_000,
+                    1..=3 => 1_000,
+                    _ => 1,
+                };
+                value % step == 0
+            }
+        }
     }
 
     /// Digits and decimals of a decimal column.

@@ -119,7 +119,10 @@ fn from_double<'a>(v: f64, to: DataType, column: &Column) -> Option<Scalar<'a>> 
 
 fn fixed(to: DataType, column: &Column) -> Fixed {
     match to {
-        DataType::Wei => Fixed { digits: 38, decimals: 0 },
+        DataType::Wei => {
+            let digits = column.number("precision").and_then(|digits| u8::try_from(digits).ok()).unwrap_or(38);
+            Fixed { digits: digits.min(38), decimals: 0 }
+        }
         _ => {
             let (digits, decimals) = column.decimal();
             Fixed { digits, decimals }

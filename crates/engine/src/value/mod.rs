@@ -138,7 +138,19 @@ pub fn coerce<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scal
     if column.keeps_nanos() {
         return into_nanos(value, column);
     }
+    if column.is_narrow() {
+        return into_narrow(value, column);
+    }
     coerce_any(value, column)
+}
+
+/// Some columns hold fewer values than their type has.
+#[cold]
+fn into_narrow<'a>(value: Scalar<'a>, column: &Column) -> Result<Scalar<'a>, Scalar<'a>> {
+    match coerce_any(value.clone(), column)? {
+        Scalar::Int(number) | Scalar::Timestamp(number) if !column.holds(number) => Err(value),
+        fits => Ok(fits),
+    }
 }
 
 /// Nanoseconds reach from 1677 to 2262 only.

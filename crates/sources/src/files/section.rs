@@ -41,6 +41,11 @@ const KEYS: &[Key] = &[
     HINT_KEYS[3],
     HINT_KEYS[4],
     HINT_KEYS[5],
+    HINT_KEYS[6],
+    HINT_KEYS[7],
+    HINT_KEYS[8],
+    HINT_KEYS[9],
+    HINT_KEYS[10],
     Key::new(
         "incremental",
         "what is new is loaded: a field of the rows, `modification_date` of the files, or a table ([more](incremental.md))",

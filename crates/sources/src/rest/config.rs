@@ -1,7 +1,7 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
 use super::cursor::EndpointIncremental;
-use dlt_engine::schema::{MergeStrategy, WriteDisposition};
+use dlt_engine::schema::{Columns, Contract, MergeStrategy, WriteDisposition};
 use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -127,6 +127,16 @@ pub struct ResourceDefaults {
     pub include_from_parent: Option<Vec<String>>,
     /// See [`ResourceConfig::max_table_nesting`].
     pub max_table_nesting: Option<u32>,
+    /// See [`ResourceConfig::schema_contract`].
+    pub schema_contract: Option<Contract>,
+    /// See [`ResourceConfig::columns`]; merged column by column.
+    pub columns: Option<Columns>,
+    /// See [`ResourceConfig::included_columns`].
+    pub included_columns: Option<Names>,
+    /// See [`ResourceConfig::excluded_columns`].
+    pub excluded_columns: Option<Names>,
+    /// See [`ResourceConfig::renamed_columns`].
+    pub renamed_columns: Option<BTreeMap<String, String>>,
     /// See [`ResourceConfig::processing_steps`].
     pub processing_steps: Option<Vec<ProcessingStep>>,
 }
@@ -160,6 +170,16 @@ pub struct ResourceConfig {
     pub primary_key: Option<Names>,
     /// Levels of nesting that are split into columns and tables. Default: all.
     pub max_table_nesting: Option<u32>,
+    /// What items may change of the tables. Default: what is stored; everything for a new table.
+    pub schema_contract: Option<Contract>,
+    /// What is known of single columns.
+    pub columns: Option<Columns>,
+    /// Only these columns are loaded. Default: all.
+    pub included_columns: Option<Names>,
+    /// These columns are not loaded.
+    pub excluded_columns: Option<Names>,
+    /// Fields at the top of an item, and what their columns are called instead.
+    pub renamed_columns: Option<BTreeMap<String, String>>,
     /// What is done to items before they are loaded, in this order.
     pub processing_steps: Option<Vec<ProcessingStep>>,
 }

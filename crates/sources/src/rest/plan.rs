@@ -1,8 +1,8 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
 use super::config::{
-    AuthConfig, EndpointConfig, Method, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
-    Secret, Short,
+    AuthConfig, EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction,
+    RestConfig, Secret, Short,
 };
 use super::cursor::EndpointIncremental;
 use super::incremental;
@@ -13,7 +13,7 @@ use super::url::{encode, is_absolute};
 use dlt_engine::incremental::RangeTexts;
 use dlt_engine::schema::MergeStrategy;
 use dlt_engine::source::{ExtractContext, TableHints};
-use dlt_engine::{Error, ErrorKind, Result};
+use dlt_engine::{ColumnChoice, Error, ErrorKind, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -138,6 +138,11 @@ fn read(
     let merge_strategy = resource.merge_strategy.or(defaults.merge_strategy);
     // Defaults are for those resources that they can be meant for.
     let default_versions = defaults.scd2.clone().filter(|_| merge_strategy == Some(MergeStrategy::Scd2));
+    let names = |own: &Option<Names>, default: &Option<Names>| {
+        own.as_ref().or(default.as_ref()).map(|names| names.0.clone()).unwrap_or_default()
+    };
+    let renamed = resource.renamed_columns.as_ref().or(defaults.renamed_columns.as_ref()).cloned().unwrap_or_default();
+    let columns = resource.columns.clone().unwrap_or_default();
     let hints = TableHints {
         table: resource.table_name.clone(),
         disposition: resource.write_disposition.or(defaults.write_disposition),
@@ -146,7 +151,13 @@ fn read(
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
         merge_key: merge_key.map(|names| names.0.clone()).unwrap_or_default(),
         max_nesting: resource.max_table_nesting.or(defaults.max_table_nesting),
-        ..TableHints::default()
+        contract: resource.schema_contract.or(defaults.schema_contract),
+        choice: ColumnChoice {
+            included: names(&resource.included_columns, &defaults.included_columns),
+            excluded: names(&resource.excluded_columns, &defaults.excluded_columns),
+            renamed: renamed.into_iter().collect(),
+        },
+        columns: columns.over(&defaults.columns.clone().unwrap_or_default()).0,
     };
     let incremental = incremental::declared(resource, defaults)?;
     let range = incremental.as_ref().map(|declared| {

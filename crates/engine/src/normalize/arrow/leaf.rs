@@ -4,8 +4,9 @@ use super::places::Places;
 use super::types::{exactly, finer_than_micros, is_in_micros, is_in_nanos};
 use super::{Item, Walk};
 use crate::error::{Error, Result};
+use crate::normalize::breach::Refusal;
 use crate::normalize::layout::ROOT_TABLE;
-use crate::schema::{Column, DataType, column_names};
+use crate::schema::{Column, DataType, Entity, column_names};
 use crate::value::{Decimal, Scalar};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::nullif;
@@ -18,6 +19,11 @@ use std::borrow::Cow;
 impl Walk<'_> {
     /// Puts the values into the column that is called as `shown`, which is made if it is new.
     pub(super) fn put(&mut self, table: usize, item: &Item, shown: &Column) -> Result<()> {
+        if !self.layout.tables[table].by_name.contains_key(&shown.name)
+            && let Some(mode) = self.layout.barred(table, &shown.name, Entity::Columns)
+        {
+            return self.leave_out_values(table, item, &shown.name, mode, None);
+        }
         let rows = &mut self.layout.tables[table];
         let at = match rows.by_name.get(&shown.name) {
             Some(&at) => at,
@@ -42,7 +48,8 @@ impl Walk<'_> {
         if shown.name == column_names::ID || is_key {
             return self.put_one_by_one(table, item, shown);
         }
-        if is_same && (is_in_nanos(item.array.data_type()) || !item.places.is_sparse(rows.rows)) {
+        if is_same && !column.is_narrow() && (is_in_nanos(item.array.data_type()) || !item.places.is_sparse(rows.rows))
+        {
             return self.put_whole(table, at, item, &column);
         }
         // Moments of another unit are moves of the point, where they fit.
@@ -90,6 +97,12 @@ impl Walk<'_> {
             .with("timezone", false)
             .with("precision", 9);
         let known = self.layout.tables[table].by_name.get(&name).copied();
+        if known.is_none()
+            && let Some(mode) = self.layout.barred(table, &column.name, Entity::DataType)
+        {
+            let types = (DataType::Timestamp, DataType::Timestamp);
+            return self.leave_out_values(table, &of_rows(finer, all), &column.name, mode, Some(types));
+        }
         let variant_at = known.unwrap_or_else(|| self.layout.tables[table].add(variant.clone(), DataType::Timestamp));
         if !self.layout.tables[table].columns[variant_at].column.keeps_nanos() {
             return Err(self.too_fine(table, item, 0));
@@ -106,12 +119,16 @@ impl Walk<'_> {
         let values = self.in_form(table, item, &values, &target)?;
         for (at, row) in rows.into_iter().enumerate() {
             let Some(value) = scalar(&values, shown, at) else { continue };
-            self.layout.put_scalar(table, &shown.name, value, row as usize).map_err(|no_place| {
-                let (value, column) = (no_place.value_type, no_place.column_type);
-                let (what, hint) =
-                    (format!("has a value of type {value} that fits neither `{}`", shown.name), no_place.told().1);
-                item.refuse(format!("{what}, which is {column}, nor a column beside it")).hint(hint)
-            })?;
+            match self.layout.put_scalar(table, &shown.name, value, row as usize) {
+                Ok(()) => self.settle_value(table, row as usize),
+                Err(Refusal::NoPlace(no_place)) => {
+                    let (value, column) = (no_place.value_type, no_place.column_type);
+                    let (what, hint) =
+                        (format!("has a value of type {value} that fits neither `{}`", shown.name), no_place.told().1);
+                    return Err(item.refuse(format!("{what}, which is {column}, nor a column beside it")).hint(hint));
+                }
+                Err(refusal) => return Err(self.frozen(table, row as usize, &refusal)),
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! [`Layout`], so that rows in columns and the same rows as JSON make the same tables. A value keeps the type that its
 //! array has; nothing is looked for in texts. Arrays whose type is the column's are passed on whole.
 
+mod contract;
 mod leaf;
 mod nested;
 mod places;
@@ -23,6 +24,7 @@ use crate::schema::{Column, DataType};
 use crate::source::ArrowChunk;
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType as ArrowType, FieldRef};
+use contract::{leave_out, write_rejected};
 use nested::{Shape, entries, fields, lists, shape, shaped};
 use places::Places;
 use std::collections::HashSet;
@@ -67,11 +69,15 @@ struct Walk<'a> {
     layout: &'a mut Layout,
     ready: ReadyColumns,
     first_row: u64,
+    input: Arc<str>,
 }
 
 /// Adds the rows to the tables; returns the columns that can be passed on as they are.
 pub(super) fn read_batch(chunk: &ArrowChunk, layout: &mut Layout) -> Result<ReadyColumns> {
     let batch = &chunk.batch;
+    if layout.tables[ROOT_TABLE].is_barred {
+        return leave_out(chunk, layout).map(|()| ReadyColumns::new());
+    }
     layout.tables[ROOT_TABLE].rows = batch.num_rows();
     let columns = batch.schema_ref().fields().iter().zip(batch.columns());
     let items = columns.map(|(field, array)| Item {
@@ -83,9 +89,13 @@ pub(super) fn read_batch(chunk: &ArrowChunk, layout: &mut Layout) -> Result<Read
     });
     let items = items.collect();
     digest_rows(chunk, layout)?;
-    let mut walk = Walk { layout, ready: ReadyColumns::new(), first_row: chunk.first_row };
+    let mut walk = Walk { layout, ready: ReadyColumns::new(), first_row: chunk.first_row, input: chunk.input.clone() };
     match walk.add_rows(ROOT_NODE, items) {
-        Ok(()) => Ok(walk.ready),
+        Ok(()) => {
+            let ready = walk.ready;
+            write_rejected(chunk, layout)?;
+            Ok(ready)
+        }
         Err(error) if error.location().is_none() => Err(error.at(&*chunk.input, None)),
         Err(error) => Err(error),
     }
@@ -125,6 +135,8 @@ impl Walk<'_> {
     /// Adds the columns of rows that were begun.
     fn add_rows(&mut self, node: usize, items: Vec<Item>) -> Result<()> {
         let Flat { values, lists } = self.flatten(node, items)?;
+        let table = self.layout.nodes[node].table;
+        self.layout.takes_all_columns = self.layout.tables[table].takes_all_columns();
         for (node, slot, item) in values.into_values() {
             match shape(item.array.data_type()) {
                 Shape::Scalar => self.add_values(node, slot, &item)?,
@@ -148,6 +160,9 @@ impl Walk<'_> {
             for item in items.into_iter().filter(|item| *item.array.data_type() != ArrowType::Null) {
                 let item = shaped(item)?;
                 let slot = self.layout.slot(node, &item.key);
+                if self.layout.nodes[node].slots[slot].is_left_out {
+                    continue;
+                }
                 let shape = shape(item.array.data_type());
                 let is_split = matches!(shape, Shape::Struct | Shape::Map) && !self.layout.keeps_json(node, slot);
                 if is_split && item.has_values() {
@@ -193,6 +208,9 @@ impl Walk<'_> {
         let list = self.layout.list_nodes(node, slot, level);
         let nodes = self.layout.lists[list];
         let (elements, rows) = lists(item)?;
+        if self.layout.tables[nodes.table].is_barred {
+            return self.leave_out_list(nodes.table, node, &rows);
+        }
         if !rows.is_empty() && self.layout.tables[nodes.table].rows > 0 {
             return Err(self.two_columns(item, &self.layout.tables[nodes.table].name, "table"));
         }

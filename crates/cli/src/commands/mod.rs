@@ -5,6 +5,7 @@ pub(crate) mod dataset;
 mod drop;
 pub(crate) mod ingest;
 pub(crate) mod init;
+mod known;
 mod load;
 mod packages;
 mod pending;

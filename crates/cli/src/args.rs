@@ -327,6 +327,7 @@ pub(crate) enum MergeStrategy {
 }
 
 /// What of the data that is there a run begins anew with.
+#[expect(clippy::enum_variant_names, reason = "the words of Python dlt")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Refresh {
     /// All tables of the source, its schema and all that it remembers

@@ -5,7 +5,7 @@ use dlt::{Dataset, DestinationName, Error, ErrorKind};
 
 use crate::args::{self, Output};
 use crate::commands::ingest::name_of;
-use crate::commands::pipeline::tables;
+use crate::commands::known::tables;
 use crate::exit::{Failure, Outcome};
 use crate::rows::{RowPrinter, csv_field};
 use crate::settings::Settings;

@@ -3,7 +3,7 @@
 use dlt::Selection;
 use dlt::telemetry::Telemetry;
 
-use super::pipeline::place_of;
+use super::known::place_of;
 use crate::args::Drop;
 use crate::confirm::confirmed;
 use crate::exit::{Failure, Outcome};

@@ -6,6 +6,7 @@ mod drop;
 mod dry_run;
 pub(crate) mod ingest;
 pub(crate) mod init;
+mod known;
 mod load;
 mod packages;
 mod pending;

@@ -3,8 +3,8 @@
 use dlt::telemetry::Telemetry;
 use dlt::{LoadedPackage, LocalPipeline, PendingPackage, TableChange};
 
+use super::known::{instant, opened, tables};
 use super::pending;
-use super::pipeline::{instant, opened, tables};
 use crate::args::PackageView;
 use crate::exit::{Failure, Outcome};
 use crate::printer::{BOLD, DIM, GOOD};

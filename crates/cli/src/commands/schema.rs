@@ -7,7 +7,7 @@ use console::Term;
 use dlt::telemetry::Telemetry;
 use dlt::{Diagram, LocalPipeline, Schema};
 
-use super::pipeline::opened;
+use super::known::opened;
 use crate::args::{self, SchemaFormat, ShowSchema};
 use crate::exit::{Failure, Outcome};
 use crate::printer::{BOLD, DIM};

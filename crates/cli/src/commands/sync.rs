@@ -2,7 +2,7 @@
 
 use dlt::telemetry::Telemetry;
 
-use super::pipeline::place_of;
+use super::known::place_of;
 use crate::args::Sync;
 use crate::confirm::confirmed;
 use crate::exit::Outcome;

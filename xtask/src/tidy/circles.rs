@@ -13,23 +13,9 @@ use serde_json::Value;
 use super::modules::{Module, Modules};
 use crate::workspace::Workspace;
 
-/// Circles that are known and still to be removed: the crate, and the modules that may take part. Nothing is added
-/// here; an entry goes with its circle.
-const KNOWN: &[(&str, &[&str])] = &[
-    // A run and its parts name the pipeline that started it.
-    ("dlt-engine", &["load", "pending", "pipeline", "run", "sync"]),
-    // A notice is an event, and an event can hold a notice.
-    ("dlt-engine", &["events", "notice"]),
-    // The text of a cell and the dataset that it is shown in.
-    ("dlt-engine", &["cells", "dataset"]),
-    // A chunk can be columns, and columns become chunks.
-    ("dlt-engine", &["normalize::arrow", "normalize::chunk"]),
-];
-
 /// Looks at every library and program of the workspace.
 pub(super) fn breaches(workspace: &Workspace, metadata: &Value) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut met = BTreeSet::new();
     for package in metadata["packages"].as_array().context("cargo metadata has no list of packages")? {
         let is_member = metadata["workspace_members"].as_array().is_some_and(|ids| ids.contains(&package["id"]));
         if !is_member {
@@ -44,31 +30,12 @@ pub(super) fn breaches(workspace: &Workspace, metadata: &Value) -> Result<Vec<St
                 found.extend(
                     circles(&modules)
                         .into_iter()
-                        .filter(|circle| !is_known(name, circle, &mut met))
                         .map(|circle| format!("{name}: modules in a circle: {circle}; move what both need below them")),
                 );
             }
         }
     }
-    for (index, (name, modules)) in KNOWN.iter().enumerate() {
-        if !met.contains(&index) {
-            found.push(format!("{name}: {} form no circle any more: take them out of {}", modules.join(", "), file!()));
-        }
-    }
     Ok(found)
-}
-
-/// Whether a circle is an exception. Notes in `met` which exceptions have a module in it.
-fn is_known(name: &str, circle: &Circle, met: &mut BTreeSet<usize>) -> bool {
-    let mut known = false;
-    for (index, (_, modules)) in KNOWN.iter().enumerate().filter(|(_, (of, _))| *of == name) {
-        let is_listed = |module: &String| modules.contains(&module.as_str());
-        known |= circle.knot.iter().all(is_listed);
-        if circle.knot.iter().any(is_listed) {
-            met.insert(index);
-        }
-    }
-    known
 }
 
 /// Modules that all lead to each other.

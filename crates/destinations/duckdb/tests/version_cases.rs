@@ -85,7 +85,7 @@ pub(crate) fn by_id(destination: &dyn Destination, folder: &Path) {
     assert_eq!(load(connection, folder, &schema, 3, &[dear]), [1, 1]);
     // A version that comes back has its notes already.
     assert_eq!(load(connection, folder, &schema, 4, &[tea]), [1, 0]);
-    assert_eq!(rows(connection, PRICES), ["coffee|2|1|", "tea|1|1|3", "tea|1|4|", "tea|9|3|4"]);
+    assert_eq!(rows(connection, PRICES), ["coffee|2|1|-", "tea|1|1|3", "tea|1|4|-", "tea|9|3|4"]);
     assert_eq!(rows(connection, NOTES), ["of c2|c2", "of t1|t1", "of t9|t9"]);
 }
 

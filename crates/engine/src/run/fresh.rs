@@ -156,9 +156,10 @@ impl Run<'_> {
             let resources = incremental::open(source, context)?;
             // What is wrong with a declaration is said before input is kept that would then wait for ever.
             let mut declared = schema.clone();
-            declare(&mut declared, &resources, &package.manifest, run.pipeline.naming_of(&schema), &run.notices)?;
-            for table in declared.tables.values() {
-                destination::check(&*run.pipeline.destination, table)?;
+            let naming = run.pipeline.naming_of(&schema);
+            let roots = declare(&mut declared, &resources, &package.manifest, naming, &run.notices)?;
+            for root in &roots {
+                destination::check_declared(&*run.pipeline.destination, &declared, root)?;
             }
             let content = extract::keep(resources, package, &on_progress)?;
             if !loaded.is_empty() && content.as_ref().is_none_or(|content| loaded.contains(content)) {

@@ -68,6 +68,25 @@ fn some_resources_and_the_first_rows_of_each() {
 }
 
 #[test]
+fn a_limit_counts_new_rows_where_only_these_are_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jsonl"), "{\"t\":1}\n{\"t\":2}\n\n{\"t\":3}\n{\"t\":4}\n{\"t\":5}\n").unwrap();
+    std::fs::write(folder.path().join("b.csv"), "t\n1\n2\n3\n4\n5\n").unwrap();
+    for (file, table) in [("a.jsonl", "a"), ("b.csv", "b")] {
+        let pipeline = pipeline(folder.path());
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            let source = dlt::files([folder.path().join(file)]).incremental(dlt::Incremental::new("t")).add_limit(2);
+            pipeline.run(source).unwrap();
+            let sql = format!("select count(*) n, max(t) m from {table}");
+            let row = pipeline.dataset().unwrap().rows(&sql).unwrap().remove(0);
+            seen.push((row["n"].as_i64().unwrap(), row["m"].as_i64().unwrap()));
+        }
+        assert_eq!(seen, [(2, 2), (4, 4), (5, 5), (5, 5)], "{file}");
+    }
+}
+
+#[test]
 fn a_limit_pulls_no_more_than_it_needs() {
     let pulled = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&pulled);

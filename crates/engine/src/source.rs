@@ -129,12 +129,20 @@ pub struct Resource {
     pub reader: Box<dyn Reader>,
     /// What of it is new. Default: everything.
     pub incremental: Option<Incremental>,
+    /// How many of the new rows are read at most, where it is loaded incrementally. Default: all.
+    pub limit: Option<u64>,
 }
 
 impl Resource {
     /// A resource that appends to a table of its name.
     pub fn new(name: impl Into<String>, reader: impl Reader + 'static) -> Self {
-        Self { name: name.into(), hints: TableHints::default(), reader: Box::new(reader), incremental: None }
+        Self {
+            name: name.into(),
+            hints: TableHints::default(),
+            reader: Box::new(reader),
+            incremental: None,
+            limit: None,
+        }
     }
 
     /// Sets the hints.

@@ -39,11 +39,18 @@ pub trait SourceExt: Source + Sized + 'static {
         Adapted::new(self, what, only, move |source, context| select::resources(source, context, &names))
     }
 
-    /// Reads at most so many rows of each resource, and asks the source for no more pages or pieces than they take. Rows
+    /// Reads at most so many rows of each resource (of one that is loaded incrementally: new rows), and asks the source for no more pages or pieces than they take. Rows
     /// of nested tables do not count.
     #[must_use]
     fn add_limit(self, rows: u64) -> Adapted {
-        Adapted::of_readers(self, format!("{rows} rows of each"), None, move |reader| limit::limited(reader, rows))
+        Adapted::of_resources(self, format!("{rows} rows of each"), None, move |resource| match resource.incremental {
+            // Of those that are new, which the engine finds out.
+            Some(_) => resource.limit = Some(resource.limit.map_or(rows, |limit| limit.min(rows))),
+            None => {
+                let reader = std::mem::replace(&mut resource.reader, Box::new(NoRows));
+                resource.reader = limit::limited(reader, rows);
+            }
+        })
     }
 
     /// Puts every row of a resource through `change`. A row is what `T` reads of it: `serde_json::Value` reads everything,

@@ -2,8 +2,9 @@
 
 use super::tracker::Tracker;
 use crate::error::Result;
+use crate::json::Cursor;
 use crate::schema::Column;
-use crate::source::{Chunk, ExtractContext, Reader, Resource, Source};
+use crate::source::{ArrowChunk, Chunk, ExtractContext, JsonChunk, Reader, Resource, Source};
 
 /// Opens the resources of a source; those that are loaded incrementally give what is new.
 ///
@@ -24,13 +25,18 @@ fn bound(mut resource: Resource, context: &ExtractContext) -> Result<Resource> {
             None => resource.hints.columns.push(column),
         }
     }
-    resource.reader = Box::new(Filter { reader: resource.reader, tracker, has_ended: false });
+    let portions = Portions { reader: resource.reader, waiting: None };
+    let left = resource.limit.take();
+    resource.reader = Box::new(Filter { portions, tracker, left, has_ended: false });
     Ok(resource)
 }
 
 struct Filter {
-    reader: Box<dyn Reader>,
+    portions: Portions,
     tracker: Tracker,
+    /// Rows that may still be kept. The tracker is shown no more than these at once, so that the position is never that of
+    /// a row which is not loaded.
+    left: Option<u64>,
     has_ended: bool,
 }
 
@@ -38,7 +44,9 @@ impl Reader for Filter {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         while !self.has_ended {
             // A piece is looked at as a whole, also where it shows that the next one need not be read.
-            let chunk = if self.tracker.has_closed { None } else { self.reader.next_chunk()? };
+            let is_over = self.tracker.has_closed || self.left == Some(0);
+            let chunk = if is_over { None } else { self.portions.next(self.left)? };
+            let before = self.tracker.counts.kept;
             let filtered = match chunk {
                 Some(Chunk::Json(chunk)) => self.tracker.filter_json(chunk)?.map(Chunk::Json),
                 Some(Chunk::Arrow(chunk)) => self.tracker.filter_arrow(chunk)?.map(Chunk::Arrow),
@@ -48,10 +56,71 @@ impl Reader for Filter {
                     None
                 }
             };
+            let kept = self.tracker.counts.kept - before;
+            self.left = self.left.map(|left| left.saturating_sub(kept));
             if filtered.is_some() {
                 return Ok(filtered);
             }
         }
         Ok(None)
     }
+}
+
+/// Pieces of a reader, cut where only some of their rows may be looked at.
+struct Portions {
+    reader: Box<dyn Reader>,
+    /// A piece, and the row or byte of it that comes next. The first line of JSON is that of this byte.
+    waiting: Option<(Chunk, usize)>,
+}
+
+impl Portions {
+    /// The next piece, of at most so many rows. A list of rows is one, however long.
+    fn next(&mut self, most: Option<u64>) -> Result<Option<Chunk>> {
+        let waiting = match self.waiting.take() {
+            Some(waiting) => Some(waiting),
+            None => self.reader.next_chunk()?.map(|chunk| (chunk, 0)),
+        };
+        let Some((chunk, from)) = waiting else { return Ok(None) };
+        // Without a limit nothing ever waits.
+        let Some(most) = most else { return Ok(Some(chunk)) };
+        Ok(Some(match chunk {
+            Chunk::Arrow(chunk) => {
+                let rows = chunk.batch.num_rows();
+                let count = usize::try_from(most).unwrap_or(usize::MAX).min(rows - from);
+                let part = ArrowChunk {
+                    batch: chunk.batch.slice(from, count),
+                    input: chunk.input.clone(),
+                    first_row: chunk.first_row + from as u64,
+                };
+                if from + count < rows {
+                    self.waiting = Some((Chunk::Arrow(chunk), from + count));
+                }
+                Chunk::Arrow(part)
+            }
+            Chunk::Json(mut chunk) => {
+                let bytes = &chunk.bytes[from..];
+                let part = bytes[..end_of(bytes, most)].to_vec();
+                let (to, first_line) = (from + part.len(), chunk.first_line);
+                chunk.first_line += memchr::memchr_iter(b'\n', &part).count() as u64;
+                let input = chunk.input.clone();
+                if to < chunk.bytes.len() {
+                    self.waiting = Some((Chunk::Json(chunk), to));
+                }
+                Chunk::Json(JsonChunk { bytes: part, input, first_line })
+            }
+        }))
+    }
+}
+
+/// Where so many items end; the end of the text where it cannot be read, or holds no more.
+fn end_of(bytes: &[u8], items: u64) -> usize {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.len() };
+    let mut cursor = Cursor::new(text);
+    for _ in 0..items {
+        if cursor.peek().is_none() || cursor.skip_value().is_err() {
+            return bytes.len();
+        }
+    }
+    let end = cursor.position();
+    if cursor.peek().is_none() { bytes.len() } else { end }
 }

@@ -56,6 +56,9 @@ pub(crate) struct RefusedByUs {
     pub(crate) reason: &'static str,
 }
 
+const AS_BEFORE: &str = "a schema that is again as it was before is stored anew as the newest version; Python dlt leaves the one of \
+                         the run in between, by which a run that says nothing would replace the table";
+
 /// Where a value is in a column that Python dlt does not have.
 const IN_OTHER_COLUMNS: &[&str] = &["/rows/items", "/schema/tables/items", "/schema_columns/items", "/tables/items"];
 /// And where that came with a second run.
@@ -129,6 +132,22 @@ pub(crate) const KNOWN: &[Known] = &[
         at: At::Replacing,
         places: &["/state/_state_version", "/states"],
         reason: "and stores that entry as a new version of the state; a replace as the first run has but one",
+    },
+    Known {
+        at: At::Case("append_after_replace"),
+        places: &["/schema/tables/items/write_disposition", "/version_count"],
+        reason: AS_BEFORE,
+    },
+    Known { at: At::Case("replace_append_replace"), places: &["/version_count"], reason: AS_BEFORE },
+    Known {
+        at: At::Case("scd2_is_replaced"),
+        places: &["/schema/tables/items/write_disposition", "/version_count"],
+        reason: AS_BEFORE,
+    },
+    Known {
+        at: At::Case("scd2_is_appended_to"),
+        places: &["/schema/tables/items/write_disposition", "/version_count"],
+        reason: AS_BEFORE,
     },
     Known {
         at: At::Case("floats"),

@@ -2,6 +2,9 @@
 
 use crate::rest::{all, client, load};
 use crate::server::{Answer, Server};
+use dlt_engine::Source as _;
+use dlt_engine::schema::{Entity, Mode};
+use dlt_engine::source::ExtractContext;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OAUTH: &str = ", auth = { type = \"oauth2_client_credentials\", access_token_url = \"BASE/token\", client_id = \"me\", client_secret = \"s3cret&\", access_token_request_data = { scope = \"read all\" } }";
@@ -151,4 +154,39 @@ fn slips_are_found_before_any_request() {
         let error = check(settings, resource);
         assert!(error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn a_resource_says_what_its_columns_are_and_what_may_change() {
+    let config = "client = { base_url = \"http://127.0.0.1:9/\" }
+        [resource_defaults]
+        schema_contract = \"evolve\"
+        columns.id.data_type = \"bigint\"
+        excluded_columns = [\"secret\"]
+        [[resources]]
+        name = \"orders\"
+        max_table_nesting = 1
+        schema_contract = { columns = \"freeze\", data_type = \"discard_value\" }
+        columns.price = { data_type = \"decimal\", precision = 10, scale = 2 }
+        renamed_columns = { userId = \"customer\" }
+        [[resources]]
+        name = \"users\"
+        columns.deleted = { data_type = \"bool\", hard_delete = true }
+    ";
+    let mut source = dlt_sources::rest(toml::from_str(config).unwrap());
+    let resources = source.resources(&ExtractContext::default()).unwrap();
+    let [orders, users] = [&resources[0].hints, &resources[1].hints];
+    assert_eq!(orders.max_nesting, Some(1));
+    let contract = orders.contract.unwrap();
+    assert_eq!((contract.mode(Entity::Columns), contract.mode(Entity::DataType)), (Mode::Freeze, Mode::DiscardValue));
+    assert_eq!(users.contract.unwrap().mode(Entity::Tables), Mode::Evolve);
+    let mut columns: Vec<_> = orders.columns.iter().map(|column| (column.name.as_str(), column.decimal())).collect();
+    columns.sort_unstable();
+    assert_eq!(columns, [("id", (38, 9)), ("price", (10, 2))]);
+    assert!(users.columns.iter().any(|column| column.name == "deleted" && column.is("hard_delete")));
+    assert_eq!(orders.choice.excluded, ["secret"]);
+    assert_eq!(orders.choice.renamed, [("userId".to_owned(), "customer".to_owned())]);
+    let wrong = config.replace("\"freeze\"", "\"frozen\"");
+    let error = toml::from_str::<dlt_sources::RestConfig>(&wrong).unwrap_err().to_string();
+    assert!(error.contains("frozen"), "{error}");
 }

@@ -3,7 +3,8 @@
 use super::tracker::Tracker;
 use crate::error::Result;
 use crate::json::Cursor;
-use crate::schema::Column;
+use crate::notice::Notice;
+use crate::schema::{Column, WriteDisposition};
 use crate::source::{ArrowChunk, Chunk, ExtractContext, JsonChunk, Reader, Resource, Source};
 
 /// Opens the resources of a source; those that are loaded incrementally give what is new.
@@ -16,6 +17,12 @@ pub(crate) fn open(source: &mut dyn Source, context: &ExtractContext) -> Result<
 
 fn bound(mut resource: Resource, context: &ExtractContext) -> Result<Resource> {
     let Some(incremental) = resource.incremental.take() else { return Ok(resource) };
+    if resource.hints.disposition == Some(WriteDisposition::Replace) {
+        let told = format!("`{}` is loaded by what is new alone, and replaces all rows that are there", resource.name);
+        context
+            .notices
+            .say(Notice::new(told).hint("append or merge keeps them; without an incremental all rows are loaded"));
+    }
     let tracker = Tracker::begin(&incremental, &resource.name, &resource.hints.primary_key, context)?;
     if let Some(name) = tracker.path.name() {
         let hints = [("incremental".to_owned(), true.into())].into_iter().collect();

@@ -46,6 +46,10 @@ mod source;
 mod stream;
 mod toml;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/library.md")]
+struct Guide;
+
 #[doc(inline)]
 pub use dlt_telemetry as telemetry;
 

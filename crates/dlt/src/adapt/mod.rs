@@ -9,6 +9,7 @@
 //! | each row several | [`SourceExt::add_yield_map`] | `add_yield_map` |
 //! | a resource made of another | [`SourceExt::transformer`] | `dlt.transformer` |
 //! | how tables are written | [`SourceExt::write_disposition`], [`SourceExt::primary_key`], [`SourceExt::apply_hints`] | `apply_hints` |
+//! | what is new | [`SourceExt::with_incremental`] | `dlt.sources.incremental` |
 //! | tables in columns changed | [`SourceExt::add_batch_map`] | `add_map` on Arrow |
 
 mod hints;
@@ -20,6 +21,7 @@ mod transformer;
 
 use std::fmt::Display;
 
+use dlt_engine::incremental::Incremental;
 use dlt_engine::source::{ExtractContext, Reader, Resource, TableHints};
 use dlt_engine::{Error, RecordBatch, Result, Source};
 use serde::Serialize;
@@ -156,6 +158,15 @@ pub trait SourceExt: Source + Sized + 'static {
     #[must_use]
     fn apply_hints(self, resource: impl Into<String>, change: impl Fn(&mut TableHints) + Send + 'static) -> Adapted {
         Adapted::of_hints(self, "hints".to_owned(), Some(resource.into()), change)
+    }
+
+    /// Loads what is new of one resource, told by a cursor.
+    #[must_use]
+    fn with_incremental(self, resource: impl Into<String>, incremental: Incremental) -> Adapted {
+        let what = "what is new".to_owned();
+        Adapted::of_resources(self, what, Some(resource.into()), move |resource| {
+            resource.incremental = Some(incremental.clone());
+        })
     }
 
     /// Adds a resource whose rows are made of the rows of another, `of`: details of each user, say. `make` may fail; the

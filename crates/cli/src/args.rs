@@ -204,12 +204,6 @@ pub(crate) struct Run {
     /// Resources to load, separated by commas [default: those that the file selects]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) resources: Vec<String>,
-    /// Begin anew: drop what this run replaces, in the transaction of its load [default: add to what is there]
-    #[arg(long, value_enum, value_name = "MODE")]
-    pub(crate) refresh: Option<Refresh>,
-    /// As --refresh drop_sources
-    #[arg(long, conflicts_with = "refresh")]
-    pub(crate) full_refresh: bool,
     #[command(flatten)]
     pub(crate) portion: Portion,
 }
@@ -324,21 +318,6 @@ pub(crate) enum MergeStrategy {
     Scd2,
     /// As upsert, and delete the rows whose key the load lacks
     Cdc,
-}
-
-/// What of the data that is there a run begins anew with.
-#[expect(clippy::enum_variant_names, reason = "the words of Python dlt")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Refresh {
-    /// All tables of the source, its schema and all that it remembers
-    #[value(name = "drop_sources")]
-    DropSources,
-    /// The tables of the resources that are read, and what these remember
-    #[value(name = "drop_resources")]
-    DropResources,
-    /// The rows of the tables of the resources that are read, and what these remember
-    #[value(name = "drop_data")]
-    DropData,
 }
 
 /// How names are made of keys.

@@ -55,3 +55,20 @@ fn the_first_rows_of_some_resources() {
     let told = sandbox.run("run").ok().stdout;
     assert!(told.contains("users   3 rows") && told.contains("orders  2 rows"), "{told}");
 }
+
+#[test]
+fn a_load_begins_anew() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.jsonl", "{\"id\":1,\"old\":1}\n");
+    sandbox.run(&format!("ingest t.jsonl {TO}")).ok();
+    sandbox.write("t.jsonl", "{\"id\":2}\n");
+    let columns =
+        |sandbox: &Sandbox| sandbox.run("dataset raw --format csv t").ok().stdout.lines().next().unwrap().to_owned();
+    sandbox.run(&format!("ingest t.jsonl {TO} --refresh drop_data")).ok();
+    assert!(columns(&sandbox).starts_with("id,old,"), "{}", columns(&sandbox));
+    let told = sandbox.run(&format!("ingest t.jsonl {TO} --full-refresh")).ok().stdout;
+    assert!(told.contains("t  1 row"), "{told}");
+    assert!(columns(&sandbox).starts_with("id,_dlt"), "{}", columns(&sandbox));
+    let rows = sandbox.run("dataset raw --format csv t").ok().stdout;
+    assert_eq!(rows.lines().count(), 2, "{rows}");
+}

@@ -22,6 +22,10 @@ pub(crate) fn load(
     telemetry: &Telemetry,
 ) -> Outcome {
     let printer = settings.printer;
+    let builder = match portion.refresh() {
+        Some(mode) => builder.refresh(mode),
+        None => builder,
+    };
     let pipeline = builder
         .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())

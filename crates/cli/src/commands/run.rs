@@ -5,7 +5,7 @@ use dlt::telemetry::Telemetry;
 use dlt::{AnySource, SourceExt as _};
 
 use super::load::load;
-use crate::args::{Refresh, Run};
+use crate::args::Run;
 use crate::exit::Outcome;
 use crate::settings::Settings;
 
@@ -34,20 +34,5 @@ pub(crate) fn run(arguments: &Run, settings: &Settings, telemetry: &Telemetry, d
     if !arguments.resources.is_empty() {
         source = AnySource::new(source.with_resources(&arguments.resources));
     }
-    let refresh = if arguments.full_refresh { Some(Refresh::DropSources) } else { arguments.refresh };
-    let builder = match refresh {
-        Some(mode) => declaration.pipeline().refresh(mode.into()),
-        None => declaration.pipeline(),
-    };
-    load(builder, declaration.dataset(), source, &arguments.portion, None, settings, telemetry)
-}
-
-impl From<Refresh> for dlt::Refresh {
-    fn from(word: Refresh) -> Self {
-        match word {
-            Refresh::DropSources => Self::DropSources,
-            Refresh::DropResources => Self::DropResources,
-            Refresh::DropData => Self::DropData,
-        }
-    }
+    load(declaration.pipeline(), declaration.dataset(), source, &arguments.portion, None, settings, telemetry)
 }

@@ -265,3 +265,16 @@ fn wrong_pipeline_files() {
     sandbox.write("other_pipeline.toml", "");
     assert_seen!("run_with_two_files", sandbox.run("run"));
 }
+
+#[test]
+fn a_strategy_without_the_disposition_is_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write("t.jsonl", "{\"id\":1}\n");
+    let load = "ingest t.jsonl --to duckdb:shop.duckdb --dataset raw --merge-strategy upsert --primary-key id";
+    let said = sandbox.run(load).ok().stderr;
+    assert!(said.contains("note: `t` is not merged by upsert: its write disposition is append"), "{said}");
+    let said = sandbox.run(&format!("{load} --write-disposition merge")).ok().stderr;
+    assert!(!said.contains("is not merged"), "{said}");
+    // What is stored goes on without being said.
+    assert!(!sandbox.run(load).ok().stderr.contains("is not merged"));
+}

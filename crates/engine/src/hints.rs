@@ -128,7 +128,11 @@ pub(crate) fn declare(
     let (mut roots, mut kept) = (Vec::new(), Vec::new());
     for resource in resources {
         let hints = TableHints { contract: manifest.contract.or(resource.hints.contract), ..resource.hints.clone() };
-        roots.push(apply_hints(schema, &resource.name, &hints, naming, &mut kept)?);
+        let root = apply_hints(schema, &resource.name, &hints, naming, &mut kept)?;
+        if let (Some(strategy), None) = (hints.merge_strategy, hints.disposition) {
+            say_if_unused(schema, &root, strategy, notices);
+        }
+        roots.push(root);
     }
     if let Some(given) = &manifest.rejected {
         let name = declare_rejected(schema, given, naming)?;
@@ -144,6 +148,16 @@ pub(crate) fn declare(
         notices.say(Notice::new(message).hint(hint).details(kept));
     }
     Ok(roots)
+}
+
+/// Says that a merge strategy was given for a table that is not merged.
+fn say_if_unused(schema: &Schema, table: &str, strategy: MergeStrategy, notices: &Notices) {
+    let disposition = schema.tables.get(table).and_then(|table| table.write_disposition).unwrap_or_default();
+    if disposition != WriteDisposition::Merge {
+        let (strategy, disposition) = (strategy.name(), disposition.name());
+        let told = format!("`{table}` is not merged by {strategy}: its write disposition is {disposition}");
+        notices.say(Notice::new(told).hint("set the write disposition to merge"));
+    }
 }
 
 /// Hints that one column of a table has at most.

@@ -1,8 +1,8 @@
 //! What is DuckDB's own: the layout of the contract, one file for many connections, other processes.
 
-use crate::compliance::{self, Fresh, rows};
-use crate::jobs::{self, chain, user_file, users, values};
 use arrow::array::{ArrayRef, Int64Array, StringArray};
+use dlt_destination_compliance::jobs::{self, chain, user_file, users, values};
+use dlt_destination_compliance::{self as compliance, Fresh, rows};
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, Write};

@@ -1,9 +1,9 @@
 //! What goes wrong around a database file, and what the person is told.
 
-use crate::compliance::rows;
 use crate::duckdb::load_users;
-use crate::jobs::{chain, user_file, users};
 use crate::processes::{Second, child_file, wait_to_be_killed};
+use dlt_destination_compliance::jobs::{chain, user_file, users};
+use dlt_destination_compliance::rows;
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Destination, Write};
 use dlt_engine::{Error, ErrorKind};
@@ -179,7 +179,7 @@ fn a_full_disk_loses_nothing() {
         let columns = ["name", "_dlt_load_id", "_dlt_id"].map(|column| {
             let text: Vec<String> = (0..400_000).map(|_| name() + &name()).collect();
             let text: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::StringArray::from(text));
-            crate::jobs::values(&schema.tables["users"].columns[column], text)
+            dlt_destination_compliance::jobs::values(&schema.tables["users"].columns[column], text)
         });
         // Written in pieces, each under the limit.
         let rows = columns[0].1.len();
@@ -187,7 +187,7 @@ fn a_full_disk_loses_nothing() {
             .map(|piece| {
                 let at = piece * rows / 40;
                 let slice = columns.iter().map(|(field, array)| (field.clone(), array.slice(at, rows / 40)));
-                crate::jobs::write(&names.with_extension(piece.to_string()), slice.collect())
+                dlt_destination_compliance::jobs::write(&names.with_extension(piece.to_string()), slice.collect())
             })
             .collect();
         let mut connection = destination.connect("shop_data", Access::Write).unwrap();

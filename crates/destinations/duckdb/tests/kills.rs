@@ -1,9 +1,9 @@
 //! kill -9 at any moment: what was committed is there, what was not has left no trace.
 
-use crate::compliance::rows;
 use crate::duckdb::load_users;
-use crate::jobs::{chain, user_file};
 use crate::processes::{Second, child_file, wait_to_be_killed};
+use dlt_destination_compliance::jobs::{chain, user_file};
+use dlt_destination_compliance::rows;
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, Write};
 use std::path::Path;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const ROWS: i64 = 50_000;
 
 fn commit(connection: &mut dyn Connection, jobs: &Path, load_id: &str, ids: &[i64]) {
-    let schema = crate::jobs::users();
+    let schema = dlt_destination_compliance::jobs::users();
     let file = user_file(&jobs.join(format!("{load_id}.parquet")), ids, "name");
     let mut transaction = connection.begin().unwrap();
     transaction.evolve(&schema).unwrap();
@@ -108,7 +108,7 @@ fn a_reader_opens_what_a_killed_writer_left() {
         let destination = DuckDb::at(&file).unwrap();
         let mut connection = destination.connect("shop_data", Access::Write).unwrap();
         commit(&mut *connection, file.parent().unwrap(), "2.0", &[2]);
-        let schema = crate::jobs::users();
+        let schema = dlt_destination_compliance::jobs::users();
         let more = user_file(&file.with_extension("3"), &(3..100_000).collect::<Vec<_>>(), "lost");
         let mut transaction = connection.begin().unwrap();
         transaction.evolve(&schema).unwrap();

@@ -1,8 +1,8 @@
 //! What a reader may ask for.
 
-use crate::compliance::rows;
 use crate::duckdb::load_users;
-use crate::jobs::user_file;
+use dlt_destination_compliance::jobs::user_file;
+use dlt_destination_compliance::rows;
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Destination};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Writes one job file.
-pub(crate) fn write(path: &Path, columns: Vec<(Field, ArrayRef)>) -> PathBuf {
+pub fn write(path: &Path, columns: Vec<(Field, ArrayRef)>) -> PathBuf {
     let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let schema = Arc::new(ArrowSchema::new(fields));
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), schema.clone(), None).unwrap();
@@ -20,14 +20,14 @@ pub(crate) fn write(path: &Path, columns: Vec<(Field, ArrayRef)>) -> PathBuf {
 }
 
 /// A field and values of a column as the engine writes them.
-pub(crate) fn values(column: &Column, array: impl Into<ArrayRef>) -> (Field, ArrayRef) {
+pub fn values(column: &Column, array: impl Into<ArrayRef>) -> (Field, ArrayRef) {
     let field = column.arrow_field().unwrap();
     let array = arrow::compute::cast(&array.into(), field.data_type()).unwrap();
     (field.with_nullable(true), array)
 }
 
 /// A schema with the table `users` (id, name and the ids of the contract), hashed.
-pub(crate) fn users() -> Schema {
+pub fn users() -> Schema {
     let mut schema = Schema::new("shop");
     schema.ensure_state_table();
     let mut users = Table::root("users", "Users", WriteDisposition::Append);
@@ -45,12 +45,12 @@ pub(crate) fn users() -> Schema {
 }
 
 /// The load of one table that nothing is nested in.
-pub(crate) fn chain<'a>(table: &'a Table, files: &[PathBuf], write: Write) -> ChainLoad<'a> {
+pub fn chain<'a>(table: &'a Table, files: &[PathBuf], write: Write) -> ChainLoad<'a> {
     ChainLoad { tables: vec![TableLoad { table, files: files.to_vec() }], write }
 }
 
 /// A job file of `users` with these ids; `_dlt_id` is `r` and the id, the name is given.
-pub(crate) fn user_file(path: &Path, ids: &[i64], name: &str) -> PathBuf {
+pub fn user_file(path: &Path, ids: &[i64], name: &str) -> PathBuf {
     use arrow::array::{Int64Array, StringArray};
     let users = &users().tables["users"];
     let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };

@@ -1,7 +1,7 @@
 //! What a merge must do, whatever the destination: cases of the compliance suite.
 
-use crate::compliance::{rows, write};
 use crate::jobs::{self, values};
+use crate::{rows, write};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{ChainLoad, Connection, Destination, LoadRecord, TableLoad, Write};

@@ -1,7 +1,7 @@
 //! What keeping versions must do, whatever the destination: a case of the compliance suite.
 
-use crate::compliance::{rows, write};
 use crate::jobs::{self, values};
+use crate::{rows, write};
 use arrow::array::{ArrayRef, StringArray};
 use dlt_engine::destination::{ChainLoad, Connection, Destination, LoadRecord, TableLoad, Write};
 use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};

@@ -1,9 +1,13 @@
 //! What every destination must do, written against the traits alone.
 //!
 //! A destination calls [`check`] with a function that makes it, empty, and gets every case run on a fresh one.
+#![allow(clippy::unwrap_used, reason = "a case that fails panics, as tests do")]
+#![allow(clippy::print_stdout, reason = "the output of a test names the case that failed")]
 
-use crate::jobs::{self, chain, user_file, users, values};
-use crate::{merge_cases, version_cases};
+pub mod jobs;
+mod merge_cases;
+mod version_cases;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
@@ -13,21 +17,24 @@ use arrow::util::display::array_value_to_string;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, StateRecord, Write};
 use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
+use jobs::{chain, user_file, users, values};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A destination that holds nothing yet, and what must live as long as it.
-pub(crate) struct Fresh {
-    pub(crate) destination: Box<dyn Destination>,
-    pub(crate) _keep: Box<dyn std::any::Any>,
+pub struct Fresh {
+    /// The destination.
+    pub destination: Box<dyn Destination>,
+    /// What is dropped with it: its folder, its server.
+    pub _keep: Box<dyn std::any::Any>,
 }
 
 /// One thing that must hold of an empty destination; the folder is for job files.
-pub(crate) type Case = fn(&dyn Destination, &Path);
+pub type Case = fn(&dyn Destination, &Path);
 
 /// Runs all cases.
-pub(crate) fn check(make: impl Fn() -> Fresh) {
+pub fn check(make: impl Fn() -> Fresh) {
     let cases: [(&str, Case); 24] = [
         ("nothing is stored in a dataset that is not there", nothing_is_stored),
         ("a load is there after its commit", a_load_is_there),
@@ -62,7 +69,8 @@ pub(crate) fn check(make: impl Fn() -> Fresh) {
     }
 }
 
-pub(crate) fn write(destination: &dyn Destination) -> Box<dyn Connection> {
+/// Opens the dataset of the cases for writing.
+pub fn write(destination: &dyn Destination) -> Box<dyn Connection> {
     destination.connect("shop_data", Access::Write).unwrap()
 }
 
@@ -84,7 +92,7 @@ fn load(
 }
 
 /// All rows of a query as text, NULL as `-`.
-pub(crate) fn rows(connection: &mut dyn Connection, sql: &str) -> Vec<String> {
+pub fn rows(connection: &mut dyn Connection, sql: &str) -> Vec<String> {
     let mut lines = Vec::new();
     connection
         .query(sql, &mut |schema, batch| {

@@ -1,0 +1,1 @@
+//! Files as a destination of dlt: Parquet, JSONL and CSV in folders and object stores.

@@ -1,0 +1,1 @@
+//! Postgres for dlt: connections, and rows as Arrow by binary COPY.

@@ -1,0 +1,1 @@
+//! The sql_database source of dlt: tables, views and queries of databases.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use dlt_testkit::Sandbox;
+use dlt_testkit::{PythonDlt, Sandbox};
 use serde_json::Value;
 
 use crate::cases::Case;
@@ -141,7 +141,7 @@ print(json.dumps({
     "row_counts": dict(dataset.row_counts().fetchall()),
 }))
 "#;
-    let run = dlt_testkit::PythonDlt::shared().unwrap().script(&sandbox, script).arg(&database);
+    let run = PythonDlt::shared().unwrap().script(&sandbox, script).arg(&database);
     let output = run.env("DLT_DATA_DIR", sandbox.path("empty")).succeed().unwrap();
     let found: Value = serde_json::from_str(&output.stdout).unwrap();
     let expected = serde_json::json!({
@@ -149,4 +149,44 @@ print(json.dumps({
         "rows": 2, "row_counts": {"items": 2, "items__tags": 1},
     });
     assert_eq!(differences(&found, &expected), []);
+}
+
+/// Rules that a schema has of its own: detections, types and hints that go with names.
+const BEGIN_WITH_RULES: &str = r#"
+import json, sys, dlt
+schema = dlt.Schema("case_shop")
+for detection in ["timestamp", "iso_date", "large_integer"]:
+    schema.add_type_detection(detection)
+schema.update_preferred_types({"re:_price$": "decimal", "code": "text"})
+schema.merge_hints({"not_null": ["id"], "cluster": ["re:^c_"]})
+pipeline = dlt.pipeline("case_shop", destination=dlt.destinations.duckdb(sys.argv[1]), dataset_name="shop")
+pipeline.run([{"id": 1}], table_name="items", schema=schema)
+"#;
+
+#[test]
+fn rules_of_a_schema_are_obeyed() {
+    let sandbox = Sandbox::new().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let rows = format!(
+        r#"{{"id":2,"at":{now},"seconds":{now}.25,"day":"2024-02-29","no_day":"2024-02-30","count":17,"big":18446744073709551615,"unit_price":12,"code":7,"c_one":"x","code2":7,"nested":[{{"at":{now},"code":8}}]}}
+{{"id":3,"at":"2024-01-02T03:04:05Z","day":"no day","unit_price":1.5,"code":"z","at_same":5}}
+"#
+    );
+    let mut request = Request::default();
+    for role in [Tool::Python, Tool::Ours] {
+        let database = sandbox.path(format!("{role:?}.duckdb"));
+        let data_dir = sandbox.path(format!("memory-of-{role:?}"));
+        let begin = PythonDlt::shared().unwrap().script(&sandbox, BEGIN_WITH_RULES).arg(&database);
+        begin.env("DLT_DATA_DIR", sandbox.path(format!("begin-{role:?}"))).succeed().unwrap();
+        match role {
+            Tool::Python => load_with_python(&sandbox, &data_dir, &database, &rows).unwrap(),
+            Tool::Ours => load_with_ours(&sandbox, &data_dir, &database, &rows).unwrap(),
+        }
+        request.describe(&format!("{role:?}"), "shop", &database);
+    }
+    let verdict = request.ask(&sandbox).unwrap();
+    let (python, ours) = (&verdict.descriptions["Python"], &verdict.descriptions["Ours"]);
+    assert_eq!(python["loads"].as_array().map(Vec::len), Some(2), "{python:#}");
+    let different: Vec<_> = differences(ours, python).into_iter().map(|it| it.to_string()).collect();
+    assert!(different.is_empty(), "{}\n{ours:#}", different.join("\n"));
 }

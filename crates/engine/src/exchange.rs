@@ -7,6 +7,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::notice::Notice;
 use crate::notices::Notices;
+use crate::rules;
 use crate::schema::Schema;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ impl Exchange {
             imported.follow(schema);
         }
         imported.rest.insert(IMPORTED_HASH.to_owned(), hash.into());
-        imported.check_rules()?;
+        rules::check(&imported)?;
         *schema = imported;
         Ok(())
     }

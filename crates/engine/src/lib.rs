@@ -46,6 +46,7 @@ mod pipeline;
 mod refresh;
 mod resume;
 mod resync;
+mod rules;
 mod run;
 pub mod schema;
 mod selection;

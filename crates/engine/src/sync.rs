@@ -5,6 +5,7 @@ use crate::digest::version_digest;
 use crate::error::Result;
 use crate::package::Package;
 use crate::pipeline::{Pipeline, default_schema_name};
+use crate::rules;
 use crate::schema::Schema;
 use crate::state::PipelineState;
 
@@ -24,7 +25,7 @@ pub(crate) struct Restored {
 /// a name, the schema is the pipeline's default one. Without a connection nothing was loaded yet.
 pub(crate) fn restore(pipeline: &Pipeline, connection: Option<&mut dyn Connection>, schema: &str) -> Result<Restored> {
     let restored = read(pipeline, connection, schema)?;
-    restored.schema.check_rules()?;
+    rules::check(&restored.schema)?;
     Ok(restored)
 }
 

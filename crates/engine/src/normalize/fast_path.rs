@@ -184,7 +184,7 @@ impl Layout {
     fn put_other(&mut self, table: usize, column: usize, row: usize, value: Scalar<'_>) -> Walk {
         let rows = &mut self.tables[table].columns[column];
         let value_type = value.own_type();
-        let value = match coerce(value, &rows.column) {
+        let value = match coerce(self.rules.moment(value, rows.data_type), &rows.column) {
             Ok(fits) => {
                 rows.set(row, &fits);
                 return Ok(());

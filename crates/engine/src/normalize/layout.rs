@@ -11,6 +11,7 @@ use crate::choice::ColumnChoice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::Surrogates;
 use crate::naming::Naming;
+use crate::rules::ColumnRules;
 use crate::schema::{
     Column, Contract, DataType, Entity, MergeStrategy, Mode, Schema, Table, WriteDisposition, column_names,
 };
@@ -250,8 +251,8 @@ pub(crate) struct Layout {
     pub(crate) lacking: Option<(usize, usize)>,
     /// Whether the row under way may bring any column: it is among the first of its table.
     pub(crate) takes_all_columns: bool,
-    /// Whether a text that spells a date and a time makes a column of timestamps.
-    pub(crate) detects_timestamps: bool,
+    /// Which types and hints new columns have.
+    pub(crate) rules: ColumnRules,
     /// Whether the root table has the columns of the contract; they come after those of its first row.
     pub(crate) is_begun: bool,
 }
@@ -318,7 +319,7 @@ impl Layout {
             lacking: None,
             choice: None,
             takes_all_columns: false,
-            detects_timestamps: schema.detects_timestamps(),
+            rules: ColumnRules::of(schema)?,
             is_begun: table.columns.contains_key(column_names::ID),
         };
         layout.add_known(table, NONE, schema);

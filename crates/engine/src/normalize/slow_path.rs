@@ -8,7 +8,7 @@ use super::layout::{Layout, ListNodes, NONE, ROOT_NODE, ROOT_TABLE, TableRows};
 use super::names::Placed;
 use crate::json::{Json, write_object};
 use crate::schema::{Column, DataType, Entity, Mode, column_names};
-use crate::value::{Scalar, coerce, infer};
+use crate::value::{Scalar, coerce};
 use indexmap::IndexMap;
 use std::borrow::Cow;
 
@@ -282,14 +282,14 @@ impl Layout {
         row: usize,
         is_variant: bool,
     ) -> Result<(), Scalar<'a>> {
-        let detects = self.detects_timestamps;
+        let rules = &self.rules;
         let table = &mut self.tables[table];
         let at = match table.by_name.get(name) {
             Some(&at) => at,
             None => {
                 let is_id = name == column_names::ID;
-                let is_plain = is_id || !detects && matches!(value, Scalar::Text(_));
-                let data_type = if is_plain { DataType::Text } else { infer(&value) };
+                let data_type = if is_id { DataType::Text } else { rules.infer(name, is_variant, &value) };
+                let value = rules.moment(value, data_type);
                 let new = if is_variant { Column::variant(name, data_type) } else { Column::inferred(name, data_type) };
                 // With room for every number of these decimals.
                 let mut probe = match &value {
@@ -297,6 +297,7 @@ impl Layout {
                     _ => new,
                 };
                 let fits = coerce(value, &probe)?;
+                rules.hint(&mut probe);
                 // A hint may have named the column before its type was known.
                 if let Some(hints) = table.hinted.get(name) {
                     probe.nullable = hints.nullable;
@@ -312,7 +313,7 @@ impl Layout {
         if column.has_value(row) && !column_names::is_filled_by_engine(name) {
             return Err(value);
         }
-        let fits = coerce(value, &column.column)?;
+        let fits = coerce(rules.moment(value, column.data_type), &column.column)?;
         column.set(row, &fits);
         Ok(())
     }

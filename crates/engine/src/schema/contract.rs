@@ -312,7 +312,7 @@ impl Schema {
     }
 
     /// A stored contract that cannot be understood.
-    pub(super) fn unknown_contract(&self) -> Option<&serde_json::Value> {
+    pub(crate) fn unknown_contract(&self) -> Option<&serde_json::Value> {
         let of_tables = self.tables.values().map(|table| table.hints.get(KEY));
         let stored = of_tables.chain([self.settings.get(KEY)]).flatten().filter(|contract| !contract.is_null());
         stored.into_iter().find(|contract| Contract::stored(contract).is_none())

@@ -33,9 +33,6 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The detection of timestamps in texts, the only one that is made here.
-const ISO_TIMESTAMP: &str = "iso_timestamp";
-
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
@@ -279,36 +276,6 @@ impl Schema {
         }
         self.normalizers.insert("names".to_owned(), naming.name().into());
         Ok(())
-    }
-
-    /// Whether the rules that the schema asks for are those of this engine.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`] for a naming convention or a contract that is not known, and for detections that are not made here: going on would break the dataset in silence.
-    pub(crate) fn check_rules(&self) -> Result<()> {
-        let refuse = |what: String| {
-            let what = format!("schema `{}` of this dataset {what}, which this version cannot do", self.name);
-            Err(Error::new(ErrorKind::Config, what)
-                .hint("load into another dataset, or go on with the tool that made it"))
-        };
-        if self.naming().is_none() {
-            let names = self.normalizers.get("names").and_then(Value::as_str).unwrap_or_default();
-            return refuse(format!("names its columns by `{names}`"));
-        }
-        if let Some(contract) = self.unknown_contract() {
-            return refuse(format!("has the contract {contract}"));
-        }
-        let detections = self.settings.get("detections").and_then(Value::as_array);
-        match detections.into_iter().flatten().find(|detection| detection.as_str() != Some(ISO_TIMESTAMP)) {
-            Some(detection) => refuse(format!("asks for the detection {detection}")),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether a text that spells a date and a time makes a column of timestamps.
-    pub(crate) fn detects_timestamps(&self) -> bool {
-        let detections = self.settings.get("detections").and_then(Value::as_array);
-        detections.into_iter().flatten().any(|detection| detection.as_str() == Some(ISO_TIMESTAMP))
     }
 
     /// Whether rows nested in `root` carry the id of their root row.

@@ -197,36 +197,4 @@ mod tests {
         let again = Schema::from_stored(&schema.to_stored()).unwrap();
         assert_eq!(again.content_hash(), schema.version_hash);
     }
-
-    #[test]
-    fn rules_that_are_not_ours_are_refused_and_others_are_kept() {
-        let example: Value = serde_json::from_str(include_str!("stored_example.json")).unwrap();
-        let with = |pointer: &str, key: &str, value: Value| {
-            let mut changed = example.clone();
-            changed.pointer_mut(pointer).unwrap()[key] = value;
-            Schema::from_stored(&changed.to_string()).unwrap()
-        };
-        let table = format!("/tables/{}", example["tables"].as_object().unwrap().keys().next_back().unwrap());
-        for (refused, word) in [
-            (with("/normalizers", "names", json!("my_own")), "`my_own`"),
-            (with("/settings", "schema_contract", json!("frozen")), "\"frozen\""),
-            (with("/settings", "schema_contract", json!({"rows": "discard_value"})), "discard_value"),
-            (with(&table, "schema_contract", json!({"tables": "evolve", "data_type": "cast"})), "cast"),
-            (with("/settings", "detections", json!(["iso_timestamp", "timestamp"])), "\"timestamp\""),
-        ] {
-            let error = refused.check_rules().unwrap_err();
-            assert!(error.kind() == ErrorKind::Config && error.to_string().contains(word), "{error}");
-        }
-        for kept in [
-            with("/normalizers", "names", json!("dlt.common.normalizers.naming.snake_case")),
-            with("/settings", "schema_contract", json!({"tables": "evolve", "columns": "evolve"})),
-            with("/settings", "schema_contract", json!("freeze")),
-            with(&table, "schema_contract", json!({"columns": "discard_row"})),
-            with("/settings", "detections", json!([])),
-        ] {
-            kept.check_rules().unwrap();
-        }
-        let flat = with("/normalizers/json", "config", json!({"max_nesting": 1}));
-        assert_eq!((flat.max_nesting(), Schema::new("x").max_nesting()), (Some(1), None));
-    }
 }

@@ -77,13 +77,9 @@ impl Scalar<'_> {
     }
 }
 
-/// The type of the column that a first value makes: its own, or `timestamp` for a text that spells a date and a time.
-#[inline]
-pub fn infer(value: &Scalar<'_>) -> DataType {
-    match value {
-        Scalar::Text(text) if parse_iso_timestamp(text).is_some() => DataType::Timestamp,
-        other => other.own_type(),
-    }
+/// Whether a text is a date and nothing else, as it would be printed: `2024-01-02`.
+pub(crate) fn is_iso_date(text: &str) -> bool {
+    matches!(iso8601::parse(text.as_bytes()), Some(DateOrTime::Date(days)) if civil::date_text(days) == text)
 }
 
 /// Reads a text that spells a date with a time of day, in microseconds since 1970 UTC; without an offset it is UTC.

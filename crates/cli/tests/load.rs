@@ -253,6 +253,35 @@ fn a_rest_api() {
 }
 
 #[test]
+fn children_are_read_for_new_items_alone() {
+    let sandbox = Sandbox::new();
+    let file = format!(
+        r#"destination = "duckdb"
+[pipeline]
+name = "news"
+[source]
+type = "rest_api"
+client = {{ base_url = "http://{}/v1", auth = {{ type = "bearer", token = "open-sesame" }} }}
+resource_defaults.endpoint.paginator = "single_page"
+[[source.resources]]
+name = "posts"
+endpoint = {{ path = "posts", incremental = {{ cursor_path = "id", initial_value = 2 }} }}
+[[source.resources]]
+name = "comments"
+endpoint.path = "posts/{{resources.posts.id}}/comments"
+"#,
+        api()
+    );
+    sandbox.write("news_pipeline.toml", file);
+    let comments = || sandbox.run("dataset news_dataset comments --format json").ok().stdout;
+    sandbox.run("run").ok();
+    assert_eq!(comments().matches("text").count(), 2, "{}", comments());
+    // The position is that of the last item: it is not new again, and nothing is asked for it.
+    sandbox.run("run").ok();
+    assert_eq!(comments().matches("text").count(), 2, "{}", comments());
+}
+
+#[test]
 fn wrong_pipeline_files() {
     let sandbox = Sandbox::new();
     assert_seen!("run_with_no_file", sandbox.run("run"));

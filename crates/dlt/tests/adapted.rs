@@ -154,6 +154,20 @@ fn a_resource_is_made_of_another() {
 }
 
 #[test]
+fn new_rows_alone_make_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = pipeline(folder.path());
+    for count in [2, 3, 3] {
+        let posts = |user: User| Ok::<_, String>([json!({"user": user.id})]);
+        let new = users(count).with_incremental("users", dlt::Incremental::new("id"));
+        pipeline.run(new.transformer("users", "posts", posts)).unwrap();
+    }
+    let row =
+        pipeline.dataset().unwrap().rows("select count(*) n, count(distinct \"user\") d from posts").unwrap().remove(0);
+    assert_eq!((row["n"].as_i64(), row["d"].as_i64()), (Some(3), Some(3)));
+}
+
+#[test]
 fn hints_hold_for_what_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = pipeline(folder.path());

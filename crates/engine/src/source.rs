@@ -131,7 +131,13 @@ pub struct Resource {
     pub incremental: Option<Incremental>,
     /// How many of the new rows are read at most, where it is loaded incrementally. Default: all.
     pub limit: Option<u64>,
+    /// Is shown the rows that are loaded: what is left after limits, filters and an incremental. For resources that are
+    /// read for the rows of this one.
+    pub tap: Option<Tap>,
 }
+
+/// See [`Resource::tap`]. Called with each piece before it is normalized; an error of it ends the run.
+pub type Tap = Box<dyn FnMut(&Chunk) -> Result<()> + Send>;
 
 impl Resource {
     /// A resource that appends to a table of its name.
@@ -142,6 +148,7 @@ impl Resource {
             reader: Box::new(reader),
             incremental: None,
             limit: None,
+            tap: None,
         }
     }
 
@@ -149,6 +156,19 @@ impl Resource {
     #[must_use]
     pub fn with_hints(mut self, hints: TableHints) -> Self {
         self.hints = hints;
+        self
+    }
+
+    /// Shows the rows that are loaded to one more ([`Resource::tap`]).
+    #[must_use]
+    pub fn with_tap(mut self, mut tap: impl FnMut(&Chunk) -> Result<()> + Send + 'static) -> Self {
+        self.tap = Some(match self.tap.take() {
+            None => Box::new(tap),
+            Some(mut before) => Box::new(move |chunk| {
+                before(chunk)?;
+                tap(chunk)
+            }),
+        });
         self
     }
 

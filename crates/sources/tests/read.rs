@@ -62,6 +62,9 @@ pub(crate) fn read_with(source: &mut dyn Source, context: &ExtractContext) -> Re
     for mut resource in source.resources(context)? {
         let mut table = Table { name: resource.name, ..Table::default() };
         while let Some(chunk) = resource.reader.next_chunk()? {
+            if let Some(tap) = &mut resource.tap {
+                tap(&chunk)?;
+            }
             match chunk {
                 Chunk::Json(chunk) => {
                     for item in serde_json::Deserializer::from_slice(&chunk.bytes).into_iter::<Box<RawValue>>() {

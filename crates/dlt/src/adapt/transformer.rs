@@ -53,11 +53,18 @@ where
     };
     let parent = if is_parent_wanted {
         let kept = Kept::default();
-        let reader = std::mem::replace(&mut found[at].reader, Box::new(Ended));
-        found[at].reader = Box::new(Keeping { reader, kept: kept.clone() });
+        let tap = {
+            let kept = kept.clone();
+            move |chunk: &Chunk| match chunk {
+                Chunk::Json(chunk) => kept.push(chunk).map_err(not_kept),
+                Chunk::Arrow(chunk) => Err(in_columns(chunk, "a resource of JSON")),
+            }
+        };
+        let parent = found.remove(at).with_tap(tap);
+        found.insert(at, parent);
         Parent::Kept { kept, next: 0, at: 0 }
     } else {
-        Parent::Live(found.remove(at).reader)
+        Parent::Live(Box::new(found.remove(at)))
     };
     let (make, named) = (make.clone(), name.to_owned());
     let make: Make = Box::new(move |chunk, item| {
@@ -71,14 +78,6 @@ where
     let reader = Transformed { parent, make, rows: VecDeque::new(), origin: None };
     found.push(Resource::new(name, reader));
     Ok(found)
-}
-
-struct Ended;
-
-impl Reader for Ended {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        Ok(None)
-    }
 }
 
 /// Pieces of the parent, kept while they are read.
@@ -120,27 +119,9 @@ fn not_kept(cause: std::io::Error) -> Error {
     Error::storage("keep rows in", &std::env::temp_dir(), cause)
 }
 
-/// Reads the parent, and keeps what it gives for the resource that is made of it.
-struct Keeping {
-    reader: Box<dyn Reader>,
-    kept: Kept,
-}
-
-impl Reader for Keeping {
-    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let chunk = self.reader.next_chunk()?;
-        match &chunk {
-            Some(Chunk::Json(chunk)) => self.kept.push(chunk).map_err(not_kept)?,
-            Some(Chunk::Arrow(chunk)) => return Err(in_columns(chunk, "a resource of JSON")),
-            None => {}
-        }
-        Ok(chunk)
-    }
-}
-
 enum Parent {
     /// It is not loaded itself.
-    Live(Box<dyn Reader>),
+    Live(Box<Resource>),
     /// It was read before.
     Kept { kept: Kept, next: usize, at: u64 },
 }
@@ -148,11 +129,16 @@ enum Parent {
 impl Parent {
     fn next(&mut self) -> Result<Option<JsonChunk>> {
         match self {
-            Self::Live(reader) => match reader.next_chunk()? {
-                Some(Chunk::Json(chunk)) => Ok(Some(chunk)),
-                Some(Chunk::Arrow(chunk)) => Err(in_columns(&chunk, "a resource of JSON")),
-                None => Ok(None),
-            },
+            Self::Live(resource) => {
+                let Some(chunk) = resource.reader.next_chunk()? else { return Ok(None) };
+                if let Some(tap) = &mut resource.tap {
+                    tap(&chunk)?;
+                }
+                match chunk {
+                    Chunk::Json(chunk) => Ok(Some(chunk)),
+                    Chunk::Arrow(chunk) => Err(in_columns(&chunk, "a resource of JSON")),
+                }
+            }
             Self::Kept { kept, next, at } => {
                 let chunk = kept.get(*next, *at).map_err(not_kept)?;
                 *next += 1;

@@ -5,14 +5,35 @@ use crate::error::Result;
 use crate::json::Cursor;
 use crate::notice::Notice;
 use crate::schema::{Column, WriteDisposition};
-use crate::source::{ArrowChunk, Chunk, ExtractContext, JsonChunk, Reader, Resource, Source};
+use crate::source::{ArrowChunk, Chunk, ExtractContext, JsonChunk, Reader, Resource, Source, Tap};
 
 /// Opens the resources of a source; those that are loaded incrementally give what is new.
 ///
 /// # Errors
 /// If they cannot be opened, or an incremental cannot be meant.
 pub(crate) fn open(source: &mut dyn Source, context: &ExtractContext) -> Result<Vec<Resource>> {
-    source.resources(context)?.into_iter().map(|resource| bound(resource, context)).collect()
+    source.resources(context)?.into_iter().map(|resource| Ok(tapped(bound(resource, context)?))).collect()
+}
+
+/// With the rows shown that are left.
+fn tapped(mut resource: Resource) -> Resource {
+    if let Some(tap) = resource.tap.take() {
+        resource.reader = Box::new(Tapped { reader: resource.reader, tap });
+    }
+    resource
+}
+
+struct Tapped {
+    reader: Box<dyn Reader>,
+    tap: Tap,
+}
+
+impl Reader for Tapped {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        let chunk = self.reader.next_chunk()?;
+        chunk.iter().try_for_each(|chunk| (self.tap)(chunk))?;
+        Ok(chunk)
+    }
 }
 
 fn bound(mut resource: Resource, context: &ExtractContext) -> Result<Resource> {

@@ -34,7 +34,7 @@ use client::{Client, Patience};
 use dlt_engine::source::{ExtractContext, Resource, Source};
 use dlt_engine::{Notices, Result};
 use plan::{Plan, plan};
-use read::{Items, Parents, ResourceReader};
+use read::{Children, Items, Parents, ResourceReader};
 use spool::Spool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,16 +142,12 @@ impl Source for Rest {
         let resource = |(plan, items): (Arc<Plan>, Items)| {
             let children = spools.iter().filter(|(parent, ..)| Arc::ptr_eq(parent, &plan));
             let children = children.filter_map(|(_, child, spool)| Some((spool.clone(), child.parent()?.clone())));
-            let reader = ResourceReader {
-                name: plan.name.as_str().into(),
-                items,
-                children: children.collect(),
-                line: 1,
-                ended: false,
-            };
-            Resource::new(&plan.name, reader)
+            let children = Children { parent: plan.name.clone(), of: children.collect() };
+            let reader = ResourceReader { name: plan.name.as_str().into(), items, line: 1, ended: false };
+            let resource = Resource::new(&plan.name, reader)
                 .with_hints(plan.hints.clone())
-                .with_incremental(plan.incremental.as_ref().map(|incremental| incremental.cursor.clone()))
+                .with_incremental(plan.incremental.as_ref().map(|incremental| incremental.cursor.clone()));
+            if children.of.is_empty() { resource } else { resource.with_tap(move |chunk| children.take(chunk)) }
         };
         Ok(readers.into_iter().map(resource).collect())
     }

@@ -310,8 +310,6 @@ fn nothing_selected(response: &Response, selector: &str) -> Error {
 pub(crate) struct ResourceReader {
     pub(crate) name: Arc<str>,
     pub(crate) items: Items,
-    /// What the children need of each item.
-    pub(crate) children: Vec<(Spool, ParentFields)>,
     pub(crate) line: u64,
     pub(crate) ended: bool,
 }
@@ -326,15 +324,6 @@ impl Reader for ResourceReader {
                 break;
             };
             for item in page {
-                for (spool, fields) in &self.children {
-                    let row = row(&item, &self.name, fields)?;
-                    let line = serde_json::to_string(&row);
-                    spool.push(
-                        &line.map_err(|cause| {
-                            Error::new(ErrorKind::Internal, "an item cannot be kept").because(cause)
-                        })?,
-                    )?;
-                }
                 bytes.extend_from_slice(item.get().as_bytes());
                 bytes.push(b'\n');
             }
@@ -344,5 +333,33 @@ impl Reader for ResourceReader {
         }
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         Ok(Some(Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.name), first_line })))
+    }
+}
+
+/// The resources that are read for the items of one.
+pub(crate) struct Children {
+    pub(crate) parent: String,
+    /// Where each finds the items, and what it needs of them.
+    pub(crate) of: Vec<(Spool, ParentFields)>,
+}
+
+impl Children {
+    /// Keeps what they need of the items that are loaded.
+    pub(crate) fn take(&self, chunk: &Chunk) -> Result<()> {
+        let Chunk::Json(chunk) = chunk else {
+            return Err(Error::new(ErrorKind::Internal, "items of an API came as columns"));
+        };
+        for item in serde_json::Deserializer::from_slice(&chunk.bytes).into_iter::<&RawValue>() {
+            // What cannot be read is told where it is normalized, with its line.
+            let Ok(item) = item else { return Ok(()) };
+            for (spool, fields) in &self.of {
+                let row = row(item, &self.parent, fields)?;
+                let line = serde_json::to_string(&row);
+                spool.push(
+                    &line.map_err(|cause| Error::new(ErrorKind::Internal, "an item cannot be kept").because(cause))?,
+                )?;
+            }
+        }
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod documents;
 mod incremental;
 mod judge;
 mod killed_pipeline;
+mod killed_steps;
 mod killed_tracker;
 mod known_differences;
 mod merging;

@@ -29,7 +29,8 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   lint               formatting, tidy, clippy
   test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
-  diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10]
+  diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10], and
+                     a kill before every system call by which a load changes something
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry
                      of dlt and of Python dlt arrive at a tracker of our own
   bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]

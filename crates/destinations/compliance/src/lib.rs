@@ -6,6 +6,7 @@
 
 pub mod jobs;
 mod merge_cases;
+mod round_trips;
 mod version_cases;
 
 use arrow::array::{
@@ -35,7 +36,7 @@ pub type Case = fn(&dyn Destination, &Path);
 
 /// Runs all cases.
 pub fn check(make: impl Fn() -> Fresh) {
-    let cases: [(&str, Case); 24] = [
+    let cases: [(&str, Case); 25] = [
         ("nothing is stored in a dataset that is not there", nothing_is_stored),
         ("a load is there after its commit", a_load_is_there),
         ("a dropped transaction leaves no trace", a_dropped_transaction_leaves_no_trace),
@@ -56,6 +57,7 @@ pub fn check(make: impl Fn() -> Fresh) {
         ("versions begin and end, told apart by ids", version_cases::by_id),
         ("versions begin and end, told apart by values", version_cases::by_value),
         ("every type keeps its values", every_type),
+        ("any values come back", round_trips::any_values_come_back),
         ("the newest state and schema are stored", newest_state_and_schema),
         ("datasets are apart", datasets_are_apart),
         ("names that need quotes", names_that_need_quotes),

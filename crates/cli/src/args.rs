@@ -260,7 +260,7 @@ pub(crate) enum TelemetryOperation {
 /// `dlt tracker`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tracker {
-    /// Receive events over HTTP and load them into DIR/tracker.duckdb
+    /// Receive events over HTTP, load them into DIR/tracker.duckdb, and show them in a browser
     Serve {
         /// Address to listen on; port 0 takes a free one
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -277,6 +277,12 @@ pub(crate) enum Tracker {
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
+    },
+    /// Print the token that opens the dashboard
+    Token {
+        /// Folder of the tracker
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
     },
     /// Recount from disk: every event that was accepted is accounted for
     Check {

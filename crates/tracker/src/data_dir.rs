@@ -45,6 +45,11 @@ impl DataDir {
         self.0.join("refused")
     }
 
+    /// What opens the dashboard.
+    pub(crate) fn token(&self) -> PathBuf {
+        self.0.join("dashboard-token")
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.0.join("lock")
     }

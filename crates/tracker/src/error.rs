@@ -40,6 +40,12 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The dashboard's token could be guessed.
+    #[error("a token of the dashboard has {least} characters at least")]
+    ShortToken {
+        /// How many it must have.
+        least: usize,
+    },
     /// The process can't be set up: threads, signals.
     #[error("can't start the tracker")]
     Start(#[source] io::Error),

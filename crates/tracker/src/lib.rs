@@ -10,6 +10,7 @@
 //!          bounded  apart                        came meanwhile
 //!                                                    │
 //!                       report ◄── tables ◄── engine ◄── loader, every second
+//!                    dashboard
 //!                       check      DuckDB     one transaction: events, quarantine,
 //!                                             which sequence numbers were taken
 //! ```
@@ -35,6 +36,7 @@
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 
 mod check;
+mod dashboard;
 mod data_dir;
 mod decode;
 mod deletion;
@@ -61,4 +63,4 @@ pub use error::Error;
 pub use ledger::Ledger;
 pub use outcome::Reason;
 pub use report::{EventSummary, Report, Share, VersionSummary};
-pub use server::{Ready, ServeOptions, StopHandle, Summary, check, report, serve};
+pub use server::{Ready, ServeOptions, StopHandle, Summary, check, dashboard_token, report, serve};

@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::check::Check;
+use crate::dashboard;
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
 use crate::descriptors;
 use crate::error::Error;
-use crate::http::{self, App, Bounds};
+use crate::http::{self, App, Bounds, Dashboard};
 use crate::journal::Journal;
 use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::ledger::Ledger;
@@ -55,6 +56,9 @@ pub struct ServeOptions {
     pub idle_timeout: Duration,
     /// How long requests in progress may take when the tracker stops. Default: 5 s.
     pub drain: Duration,
+    /// What opens the dashboard, 16 characters at least. Default: the token of the data folder, which [`dashboard_token`]
+    /// tells.
+    pub token: Option<String>,
 }
 
 impl ServeOptions {
@@ -74,6 +78,7 @@ impl ServeOptions {
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(5),
+            token: None,
         }
     }
 }
@@ -148,6 +153,13 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         max_bytes: options.journal_bytes,
         ..SegmentOptions::default()
     };
+    let token = match &options.token {
+        Some(token) if token.len() < dashboard::MIN_CHARS => {
+            return Err(Error::ShortToken { least: dashboard::MIN_CHARS });
+        }
+        Some(token) => token.clone(),
+        None => token_of(&dir)?,
+    };
     let parts = Parts::open(&dir, journal_options)?;
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
     let app = Arc::new(App {
@@ -160,6 +172,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         proof: Arc::new(Semaphore::new(1)),
         body_timeout: options.body_timeout,
         key: key().map_err(Error::Start)?,
+        dashboard: Dashboard::new(parts.store, token),
     });
     dir.announce(&ServerFile { address, pid: std::process::id(), key: app.key.clone() })?;
 
@@ -192,6 +205,22 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(lock);
     Ok(summary)
+}
+
+/// The token that opens the dashboard of a data folder; made where there is none yet, and the folder too.
+///
+/// # Errors
+///
+/// When the folder can't be used.
+pub fn dashboard_token(data_dir: impl AsRef<Path>) -> Result<String, Error> {
+    let dir = DataDir::new(data_dir.as_ref());
+    dir.create()?;
+    token_of(&dir)
+}
+
+fn token_of(dir: &DataDir) -> Result<String, Error> {
+    let file = dir.token();
+    dashboard::token(&file).map_err(|source| Error::folder("keep the dashboard's token in", file, source))
 }
 
 /// Reads the report of a data folder, whether a tracker runs on it or not. What is in the journal is loaded first.
@@ -250,6 +279,7 @@ fn answered<T: serde::de::DeserializeOwned>(answer: &Answer, server: &ServerFile
 
 /// Journal, store and loader of a data folder.
 struct Parts {
+    store: Arc<dyn Store>,
     journal: Arc<dyn Journal>,
     loader: Loader,
     state: Arc<LoaderState>,
@@ -275,8 +305,8 @@ impl Parts {
             Arc::new(SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
-        let loader = Loader::new(dir.clone(), store, Arc::clone(&journal), Arc::clone(&state));
-        Ok(Self { journal, loader, state })
+        let loader = Loader::new(dir.clone(), Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
+        Ok(Self { store, journal, loader, state })
     }
 }
 

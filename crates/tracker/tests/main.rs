@@ -5,6 +5,7 @@
 mod abuse;
 mod contract;
 mod crash;
+mod dashboard;
 mod deletion;
 mod load;
 mod server;

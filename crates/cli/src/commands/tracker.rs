@@ -10,17 +10,22 @@ use crate::grid::count;
 use crate::printer::{BOLD, DIM};
 use crate::settings::Settings;
 
+/// Variable with the token of the dashboard, in the place of the data folder's.
+const TOKEN: &str = "DLT_TRACKER_TOKEN";
+
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
     crate::log::begin(printer);
     match arguments {
         Tracker::Serve { listen, data } => {
             let mut told = Ok(());
-            let summary = dlt_tracker::serve(ServeOptions::new(listen, data), |ready| {
+            let mut options = ServeOptions::new(listen, data);
+            options.token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
+            let summary = dlt_tracker::serve(options, |ready| {
                 let database = ready.database.display();
                 // Always printed: with port 0 it is the only way to learn the address.
                 told = printer.data(&format!(
-                    "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; stop with Ctrl-C){DIM:#}\n",
+                    "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
                     ready.address
                 ));
             })
@@ -38,6 +43,10 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                     printer.data_with(|out| out.write_all(with_line_end(text).as_bytes()))
                 }
             }
+        }
+        Tracker::Token { data } => {
+            let token = dlt_tracker::dashboard_token(data).map_err(failure)?;
+            printer.data(&with_line_end(token))
         }
         Tracker::Check { data } => {
             let check = dlt_tracker::check(data).map_err(failure)?;
@@ -60,6 +69,9 @@ fn with_line_end(mut text: String) -> String {
 fn failure(error: Error) -> Failure {
     let failure = match &error {
         Error::NoData { .. } => Failure::usage(error.to_string()),
+        Error::ShortToken { .. } => {
+            Failure::usage(error.to_string()).hint(format!("set {TOKEN} to a longer one, or unset it"))
+        }
         Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
             Failure::usage(error.to_string()).hint("write an address and a port: --listen 127.0.0.1:8080")
         }

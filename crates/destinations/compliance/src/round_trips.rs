@@ -86,7 +86,8 @@ fn json(array: &ArrayRef) -> Option<Value> {
 /// Columns of all types with the same number of values.
 fn columns(runner: &mut TestRunner) -> Vec<(Column, ArrayRef)> {
     let text = any::<String>().prop_map(|text| text.replace('\0', ""));
-    const ODD: [&str; 14] = ["", " ", "\\N", "\\.", "NULL", "\"", "'", "\r\n", "\t", ",", "é", "\u{feff}", "😀", "x\u{301}"];
+    const ODD: [&str; 14] =
+        ["", " ", "\\N", "\\.", "NULL", "\"", "'", "\r\n", "\t", ",", "é", "\u{feff}", "😀", "x\u{301}"];
     let text = prop_oneof![4 => text, 1 => prop::sample::select(&ODD[..]).prop_map(str::to_owned)];
     let double =
         prop_oneof![3 => prop::num::f64::NORMAL, 1 => prop::num::f64::SUBNORMAL, 1 => Just(-0.0), 1 => Just(0.1)];

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{App, answer};
+use crate::dashboard::same;
 use crate::error::{Error, in_full};
 use crate::journal::Journal;
 use crate::loader::Question;
@@ -87,9 +88,4 @@ async fn ask<T: Serialize>(
         Ok(Err(error)) => failed(in_full(&error)),
         Err(_) => failed("the tracker is stopping".to_owned()),
     }
-}
-
-/// Compares keys in constant time.
-fn same(given: &str, key: &str) -> bool {
-    given.len() == key.len() && given.bytes().zip(key.bytes()).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }

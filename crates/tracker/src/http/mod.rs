@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod collect;
 mod connection;
+mod dashboard;
 mod deletion;
 mod memory;
 mod stream;
@@ -24,6 +25,7 @@ use crate::loader::{LoaderState, LoaderThread};
 use crate::metrics::Metrics;
 
 pub(crate) use connection::{Bounds, serve};
+pub(crate) use dashboard::Dashboard;
 
 /// The state that requests share.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(crate) struct App {
     pub(crate) body_timeout: Duration,
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
+    pub(crate) dashboard: Dashboard,
 }
 
 impl App {
@@ -53,12 +56,16 @@ impl App {
 /// All paths.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/", post(collect::root).options(collect::preflight))
+        .route("/", post(collect::root).get(dashboard::overview).options(collect::preflight))
+        .route("/dashboard.css", get(dashboard::style))
+        .route("/login", post(dashboard::login).get(dashboard::overview))
+        .route("/logout", post(dashboard::logout))
         .route("/healthz", get(admin::health))
         .route("/metrics", get(admin::metrics))
         .route("/report.json", get(admin::report))
         .route("/check.json", get(admin::check))
-        .route("/{call}", post(collect::call).options(collect::preflight))
+        .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
+        .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))
         .route("/v1/forget", post(deletion::request).options(collect::preflight))
         .route("/v1/{call}", post(collect::call).options(collect::preflight))
         .fallback(collect::unknown_path)

@@ -16,6 +16,7 @@
 //! After each append the loader looks for the events by their sequence numbers and records what it found
 //! ([`Tables::settle`]), before the journal may delete them.
 
+mod dialect;
 pub(crate) mod duckdb;
 mod rows;
 pub(crate) mod schema;
@@ -23,12 +24,13 @@ pub(crate) mod schema;
 use std::collections::HashSet;
 
 use dlt_engine::Error;
-use dlt_engine::destination::Access;
+use dlt_engine::destination::{Access, Row};
 
 use crate::deletion::{Claim, Request};
 use crate::ledger::Ledger;
 use crate::report::Report;
 
+pub(crate) use dialect::Dialect;
 pub(crate) use rows::JournalRows;
 
 /// Where the tables are.
@@ -103,6 +105,12 @@ pub(crate) trait Tables {
 
     /// Compares the tables with each other. Only where they exist.
     fn recount(&mut self, counts: &Counts) -> Result<Recount, Error>;
+
+    /// The rows of a query in the words of [`Tables::dialect`]. Only where the tables exist.
+    fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
+
+    /// How questions are asked.
+    fn dialect(&self) -> &'static dyn Dialect;
 
     /// The report, without its ledger. Empty where there are no tables.
     fn report(&mut self) -> Result<Report, Error>;

@@ -4,6 +4,7 @@
 //! `sha256` as hexadecimal text, `unnest` of a list, `epoch_us`, `strftime`, `quantile_cont` and `regexp_matches`.
 
 mod deletion;
+mod dialect;
 mod loads;
 mod report;
 
@@ -21,6 +22,7 @@ use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE};
 use super::{Counts, JournalRows, Recount, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
+use crate::store::Dialect;
 use deletion::{REQUESTS, TOMBSTONES};
 
 /// Most message ids that one statement lists.
@@ -277,6 +279,14 @@ impl Tables for DuckDbTables<'_> {
             recount.returned = number(&row, "returned");
         }
         Ok(recount)
+    }
+
+    fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.rows(sql)
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        &dialect::DuckDbDialect
     }
 
     fn report(&mut self) -> Result<Report, Error> {

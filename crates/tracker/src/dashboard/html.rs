@@ -1,0 +1,324 @@
+//! A page for a browser. It works without script; everything in it is escaped by its type.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::chart::chart;
+use super::filter::{Ci, Filter, Pace, RANGES, range_word};
+use super::page::{Cell, Form, Page, Section};
+use super::panels::View;
+
+/// What is shown around a page.
+pub(crate) struct Around<'a> {
+    pub(crate) view: View,
+    pub(crate) filter: &'a Filter,
+    /// Values that the filter offers, beside what it has.
+    pub(crate) libraries: Vec<String>,
+    pub(crate) versions: Vec<String>,
+    pub(crate) events: Vec<String>,
+}
+
+/// A page of the dashboard.
+pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
+    let query = around.filter.query();
+    let main = html! {
+        (filter_form(around))
+        @if page.sections.is_empty() {
+            section.card {
+                h2 { "Nothing has arrived yet" }
+                p { "As soon as a program sends its first event to this tracker, it is counted here." }
+            }
+        }
+        @for section in &page.sections {
+            (section_card(section, around, &query))
+        }
+        p.forms {
+            "This page as " a href=(format!("/{}.json{query}", file_word(around.view))) { "JSON" } "."
+        }
+    };
+    let refresh = (around.view == View::Live).then_some(10);
+    document(page.title, Some((around.view, &query)), refresh, &main)
+}
+
+/// The page that asks for the token.
+pub(crate) fn login(flaw: Option<&str>) -> Markup {
+    let main = html! {
+        section.card.narrow {
+            h2 { "Sign in" }
+            @if let Some(flaw) = flaw { p.flaw role="alert" { (flaw) } }
+            p { "The token is what " code { "dlt tracker token --data DIR" } " prints." }
+            form method="post" action="/login" {
+                label for="token" { "Token" }
+                input #token name="token" type="password" autocomplete="current-password" required autofocus;
+                button type="submit" { "Sign in" }
+            }
+        }
+    };
+    document("Sign in", None, None, &main)
+}
+
+/// A page with a message and nothing else.
+pub(crate) fn message(title: &str, text: &str) -> Markup {
+    let main = html! {
+        section.card.narrow { h2 { (title) } p { (text) } p { a href="/" { "To the overview" } } }
+    };
+    document(title, None, None, &main)
+}
+
+fn file_word(view: View) -> &'static str {
+    if view == View::Overview { "overview" } else { view.word() }
+}
+
+fn document(title: &str, place: Option<(View, &str)>, refresh: Option<u32>, main: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
+                title { (title) " · dlt tracker" }
+                link rel="stylesheet" href="/dashboard.css";
+                link rel="icon" href="data:,";
+            }
+            body {
+                a.skip href="#main" { "To the content" }
+                header {
+                    h1 { "dlt tracker" }
+                    @if let Some((here, query)) = place {
+                        nav aria-label="Pages" {
+                            @for view in View::ALL {
+                                a href=(format!("/{}{query}", view.word())) aria-current=[(view == here).then_some("page")] {
+                                    (view.title())
+                                }
+                            }
+                        }
+                        form.out method="post" action="/logout" { button type="submit" { "Sign out" } }
+                    }
+                }
+                main #main { (main) }
+            }
+        }
+    }
+}
+
+fn filter_form(around: &Around<'_>) -> Markup {
+    let filter = around.filter;
+    let path = format!("/{}", around.view.word());
+    let custom = (!RANGES.iter().any(|(days, _)| *days == filter.days)).then_some(filter.days);
+    html! {
+        form.filter method="get" action=(path) {
+            label { "Range"
+                select name="range" {
+                    @for (days, name) in RANGES {
+                        option value=(range_word(days)) selected[filter.days == days] { (name) }
+                    }
+                    @if let Some(days) = custom { option value=(range_word(days)) selected { (days) " days" } }
+                }
+            }
+            label { "By"
+                select name="by" {
+                    option value="" selected[filter.by.is_none()] { "as fits" }
+                    @for pace in Pace::ALL {
+                        option value=(pace.word()) selected[filter.by == Some(pace)] { (pace.word()) }
+                    }
+                }
+            }
+            label { "CI"
+                select name="ci" {
+                    @for (ci, name) in Ci::ALL { option value=(ci.word()) selected[filter.ci == ci] { (name) } }
+                }
+            }
+            (choice("Library", "library", filter.library.as_deref(), &around.libraries))
+            (choice("Version", "version", filter.version.as_deref(), &around.versions))
+            (choice("Event", "event", filter.event.as_deref(), &around.events))
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+fn choice(title: &str, name: &str, chosen: Option<&str>, offered: &[String]) -> Markup {
+    let other = chosen.filter(|chosen| !offered.iter().any(|known| known == chosen));
+    html! {
+        label { (title)
+            select name=(name) {
+                option value="" selected[chosen.is_none()] { "all" }
+                @for value in offered { option value=(value) selected[chosen == Some(value.as_str())] { (value) } }
+                @if let Some(value) = other { option value=(value) selected { (value) } }
+            }
+        }
+    }
+}
+
+fn section_card(section: &Section, around: &Around<'_>, query: &str) -> Markup {
+    let title = format!("{}-title", section.id);
+    let address = format!("/{}/{}.csv{query}", file_word(around.view), section.id);
+    html! {
+        section.card.wide[is_wide(section)] id=(section.id) aria-labelledby=(title) {
+            h2 id=(title) { (section.title) }
+            @if section.rows.is_empty() {
+                p.empty { "There is nothing in this range." }
+            } @else {
+                @match section.form {
+                    Form::Figures => { (figures(section)) }
+                    Form::Bars => { (bars(section)) }
+                    Form::Shades => { (shades(section)) }
+                    Form::Table => { (table(section)) }
+                    Form::Layers | Form::Stack => {
+                        @if let Some(chart) = chart(section) {
+                            figure role="img" aria-label=(format!("{}: the numbers are in the table below", section.title)) {
+                                (PreEscaped(chart.svg))
+                            }
+                            ul.legend {
+                                @for (name, class) in &chart.legend { li { span class=(format!("key fill-{class}")) {} (name) } }
+                            }
+                        }
+                        details { summary { "As a table" } (table(section)) }
+                    }
+                }
+            }
+            @if !section.note.is_empty() { p.note { (section.note) } }
+            p.forms { a href=(address) { "CSV" span.hidden { " of " (section.title) } } }
+        }
+    }
+}
+
+fn is_wide(section: &Section) -> bool {
+    matches!(section.form, Form::Figures | Form::Shades) || section.form == Form::Table && section.columns.len() > 4
+}
+
+fn figures(section: &Section) -> Markup {
+    html! {
+        dl.figures {
+            @for (column, cell) in section.columns.iter().zip(section.rows.first().into_iter().flatten()) {
+                div { dt { (column.title) } dd { (cell.shown()) } }
+            }
+        }
+    }
+}
+
+fn head(section: &Section) -> Markup {
+    html! {
+        thead { tr {
+            @for (at, column) in section.columns.iter().enumerate() {
+                th scope="col" class=[is_numeric(section, at).then_some("number")] { (column.title) }
+            }
+            @if section.form == Form::Bars { td aria-hidden="true" {} }
+        } }
+    }
+}
+
+fn is_numeric(section: &Section, column: usize) -> bool {
+    section.rows.iter().all(|row| row[column].is_number())
+}
+
+fn table(section: &Section) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(section.title) {
+            table {
+                caption.hidden { (section.title) }
+                (head(section))
+                tbody {
+                    @for row in &section.rows {
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() { (table_cell(at, cell)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn table_cell(at: usize, cell: &Cell) -> Markup {
+    let class = cell.is_number().then_some("number");
+    html! {
+        @if at == 0 { th scope="row" class=[class] { (cell.shown()) } } @else { td class=[class] { (cell.shown()) } }
+    }
+}
+
+/// A table whose second column is drawn as bars.
+fn bars(section: &Section) -> Markup {
+    let most = section.rows.iter().map(|row| row[1].size()).fold(0.0, f64::max);
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(section.title) {
+            table.bars {
+                caption.hidden { (section.title) }
+                (head(section))
+                tbody {
+                    @for row in &section.rows {
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() { (table_cell(at, cell)) }
+                            td.bar aria-hidden="true" {
+                                svg viewBox="0 0 100 8" preserveAspectRatio="none" focusable="false" {
+                                    rect.fill-series-1 width=(format!("{:.2}", 100.0 * row[1].size() / most.max(f64::MIN_POSITIVE))) height="8" {}
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A table whose shares have a shade each.
+fn shades(section: &Section) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(section.title) {
+            table.shades {
+                caption.hidden { (section.title) }
+                (head(section))
+                tbody {
+                    @for row in &section.rows {
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() {
+                                @match cell {
+                                    Cell::Share(share) => td class=(format!("number shade-{:.0}", share * 10.0)) { (cell.shown()) }
+                                    _ => (table_cell(at, cell))
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::page::Column;
+
+    #[test]
+    fn what_senders_say_is_text_on_a_page() {
+        let evil = "<script>alert(1)</script>";
+        let section = |form| Section {
+            id: "x",
+            title: evil.into(),
+            note: evil.into(),
+            columns: vec![
+                Column { key: "a", title: "A" },
+                Column { key: "b", title: "B" },
+                Column { key: "c", title: "C" },
+            ],
+            rows: vec![vec![Cell::Text(evil.into()), Cell::Text(evil.into()), Cell::Count(1)]],
+            form,
+        };
+        let forms = [Form::Table, Form::Figures, Form::Layers, Form::Stack, Form::Bars, Form::Shades];
+        let page = Page { title: "X", sections: forms.into_iter().map(section).collect() };
+        let filter = Filter { event: Some(evil.into()), ..Filter::default() };
+        let offered = vec![evil.to_owned()];
+        let around = Around {
+            view: View::Overview,
+            filter: &filter,
+            libraries: offered.clone(),
+            versions: offered.clone(),
+            events: offered,
+        };
+        let text = super::page(&page, &around).into_string();
+        assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
+        assert!(!login(Some(evil)).into_string().contains("<script"));
+    }
+}

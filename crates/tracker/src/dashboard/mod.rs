@@ -1,0 +1,29 @@
+//! The dashboard: what was received, as pages for a browser, and the same numbers as JSON and CSV.
+//!
+//! A [`Page`] is a list of [`Section`]s, and a section is a table, some with a chart of it. Every form of a page (`html`,
+//! `json`, `csv`) is made of the same table, so no form can show other numbers.
+//!
+//! ```text
+//! URL ──► filter ──► panels ──► Page ──► html (with chart) │ json │ csv
+//!                    SQL of a section each, in the words of the store's dialect
+//! ```
+
+mod chart;
+mod csv;
+mod filter;
+mod html;
+mod json;
+mod page;
+mod panels;
+mod token;
+
+pub(crate) use csv::csv;
+pub(crate) use filter::{Filter, pairs};
+pub(crate) use html::{Around, login, message, page as html};
+pub(crate) use json::json;
+pub(crate) use page::{Page, Section};
+pub(crate) use panels::{View, read};
+pub(crate) use token::{MIN_CHARS, cookie, same, token};
+
+/// The style sheet of all pages.
+pub(crate) const STYLE: &str = include_str!("dashboard.css");

@@ -1,0 +1,57 @@
+//! What was put aside, and why.
+
+use dlt_engine::Error;
+use dlt_engine::destination::Row;
+
+use super::{Asking, count, named, section, text};
+use crate::dashboard::page::{Form, Section};
+use crate::store::schema::QUARANTINE;
+
+/// Rows of a table.
+const MAX_ROWS: u32 = 100;
+
+/// Only the range counts: what is put aside may lack all the rest.
+fn condition(asking: &Asking<'_>) -> String {
+    let since = asking.filter.since(asking.now);
+    since.map_or("true".to_owned(), |micros| format!("received_at >= {}", asking.dialect().moment(micros)))
+}
+
+pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
+    let condition = condition(asking);
+    let rows = asking.rows(&format!(
+        "SELECT reason, count(*) AS events FROM {QUARANTINE} WHERE {condition} \
+         GROUP BY reason ORDER BY events DESC, reason"
+    ))?;
+    Ok(section(
+        ("reasons", "Reasons"),
+        "Events that were accepted and did not go into the tables. Of the filters only the range counts here.",
+        &[("reason", "Reason"), ("events", "Events")],
+        rows.iter().map(|row| vec![named(row, "reason"), count(row, "events")]).collect(),
+        Form::Bars,
+    ))
+}
+
+pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
+    let condition = condition(asking);
+    let written = asking.dialect().written("received_at");
+    let rows = asking.rows(&format!(
+        "SELECT {written} AS at, reason, event, bytes, payload FROM {QUARANTINE} WHERE {condition} \
+         ORDER BY received_at DESC, journal_seq DESC LIMIT {MAX_ROWS}"
+    ))?;
+    let row = |row: &Row| {
+        vec![text(row, "at"), named(row, "reason"), text(row, "event"), count(row, "bytes"), text(row, "payload")]
+    };
+    Ok(section(
+        ("latest", "Latest"),
+        "Addresses, keys and the like were removed before it was stored.",
+        &[
+            ("received_at", "Received (UTC)"),
+            ("reason", "Reason"),
+            ("event", "Event"),
+            ("bytes", "Bytes"),
+            ("payload", "What is kept of it"),
+        ],
+        rows.iter().map(row).collect(),
+        Form::Table,
+    ))
+}

@@ -278,6 +278,15 @@ pub(crate) enum Tracker {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    /// Delete every event of an id: from tables, quarantine and journal
+    Forget {
+        /// The anonymous id
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Folder of the tracker
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// Print the token that opens the dashboard
     Token {
         /// Folder of the tracker

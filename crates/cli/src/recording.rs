@@ -77,6 +77,9 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Check { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("check"), elapsed, success });
         }
+        Command::Tracker(Tracker::Forget { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("forget"), elapsed, success });
+        }
         Command::Tracker(Tracker::Token { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("token"), elapsed, success });
         }

@@ -12,6 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::{Kind, NewRecord};
+
 /// Most events that a request may name.
 const MAX_PROOFS: usize = 20;
 /// Longest id, in characters.
@@ -99,6 +101,33 @@ pub(crate) struct Request {
     pub(crate) anonymous_id: String,
     /// When it was asked for.
     pub(crate) requested_at: String,
+}
+
+impl Request {
+    /// A request by the operator, which needs no proof; `None` for what is no id.
+    pub(crate) fn of(id: &str, requested_at: String) -> Option<Self> {
+        let is_id = !id.is_empty() && id.chars().count() <= MAX_ID_CHARS;
+        is_id.then(|| Self { anonymous_id: id.to_owned(), requested_at })
+    }
+
+    /// The record for the journal.
+    pub(crate) fn record(&self) -> Option<NewRecord> {
+        // Two texts always serialise.
+        let payload = serde_json::to_vec(self).ok()?;
+        Some(NewRecord { kind: Kind::Deletion, payload })
+    }
+}
+
+/// What a deletion request deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// Its number in the journal.
+    pub number: u64,
+    /// Rows of events.
+    pub events: u64,
+    /// Rows of the quarantine.
+    pub quarantined: u64,
 }
 
 #[cfg(test)]

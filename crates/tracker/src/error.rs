@@ -46,6 +46,9 @@ pub enum Error {
         /// How many it must have.
         least: usize,
     },
+    /// What was given can't be an id.
+    #[error("an id has between 1 and 100 characters")]
+    NoId,
     /// The process can't be set up: threads, signals.
     #[error("can't start the tracker")]
     Start(#[source] io::Error),

@@ -28,7 +28,7 @@ const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
 /// What is known about a request and not in its events.
 #[derive(Debug, Clone)]
-pub(crate) struct Arrival {
+pub(crate) struct Arrival<'a> {
     /// When it arrived.
     pub(crate) received_at: Timestamp,
     /// The call that the path names (`identify`, `page` …); `None` where each event names its own.
@@ -41,6 +41,8 @@ pub(crate) struct Arrival {
     pub(crate) max_event_bytes: usize,
     /// The hash of the request, where it brought one event.
     pub(crate) hash: Option<String>,
+    /// The key by which ids of users are hashed.
+    pub(crate) id_key: &'a str,
 }
 
 /// The calls of the tracking protocol.
@@ -89,6 +91,8 @@ struct Incoming {
     message_id: Value,
     #[serde(default)]
     anonymous_id: Value,
+    #[serde(default)]
+    user_id: Value,
     #[serde(default)]
     event: Value,
     #[serde(default)]
@@ -193,7 +197,7 @@ pub(crate) struct Judged {
 }
 
 /// Decides whether an event, given as JSON text, is stored or quarantined, and makes its row.
-pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
+pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
     if text.len() > arrival.max_event_bytes {
         return quarantine(text, Reason::TooLarge, arrival);
     }
@@ -213,7 +217,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival) -> Judged {
     }
 }
 
-fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, Reason> {
+fn row(incoming: Incoming, is_own: bool, arrival: &Arrival<'_>) -> Result<EventRow, Reason> {
     let message_id = match incoming.message_id {
         Value::Null => message_id::new(arrival.received_at),
         Value::String(id) if id.is_empty() => message_id::new(arrival.received_at),
@@ -221,8 +225,8 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
         _ => return Err(Reason::BadMessageId),
     };
     let anonymous_id = match incoming.anonymous_id {
-        Value::Null => None,
-        Value::String(id) if id.is_empty() => None,
+        Value::Null => hashed_id(&incoming.user_id, arrival.id_key),
+        Value::String(id) if id.is_empty() => hashed_id(&incoming.user_id, arrival.id_key),
         Value::String(id) if is_id(&id) => Some(id),
         _ => return Err(Reason::BadAnonymousId),
     };
@@ -270,6 +274,17 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival) -> Result<EventRow, 
         properties_dropped,
         body_digest,
     })
+}
+
+/// What stands for an installation where only the id of a user is told, which may be a mail address: its hash by the
+/// tracker's own key. The same user has the same in this tracker, and another one in every other.
+fn hashed_id(user_id: &Value, key: &str) -> Option<String> {
+    let id = match user_id {
+        Value::String(id) if !id.is_empty() => id.clone(),
+        Value::Number(id) => id.to_string(),
+        _ => return None,
+    };
+    Some(format!("user-{}", &crate::hash::shake128(format!("user id\0{key}\0{id}").as_bytes())[..32]))
 }
 
 /// Whether a text can be the id of a message or of an installation: an address is none.

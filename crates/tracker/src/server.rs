@@ -11,18 +11,21 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::check::Check;
-use crate::dashboard;
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
+use crate::deletion::{Forgotten, Request};
 use crate::descriptors;
 use crate::error::Error;
+use crate::event;
 use crate::http::{self, App, Bounds, Dashboard};
 use crate::journal::Journal;
 use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
+use crate::query;
 use crate::report::Report;
+use crate::secret::{self, secret};
 use crate::store::duckdb::DuckDbStore;
 use crate::store::{Counts, Store};
 use dlt_engine::destination::Access;
@@ -154,8 +157,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         ..SegmentOptions::default()
     };
     let token = match &options.token {
-        Some(token) if token.len() < dashboard::MIN_CHARS => {
-            return Err(Error::ShortToken { least: dashboard::MIN_CHARS });
+        Some(token) if token.len() < secret::MIN_CHARS => {
+            return Err(Error::ShortToken { least: secret::MIN_CHARS });
         }
         Some(token) => token.clone(),
         None => token_of(&dir)?,
@@ -171,6 +174,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         memory: Semaphore::new((options.memory_bytes / 1024).min(Semaphore::MAX_PERMITS)),
         proof: Arc::new(Semaphore::new(1)),
         body_timeout: options.body_timeout,
+        id_key: id_key(&dir)?,
         key: key().map_err(Error::Start)?,
         dashboard: Dashboard::new(parts.store, token),
     });
@@ -220,7 +224,13 @@ pub fn dashboard_token(data_dir: impl AsRef<Path>) -> Result<String, Error> {
 
 fn token_of(dir: &DataDir) -> Result<String, Error> {
     let file = dir.token();
-    dashboard::token(&file).map_err(|source| Error::folder("keep the dashboard's token in", file, source))
+    secret(&file).map_err(|source| Error::folder("keep the dashboard's token in", file, source))
+}
+
+/// The key by which ids of users are hashed.
+fn id_key(dir: &DataDir) -> Result<String, Error> {
+    let file = dir.id_key();
+    secret(&file).map_err(|source| Error::folder("keep the key for ids in", file, source))
 }
 
 /// Reads the report of a data folder, whether a tracker runs on it or not. What is in the journal is loaded first.
@@ -229,7 +239,7 @@ fn token_of(dir: &DataDir) -> Result<String, Error> {
 ///
 /// When there is no data, or the tables can't be read.
 pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
-    read(data_dir.as_ref(), "/report.json", Loader::report)
+    read(data_dir.as_ref(), "GET", "/report.json", |parts| parts.loader.report())
 }
 
 /// Recounts a data folder from tables and journal, whether a tracker runs on it or not. What is in the journal is
@@ -240,29 +250,50 @@ pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
 /// When there is no data, or the tables can't be read. A ledger that does not add up is no error: see
 /// [`Check::is_sound`].
 pub fn check(data_dir: impl AsRef<Path>) -> Result<Check, Error> {
-    read(data_dir.as_ref(), "/check.json", Loader::check)
+    read(data_dir.as_ref(), "GET", "/check.json", |parts| parts.loader.check())
+}
+
+/// Deletes every event of an id, whether a tracker runs on the folder or not: from the tables, the quarantine, and what waits
+/// in the journal. It is recorded as a deletion request is, without the id.
+///
+/// # Errors
+///
+/// When the id is empty or over 100 characters, there is no data, or the journal or the tables can't be written.
+pub fn forget(data_dir: impl AsRef<Path>, id: &str) -> Result<Forgotten, Error> {
+    let request = Request::of(id, event::formatted(jiff::Timestamp::now())).ok_or(Error::NoId)?;
+    let path = format!("/forget.json?id={}", query::encode(id));
+    read(data_dir.as_ref(), "POST", &path, |parts| {
+        let stopped = || Error::Start(io::Error::other("the journal takes no records"));
+        let record = request.record().ok_or_else(stopped)?;
+        let pending = parts.journal.append(vec![record]).map_err(|_| stopped())?;
+        match pending.blocking_recv() {
+            Ok(Ok(sequence)) => parts.loader.forgotten(sequence),
+            _ => Err(stopped()),
+        }
+    })
 }
 
 /// Asks the tracker that runs on a folder, or does its work where none runs.
 fn read<T: serde::de::DeserializeOwned>(
     data_dir: &Path,
+    method: &str,
     path: &str,
-    work: impl FnOnce(&mut Loader) -> Result<T, Error>,
+    work: impl FnOnce(&mut Parts) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let dir = DataDir::new(data_dir);
     if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
-    match dir.reach(path)? {
+    match dir.reach(method, path)? {
         Reached::Free(lock) => stopped(&dir, lock, work),
         Reached::Answered(answer, server) => answered(&answer, &server),
     }
 }
 
-fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Loader) -> Result<T, Error>) -> Result<T, Error> {
+fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Parts) -> Result<T, Error>) -> Result<T, Error> {
     // No events arrive, so the new segment needs no room for any.
     let mut parts = Parts::open(dir, SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() })?;
-    let found = work(&mut parts.loader);
+    let found = work(&mut parts);
     parts.journal.close();
     drop(lock);
     found

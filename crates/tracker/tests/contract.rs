@@ -59,7 +59,8 @@ fn replay(tracker: &Tracker, place: &str, line: &Value) {
 fn compare(place: &str, row: &Map<String, Value>, expected: &Value) {
     for (column, value) in expected.as_object().unwrap() {
         let found = row.get(column).unwrap_or_else(|| panic!("{place}: no column {column}"));
-        assert_eq!(found, value, "{place}: {column} of {row:?}");
+        let is_hashed = value == "user-*" && found.as_str().is_some_and(|id| id.starts_with("user-") && id.len() == 37);
+        assert!(is_hashed || found == value, "{place}: {column} of {row:?} is not {value}");
     }
 }
 

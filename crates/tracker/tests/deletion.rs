@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use dlt_telemetry::{DeletionError, Delivery, DeliveryMode, Environment, Setup, Telemetry};
-use dlt_tracker::check;
+use dlt_tracker::{Error, check};
 use serde_json::{Value, json};
 
 use crate::tracker::{Answer, Client, Tracker, example, options, sql};
@@ -278,4 +278,33 @@ fn a_client_that_sent_nothing_asks_nobody() {
         Err(DeletionError::NothingSent)
     ));
     assert_eq!(tracker.stop().requests, 0);
+}
+
+#[test]
+fn the_operator_deletes_without_a_proof() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    let mut client = tracker.client();
+    let send = |client: &mut Client, message: &str, id: &str| {
+        let event = json!({"messageId": message, "anonymousId": id, "event": "e"});
+        assert_eq!(client.post("/", event.to_string().as_bytes()).status, 204);
+    };
+    for number in 0..5 {
+        send(&mut client, &format!("m{number}"), "ada & bob");
+        send(&mut client, &format!("n{number}"), "other");
+    }
+    client.post("/v1/track", br#"{"anonymousId":"ada & bob"}"#);
+    // Not for those without the key of the folder.
+    assert_eq!(client.post("/forget.json?id=other", b"").status, 401);
+    let forgotten = dlt_tracker::forget(dir.path(), "ada & bob").unwrap();
+    assert_eq!((forgotten.events, forgotten.quarantined), (5, 1));
+    send(&mut client, "m0", "ada & bob");
+    drop(client);
+    tracker.stop();
+    assert_eq!(dlt_tracker::forget(dir.path(), "ada & bob").unwrap().events, 0);
+    assert_eq!(dlt_tracker::forget(dir.path(), "other").unwrap().events, 5);
+    assert!(matches!(dlt_tracker::forget(dir.path(), ""), Err(Error::NoId)));
+    let counted = check(dir.path()).unwrap();
+    assert!(counted.is_sound(), "{counted}");
+    assert_eq!(counted.ledger.loaded, 0, "{counted}");
 }

@@ -44,6 +44,14 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                 }
             }
         }
+        Tracker::Forget { id, data } => {
+            let forgotten = dlt_tracker::forget(data, id).map_err(failure)?;
+            let (events, quarantined) = (count(forgotten.events), count(forgotten.quarantined));
+            printer.report(&format!(
+                "Deleted {events} events and {quarantined} rows of the quarantine; the request has number {} in the ledger",
+                forgotten.number
+            ))
+        }
         Tracker::Token { data } => {
             let token = dlt_tracker::dashboard_token(data).map_err(failure)?;
             printer.data(&with_line_end(token))
@@ -68,7 +76,7 @@ fn with_line_end(mut text: String) -> String {
 
 fn failure(error: Error) -> Failure {
     let failure = match &error {
-        Error::NoData { .. } => Failure::usage(error.to_string()),
+        Error::NoData { .. } | Error::NoId => Failure::usage(error.to_string()),
         Error::ShortToken { .. } => {
             Failure::usage(error.to_string()).hint(format!("set {TOKEN} to a longer one, or unset it"))
         }

@@ -15,15 +15,13 @@ mod html;
 mod json;
 mod page;
 mod panels;
-mod token;
 
 pub(crate) use csv::csv;
-pub(crate) use filter::{Filter, pairs};
+pub(crate) use filter::Filter;
 pub(crate) use html::{Around, login, message, page as html};
 pub(crate) use json::json;
 pub(crate) use page::{Page, Section};
 pub(crate) use panels::{View, read};
-pub(crate) use token::{MIN_CHARS, cookie, same, token};
 
 /// The style sheet of all pages.
 pub(crate) const STYLE: &str = include_str!("dashboard.css");

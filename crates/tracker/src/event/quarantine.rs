@@ -29,7 +29,7 @@ struct QuarantineRow<'a> {
 }
 
 /// Quarantines an event, given as JSON text.
-pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival) -> Judged {
+pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival<'_>) -> Judged {
     let parsed = serde_json::from_str::<Value>(text).ok();
     let member = |name: &str| parsed.as_ref().and_then(|event| event.get(name)).and_then(Value::as_str);
     let event = member("event").filter(|name| !scrub::is_personal(name)).map(clipped_name);

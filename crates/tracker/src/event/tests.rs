@@ -6,7 +6,7 @@ use serde_json::json;
 use super::quarantine::MAX_QUARANTINED_BYTES;
 use super::*;
 
-fn arrival() -> Arrival {
+fn arrival() -> Arrival<'static> {
     Arrival {
         received_at: "2026-03-01T12:00:00Z".parse().unwrap(),
         call: None,
@@ -14,6 +14,7 @@ fn arrival() -> Arrival {
         sent_at: None,
         max_event_bytes: 32 * 1024,
         hash: None,
+        id_key: "0123456789abcdef",
     }
 }
 
@@ -30,6 +31,21 @@ fn refused(event: &str) -> (Reason, Value) {
     let reason = judged.reason.unwrap();
     assert_eq!(row["reason"], reason.code());
     (reason, row)
+}
+
+#[test]
+fn the_id_of_a_user_is_hashed_where_there_is_no_other() {
+    let id = |event: Value| stored(&event)["anonymous_id"].as_str().map(str::to_owned);
+    let ada = id(json!({"event": "e", "userId": "ada@example.org"})).unwrap();
+    assert!(ada.starts_with("user-") && ada.len() == 37 && !ada.contains("ada"), "{ada}");
+    assert_eq!(id(json!({"event": "e", "userId": "ada@example.org", "anonymousId": ""})).unwrap(), ada);
+    assert_ne!(id(json!({"event": "e", "userId": "bob"})).unwrap(), ada);
+    assert_eq!(id(json!({"event": "e", "userId": 7})), id(json!({"event": "e", "userId": "7"})));
+    assert_eq!(id(json!({"event": "e", "userId": "ada", "anonymousId": "a1"})).unwrap(), "a1");
+    assert_eq!(id(json!({"event": "e", "userId": ["ada"]})), None);
+    let other = Arrival { id_key: "another key here", ..arrival() };
+    let judged = judge(&json!({"event": "e", "userId": "ada@example.org"}).to_string(), &other);
+    assert!(!String::from_utf8(judged.record.payload).unwrap().contains(&ada));
 }
 
 #[test]

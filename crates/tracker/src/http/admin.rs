@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{App, answer};
-use crate::dashboard::same;
+use crate::deletion::Request;
 use crate::error::{Error, in_full};
+use crate::event;
 use crate::journal::Journal;
 use crate::loader::Question;
+use crate::query::pairs;
+use crate::secret::same;
 
 /// How long the journal may take to show that it can be written again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -61,13 +65,45 @@ pub(crate) async fn check(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     ask(&app, &headers, Question::Check).await
 }
 
+/// `POST /forget.json?id=ID`, for `dlt tracker forget`.
+pub(crate) async fn forget(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let fields = pairs(query.as_deref().unwrap_or_default());
+    let id = fields.iter().find(|(name, _)| name == "id").map_or("", |(_, value)| value.as_str());
+    // Who may not ask is told so below, before anything is kept.
+    let sequence = match Request::of(id, event::formatted(Timestamp::now())).filter(|_| is_allowed(&app, &headers)) {
+        None => 0,
+        Some(request) => match keep(&*app.journal, &request).await {
+            Some(sequence) => sequence,
+            None => {
+                let text = json!({"code": "unavailable", "message": "the journal takes no records now"}).to_string();
+                return answer::document(StatusCode::SERVICE_UNAVAILABLE, text);
+            }
+        },
+    };
+    ask(&app, &headers, |sender| Question::Forgotten(sequence, sender)).await
+}
+
+/// Puts a request into the journal; its number when it is durable.
+async fn keep(journal: &dyn Journal, request: &Request) -> Option<u64> {
+    let pending = journal.append(vec![request.record()?]).ok()?;
+    pending.await.ok()?.ok()
+}
+
+fn is_allowed(app: &App, headers: &HeaderMap) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    given.and_then(|given| given.strip_prefix("Bearer ")).is_some_and(|key| same(key, &app.key))
+}
+
 async fn ask<T: Serialize>(
     app: &App,
     headers: &HeaderMap,
     question: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Question,
 ) -> Response<Body> {
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if !given.and_then(|given| given.strip_prefix("Bearer ")).is_some_and(|key| same(key, &app.key)) {
+    if !is_allowed(app, headers) {
         let text = json!({"code": "unauthorized", "message": "the key is in server.json in the data folder"});
         return answer::document(StatusCode::UNAUTHORIZED, text.to_string());
     }

@@ -137,6 +137,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
             sent_at: delivery.sent_at,
             max_event_bytes: app.limits.event_bytes,
             hash,
+            id_key: &app.id_key,
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();

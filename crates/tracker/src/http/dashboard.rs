@@ -15,8 +15,10 @@ use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::App;
 use super::collect;
-use crate::dashboard::{self, Around, Filter, Page, View, cookie, pairs, same};
+use crate::dashboard::{self, Around, Filter, Page, View};
 use crate::ledger::Ledger;
+use crate::query::pairs;
+use crate::secret::same;
 use crate::store::Store;
 use crate::store::schema::EVENTS;
 
@@ -139,6 +141,11 @@ pub(crate) async fn login(State(app): State<Arc<App>>, request: Request) -> Resp
 /// `POST /logout`
 pub(crate) async fn logout() -> Response<Body> {
     sent_to("/", &format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"))
+}
+
+/// What a browser keeps of a token: who reads it there does not learn the token.
+fn cookie(token: &str) -> String {
+    crate::hash::shake128(format!("dashboard cookie\0{token}").as_bytes())
 }
 
 fn sent_to(place: &'static str, cookie: &str) -> Response<Body> {

@@ -16,7 +16,7 @@ use crate::decode;
 use crate::deletion::{Claim, Refusal, Request as DeletionRequest};
 use crate::error::in_full;
 use crate::event;
-use crate::journal::{AppendError, Kind, NewRecord};
+use crate::journal::AppendError;
 use crate::loader::Question;
 
 /// How long a request waits for those before it.
@@ -50,8 +50,7 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
         return Err(Refusal::Unproven.into());
     }
     let request = DeletionRequest { anonymous_id, requested_at };
-    let payload = serde_json::to_vec(&request).map_err(|_| Failure::Undecided)?;
-    let durable = app.journal.append(vec![NewRecord { kind: Kind::Deletion, payload }])?;
+    let durable = app.journal.append(vec![request.record().ok_or(Failure::Undecided)?])?;
     match durable.await {
         Ok(Ok(number)) => Ok(Receipt { number, requested_at: request.requested_at }),
         Ok(Err(error)) => Err(error.into()),

@@ -41,6 +41,8 @@ pub(crate) struct App {
     pub(crate) proof: Arc<Semaphore>,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
+    /// The key by which ids of users are hashed.
+    pub(crate) id_key: String,
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
     pub(crate) dashboard: Dashboard,
@@ -64,6 +66,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(admin::metrics))
         .route("/report.json", get(admin::report))
         .route("/check.json", get(admin::check))
+        .route("/forget.json", post(admin::forget))
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
         .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))
         .route("/v1/forget", post(deletion::request).options(collect::preflight))

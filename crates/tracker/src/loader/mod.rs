@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::check::{self, Check};
 use crate::data_dir::DataDir;
-use crate::deletion::{Claim, Request};
+use crate::deletion::{Claim, Forgotten, Request};
 use crate::error::Error;
 use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
@@ -182,6 +182,14 @@ impl Loader {
         let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
         let is_proven = tables.prove(claim).map_err(|source| self.error(source))?;
         if is_proven { Ok(true) } else { caught_up.map(|()| false) }
+    }
+
+    /// What the deletion request with that number deleted. Loads before what waits: it may be among that.
+    pub(crate) fn forgotten(&mut self, sequence: u64) -> Result<Forgotten, Error> {
+        self.catch_up()?;
+        let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
+        let (events, quarantined) = tables.deleted_by(sequence).map_err(|source| self.error(source))?;
+        Ok(Forgotten { number: sequence, events, quarantined })
     }
 
     /// Quarantines the rows that the tables refuse, and keeps each as a file.

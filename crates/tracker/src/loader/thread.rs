@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Loader;
 use crate::check::Check;
-use crate::deletion::Claim;
+use crate::deletion::{Claim, Forgotten};
 use crate::error::{Error, in_full};
 use crate::report::Report;
 
@@ -25,6 +25,8 @@ pub(crate) enum Question {
     Check(oneshot::Sender<Result<Check, Error>>),
     /// Load, then look for the events that a deletion request names.
     Proof(Claim, oneshot::Sender<Result<bool, Error>>),
+    /// Load, then tell what the deletion request with that number deleted.
+    Forgotten(u64, oneshot::Sender<Result<Forgotten, Error>>),
     /// Load one last time, and end.
     Stop,
 }
@@ -76,6 +78,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
             Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
+            Ok(Question::Forgotten(sequence, answer)) => drop(answer.send(loader.forgotten(sequence))),
             Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
                 attempt(&mut loader);
                 return;

@@ -103,6 +103,9 @@ pub(crate) trait Tables {
     /// one transaction. `now` is a timestamp as rows have it.
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error>;
 
+    /// How many rows of events and of the quarantine the deletion request with that number deleted.
+    fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error>;
+
     /// Compares the tables with each other. Only where they exist.
     fn recount(&mut self, counts: &Counts) -> Result<Recount, Error>;
 

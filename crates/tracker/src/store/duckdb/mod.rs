@@ -252,6 +252,11 @@ impl Tables for DuckDbTables<'_> {
         done
     }
 
+    fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error> {
+        let row = self.row(&format!("SELECT events, quarantined FROM {REQUESTS} WHERE journal_seq = {sequence}"))?;
+        Ok((number(&row, "events"), number(&row, "quarantined")))
+    }
+
     fn recount(&mut self, counts: &Counts) -> Result<Recount, Error> {
         let row = self.row(&loads::recount_rows(counts.position))?;
         let mut recount = Recount {

@@ -1,18 +1,18 @@
-//! The token that opens the dashboard.
+//! Secrets of a data folder: made once by lot, each in a file that only its owner can read.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Characters that a token of one's own has at least.
+/// Characters that a secret has at least.
 pub(crate) const MIN_CHARS: usize = 16;
 
-/// Reads the token of a data folder, and makes one where there is none. Only the owner can read the file.
+/// Reads a secret, and makes one where there is none.
 ///
 /// # Errors
 /// When the file can't be read or written.
-pub(crate) fn token(file: &Path) -> io::Result<String> {
+pub(crate) fn secret(file: &Path) -> io::Result<String> {
     match fs::read_to_string(file) {
         Ok(text) if text.trim().len() >= MIN_CHARS => return Ok(text.trim().to_owned()),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -20,18 +20,13 @@ pub(crate) fn token(file: &Path) -> io::Result<String> {
     }
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let temporary = file.with_extension("tmp");
     let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    writeln!(written, "{token}")?;
+    writeln!(written, "{secret}")?;
     written.sync_all()?;
     fs::rename(&temporary, file)?;
-    Ok(token)
-}
-
-/// What a browser keeps of a token: who reads it there does not learn the token.
-pub(crate) fn cookie(token: &str) -> String {
-    crate::hash::shake128(format!("dashboard cookie\0{token}").as_bytes()).replace(['+', '/', '='], "-")
+    Ok(secret)
 }
 
 /// Compares secrets in a time that does not tell how much of them is alike.
@@ -46,16 +41,16 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn a_token_is_made_once_and_for_its_owner() {
+    fn a_secret_is_made_once_and_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("token");
-        let made = token(&file).unwrap();
+        let file = folder.path().join("secret");
+        let made = secret(&file).unwrap();
         assert_eq!(made.len(), 32);
-        assert_eq!(token(&file).unwrap(), made);
+        assert_eq!(secret(&file).unwrap(), made);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        // A file that was cut short is no token.
+        // A file that was cut short is no secret.
         fs::write(&file, "abc\n").unwrap();
-        assert_ne!(token(&file).unwrap(), made);
-        assert!(cookie(&made) != made && cookie(&made) != cookie("another token of mine"));
+        assert_ne!(secret(&file).unwrap(), made);
+        assert!(same(&made, &made) && !same(&made, "another"));
     }
 }

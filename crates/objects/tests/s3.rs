@@ -134,7 +134,11 @@ fn a_read_that_gets_nowhere_is_an_error_and_no_short_object() {
     })
     .unwrap();
     let error = store(&front.url(), "s3://lake").read("cut").unwrap_err();
-    assert!(matches!(error.kind(), StoreErrorKind::Truncated | StoreErrorKind::Unavailable), "{:?} {error}", error.kind());
+    assert!(
+        matches!(error.kind(), StoreErrorKind::Truncated | StoreErrorKind::Unavailable),
+        "{:?} {error}",
+        error.kind()
+    );
 }
 
 #[test]
@@ -163,7 +167,8 @@ fn refusals_say_what_is_wrong_and_no_secret() {
     ] {
         let front = Front::before(server.address(), move |_, _| Fault::Answer(status, code)).unwrap();
         let store = store(&front.url(), "s3://lake");
-        let list = || store.list("").unwrap().map(|object| object.map(|_| ())).collect::<Result<Vec<_>, _>>().map(|_| ());
+        let list =
+            || store.list("").unwrap().map(|object| object.map(|_| ())).collect::<Result<Vec<_>, _>>().map(|_| ());
         for result in [store.put("a", "1"), store.read("a").map(|_| ()), list()] {
             let error = result.unwrap_err();
             assert_eq!(error.kind(), kind, "{code}: {error}");

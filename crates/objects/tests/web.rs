@@ -15,7 +15,8 @@ fn server(knows_ranges: bool) -> Recorder {
         if !request.path.starts_with("/data/f%20x.csv?token=t0ken") {
             return Answer::status(404);
         }
-        let from: Option<usize> = request.header("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
+        let from: Option<usize> =
+            request.header("range").and_then(|range| range.strip_prefix("bytes=")?.split('-').next()?.parse().ok());
         let mut answer = Answer::status(200);
         answer.headers.push(("ETag".into(), "\"1\"".into()));
         answer.body = DATA.to_vec();

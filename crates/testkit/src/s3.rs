@@ -91,7 +91,8 @@ impl S3 {
         )?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").context("the answer has no end of headers")?;
+        let end =
+            answer.windows(4).position(|window| window == b"\r\n\r\n").context("the answer has no end of headers")?;
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
         if head.split(' ').nth(1) != Some("200") {
             bail!("{method} {path}: {}", head.lines().next().unwrap_or_default());

@@ -23,14 +23,22 @@ impl Intent {
     }
 
     pub(crate) fn to_json(&self) -> String {
-        json!({"load_id": self.load_id, "schema_name": self.schema, "writes": self.writes, "deletes": self.deletes}).to_string()
+        json!({"load_id": self.load_id, "schema_name": self.schema, "writes": self.writes, "deletes": self.deletes})
+            .to_string()
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(bytes).ok()?;
         let text = |key: &str| Some(value.get(key)?.as_str()?.to_owned());
-        let list = |key: &str| value.get(key)?.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-        Some(Self { load_id: text("load_id")?, schema: text("schema_name")?, writes: list("writes")?, deletes: list("deletes")? })
+        let list = |key: &str| -> Option<Vec<String>> {
+            value.get(key)?.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        };
+        Some(Self {
+            load_id: text("load_id")?,
+            schema: text("schema_name")?,
+            writes: list("writes")?,
+            deletes: list("deletes")?,
+        })
     }
 }
 

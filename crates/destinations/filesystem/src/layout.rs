@@ -35,7 +35,8 @@ impl Layout {
     /// # Errors
     /// [`ErrorKind::Config`] if it cannot name the files of tables.
     pub(crate) fn parse(text: &str, extra: &[(String, String)]) -> Result<Self> {
-        let wrong = |why: String| Error::new(ErrorKind::Config, format!("the layout `{text}` cannot name files: {why}"));
+        let wrong =
+            |why: String| Error::new(ErrorKind::Config, format!("the layout `{text}` cannot name files: {why}"));
         let mut pieces: Vec<Piece> = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -47,7 +48,8 @@ impl Layout {
                 Some((_, value)) => push_text(&mut pieces, value),
                 None if is_known(name) => pieces.push(Piece::Name(name.to_owned())),
                 None => {
-                    let mut known: Vec<&str> = OWN.iter().chain(&PARTS).copied().filter(|name| !name.is_empty()).collect();
+                    let mut known: Vec<&str> =
+                        OWN.iter().chain(&PARTS).copied().filter(|name| !name.is_empty()).collect();
                     known.extend(extra.iter().map(|(name, _)| name.as_str()));
                     return Err(wrong(format!("there is no placeholder `{name}`")).hint(word_hint(name, &known)));
                 }

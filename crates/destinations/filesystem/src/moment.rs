@@ -6,7 +6,18 @@ use dlt_engine::value::{date_of, date_text};
 const DAY: i64 = 86_400;
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 const WEEKDAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
@@ -18,14 +29,42 @@ pub(crate) struct Moment {
 
 /// The names of parts: `YYYY` and the like, whole dates and timestamps.
 pub(crate) const PARTS: [&str; 30] = [
-    "YYYY", "YY", "Y", "MMMM", "MMM", "MM", "M", "DD", "D", "HH", "H", "mm", "m", "dddd", "ddd", "dd", "d", "ss", "s", "SSSS", "SSS",
-    "SS", "S", "Q", "curr_date", "timestamp", "timestamp_ms", "load_package_timestamp", "load_package_timestamp_ms", "",
+    "YYYY",
+    "YY",
+    "Y",
+    "MMMM",
+    "MMM",
+    "MM",
+    "M",
+    "DD",
+    "D",
+    "HH",
+    "H",
+    "mm",
+    "m",
+    "dddd",
+    "ddd",
+    "dd",
+    "d",
+    "ss",
+    "s",
+    "SSSS",
+    "SSS",
+    "SS",
+    "S",
+    "Q",
+    "curr_date",
+    "timestamp",
+    "timestamp_ms",
+    "load_package_timestamp",
+    "load_package_timestamp_ms",
+    "",
 ];
 
 impl Moment {
     /// Microseconds since 1970.
-    pub(crate) fn of_micros(micros: i64) -> Self {
-        Self { micros }
+    pub(crate) fn micros(self) -> i64 {
+        self.micros
     }
 
     /// When a load began: its id says so.
@@ -96,14 +135,41 @@ mod tests {
         told(
             "1717297445.678901",
             &[
-                ("D", "2"), ("DD", "02"), ("H", "3"), ("HH", "03"), ("M", "6"), ("MM", "06"), ("MMM", "jun"), ("MMMM", "june"),
-                ("Q", "2"), ("S", "6"), ("SS", "67"), ("SSS", "678"), ("SSSS", "6789"), ("Y", "2024"), ("YY", "24"),
-                ("YYYY", "2024"), ("curr_date", "2024-06-02"), ("d", "0"), ("dd", "su"), ("ddd", "sun"), ("dddd", "sunday"),
-                ("load_package_timestamp", "1717297445"), ("load_package_timestamp_ms", "1717297445678"), ("m", "4"),
-                ("mm", "04"), ("s", "5"), ("ss", "05"), ("timestamp", "1717297445"), ("timestamp_ms", "1717297445678"),
+                ("D", "2"),
+                ("DD", "02"),
+                ("H", "3"),
+                ("HH", "03"),
+                ("M", "6"),
+                ("MM", "06"),
+                ("MMM", "jun"),
+                ("MMMM", "june"),
+                ("Q", "2"),
+                ("S", "6"),
+                ("SS", "67"),
+                ("SSS", "678"),
+                ("SSSS", "6789"),
+                ("Y", "2024"),
+                ("YY", "24"),
+                ("YYYY", "2024"),
+                ("curr_date", "2024-06-02"),
+                ("d", "0"),
+                ("dd", "su"),
+                ("ddd", "sun"),
+                ("dddd", "sunday"),
+                ("load_package_timestamp", "1717297445"),
+                ("load_package_timestamp_ms", "1717297445678"),
+                ("m", "4"),
+                ("mm", "04"),
+                ("s", "5"),
+                ("ss", "05"),
+                ("timestamp", "1717297445"),
+                ("timestamp_ms", "1717297445678"),
             ],
         );
-        told("1735650855.001", &[("dddd", "tuesday"), ("d", "2"), ("SSS", "001"), ("Q", "4"), ("MMM", "dec"), ("HH", "13")]);
+        told(
+            "1735650855.001",
+            &[("dddd", "tuesday"), ("d", "2"), ("SSS", "001"), ("Q", "4"), ("MMM", "dec"), ("HH", "13")],
+        );
         assert_eq!(Moment::of_load("x").part("none"), None);
     }
 }

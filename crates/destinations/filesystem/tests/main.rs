@@ -1,0 +1,3 @@
+//! Tests of the filesystem destination against folders and a server of S3.
+#![allow(clippy::unwrap_used)]
+mod suite;

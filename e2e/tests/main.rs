@@ -8,6 +8,7 @@ mod continuation;
 mod contracts;
 mod differential;
 mod documents;
+mod files;
 mod incremental;
 mod judge;
 mod killed_pipeline;

@@ -164,15 +164,17 @@ impl Dataset {
                 self.end(intent, &intent.deletes)?;
             } else if written.elapsed().is_ok_and(|age| age > GIVEN_UP) {
                 self.end(intent, &intent.writes)?;
-                self.remove_parts(&intent.load_id)?;
+                self.remove_parts(intent)?;
             }
         }
         Ok(())
     }
 
     /// Removes half-written files of a load that was killed.
-    pub(crate) fn remove_parts(&self, load_id: &str) -> Result<()> {
-        self.store.delete_parts("", &|name| name.contains(load_id)).map_err(Self::failed)
+    pub(crate) fn remove_parts(&self, intent: &Intent) -> Result<()> {
+        let files: HashSet<&str> = intent.writes.iter().filter_map(|key| key.rsplit('/').next()).collect();
+        let is_meant = |name: &str| name.contains(&intent.load_id) || files.iter().any(|file| name.contains(file));
+        self.store.delete_parts("", &is_meant).map_err(Self::failed)
     }
 
     /// Files that are no part of the dataset, though they are in its folders.

@@ -72,10 +72,11 @@ impl Layout {
                     .hint("put a `/` behind it: files of one table are then in one folder"));
             }
         }
-        let is_path = layout.pieces.iter().any(|piece| {
-            matches!(piece, Piece::Text(text) if text.contains("//") || text.split('/').any(|part| part == "." || part == ".."))
+        let named = layout.pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Name(_) => "x",
         });
-        if text.starts_with('/') || is_path {
+        if named.collect::<String>().split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(wrong("it leads out of the dataset, or has a part without a name".into())
                 .hint("write a path below the dataset's folder"));
         }

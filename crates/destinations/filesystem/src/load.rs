@@ -202,7 +202,7 @@ impl Transaction for Load<'_> {
         self.put(&Intent::key(load_id), intent.to_json())?;
         if !earlier.load_id.is_empty() {
             dataset.delete(&leftovers)?;
-            dataset.remove_parts(load_id)?;
+            dataset.remove_parts(&earlier)?;
         }
         write_all(dataset, &outputs)?;
         if let Some((key, row)) = version {

@@ -114,7 +114,7 @@ fn local_files(
         };
         let path = match dataset.store.local_path(key) {
             Some(path) => path,
-            None => fetch(dataset, key, folder.join(format!("{table}.{number}")))?,
+            None => fetch(dataset, key, folder.join(format!("{table}.{number}.{}", kind.ending())))?,
         };
         files.push(DataFile { path, kind });
     }

@@ -36,6 +36,17 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// An ending by which a file of the kind is known as it is read.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Jsonl { .. } => "jsonl",
+            Self::Csv { .. } => "csv",
+        }
+    }
+}
+
 /// SQL that makes a view of the files of a table, with its columns and their types, whatever the files have of them.
 pub(crate) fn view(database: &InMemory, table: &Table, files: &[DataFile]) -> Result<String> {
     let mut kinds: Vec<Kind> = Vec::new();
@@ -101,7 +112,8 @@ fn part(database: &InMemory, table: &Table, kind: Kind, paths: &str) -> Result<S
 }
 
 fn compression(is_compressed: bool) -> &'static str {
-    if is_compressed { ", compression = 'gzip'" } else { ", compression = 'none'" }
+    // Else it is told by the ending, which has none of a compression.
+    if is_compressed { ", compression = 'gzip'" } else { "" }
 }
 
 fn is_bytes(column: &Column) -> bool {

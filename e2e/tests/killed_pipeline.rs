@@ -66,7 +66,11 @@ fn a_killed_append_of_files_leaves_no_file_twice() {
 
 #[test]
 fn a_killed_replace_of_files_leaves_no_old_ones() {
-    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "replace"], ..Scenario::FILES });
+    kill_and_compare(Scenario {
+        before: Some(0..400),
+        options: &["--write-disposition", "replace"],
+        ..Scenario::FILES
+    });
 }
 
 struct Scenario {

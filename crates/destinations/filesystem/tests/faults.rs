@@ -12,7 +12,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// One load of `users`.
-fn load(connection: &mut dyn Connection, jobs: &Path, load_id: &str, ids: &[i64], name: &str, way: Write) -> Result<()> {
+fn load(
+    connection: &mut dyn Connection,
+    jobs: &Path,
+    load_id: &str,
+    ids: &[i64],
+    name: &str,
+    way: Write,
+) -> Result<()> {
     let schema = users();
     let file = [user_file(&jobs.join(format!("{load_id}.parquet")), ids, name)];
     let mut transaction = connection.begin()?;
@@ -40,7 +47,9 @@ fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
     server.make_bucket("lake").unwrap();
     let jobs = tempfile::tempdir().unwrap();
     let mut kinds = [0; 2];
-    for (round, fault) in [Fault::Answer(403, "AccessDenied"), Fault::Answer(404, "NoSuchBucket")].into_iter().enumerate() {
+    for (round, fault) in
+        [Fault::Answer(403, "AccessDenied"), Fault::Answer(404, "NoSuchBucket")].into_iter().enumerate()
+    {
         for at in 0.. {
             let first = format!("17000{round}0000.{at}");
             let second = format!("17000{round}0001.{at}");

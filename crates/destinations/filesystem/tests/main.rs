@@ -1,4 +1,4 @@
 //! Tests of the filesystem destination against folders and a server of S3.
 #![allow(clippy::unwrap_used)]
-mod suite;
 mod faults;
+mod suite;

@@ -43,7 +43,7 @@ impl Connection for Files {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::Internal, "a load needs a connection that may write"));
         }
-        Ok(Box::new(Load::begin(self)))
+        Ok(Box::new(Load::begin(&self.dataset)))
     }
 
     fn tables(&mut self) -> Result<Vec<String>> {

@@ -1,7 +1,7 @@
 //! The entry in the registry of destinations.
 
-use crate::destination::{FileFormat, Filesystem};
 use crate::layout;
+use crate::settings::{FileFormat, Filesystem};
 use dlt_engine::connector::{DestinationConnector, Key};
 use dlt_engine::settings::{Origin, Section, Table, Value};
 use dlt_engine::{Destination, ErrorKind, Result};

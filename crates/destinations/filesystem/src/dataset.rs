@@ -1,8 +1,8 @@
 //! A dataset: a folder of a store.
 
-use crate::destination::Filesystem;
 use crate::intent::{self, Intent};
 use crate::records::{self, Versioned};
+use crate::settings::Filesystem;
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreError, StoreErrorKind};

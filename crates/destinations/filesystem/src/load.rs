@@ -1,7 +1,6 @@
 //! One load.
 
 use crate::conflicts::{self, Conflicts};
-use crate::connection::Files;
 use crate::dataset::Dataset;
 use crate::encode::{self, Stop};
 use crate::gather::{Output, Staged};
@@ -32,14 +31,8 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    pub(crate) fn begin(files: &'a mut Files) -> Self {
-        Self {
-            dataset: &files.dataset,
-            conflicts: Conflicts::new(),
-            staged: Vec::new(),
-            emptied: BTreeSet::new(),
-            dropped: None,
-        }
+    pub(crate) fn begin(dataset: &'a Dataset) -> Self {
+        Self { dataset, conflicts: Conflicts::new(), staged: Vec::new(), emptied: BTreeSet::new(), dropped: None }
     }
 
     /// Files of tables that are to be emptied or dropped.

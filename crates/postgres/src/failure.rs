@@ -7,6 +7,9 @@ use dlt_engine::{Error, ErrorKind};
 use postgres::error::{DbError, SqlState};
 use std::error::Error as _;
 
+/// How a message ends that tells of a change where nothing may be changed.
+pub const READ_ONLY: &str = "the server takes no changes: it is a replica, or set to read-only";
+
 /// Whether the same rows would be refused again, whatever the server does.
 pub fn is_of_data(error: &postgres::Error) -> bool {
     let class = error.code().map(|code| &code.code()[..2]);
@@ -19,7 +22,10 @@ pub fn explain_refusal(doing: &str, error: &postgres::Error) -> Error {
         None => explain(doing, error),
         Some(said) => {
             let refused = Error::new(ErrorKind::Data, format!("cannot {doing}: {}", refusal(said)));
-            refused.hint("give the column a wider type, correct the rows, or load into another table")
+            refused.hint(match said.code() {
+                &SqlState::UNIQUE_VIOLATION => "correct the rows, merge them by their key, or drop the unique index",
+                _ => "give the column a wider type, correct the rows, or load into another table",
+            })
         }
     }
 }
@@ -58,7 +64,7 @@ fn of_server(doing: &str, said: &DbError) -> Error {
         "42501" => failed(doing, message).hint(
             "give the user the right: GRANT CREATE ON DATABASE for new datasets, and ownership of tables that it changes",
         ),
-        "25006" => failed(doing, "the server takes no changes: it is a replica, or set to read-only")
+        "25006" => failed(doing, READ_ONLY)
             .hint("name the primary server, or add target_session_attrs=read-write to a URL with all of its hosts"),
         "55P03" => busy(doing, "another session holds a lock on it, and did not let go in time")
             .hint("run the same command again when it has ended; pg_stat_activity and pg_locks tell who it is"),

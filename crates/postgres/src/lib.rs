@@ -23,12 +23,13 @@ mod password_file;
 mod read;
 mod tls;
 mod url;
+pub mod write;
 
 pub use address::Address;
 pub use client::Client;
-pub use failure::{explain, explain_refusal, is_of_data};
+pub use failure::{READ_ONLY, explain, explain_refusal, is_of_data};
 pub use postgres;
-pub use read::{Batches, Lost, Query, ReadOptions, is_of_reading_only};
+pub use read::{Batches, Lost, Query, ReadOptions};
 
 /// Whether a text is a URL of Postgres, by how it begins.
 pub fn is_url(text: &str) -> bool {

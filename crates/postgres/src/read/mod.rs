@@ -16,7 +16,6 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use columns::{Asked, ReadColumn};
 use dlt_engine::{Error, ErrorKind, Result};
-use postgres::error::SqlState;
 use std::sync::Arc;
 
 /// How a query is read.
@@ -173,11 +172,6 @@ fn first_word(sql: &str) -> &str {
         rest = after.trim_start_matches(|first: char| first == '(' || first.is_whitespace());
     }
     rest.split(|next: char| !next.is_ascii_alphabetic()).next().unwrap_or_default()
-}
-
-/// Whether an error tells that a statement would have changed something, where nothing may be changed.
-pub fn is_of_reading_only(error: &postgres::Error) -> bool {
-    error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
 #[cfg(test)]

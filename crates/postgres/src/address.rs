@@ -136,19 +136,19 @@ impl Address {
 
     /// `host:port/database`, for messages.
     pub fn place(&self) -> String {
-        let host = self.get("host").or(self.get("hostaddr")).unwrap_or("");
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let port = self.get("port").map(|port| format!(":{port}")).unwrap_or_default();
-        let database = self.get("dbname").map(|name| format!("/{name}")).unwrap_or_default();
-        format!("{host}{port}{database}")
+        url::place(self)
     }
 
-    /// `user@host:port/database`: everything but what is secret, and how to connect.
+    /// `user@host:port/database?sslmode=require`: everything but what is secret, as a URL has it.
     pub fn shown(&self) -> String {
-        match self.get("user") {
-            Some(user) => format!("{user}@{}", self.place()),
-            None => self.place(),
-        }
+        let user = self.get("user").map(|user| format!("{}@", url::encoded(user))).unwrap_or_default();
+        // Who the program says it is, and how long it waits, is nothing of the place.
+        const LEFT_OUT: [&str; 8] =
+            ["host", "port", "dbname", "user", "password", "passfile", "application_name", "connect_timeout"];
+        let others = self.parameters.iter().filter(|(name, _)| !LEFT_OUT.contains(name));
+        let query: Vec<_> = others.map(|(name, value)| format!("{name}={}", url::encoded(value))).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{user}{}{query}", self.place())
     }
 }
 
@@ -206,10 +206,10 @@ mod tests {
             _ => None,
         };
         let address = Address::from_url("postgres://ann@/").unwrap().completed(&variables).unwrap();
-        assert_eq!(address.shown(), "ann@db.example:5432/ann");
+        assert_eq!(address.shown(), "ann@db.example:5432/ann?sslmode=require");
         assert_eq!(address.get("password"), Some("secret"));
         assert_eq!(address.get("sslmode"), Some("require"));
-        assert_eq!(format!("{address:?}"), "Address(ann@db.example:5432/ann)");
+        assert_eq!(format!("{address:?}"), "Address(ann@db.example:5432/ann?sslmode=require)");
     }
 
     #[test]

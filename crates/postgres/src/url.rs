@@ -1,5 +1,6 @@
 //! URLs of Postgres, taken apart.
 
+use crate::address::Address;
 use dlt_engine::{Error, ErrorKind, Result};
 
 /// Whether a text begins as a URL of Postgres.
@@ -90,6 +91,34 @@ fn decoded(text: &str) -> Result<String> {
         }
     }
     String::from_utf8(decoded).map_err(|_| wrong("a URL of Postgres holds bytes that are not UTF-8"))
+}
+
+/// A text as a URL holds it.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+/// `host:port/database`, with several hosts as `a:1,b:2`.
+pub(crate) fn place(address: &Address) -> String {
+    let hosts = address.get("host").or(address.get("hostaddr")).unwrap_or("");
+    let ports: Vec<&str> = address.get("port").map(|ports| ports.split(',').collect()).unwrap_or_default();
+    let host = |(at, host): (usize, &str)| {
+        let host = if host.contains(':') { format!("[{host}]") } else { encoded(host) };
+        match ports.get(at).or(ports.first()) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        }
+    };
+    let hosts: Vec<_> = hosts.split(',').enumerate().map(host).collect();
+    let database = address.get("dbname").map(|name| format!("/{}", encoded(name))).unwrap_or_default();
+    format!("{}{database}", hosts.join(","))
 }
 
 fn wrong(what: &str) -> Error {

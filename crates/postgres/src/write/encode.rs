@@ -8,8 +8,8 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
-    TimestampNanosecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow::error::ArrowError;
 
@@ -61,9 +61,13 @@ impl Cells {
         let values = match array.data_type() {
             DataType::Null => Values::Nulls,
             DataType::Boolean => Values::Bool(array.as_boolean().clone()),
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-                Values::Int(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-            }
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32 => Values::Int(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
                 Values::Float(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
             }

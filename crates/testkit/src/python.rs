@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 
 /// What is installed. `sqlglot` 30 breaks reading of datasets in dlt 1.31; DuckDB's minor version is that of the library
 /// that our binary links, so that both may open one file.
-const REQUIREMENTS: [&str; 4] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow"];
+const REQUIREMENTS: [&str; 5] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary"];
 
 /// Written last into a finished environment; holds [`REQUIREMENTS`], so that a change of them builds anew.
 const MARKER: &str = "dlt-testkit-complete";
@@ -75,7 +75,7 @@ fn venv_folder() -> Result<PathBuf> {
         Some(cache) => PathBuf::from(cache),
         None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
     };
-    Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0"))
+    Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0-databases"))
 }
 
 fn make(folder: &Path) -> Result<()> {

@@ -37,8 +37,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
               # port = 5432\n\
               # database = \"shop\"\n\
               # username = \"loader\"\n\
-              # password = \"\"\n\
-              # sslmode = \"require\"\n",
+              # password = \"\"\n",
     ignored: &[],
     file_endings: &[],
     parse,

@@ -19,5 +19,6 @@ mod known_differences;
 mod merging;
 mod messages;
 mod overhead;
+mod postgres;
 mod silence;
 mod tracker_report;

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dlt_engine::Result;
+use dlt_engine::connector::DestinationConnector;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
-use dlt_engine::settings::{Node, Origin, Table, Value, unknown_word};
+use dlt_engine::settings::{Entry, Node, Origin, Table, Value, unknown_word};
 
 use crate::toml::read_if_there;
+
+/// The key of a destination that may also be said for all of them.
+const CREDENTIALS: &str = "credentials";
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
@@ -55,6 +59,36 @@ impl ConfigProviders {
                 {
                     found.fill_from(inner);
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same for a destination. Its credentials may also be said for all of them: by `DESTINATION__CREDENTIALS` or
+    /// `CREDENTIALS`, and in the files under `[destination]` or at the top. What a place says in general comes before what a later
+    /// place says of this destination.
+    pub(crate) fn destination(&self, project: &Path, connector: &DestinationConnector) -> Result<Table> {
+        const SECTION: &str = "destination";
+        let has_credentials = connector.keys.iter().any(|key| key.name == CREDENTIALS);
+        let fill = |found: &mut Table, credentials: Option<Entry>| {
+            if has_credentials {
+                found.fill_from(Table { entries: credentials.into_iter().collect() });
+            }
+        };
+        let mut found = self.in_variables(SECTION, connector.name);
+        let mut general = self.below(&format!("{}__", SECTION.to_uppercase()));
+        fill(&mut found, general.take(CREDENTIALS));
+        fill(&mut found, self.below("").take(CREDENTIALS));
+        for folder in [project.join(".dlt"), self.data_folder.clone()] {
+            for file in ["secrets.toml", "config.toml"] {
+                let mut table = read_if_there(&folder.join(file))?;
+                if let Some(Value::Table(mut outer)) = table.take(SECTION).map(|entry| entry.node.value) {
+                    if let Some(Value::Table(inner)) = outer.take(connector.name).map(|entry| entry.node.value) {
+                        found.fill_from(inner);
+                    }
+                    fill(&mut found, outer.take(CREDENTIALS));
+                }
+                fill(&mut found, table.take(CREDENTIALS));
             }
         }
         Ok(found)
@@ -108,13 +142,24 @@ impl ConfigProviders {
 
     /// What variables say about `[section.name]`.
     pub(crate) fn in_variables(&self, section: &str, name: &str) -> Table {
-        let prefix = format!("{section}__{name}__").to_uppercase();
+        self.below(&format!("{section}__{name}__").to_uppercase())
+    }
+
+    /// What variables say whose names begin so. A text and what belongs below it (`…__CREDENTIALS` and
+    /// `…__CREDENTIALS__PASSWORD`) make a table that has the text as `connection_string`.
+    fn below(&self, prefix: &str) -> Table {
         let mut table = Table::default();
         for (name, value) in &self.variables {
-            let Some(rest) = name.strip_prefix(&prefix) else { continue };
+            let Some(rest) = name.strip_prefix(prefix) else { continue };
             let path: Vec<_> = rest.split("__").map(str::to_lowercase).collect();
             if value.is_empty() || path.iter().any(String::is_empty) {
                 continue;
+            }
+            if let [first, _, ..] = path.as_slice()
+                && let Some(Node { value: Value::Text(_), .. }) = table.get(first)
+                && let Some(text) = table.take(first)
+            {
+                table.set(&[first.clone(), "connection_string".to_owned()], text.node);
             }
             table.set(&path, Node { origin: Origin::Variable(name.clone()), value: Value::Text(value.clone()) });
         }

@@ -27,6 +27,8 @@ pub struct DestinationConnector {
     pub keys: &'static [Key],
     /// What `dlt init` writes below `type`: a comment a line, in which `{name}` stands for the source.
     pub template: &'static str,
+    /// What `dlt init` adds to `secrets.toml`: a commented section, or nothing.
+    pub secrets: &'static str,
     /// Patterns of files that git is to leave alone.
     pub ignored: &'static [&'static str],
     /// Endings of file names that are meant as this destination, where somebody leaves out its name.

@@ -2,14 +2,15 @@
 //!
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
-//! [`PythonDlt`] is the original from PyPI in a virtual environment, [`S3`] is the server of moto from there, and [`Front`] stands
-//! before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
+//! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] a server of its own, [`S3`] the server of
+//! moto from PyPI, and [`Front`] stands before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
 //! temporary folder; nothing is sent off the machine.
 
 mod binary;
 mod client;
 mod front;
 mod generator;
+mod postgres;
 mod process;
 mod python;
 mod recorder;
@@ -22,6 +23,7 @@ pub use binary::dlt_binary;
 pub use client::Client;
 pub use front::{Fault, Front};
 pub use generator::Generator;
+pub use postgres::Postgres;
 pub use process::{Invocation, Output, Running};
 pub use python::PythonDlt;
 pub use recorder::{Answer, Recorder, Request};

@@ -11,7 +11,7 @@ use crate::venv;
 
 /// What is installed. `sqlglot` 30 breaks reading of datasets in dlt 1.31; DuckDB's minor version is that of the library
 /// that our binary links, so that both may open one file.
-const REQUIREMENTS: [&str; 4] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow"];
+const REQUIREMENTS: [&str; 5] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary"];
 
 /// A virtual environment with dlt 1.31.0, made once on a machine and then shared by all tests.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl PythonDlt {
     pub fn shared() -> Result<Self> {
         let folder = match env::var_os("DLT_TEST_VENV") {
             Some(folder) => PathBuf::from(folder),
-            None => venv::in_cache("python-dlt-1.31.0")?,
+            None => venv::in_cache("python-dlt-1.31.0-databases")?,
         };
         Ok(Self { folder: venv::shared(folder, &REQUIREMENTS)? })
     }

@@ -24,6 +24,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
         .ambient(),
     ],
     template: "# path = \"{name}.duckdb\"           # default: the pipeline's name with .duckdb\n",
+    secrets: "",
     ignored: &["*.duckdb", "*.duckdb.wal"],
     file_endings: &[".duckdb", ".db", ".ddb"],
     parse,

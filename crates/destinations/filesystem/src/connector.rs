@@ -41,6 +41,10 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
         Key::new("max_state_files", "states that are kept of a pipeline; 0 keeps all", "100").ambient(),
     ],
     template: "# bucket_url = \"lake\"                 # or s3://bucket/prefix, gs://…, az://…\n# loader_file_format = \"parquet\"      # default: jsonl\n",
+    secrets: "# [destination.filesystem.credentials]\n\
+              # aws_access_key_id = \"\"\n\
+              # aws_secret_access_key = \"\"\n\
+              # region_name = \"eu-central-1\"\n",
     ignored: &["lake/"],
     file_endings: &[],
     parse,

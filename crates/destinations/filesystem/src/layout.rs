@@ -29,6 +29,24 @@ pub(crate) struct FileName<'a> {
     pub(crate) extension: &'a str,
 }
 
+impl Default for Layout {
+    fn default() -> Self {
+        let name = |name: &str| Piece::Name(name.to_owned());
+        let text = |text: &str| Piece::Text(text.to_owned());
+        Self {
+            pieces: vec![
+                name("table_name"),
+                text("/"),
+                name("load_id"),
+                text("."),
+                name("file_id"),
+                text("."),
+                name("ext"),
+            ],
+        }
+    }
+}
+
 impl Layout {
     /// Checks a layout; what is set for placeholders of the user's own is put into it.
     ///
@@ -125,6 +143,19 @@ impl Layout {
         path
     }
 
+    /// What the paths of all files of a table begin with, as a layout.
+    pub(crate) fn table_prefix(&self) -> String {
+        self.prefix("{schema_name}", "{table_name}")
+    }
+
+    /// A layout by which the files are found that begin so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no beginning of a layout.
+    pub(crate) fn of_prefix(table_prefix: &str) -> Result<Self> {
+        Self::parse(&format!("{table_prefix}{{file_id}}"), &[])
+    }
+
     /// What the paths of all files of a table begin with: up to the character behind its name.
     pub(crate) fn prefix(&self, schema: &str, table: &str) -> String {
         let mut prefix = String::new();
@@ -193,6 +224,10 @@ mod tests {
         }
         assert_eq!(Layout::parse("{table_name}.{load_id}.{ext}", &[]).unwrap().folder("s", "t"), "");
         assert_eq!(Layout::parse("{schema_name}/{table_name}/{file_id}", &[]).unwrap().folder("s", "t"), "s/t");
+        assert_eq!(Layout::default().pieces, Layout::parse(DEFAULT, &[]).unwrap().pieces);
+        let prefix = Layout::parse("{schema_name}/{table_name}.{load_id}", &[]).unwrap().table_prefix();
+        assert_eq!(prefix, "{schema_name}/{table_name}.");
+        assert_eq!(Layout::of_prefix(&prefix).unwrap().prefix("s", "t"), "s/t.");
         assert!(!Layout::parse("{table_name}/{curr_date}.{ext}", &[]).unwrap().is_unique());
     }
 

@@ -40,7 +40,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
             .ambient(),
         Key::new("max_state_files", "states that are kept of a pipeline; 0 keeps all", "100").ambient(),
     ],
-    template: "# bucket_url = \"lake\"                 # or s3://bucket/prefix, gs://…, az://…\n# loader_file_format = \"parquet\"      # default: jsonl\n",
+    template: "# bucket_url = \"lake\"                 # or s3://bucket/prefix, gs://…, az://…\n# loader_file_format = \"parquet\"      # default: jsonl\n# Keys of a bucket: [destination.filesystem.credentials] in .dlt/secrets.toml\n",
     ignored: &["lake/"],
     file_endings: &[],
     parse,

@@ -76,7 +76,8 @@ pub(crate) fn run(
     let lower = sql.to_lowercase();
     for (schema, table) in all_tables(dataset)? {
         // What the text does not name cannot be read by it: only its columns are shown.
-        let is_named = lower.contains(&table.name.to_lowercase());
+        let name = table.name.to_lowercase();
+        let is_named = lower.contains(&name) || lower.contains(&name.replace('"', "\"\""));
         if is_named && let Some(error) = conflicts::of_format(&table) {
             return Err(error);
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlt_engine::connector::{DestinationConnector, Key};
+use dlt_engine::connector::DestinationConnector;
 use dlt_engine::settings::{Node, Origin, Section, Table, Value, word_hint};
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 
@@ -84,20 +84,16 @@ impl DestinationName {
     }
 
     /// With what is said around it of settings that are no place: by environment variables such as
-    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, and for credentials also by the files in `.dlt`. A pipeline file looks that up by itself.
+    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, else by the files in `.dlt` of the current folder and in the machine's data folder. A
+    /// pipeline file looks that up by itself.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if a value is not what it must be.
+    /// [`ErrorKind::Config`] if a value is not what it must be, or a file cannot be understood.
     pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
-        let mut in_variables = providers.in_variables(SECTION, self.connector.name);
-        let is_secret = |key: &&Key| key.is_ambient && key.is_secret;
-        let mut anywhere = match self.connector.keys.iter().any(|key| is_secret(&key)) {
-            true => providers.destination(Path::new(""), self.connector)?,
-            false => Table::default(),
-        };
-        for key in self.connector.keys.iter().filter(|key| key.is_ambient) {
-            let said = if key.is_secret { &mut anywhere } else { &mut in_variables };
-            for entry in key.names().filter_map(|name| said.take(name)) {
+        let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
+        let mut said = providers.destination(Path::new(""), self.connector)?;
+        for key in ambient.flat_map(|key| key.names()) {
+            if let Some(entry) = said.take(key) {
                 self.settings.set(&[entry.key], entry.node);
             }
         }

@@ -22,10 +22,9 @@ impl Files {
 
 impl Connection for Files {
     fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
-        if self.dataset.hides_compression()?.is_none() {
-            return Ok(Stored::default());
-        }
+        let Some(form) = self.dataset.form()? else { return Ok(Stored::default()) };
         if self.access == Access::Write {
+            self.dataset.check_layout(&form)?;
             self.dataset.settle(None)?;
         }
         Ok(Stored { schema: self.dataset.stored_schema(schema)?, state: self.dataset.stored_state(pipeline)? })

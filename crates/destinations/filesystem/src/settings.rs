@@ -1,6 +1,6 @@
 //! Where files go, and how they are written.
 
-use crate::layout::{self, Layout};
+use crate::layout::Layout;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Address, Credentials, Scheme};
 
@@ -48,7 +48,7 @@ impl Filesystem {
             written: bucket_url.to_owned(),
             format: FileFormat::default(),
             disable_compression: false,
-            layout: Layout::parse(layout::DEFAULT, &[])?,
+            layout: Layout::default(),
             max_state_files: Some(100),
         })
     }

@@ -23,9 +23,9 @@ pub(crate) fn columns(files: &[PathBuf]) -> Result<Vec<String>> {
 }
 
 /// The rows of all files, one after the other.
-pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
-    let mut files = files.to_vec().into_iter();
-    let mut current: Option<(PathBuf, ParquetRecordBatchReader)> = None;
+pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let mut files = files.iter();
+    let mut current: Option<(&PathBuf, ParquetRecordBatchReader)> = None;
     std::iter::from_fn(move || {
         loop {
             if let Some((file, reader)) = &mut current {
@@ -35,7 +35,7 @@ pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBa
                 }
             }
             let file = files.next()?;
-            match reader(&file) {
+            match reader(file) {
                 Ok(reader) => current = Some((file, reader)),
                 Err(error) => return Some(Err(error)),
             }

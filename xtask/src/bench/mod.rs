@@ -7,6 +7,7 @@ mod hard;
 mod measure;
 mod merging;
 mod overhead;
+mod postgres;
 mod random;
 mod report;
 mod shape;
@@ -73,6 +74,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["merge", words @ ..] | ["--only", "merge", words @ ..] = words {
         return merging::run(workspace, words);
+    }
+    if let ["postgres", words @ ..] = words {
+        return postgres::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

@@ -23,6 +23,8 @@ fn types_and_names_are_those_of_python() {
     cases.extend(alike(include_str!("../cases/timestamps.txt"), 1).into_iter().step_by(2));
     cases.extend(alike(include_str!("../cases/nesting.txt"), 1).into_iter().step_by(6));
     cases.extend(alike(include_str!("../cases/types.txt"), 1).into_iter().step_by(3));
+    // Neither has integers of 128 bits there.
+    cases.retain(|case| case.name != "integers_of_many_bits");
     compare(&cases, None);
 }
 

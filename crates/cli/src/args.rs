@@ -91,7 +91,7 @@ pub(crate) struct Ingest {
     /// Files, folders or globs; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
-    /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline; `filesystem:FOLDER`, `s3://BUCKET/PREFIX`
+    /// Where to load: `duckdb:FILE` (or `duckdb`, for a file named after the pipeline), `postgres://USER@HOST/DATABASE`, `filesystem:FOLDER` or `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) to: String,
     /// Dataset to load into (a schema of the database); made if it is not there

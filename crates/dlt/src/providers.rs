@@ -244,4 +244,53 @@ mod tests {
         assert!(matches!(found.get("a").unwrap().value, Value::Table(_)));
         assert!(found.get("x").is_none());
     }
+
+    #[test]
+    fn credentials_of_a_destination() {
+        let folder = tempfile::tempdir().unwrap();
+        let (project, data) = (folder.path().join("project"), folder.path().join("data"));
+        for (path, text) in [
+            (
+                project.join(".dlt/secrets.toml"),
+                "[destination.postgres.credentials]\npassword = \"of postgres\"\n[destination.credentials]\nport = 1\nhost = \"of all\"\n",
+            ),
+            (project.join(".dlt/config.toml"), "[credentials]\nhost = \"late\"\nusername = \"top\"\n"),
+        ] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let postgres = crate::DESTINATIONS.iter().find(|known| known.name == "postgres").unwrap();
+        let duckdb = crate::DESTINATIONS.iter().find(|known| known.name == "duckdb").unwrap();
+        let data = data.to_str().unwrap();
+        let found = |pairs: &[(&str, &str)], connector| {
+            let mut all = variables(pairs);
+            all.insert("DLT_DATA_DIR".to_owned(), data.to_owned());
+            let mut found = ConfigProviders::new(all).destination(&project, connector).unwrap();
+            let entry = found.take("credentials");
+            entry.map(|entry| match entry.node.value {
+                Value::Table(table) => {
+                    let mut keys: Vec<_> =
+                        table.entries.iter().map(|entry| format!("{}={:?}", entry.key, entry.node.value)).collect();
+                    keys.sort();
+                    keys.join(" ")
+                }
+                other => format!("{other:?}"),
+            })
+        };
+        assert_eq!(
+            found(&[], postgres).unwrap(),
+            r#"host=Text("of all") password=Text("of postgres") port=Integer(1) username=Text("top")"#
+        );
+        assert_eq!(
+            found(&[("CREDENTIALS__HOST", "h"), ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "p")], postgres)
+                .unwrap(),
+            r#"host=Text("h") password=Text("p") port=Integer(1) username=Text("top")"#
+        );
+        let url = ("DESTINATION__POSTGRES__CREDENTIALS", "postgres://u@h/d");
+        assert_eq!(found(&[url], postgres).unwrap(), r#"Text("postgres://u@h/d")"#);
+        let with_password = found(&[url, ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "p")], postgres).unwrap();
+        assert!(with_password.contains(r#"connection_string=Text("postgres://u@h/d")"#), "{with_password}");
+        assert!(with_password.contains(r#"password=Text("p")"#), "{with_password}");
+        assert_eq!(found(&[("CREDENTIALS", "x")], duckdb), None, "a destination without credentials is told none");
+    }
 }

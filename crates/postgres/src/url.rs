@@ -1,6 +1,5 @@
 //! URLs of Postgres, taken apart.
 
-use crate::address::Address;
 use dlt_engine::{Error, ErrorKind, Result};
 
 /// Whether a text begins as a URL of Postgres.
@@ -103,22 +102,6 @@ pub(crate) fn encoded(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// `host:port/database`, with several hosts as `a:1,b:2`.
-pub(crate) fn place(address: &Address) -> String {
-    let hosts = address.get("host").or(address.get("hostaddr")).unwrap_or("");
-    let ports: Vec<&str> = address.get("port").map(|ports| ports.split(',').collect()).unwrap_or_default();
-    let host = |(at, host): (usize, &str)| {
-        let host = if host.contains(':') { format!("[{host}]") } else { encoded(host) };
-        match ports.get(at).or(ports.first()) {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
-        }
-    };
-    let hosts: Vec<_> = hosts.split(',').enumerate().map(host).collect();
-    let database = address.get("dbname").map(|name| format!("/{}", encoded(name))).unwrap_or_default();
-    format!("{}{database}", hosts.join(","))
 }
 
 fn wrong(what: &str) -> Error {

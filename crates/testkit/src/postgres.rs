@@ -110,16 +110,19 @@ impl Postgres {
     /// # Errors
     /// With what psql says.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
-        let output = Command::new(self.programs.join("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", Self::USER, "-d", database, "-c", sql])
-            .arg("-h")
-            .arg(self.folder.path())
-            .args(["-p", &self.port.to_string()])
-            .output()?;
+        let output = self.psql(database).args(["-c", sql]).output()?;
         if !output.status.success() {
             bail!("psql: {}", String::from_utf8_lossy(&output.stderr));
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    }
+
+    /// psql, connected to a database by the socket, without headings.
+    pub fn psql(&self, database: &str) -> Command {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", Self::USER, "-d", database, "-h"]);
+        command.arg(self.folder.path()).args(["-p", &self.port.to_string()]);
+        command
     }
 
     /// Ends the server as a crash does: nothing is written any more, and who is connected is cut off.

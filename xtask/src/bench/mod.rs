@@ -8,6 +8,7 @@ mod hard;
 mod measure;
 mod merging;
 mod overhead;
+mod postgres;
 mod random;
 mod report;
 mod shape;
@@ -77,6 +78,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["files", words @ ..] = words {
         return files::run(workspace, words);
+    }
+    if let ["postgres", words @ ..] = words {
+        return postgres::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

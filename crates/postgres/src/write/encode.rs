@@ -96,19 +96,19 @@ impl Cells {
             }
             _ => return Ok(None),
         };
-        let fits = match (&values, target) {
-            (Values::Nulls, _) => true,
-            (Values::Bool(_), Target::Bool) => true,
-            (Values::Int(_), Target::Int2 | Target::Int4 | Target::Int8 | Target::Numeric) => true,
-            (Values::Float(_), Target::Float8) => true,
-            (Values::Decimal(..), Target::Numeric) => true,
-            (Values::Text(_), Target::Text | Target::Json | Target::Jsonb) => true,
-            (Values::Binary(_), Target::Bytea) => true,
-            (Values::Date(_), Target::Date) => true,
-            (Values::Time(_), Target::Time) => true,
-            (Values::Micros(_) | Values::Nanos(_), Target::Timestamp) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (&values, target),
+            (Values::Nulls, _)
+                | (Values::Bool(_), Target::Bool)
+                | (Values::Int(_), Target::Int2 | Target::Int4 | Target::Int8 | Target::Numeric)
+                | (Values::Float(_), Target::Float8)
+                | (Values::Decimal(..), Target::Numeric)
+                | (Values::Text(_), Target::Text | Target::Json | Target::Jsonb)
+                | (Values::Binary(_), Target::Bytea)
+                | (Values::Date(_), Target::Date)
+                | (Values::Time(_), Target::Time)
+                | (Values::Micros(_) | Values::Nanos(_), Target::Timestamp)
+        );
         Ok(fits.then_some(Self { values, target, changed: Changed::default() }))
     }
 

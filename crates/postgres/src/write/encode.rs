@@ -144,6 +144,9 @@ impl Cells {
             Values::Text(array) => {
                 let text = value!(array).as_bytes();
                 let version: &[u8] = if self.target == Target::Jsonb { &[1] } else { &[] };
+                let escaped = if self.target == Target::Jsonb { without_escaped_zeros(text) } else { None };
+                self.changed.without_zero += u64::from(escaped.is_some());
+                let text = escaped.as_deref().unwrap_or(text);
                 if self.target == Target::Text && text.contains(&0) {
                     self.changed.without_zero += 1;
                     let kept: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
@@ -180,6 +183,28 @@ impl Cells {
     }
 }
 
+/// JSON without the escaped character 0 in its texts, which `jsonb` does not hold; `None` if there is none.
+fn without_escaped_zeros(json: &[u8]) -> Option<Vec<u8>> {
+    const ZERO: &[u8] = b"\\u0000";
+    if !json.windows(ZERO.len()).any(|window| window == ZERO) {
+        return None;
+    }
+    let mut kept = Vec::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((&first, after)) = rest.split_first() {
+        // A backslash takes what follows with it: of `\\u0000` the first stands for the second.
+        let taken = if first == b'\\' { 2.min(rest.len()) } else { 1 };
+        match rest.strip_prefix(ZERO) {
+            Some(behind) => rest = behind,
+            None => {
+                kept.extend_from_slice(&rest[..taken]);
+                rest = if taken == 2 { &rest[2..] } else { after };
+            }
+        }
+    }
+    (kept.len() < json.len()).then_some(kept)
+}
+
 fn moment(micros: i64) -> Result<i64, OutOfRange> {
     match micros {
         i64::MAX => Ok(i64::MAX),
@@ -200,4 +225,19 @@ fn with_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     write(out);
     let length = (out.len() - at - 4) as u32;
     out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_escaped_zeros;
+
+    #[test]
+    fn escaped_zeros_go_and_what_looks_like_them_stays() {
+        let without =
+            |json: &str| without_escaped_zeros(json.as_bytes()).map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        assert_eq!(without(r#"{"a\u0000":"x\u0000\u0000y"}"#).as_deref(), Some(r#"{"a":"xy"}"#));
+        assert_eq!(without(r#""\\u0000 \n\u0000\\""#).as_deref(), Some(r#""\\u0000 \n\\""#));
+        assert_eq!(without(r#""\\u0000""#), None);
+        assert_eq!(without(r#"{"a":1}"#), None);
+    }
 }

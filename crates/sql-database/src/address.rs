@@ -192,6 +192,18 @@ impl Address {
         DRIVERS.iter().any(|(word, _)| *word == plain) && !rest.is_empty()
     }
 
+    /// Whether a text is meant as one, though it may be misspelt or of a database that cannot be read.
+    pub fn is_meant(text: &str) -> bool {
+        const OTHERS: [&str; 12] = [
+            "oracle", "mssql", "sqlserver", "redshift", "snowflake", "bigquery", "clickhouse", "databricks", "trino",
+            "cockroachdb", "db2", "mongodb",
+        ];
+        let Some((scheme, _)) = text.split_once("://") else { return Self::is_address(text) };
+        let plain = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
+        let is_near = || dlt_engine::suggest(&plain, DRIVERS.map(|(word, _)| word)).is_some();
+        Self::is_address(text) || OTHERS.contains(&plain.as_str()) || is_near()
+    }
+
     /// Where Postgres is, as its own reader of addresses takes it.
     pub(crate) fn to_url(&self) -> String {
         if let Some(url) = &self.url {

@@ -2,12 +2,13 @@
 //!
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
-//! [`Postgres`] is a server of its own, and [`PythonDlt`] is the original from PyPI in a virtual environment. Everything
+//! [`Postgres`] and [`MariaDb`] are servers of their own, and [`PythonDlt`] is the original from PyPI in a virtual environment. Everything
 //! listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod binary;
 mod client;
 mod generator;
+mod mariadb;
 mod postgres;
 mod process;
 mod python;
@@ -18,6 +19,7 @@ mod tracker;
 pub use binary::dlt_binary;
 pub use client::Client;
 pub use generator::Generator;
+pub use mariadb::MariaDb;
 pub use postgres::Postgres;
 pub use process::{Invocation, Output, Running};
 pub use python::PythonDlt;

@@ -1,5 +1,9 @@
 //! What `dlt ingest` loads from a database.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
 use dlt::{Address, FilesIncremental, SqlDatabase, SqlTable, TableHints};
 
 use crate::args::Ingest;
@@ -7,7 +11,7 @@ use crate::exit::Failure;
 
 /// The database that is given, if one is.
 pub(super) fn address(arguments: &Ingest) -> Result<Option<&str>, Failure> {
-    match arguments.paths.iter().find(|path| Address::is_address(path)) {
+    match arguments.paths.iter().find(|path| Address::is_meant(path)) {
         None => Ok(None),
         Some(address) if arguments.paths.len() == 1 => Ok(Some(address)),
         Some(_) => {
@@ -65,5 +69,27 @@ pub(super) fn refuse_for_files(arguments: &Ingest) -> Result<(), Failure> {
     if arguments.table.len() > 1 {
         return Err(Failure::usage("files are loaded into one table, or into one each").hint("give one --table, or none"));
     }
+    for path in &arguments.paths {
+        if let Some(kind) = database_in(path) {
+            let wrong = Failure::usage(format!("{path} is a database"));
+            return Err(wrong.hint(format!("load its tables with: dlt ingest {kind}:{path} …")));
+        }
+    }
     Ok(())
+}
+
+/// The kind of database that a file is, by its first bytes.
+fn database_in(path: &str) -> Option<&'static str> {
+    let mut start = [0; 16];
+    let path = Path::new(path);
+    // What can be read once only is left to whoever reads it.
+    if !path.is_file() {
+        return None;
+    }
+    File::open(path).ok()?.read_exact(&mut start).ok()?;
+    match &start {
+        b"SQLite format 3\0" => Some("sqlite"),
+        start if &start[8..12] == b"DUCK" => Some("duckdb"),
+        _ => None,
+    }
 }

@@ -56,7 +56,9 @@ pub(crate) fn write(
         added.extend(counted.map(|(load, rows)| (load.table.name.clone(), rows)));
     }
     let record = LoadRecord { load_id: &manifest.load_id, schema: &schema, state: manifest.state.as_ref() };
+    let said = transaction.notices();
     transaction.commit(&record)?;
+    said.into_iter().for_each(|notice| notices.say(notice));
     Ok(added)
 }
 

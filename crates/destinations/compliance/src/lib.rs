@@ -384,13 +384,21 @@ fn every_type(destination: &dyn Destination, jobs: &Path) {
             {
                 assert_eq!(field.name(), got_field.name());
                 let got = arrow::compute::cast(got, field.data_type()).unwrap();
-                assert_eq!(&got, expected, "column {}", field.name());
+                match field.name().as_str() {
+                    "doc" => assert_eq!(documents(&got), documents(expected)),
+                    name => assert_eq!(&got, expected, "column {name}"),
+                }
             }
             seen += batch.num_rows();
             Ok(())
         })
         .unwrap();
     assert_eq!(seen, 3);
+}
+
+/// The values of JSON: how it is spaced is the database's own.
+fn documents(texts: &ArrayRef) -> Vec<Option<serde_json::Value>> {
+    texts.as_string::<i32>().iter().map(|text| text.map(|text| serde_json::from_str(text).unwrap())).collect()
 }
 
 fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {

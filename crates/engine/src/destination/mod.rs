@@ -19,6 +19,7 @@ pub use plan::{ChainLoad, TableLoad, Write};
 pub use replacing::ReplaceStrategy;
 
 use crate::error::Result;
+use crate::notice::Notice;
 use crate::schema::Schema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -155,6 +156,12 @@ pub trait Transaction {
     /// [`crate::ErrorKind::Data`] if it refuses a value or has a column of another type: loading the package again would
     /// end the same way. Otherwise if the destination fails; the package is then kept for the next run.
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>>;
+
+    /// What it has to say of the rows that were written: values that it stores in another way. Asked before the commit, and
+    /// said after it.
+    fn notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 
     /// Writes the load record, the schema if its version is new, and the state if there is one, and commits everything.
     ///

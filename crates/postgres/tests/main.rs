@@ -1,0 +1,4 @@
+//! Tests against a real Postgres server.
+#![allow(clippy::unwrap_used)]
+mod connecting;
+mod reading;

@@ -20,6 +20,23 @@ pub(crate) fn reading(what: &str, place: &str, cause: impl fmt::Display) -> Erro
     Error::new(ErrorKind::Source, format!("{place}: {what}")).because(Said(first_line(&cause.to_string())))
 }
 
+/// What a destination's crate says, as a source's failure; `place` stands before it, unless it is empty.
+pub(crate) fn of_source(place: &str, error: &Error) -> Error {
+    let kind = match error.kind() {
+        kind @ (ErrorKind::Config | ErrorKind::Data | ErrorKind::Internal) => kind,
+        _ => ErrorKind::Source,
+    };
+    let message = if place.is_empty() { error.to_string() } else { format!("{place}: {error}") };
+    let mut of_source = Error::new(kind, message);
+    if let Some(advice) = error.advice() {
+        of_source = of_source.hint(advice.replace("[destination.postgres.credentials]", "[sources.sql_database.credentials]"));
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => of_source.because(Said(cause.to_string())),
+        None => of_source,
+    }
+}
+
 /// A setting that cannot be meant.
 pub(crate) fn config(message: impl Into<String>, hint: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message).hint(hint)

@@ -24,6 +24,7 @@ mod choice;
 mod connect;
 mod databases;
 mod failure;
+mod gather;
 mod parse;
 mod plan;
 mod range;

@@ -2,3 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod duckdb;
+mod mariadb;
+mod postgres;
+mod reading;
+mod sqlite;

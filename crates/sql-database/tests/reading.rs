@@ -1,7 +1,7 @@
 //! Reads a source as the engine does.
 
 use dlt_engine::source::{Chunk, ExtractContext, Resource, Source};
-use dlt_engine::{Error, RecordBatch, Result, rows_of};
+use dlt_engine::{Error, RecordBatch, Result, relabel_utc, rows_of};
 use dlt_source_sql_database::SqlDatabase;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(crate) struct Read {
 impl Read {
     /// Rows as JSON objects, as text.
     pub(crate) fn rows(&self) -> Vec<String> {
-        let rows = self.batches.iter().flat_map(|batch| rows_of(batch).unwrap());
+        let rows = self.batches.iter().flat_map(|batch| rows_of(&relabel_utc(batch).unwrap()).unwrap());
         rows.map(|row| Value::Object(row).to_string()).collect()
     }
 
@@ -28,7 +28,7 @@ impl Read {
 
     /// The values of a column, as text.
     pub(crate) fn column(&self, name: &str) -> Vec<String> {
-        let rows = self.batches.iter().flat_map(|batch| rows_of(batch).unwrap());
+        let rows = self.batches.iter().flat_map(|batch| rows_of(&relabel_utc(batch).unwrap()).unwrap());
         rows.map(|row| row[name].to_string().trim_matches('"').to_owned()).collect()
     }
 }

@@ -48,6 +48,8 @@ impl MariaDb {
     /// When MariaDB is not installed, or does not start within a minute.
     pub fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("dlt-mariadb-").tempdir()?;
+        // Temporary tables of servers that start at once would meet in the common folder.
+        fs::create_dir(folder.path().join("tmp"))?;
         let mut server = Self { folder, port: 0, supervisor: None };
         server.initialize()?;
         server.resume()?;
@@ -132,6 +134,7 @@ impl MariaDb {
         let output = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--datadir={}", self.data().display()))
+            .arg(format!("--tmpdir={}", self.folder.path().join("tmp").display()))
             .arg(format!("--user={}", user()))
             .output()
             .context("hint: MariaDB is needed (on Debian: apt-get install mariadb-server)")?;
@@ -152,6 +155,7 @@ impl MariaDb {
             format!("--datadir={}", self.data().display()),
             format!("--socket={}", self.socket().display()),
             format!("--pid-file={}", folder.join("pid").display()),
+            format!("--tmpdir={}", folder.join("tmp").display()),
             format!("--port={}", self.port),
             "--bind-address=127.0.0.1".to_owned(),
             // A crash of the server is tested, not of the machine.

@@ -14,6 +14,9 @@ use crate::sandbox::Sandbox;
 /// that our binary links, so that both may open one file.
 const REQUIREMENTS: [&str; 4] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow"];
 
+/// What is installed besides for loads from databases. SQLAlchemy 2.1 has types that dlt 1.31 does not know.
+const DATABASE_REQUIREMENTS: [&str; 3] = ["sqlalchemy==2.0.*", "pymysql", "psycopg2-binary"];
+
 /// Written last into a finished environment; holds [`REQUIREMENTS`], so that a change of them builds anew.
 const MARKER: &str = "dlt-testkit-complete";
 
@@ -30,9 +33,22 @@ impl PythonDlt {
     /// # Errors
     /// When there is no usable Python 3, or the packages can't be installed.
     pub fn shared() -> Result<Self> {
-        let folder = venv_folder()?;
+        Self::with(venv_folder()?, &REQUIREMENTS)
+    }
+
+    /// As [`PythonDlt::shared`], in a folder beside it, with what its source `sql_database` needs.
+    ///
+    /// # Errors
+    /// When there is no usable Python 3, or the packages can't be installed.
+    pub fn with_databases() -> Result<Self> {
+        let mut folder = venv_folder()?.into_os_string();
+        folder.push("-databases");
+        Self::with(PathBuf::from(folder), &[&REQUIREMENTS[..], &DATABASE_REQUIREMENTS[..]].concat())
+    }
+
+    fn with(folder: PathBuf, requirements: &[&str]) -> Result<Self> {
         let marker = folder.join(MARKER);
-        let wanted = REQUIREMENTS.join("\n");
+        let wanted = requirements.join("\n");
         let is_complete = || fs::read_to_string(&marker).is_ok_and(|found| found == wanted);
         if is_complete() {
             return Ok(Self { folder });
@@ -43,7 +59,7 @@ impl PythonDlt {
         let lock = File::create(&lock_path).with_context(|| format!("could not make {}", lock_path.display()))?;
         lock.lock()?;
         if !is_complete() {
-            make(&folder)?;
+            make(&folder, requirements)?;
             fs::write(&marker, wanted)?;
         }
         Ok(Self { folder })
@@ -78,14 +94,14 @@ fn venv_folder() -> Result<PathBuf> {
     Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0"))
 }
 
-fn make(folder: &Path) -> Result<()> {
+fn make(folder: &Path, requirements: &[&str]) -> Result<()> {
     let python = env::var_os("DLT_TEST_PYTHON").unwrap_or_else(|| "python3".into());
     // The scripts in an environment name its path, so it is made in place; `--clear` sweeps up a half-made one.
     run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(folder))
         .context("hint: Python 3 with venv is needed (on Debian: apt-get install python3-venv)")?;
     run(Command::new(folder.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(REQUIREMENTS))
+        .args(requirements))
     .context("Python dlt could not be installed from the package registry")
 }
 

@@ -60,6 +60,10 @@ pub(super) fn failed(place: &str, doing: &str, cause: &mysql::Error) -> Error {
         mysql::Error::IoError(lost) => {
             told(ErrorKind::Source, &lost.to_string(), "the server is gone; nothing of this run is kept: run it again")
         }
+        mysql::Error::CodecError(_) => {
+            let said = "the connection ended within a row";
+            told(ErrorKind::Source, said, "the server is gone; nothing of this run is kept: run it again")
+        }
         mysql::Error::FromValueError(_) | mysql::Error::FromRowError(_) => told(ErrorKind::Internal, "a value has another type", ""),
         other => told(ErrorKind::Source, &other.to_string(), ""),
     }

@@ -3,7 +3,7 @@
 use crate::parse;
 use crate::session::Reading;
 use crate::table::Kind;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch, not};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
@@ -112,6 +112,10 @@ fn typed(batch: RecordBatch, wanted: &Reading) -> Result<Vec<RecordBatch>, Arrow
                 }
                 decimals
             }
+            (Some(Kind::Json), DataType::Utf8) => {
+                let texts = array.as_string::<i32>().iter();
+                Arc::new(texts.map(|text| text.map(parse::compact_json)).collect::<StringArray>())
+            }
             (Some(Kind::Instant), DataType::Timestamp(TimeUnit::Microsecond, None)) => {
                 arrow::compute::cast(array, &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))?
             }
@@ -157,7 +161,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::table::SqlColumn;
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::Int64Array;
     use dlt_engine::Notices;
 
     fn reading(columns: Vec<SqlColumn>, chunk_size: usize) -> Reading {

@@ -96,6 +96,20 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     Some(if is_negative { -value } else { value })
 }
 
+/// JSON without the blanks between its parts; numbers and texts stay as they are written.
+pub(crate) fn compact_json(text: &str) -> String {
+    let (mut out, mut is_text, mut is_escaped) = (String::with_capacity(text.len()), false, false);
+    for letter in text.chars() {
+        if !is_text && letter.is_ascii_whitespace() {
+            continue;
+        }
+        is_text ^= letter == '"' && !is_escaped;
+        is_escaped = is_text && letter == '\\' && !is_escaped;
+        out.push(letter);
+    }
+    out
+}
+
 fn digits(text: &str) -> Option<i64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { text.parse().ok() } else { None }
@@ -136,6 +150,17 @@ mod tests {
         assert_eq!(timestamp("2024-01-02"), timestamp("2024-01-02 00:00:00"));
         assert_eq!(timestamp("2024-01-02T01:00:00+01:00"), timestamp("2024-01-02 00:00:00.000000"));
         assert_eq!(timestamp("soon"), None);
+    }
+
+    #[test]
+    fn json_loses_blanks_between_its_parts_alone() {
+        for (text, expected) in [
+            ("{\"a b\": [1, 2.50],\n \"c\": null}", "{\"a b\":[1,2.50],\"c\":null}"),
+            (r#"["\\", " \" ", "é "]"#, r#"["\\"," \" ","é "]"#),
+            (" \" x \" ", "\" x \""),
+        ] {
+            assert_eq!(compact_json(text), expected);
+        }
     }
 
     #[test]

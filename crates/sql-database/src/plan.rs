@@ -5,11 +5,11 @@ use crate::range;
 use crate::session::{Reading, Session};
 use crate::source::SqlDatabase;
 use crate::statement::{From, Select};
-use crate::table::{Reflected, SqlColumn, SqlTable};
+use crate::table::{Kind, Level, Reflected, SqlColumn, SqlTable};
 use dlt_engine::incremental::{Incremental, Tracker};
 use dlt_engine::settings::{lacks_key, word_hint};
 use dlt_engine::source::{ExtractContext, Reference, TableHints};
-use dlt_engine::{Notices, Result};
+use dlt_engine::{Notice, Notices, Result};
 
 /// See [`plan`].
 pub(crate) struct Plan {
@@ -73,8 +73,11 @@ pub(crate) fn plan(
         // The key that the database knows tells rows apart, as one would that is given.
         if incremental.primary_key.is_none() && hints.primary_key.is_empty() && !reflected.primary_key.is_empty() {
             incremental.primary_key = Some(reflected.primary_key.clone());
+            // Python dlt has the keys of databases as lists.
+            incremental.is_listed_key = true;
         }
     }
+    say_json(source, table, &columns, context);
     let dialect = session.dialect();
     let from = match &table.query {
         Some(query) => From::Query(query),
@@ -99,6 +102,14 @@ pub(crate) fn plan(
     hints.choice.included.clear();
     hints.choice.excluded.clear();
     Ok(Plan { reading, hints, incremental })
+}
+
+/// Says that JSON is not taken apart, which Python dlt does where it knows no types.
+fn say_json(source: &SqlDatabase, table: &SqlTable, columns: &[SqlColumn], context: &ExtractContext) {
+    if source.level == Level::Minimal && columns.iter().any(|column| column.kind == Kind::Json) {
+        let told = format!("JSON of `{}` stays JSON, also with reflection_level = \"minimal\"", table.name);
+        context.notices.say(Notice::new(told).hint("no tables are made of it; a query can take it apart"));
+    }
 }
 
 /// Where the run begins and ends. What there is to say of that the engine says, when it begins itself.

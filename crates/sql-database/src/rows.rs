@@ -93,7 +93,7 @@ fn fitted(kind: Kind, cell: Cell<'_>) -> (Slot, Cell<'_>) {
             None => by_itself(Cell::Text(text)),
         },
         (Kind::Json, Cell::Text(text)) if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() => {
-            own(Cell::Text(text))
+            own(Cell::Text(parse::compact_json(&text).into()))
         }
         (_, cell) => by_itself(cell),
     }

@@ -138,8 +138,8 @@ impl SqlColumn {
                 set("precision", precision.into());
                 set("scale", scale.into());
             }
-            if self.kind == Kind::Timestamp {
-                set("timezone", false.into());
+            if let Kind::Timestamp | Kind::Instant = self.kind {
+                set("timezone", (self.kind == Kind::Instant).into());
             }
         }
         if level == Level::FullWithPrecision

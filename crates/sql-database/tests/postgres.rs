@@ -39,7 +39,7 @@ fn types_keys_and_odd_values() {
     assert_eq!(told("n"), "decimal true {}");
     assert_eq!(told("c"), "decimal true {\"precision\":12,\"scale\":2}");
     assert_eq!(told("x"), "text false {}");
-    assert_eq!((told("ts").as_str(), told("tz").as_str()), ("timestamp true {\"timezone\":false}", "timestamp true {}"));
+    assert_eq!((told("ts").as_str(), told("tz").as_str()), ("timestamp true {\"timezone\":false}", "timestamp true {\"timezone\":true}"));
     assert_eq!((told("l").as_str(), told("u").as_str()), ("json true {}", "text true {}"));
     assert_eq!((hints.references[0].columns.join(","), hints.references[0].referenced_columns.join(",")), ("pb,pa".into(), "b,a".into()));
     let found = read_one(&source);

@@ -38,9 +38,9 @@ impl MariaDb {
     /// The user who owns everything.
     pub const USER: &str = "loader";
     /// Its password: with what URLs trip over.
-    pub const PASSWORD: &str = "p@ss:w/rd%20#?&ü";
+    pub const PASSWORD: &str = "p@ss:w/rd%20#?&";
     /// The same, as a URL holds it.
-    pub const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%2520%23%3F%26%C3%BC";
+    pub const PASSWORD_IN_URL: &str = "p%40ss%3Aw%2Frd%2520%23%3F%26";
 
     /// Makes and starts a server.
     ///

@@ -30,9 +30,11 @@ impl Driver {
     pub(crate) fn parse(name: &str) -> Result<Self> {
         let plain = name.split('+').next().unwrap_or_default().to_ascii_lowercase();
         let known: Vec<&str> = ["sqlite", "mysql", "mariadb", "postgresql", "duckdb"].to_vec();
-        DRIVERS.iter().find(|(word, _)| *word == plain).map(|(_, driver)| *driver).ok_or_else(|| {
-            config(format!("databases of the kind `{plain}` cannot be read"), word_hint(&plain, &known))
-        })
+        DRIVERS
+            .iter()
+            .find(|(word, _)| *word == plain)
+            .map(|(_, driver)| *driver)
+            .ok_or_else(|| config(format!("databases of the kind `{plain}` cannot be read"), word_hint(&plain, &known)))
     }
 
     /// Whether it is a file and not a server.
@@ -195,8 +197,18 @@ impl Address {
     /// Whether a text is meant as one, though it may be misspelt or of a database that cannot be read.
     pub fn is_meant(text: &str) -> bool {
         const OTHERS: [&str; 12] = [
-            "oracle", "mssql", "sqlserver", "redshift", "snowflake", "bigquery", "clickhouse", "databricks", "trino",
-            "cockroachdb", "db2", "mongodb",
+            "oracle",
+            "mssql",
+            "sqlserver",
+            "redshift",
+            "snowflake",
+            "bigquery",
+            "clickhouse",
+            "databricks",
+            "trino",
+            "cockroachdb",
+            "db2",
+            "mongodb",
         ];
         let Some((scheme, _)) = text.split_once("://") else { return Self::is_address(text) };
         let plain = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
@@ -326,7 +338,11 @@ mod tests {
             ("sqlite:///shop.db", "sqlite:shop.db", None),
             ("sqlite:////data/shop.db", "sqlite:/data/shop.db", None),
             ("duckdb:a b.duckdb", "duckdb:a b.duckdb", None),
-            ("mysql+pymysql://root:p%40ss@127.0.0.1:3307/shop?charset=utf8mb4", "mysql://root@127.0.0.1:3307/shop", Some("p@ss")),
+            (
+                "mysql+pymysql://root:p%40ss@127.0.0.1:3307/shop?charset=utf8mb4",
+                "mysql://root@127.0.0.1:3307/shop",
+                Some("p@ss"),
+            ),
             ("mariadb://u:p@ss/w@db/shop", "mysql://u@db/shop", Some("p@ss/w")),
             ("postgres://u:p:q@[::1]:5432/d", "postgresql://u@::1:5432/d", Some("p:q")),
             ("postgresql+psycopg2://host/d", "postgresql://host/d", None),

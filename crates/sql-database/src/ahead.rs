@@ -58,9 +58,12 @@ impl Ahead {
         }
         for job in jobs {
             let open = Arc::clone(&self.open);
-            std::thread::Builder::new().name(format!("dlt-sql-{}", job.number)).spawn(move || run(&job, &open)).map_err(
-                |cause| Error::new(ErrorKind::Source, "a thread that reads cannot be started").because(cause),
-            )?;
+            std::thread::Builder::new()
+                .name(format!("dlt-sql-{}", job.number))
+                .spawn(move || run(&job, &open))
+                .map_err(|cause| {
+                    Error::new(ErrorKind::Source, "a thread that reads cannot be started").because(cause)
+                })?;
         }
         Ok(())
     }

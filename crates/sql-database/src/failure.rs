@@ -29,7 +29,8 @@ pub(crate) fn of_source(place: &str, error: &Error) -> Error {
     let message = if place.is_empty() { error.to_string() } else { format!("{place}: {error}") };
     let mut of_source = Error::new(kind, message);
     if let Some(advice) = error.advice() {
-        of_source = of_source.hint(advice.replace("[destination.postgres.credentials]", "[sources.sql_database.credentials]"));
+        of_source =
+            of_source.hint(advice.replace("[destination.postgres.credentials]", "[sources.sql_database.credentials]"));
     }
     match std::error::Error::source(error) {
         Some(cause) => of_source.because(Said(cause.to_string())),

@@ -203,11 +203,12 @@ mod tests {
         let mut gathered = Gathered::new(&wanted);
         let mut sizes = Vec::new();
         gathered.push(ints(0..0), &mut |_| Ok(true)).unwrap();
-        gathered.finish(&mut |batch| {
-            sizes.push(batch.num_rows());
-            Ok(true)
-        })
-        .unwrap();
+        gathered
+            .finish(&mut |batch| {
+                sizes.push(batch.num_rows());
+                Ok(true)
+            })
+            .unwrap();
         assert_eq!(sizes, [0]);
         let mut gathered = Gathered::new(&wanted);
         assert!(gathered.push(ints(0..9), &mut |_| Ok(false)).is_err());

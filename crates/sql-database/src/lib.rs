@@ -20,10 +20,12 @@
 
 mod address;
 mod ahead;
+mod build;
 mod choice;
 mod connect;
 mod databases;
 mod failure;
+mod fit;
 mod gather;
 mod parse;
 mod plan;

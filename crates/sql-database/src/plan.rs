@@ -94,7 +94,10 @@ pub(crate) fn plan(
         sql: select.sql(),
         name: table.name.clone(),
         keeps_order: select.order.is_some(),
-        columns: columns.iter().map(|column| SqlColumn { kind: column.kind_at(source.level), ..column.clone() }).collect(),
+        columns: columns
+            .iter()
+            .map(|column| SqlColumn { kind: column.kind_at(source.level), ..column.clone() })
+            .collect(),
         chunk_size: source.chunk_size,
         notices: context.notices.clone(),
     };
@@ -127,7 +130,8 @@ fn range_texts(
 fn cursor<'a>(incremental: &Incremental, table: &SqlTable, reflected: &'a Reflected) -> Result<&'a SqlColumn> {
     incremental.check()?;
     find(&incremental.cursor_path, reflected).ok_or_else(|| {
-        let message = format!("`{}` has no column `{}`, which is to be its cursor", table.name, incremental.cursor_path);
+        let message =
+            format!("`{}` has no column `{}`, which is to be its cursor", table.name, incremental.cursor_path);
         config(message, nearest(&incremental.cursor_path, reflected))
     })
 }

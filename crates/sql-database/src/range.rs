@@ -60,8 +60,7 @@ pub(crate) fn condition(
 
 /// `ORDER BY` for a cursor whose order was asked for.
 pub(crate) fn order(dialect: Dialect, column: &SqlColumn, incremental: &Incremental) -> Option<String> {
-    let is_ascending =
-        (incremental.row_order? == RowOrder::Asc) == (incremental.last_value_func == LastValue::Max);
+    let is_ascending = (incremental.row_order? == RowOrder::Asc) == (incremental.last_value_func == LastValue::Max);
     Some(dialect.order(&dialect.quote(&column.name), column.kind, is_ascending))
 }
 
@@ -113,7 +112,8 @@ fn civil(micros: i64) -> Option<String> {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (400 * era + year_of_era, month + 3) } else { (400 * era + year_of_era + 1, month - 9) };
+    let (year, month) =
+        if month < 10 { (400 * era + year_of_era, month + 3) } else { (400 * era + year_of_era + 1, month - 9) };
     let (seconds, micros) = (clock / 1_000_000, clock % 1_000_000);
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     (1..=9999)

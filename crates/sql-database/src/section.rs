@@ -5,9 +5,7 @@ use crate::source::SqlDatabase;
 use crate::table::{Level, SqlTable};
 use dlt_engine::connector::{Key, Maker, SourceConnector};
 use dlt_engine::incremental::Incremental;
-use dlt_engine::settings::{
-    Entry, HINT_KEYS, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables,
-};
+use dlt_engine::settings::{Entry, HINT_KEYS, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables};
 use dlt_engine::{Error, Result};
 use std::path::Path;
 
@@ -36,7 +34,11 @@ const KEYS: &[Key] = &[
     )
     .secret(),
     Key::new("schema", "the schema of the database whose tables are loaded", "the user's own"),
-    Key::new("table_names", "tables and views that are loaded, `*` and `?` stand for letters; a text or a list", "all tables"),
+    Key::new(
+        "table_names",
+        "tables and views that are loaded, `*` and `?` stand for letters; a text or a list",
+        "all tables",
+    ),
     Key::new("tables", "what is said of single tables, and queries: `[[source.tables]]` with `name`", "nothing"),
     Key::new("include_views", "whether views are loaded that are not named", "`false`"),
     Key::new("chunk_size", "rows of a batch, at most; it ends at 8 MiB, too", "50000"),
@@ -47,7 +49,11 @@ const KEYS: &[Key] = &[
         "`full`",
     ),
     Key::new("resolve_foreign_keys", "whether foreign keys become references between tables", "`false`"),
-    Key::new("incremental", "the column by which what is new is loaded, or a table ([more](incremental.md)); of all tables", "everything"),
+    Key::new(
+        "incremental",
+        "the column by which what is new is loaded, or a table ([more](incremental.md)); of all tables",
+        "everything",
+    ),
     HINT_KEYS[0],
     HINT_KEYS[1],
     HINT_KEYS[2],
@@ -117,9 +123,10 @@ fn read_backend(section: &mut Section) -> Result<()> {
     };
     match found.value.as_str() {
         "sqlalchemy" => Ok(()),
-        "pyarrow" | "pandas" | "connectorx" => {
-            Err(refused(format!("`source.backend`: tables without row ids, as `{}` makes them, are not made here", found.value)))
-        }
+        "pyarrow" | "pandas" | "connectorx" => Err(refused(format!(
+            "`source.backend`: tables without row ids, as `{}` makes them, are not made here",
+            found.value
+        ))),
         other => Err(refused(format!("unknown value of `source.backend`: `{other}`"))),
     }
 }
@@ -201,7 +208,9 @@ fn read_parts(section: &mut Section) -> Result<Parts> {
     let (host, database) = (text("host")?, text("database")?);
     let port = match section.count("port")? {
         None => None,
-        Some(found) => Some(u16::try_from(found.value).ok().filter(|port| *port > 0).ok_or_else(|| not_a_port(&found.origin))?),
+        Some(found) => {
+            Some(u16::try_from(found.value).ok().filter(|port| *port > 0).ok_or_else(|| not_a_port(&found.origin))?)
+        }
     };
     let mut parts = Parts { drivername, username, password, host, port, database, ..Parts::default() };
     if let Some(query) = section.section("query")? {

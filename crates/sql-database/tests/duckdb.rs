@@ -30,7 +30,8 @@ fn tables_keys_and_types() {
         "CREATE TABLE other.\"Order\"(\"select\" INT)",
         "INSERT INTO other.\"Order\" VALUES (9)",
     ]);
-    let names = |source: &SqlDatabase| -> Vec<String> { read(source).unwrap().into_iter().map(|found| found.name).collect() };
+    let names =
+        |source: &SqlDatabase| -> Vec<String> { read(source).unwrap().into_iter().map(|found| found.name).collect() };
     assert_eq!(names(&source), ["p", "t"]);
     assert_eq!(names(&source.clone().include_views(true)), ["p", "t", "v"]);
     assert_eq!(read_one(&source.clone().schema("other")).rows(), ["{\"select\":9}"]);
@@ -39,9 +40,14 @@ fn tables_keys_and_types() {
     let hints = &resources[0].hints;
     let column = |name: &str| hints.columns.iter().find(|column| column.name == name).unwrap();
     assert!(column("id").is("primary_key") && !column("x").nullable && column("j").nullable);
-    assert_eq!((hints.references[0].columns.join(","), hints.references[0].referenced_table.as_str()), ("pa,pb".into(), "p"));
+    assert_eq!(
+        (hints.references[0].columns.join(","), hints.references[0].referenced_table.as_str()),
+        ("pa,pb".into(), "p")
+    );
     let row = &read_one(&source).rows()[0];
-    for part in ["\"u\":18446744073709551615", "\"n\":\"1.10\"", "\"i\":\"1 day\"", "\"e\":\"b\"", "\"id2\":\"00112233-4455"] {
+    for part in
+        ["\"u\":18446744073709551615", "\"n\":\"1.10\"", "\"i\":\"1 day\"", "\"e\":\"b\"", "\"id2\":\"00112233-4455"]
+    {
         assert!(row.contains(part), "{part}\n{row}");
     }
 }

@@ -71,7 +71,10 @@ fn queries_schemas_and_names() {
     assert_eq!(read_one(&source.clone().schema("other")).rows(), ["{\"x\":9}"]);
     let query = "SELECT 1 + 1 AS two, 0.5 AS half, 'a\\\\b' AS text, NULL AS nothing, CURRENT_DATE() AS today -- all";
     let found = read_one(&source.clone().table(SqlTable::query("q", query).filtered("two > 1")));
-    assert_eq!((found.column("two"), found.column("half"), found.column("text")), (vec!["2".into()], vec!["0.5".into()], vec!["a\\\\b".into()]));
+    assert_eq!(
+        (found.column("two"), found.column("half"), found.column("text")),
+        (vec!["2".into()], vec!["0.5".into()], vec!["a\\\\b".into()])
+    );
 }
 
 #[test]
@@ -95,7 +98,8 @@ fn what_is_new_is_asked_for_in_the_order_of_bytes() {
 
 #[test]
 fn failures_are_told_without_the_password() {
-    let mut server = server("CREATE TABLE t(id INT); CREATE USER weak@'%' IDENTIFIED BY 'w'; GRANT USAGE ON *.* TO weak@'%'");
+    let mut server =
+        server("CREATE TABLE t(id INT); CREATE USER weak@'%' IDENTIFIED BY 'w'; GRANT USAGE ON *.* TO weak@'%'");
     let port = server.port();
     let said = |url: &str| told(&failure(&sql_database(url)));
     let wrong = said(&format!("mysql://loader:not-the-word@127.0.0.1:{port}/shop"));

@@ -39,9 +39,15 @@ fn types_keys_and_odd_values() {
     assert_eq!(told("n"), "decimal true {}");
     assert_eq!(told("c"), "decimal true {\"precision\":12,\"scale\":2}");
     assert_eq!(told("x"), "text false {}");
-    assert_eq!((told("ts").as_str(), told("tz").as_str()), ("timestamp true {\"timezone\":false}", "timestamp true {\"timezone\":true}"));
+    assert_eq!(
+        (told("ts").as_str(), told("tz").as_str()),
+        ("timestamp true {\"timezone\":false}", "timestamp true {\"timezone\":true}")
+    );
     assert_eq!((told("l").as_str(), told("u").as_str()), ("json true {}", "text true {}"));
-    assert_eq!((hints.references[0].columns.join(","), hints.references[0].referenced_columns.join(",")), ("pb,pa".into(), "b,a".into()));
+    assert_eq!(
+        (hints.references[0].columns.join(","), hints.references[0].referenced_columns.join(",")),
+        ("pb,pa".into(), "b,a".into())
+    );
     let found = read_one(&source);
     assert_eq!(found.column("n"), ["1.500000000", "0.00000000000123", "NaN"]);
     let row = &found.rows()[0];
@@ -111,7 +117,9 @@ fn failures_are_told_without_the_password() {
     assert!(table.contains("did you mean `t`?"), "{table}");
 
     // A server that goes while rows are read.
-    server.sql("shop", "CREATE TABLE many AS SELECT id, repeat('x', 2000) AS x FROM generate_series(1, 30000) AS id").unwrap();
+    server
+        .sql("shop", "CREATE TABLE many AS SELECT id, repeat('x', 2000) AS x FROM generate_series(1, 30000) AS id")
+        .unwrap();
     let source = sql_database(&server.url("shop")).table_names(["many"]).chunk_size(1000);
     let mut reader = open(&source).unwrap().remove(0).reader;
     assert!(reader.next_chunk().unwrap().is_some());

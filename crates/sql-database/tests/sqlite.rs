@@ -40,9 +40,8 @@ fn all_tables_are_loaded_and_views_where_asked() {
          CREATE TABLE _dlt_loads(x INT); CREATE TABLE empty(id INTEGER PRIMARY KEY, t TEXT);
          INSERT INTO b VALUES (1); INSERT INTO \"a \"\"Table\"\"\" VALUES (2)",
     );
-    let names = |source: &SqlDatabase| -> Vec<String> {
-        read(source).unwrap().into_iter().map(|found| found.name).collect()
-    };
+    let names =
+        |source: &SqlDatabase| -> Vec<String> { read(source).unwrap().into_iter().map(|found| found.name).collect() };
     assert_eq!(names(&db.source()), ["a \"Table\"", "b", "empty"]);
     assert_eq!(names(&db.source().include_views(true)), ["a \"Table\"", "b", "empty", "v"]);
     assert_eq!(names(&db.source().table_names(["v", "B"])), ["v", "b"]);
@@ -137,7 +136,9 @@ fn columns_are_chosen_and_keys_stay() {
 
 #[test]
 fn queries_and_conditions() {
-    let db = Db::new("CREATE TABLE t(id INTEGER PRIMARY KEY, at DATETIME); INSERT INTO t VALUES (1, '2024-01-01'), (2, NULL)");
+    let db = Db::new(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, at DATETIME); INSERT INTO t VALUES (1, '2024-01-01'), (2, NULL)",
+    );
     let found = read_one(&db.source().table(SqlTable::new("t").filtered("at IS NULL -- none")));
     assert_eq!(found.column("id"), ["2"]);
     let query = SqlTable::query("q", "SELECT id * 2 AS twice, at FROM t -- all\n;").filtered("twice > 2");
@@ -167,7 +168,8 @@ fn batches_are_bounded() {
 
 /// The position that a first run would leave.
 fn context(cursor: &str, last: serde_json::Value) -> ExtractContext {
-    let state = serde_json::json!({"incremental": {cursor: {"initial_value": null, "last_value": last, "unique_hashes": []}}});
+    let state =
+        serde_json::json!({"incremental": {cursor: {"initial_value": null, "last_value": last, "unique_hashes": []}}});
     let resources = serde_json::json!({"t": state});
     let context = ExtractContext::default();
     context.state.set("resources", resources);
@@ -222,8 +224,10 @@ fn files_that_cannot_be_read_are_told() {
 
 #[test]
 fn a_reader_that_is_left_ends_and_readers_work_ahead() {
-    let db = Db::new("CREATE TABLE a(x INT); CREATE TABLE b(x INT); CREATE TABLE c(x INT); CREATE TABLE d(x INT);
-        INSERT INTO a VALUES (1); INSERT INTO b VALUES (2); INSERT INTO c VALUES (3); INSERT INTO d VALUES (4)");
+    let db = Db::new(
+        "CREATE TABLE a(x INT); CREATE TABLE b(x INT); CREATE TABLE c(x INT); CREATE TABLE d(x INT);
+        INSERT INTO a VALUES (1); INSERT INTO b VALUES (2); INSERT INTO c VALUES (3); INSERT INTO d VALUES (4)",
+    );
     let mut resources = open(&db.source()).unwrap();
     // One that nobody reads, and the others in another order.
     drop(resources.remove(1));

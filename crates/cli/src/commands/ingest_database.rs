@@ -67,7 +67,9 @@ pub(super) fn refuse_for_files(arguments: &Ingest) -> Result<(), Failure> {
         return Err(wrong.hint("name a database as sqlite:FILE, duckdb:FILE, postgres://… or mysql://…"));
     }
     if arguments.table.len() > 1 {
-        return Err(Failure::usage("files are loaded into one table, or into one each").hint("give one --table, or none"));
+        return Err(
+            Failure::usage("files are loaded into one table, or into one each").hint("give one --table, or none")
+        );
     }
     for path in &arguments.paths {
         if let Some(kind) = database_in(path) {

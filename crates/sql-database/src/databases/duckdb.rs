@@ -120,7 +120,10 @@ impl Session for Duck {
              UNION ALL SELECT view_name, true FROM duckdb_views() \
              WHERE schema_name = {schema} AND database_name = current_database() AND NOT internal ORDER BY 1"
         ))?;
-        Ok(rows.iter().map(|row| Listed { name: text(row, "name"), is_view: row.get("is_view") == Some(&true.into()) }).collect())
+        Ok(rows
+            .iter()
+            .map(|row| Listed { name: text(row, "name"), is_view: row.get("is_view") == Some(&true.into()) })
+            .collect())
     }
 
     fn reflect(&mut self, schema: Option<&str>, table: &str) -> Result<Reflected> {
@@ -128,15 +131,22 @@ impl Session for Duck {
             Some(schema) => format!("{}.{}", Dialect::DuckDb.quote(schema), Dialect::DuckDb.quote(table)),
             None => Dialect::DuckDb.quote(table),
         };
-        let mut reflected = Reflected { columns: self.columns(&format!("SELECT * FROM {name}"))?, ..Reflected::default() };
+        let mut reflected =
+            Reflected { columns: self.columns(&format!("SELECT * FROM {name}"))?, ..Reflected::default() };
         let is_meant = format!(
             "schema_name = {} AND table_name = {} AND database_name = current_database()",
             quoted(schema.unwrap_or(SCHEMA)),
             quoted(table)
         );
-        for row in self.rows(&format!("SELECT column_name AS name FROM duckdb_columns() WHERE {is_meant} AND NOT is_nullable"))? {
+        for row in self
+            .rows(&format!("SELECT column_name AS name FROM duckdb_columns() WHERE {is_meant} AND NOT is_nullable"))?
+        {
             let name = text(&row, "name");
-            reflected.columns.iter_mut().filter(|column| column.name == name).for_each(|column| column.is_nullable = false);
+            reflected
+                .columns
+                .iter_mut()
+                .filter(|column| column.name == name)
+                .for_each(|column| column.is_nullable = false);
         }
         let constraints = self.rows(&format!(
             "SELECT constraint_type AS kind, array_to_string(constraint_column_names, chr(31)) AS columns, \

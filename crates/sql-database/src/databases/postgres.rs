@@ -22,7 +22,8 @@ const INIT: &str = "SET standard_conforming_strings = on; SET TimeZone = 'UTC'; 
 pub(crate) fn connect(address: &Address) -> Result<Box<dyn Session>> {
     let place = address.to_string();
     let connect = || -> Result<Client> {
-        let address = dlt_postgres::Address::from_url(&address.to_url())?.completed(&|name| std::env::var(name).ok())?;
+        let address =
+            dlt_postgres::Address::from_url(&address.to_url())?.completed(&|name| std::env::var(name).ok())?;
         let mut client = Client::connect(&address)?;
         client.batch("begin to read", INIT)?;
         Ok(client)
@@ -110,13 +111,18 @@ impl Session for Postgres {
             Some(schema) => format!("{}.{}", Dialect::Postgres.quote(schema), Dialect::Postgres.quote(table)),
             None => Dialect::Postgres.quote(table),
         };
-        let mut reflected = Reflected { columns: self.columns(&doing, &format!("SELECT * FROM {name}"))?, ..Reflected::default() };
+        let mut reflected =
+            Reflected { columns: self.columns(&doing, &format!("SELECT * FROM {name}"))?, ..Reflected::default() };
         let broken = |error: dlt_engine::Error| of_source(&self.place, &error);
         let required = "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnotnull \
              AND attnum > 0 AND NOT attisdropped";
         for row in self.client.query(&doing, required, &[(&name, Type::TEXT)]).map_err(broken)? {
             let name: String = row.get(0);
-            reflected.columns.iter_mut().filter(|column| column.name == name).for_each(|column| column.is_nullable = false);
+            reflected
+                .columns
+                .iter_mut()
+                .filter(|column| column.name == name)
+                .for_each(|column| column.is_nullable = false);
         }
         let named = "(SELECT array_agg(a.attname::text ORDER BY k.at) FROM unnest(KEYS) WITH ORDINALITY AS k(number, at) \
              JOIN pg_attribute a ON a.attrelid = TABLE AND a.attnum = k.number)";
@@ -163,7 +169,9 @@ impl Session for Postgres {
         for lost in read.map_err(broken)? {
             let values = if lost.values == 1 { "1 value".to_owned() } else { format!("{} values", lost.values) };
             let told = format!("{values} of `{}` in `{}` have no form here, and are NULL", lost.column, wanted.name);
-            wanted.notices.say(Notice::new(told).hint("infinite times, `NaN` of a decimal and 24:00; a query can turn them into text"));
+            wanted.notices.say(
+                Notice::new(told).hint("infinite times, `NaN` of a decimal and 24:00; a query can turn them into text"),
+            );
         }
         gathered.finish(take)
     }

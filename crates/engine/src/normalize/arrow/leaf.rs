@@ -44,8 +44,7 @@ impl Walk<'_> {
         let column = rows.columns[at].column.clone();
         // Text that says it is JSON is taken at its word where the column is declared so.
         let is_json = column.data_type == Some(DataType::Json) && is_json(&item.field);
-        let is_same =
-            (column.data_type == shown.data_type || is_json) && column.arrow_type() == shown.arrow_type();
+        let is_same = (column.data_type == shown.data_type || is_json) && column.arrow_type() == shown.arrow_type();
         // Keys are looked at, and ids are made of keys or of an id in the data, value by value.
         let is_key = table == ROOT_TABLE && self.layout.keys.contains(&shown.name);
         if shown.name == column_names::ID || is_key {

@@ -45,9 +45,15 @@ pub(super) fn failed(place: &str, doing: &str, cause: &mysql::Error) -> Error {
     match cause {
         mysql::Error::MySqlError(said) => {
             let (kind, hint) = match said.code {
-                1045 | 1698 => (ErrorKind::Source, "user or password is wrong; in a URL, `@` is %40, `/` is %2F and `%` is %25"),
-                1044 | 1142 | 1143 | 1227 => (ErrorKind::Source, "let the user read it: GRANT SELECT ON database.* TO user"),
-                1049 => (ErrorKind::Config, "the address ends with the name of the database: mysql://USER@HOST/DATABASE"),
+                1045 | 1698 => {
+                    (ErrorKind::Source, "user or password is wrong; in a URL, `@` is %40, `/` is %2F and `%` is %25")
+                }
+                1044 | 1142 | 1143 | 1227 => {
+                    (ErrorKind::Source, "let the user read it: GRANT SELECT ON database.* TO user")
+                }
+                1049 => {
+                    (ErrorKind::Config, "the address ends with the name of the database: mysql://USER@HOST/DATABASE")
+                }
                 1054 | 1064 | 1146 | 1305 => (ErrorKind::Config, ""),
                 1053 | 1927 | 3024 => (ErrorKind::Source, "nothing of this run is kept: run it again"),
                 _ => (ErrorKind::Source, ""),
@@ -64,7 +70,9 @@ pub(super) fn failed(place: &str, doing: &str, cause: &mysql::Error) -> Error {
             let said = "the connection ended within a row";
             told(ErrorKind::Source, said, "the server is gone; nothing of this run is kept: run it again")
         }
-        mysql::Error::FromValueError(_) | mysql::Error::FromRowError(_) => told(ErrorKind::Internal, "a value has another type", ""),
+        mysql::Error::FromValueError(_) | mysql::Error::FromRowError(_) => {
+            told(ErrorKind::Internal, "a value has another type", "")
+        }
         other => told(ErrorKind::Source, &other.to_string(), ""),
     }
 }
@@ -83,7 +91,8 @@ impl Session for MySql {
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<SqlColumn>> {
-        let statement = self.connection.prep(plain(sql)).map_err(|cause| failed(&self.place, "run the query", &cause))?;
+        let statement =
+            self.connection.prep(plain(sql)).map_err(|cause| failed(&self.place, "run the query", &cause))?;
         let columns: Vec<SqlColumn> = statement.columns().iter().map(types::of_result).collect();
         if columns.is_empty() {
             return Err(config(format!("{}: the query gives no rows to load", self.place), "write a SELECT"));

@@ -1,7 +1,7 @@
 //! MySQL's types and values.
 
+use crate::fit::Cell;
 use crate::parse;
-use crate::rows::Cell;
 use crate::table::{Kind, SqlColumn};
 use mysql::Value;
 use mysql::consts::{ColumnFlags, ColumnType};
@@ -103,12 +103,14 @@ pub(super) fn cell(value: &Value, kind: Kind) -> Cell<'_> {
                 // Days that no calendar has are told as they are stored.
                 (None, Kind::Date) => Cell::Text(format!("{year:04}-{month:02}-{day:02}").into()),
                 (None, _) => Cell::Text(
-                    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{}", fraction(*micros)).into(),
+                    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}{}", fraction(*micros))
+                        .into(),
                 ),
             }
         }
         Value::Time(false, 0, hours, minutes, seconds, micros) => Cell::Time(
-            ((i64::from(*hours) * 60 + i64::from(*minutes)) * 60 + i64::from(*seconds)) * 1_000_000 + i64::from(*micros),
+            ((i64::from(*hours) * 60 + i64::from(*minutes)) * 60 + i64::from(*seconds)) * 1_000_000
+                + i64::from(*micros),
         ),
         // A span of time, and no time of a day.
         Value::Time(is_negative, days, hours, minutes, seconds, micros) => {

@@ -6,7 +6,8 @@ mod types;
 
 use crate::address::Address;
 use crate::failure::{config, reading};
-use crate::rows::{Cell, Rows};
+use crate::fit::Cell;
+use crate::rows::Rows;
 use crate::session::{Reading, Session};
 use crate::statement::{Dialect, plain};
 use crate::table::{ForeignKey, Listed, Reflected, SqlColumn};
@@ -133,9 +134,8 @@ impl Session for Sqlite {
                  AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
             );
             let mut statement = self.connection.prepare(&sql)?;
-            let rows = statement.query_map([], |row| {
-                Ok(Listed { name: row.get(0)?, is_view: row.get::<_, String>(1)? == "view" })
-            })?;
+            let rows = statement
+                .query_map([], |row| Ok(Listed { name: row.get(0)?, is_view: row.get::<_, String>(1)? == "view" }))?;
             rows.collect()
         };
         list().map_err(|cause| match schema {
@@ -163,7 +163,10 @@ impl Session for Sqlite {
             Ok(Some(columns.map(|column| types::column(column.name(), column.decl_type().unwrap_or(""))).collect()))
         };
         let found = describe().map_err(|cause| {
-            config(format!("{}: the query is refused: {}", self.place, crate::failure::first_line(&cause.to_string())), "try it in sqlite3 first")
+            config(
+                format!("{}: the query is refused: {}", self.place, crate::failure::first_line(&cause.to_string())),
+                "try it in sqlite3 first",
+            )
         })?;
         found.ok_or_else(|| config(format!("{}: the query gives no rows to load", self.place), "write a SELECT"))
     }
@@ -204,7 +207,8 @@ impl Session for Sqlite {
             }
         }
         if has_flaw {
-            let told = format!("`{}` has texts that are not UTF-8: they are loaded as bytes, in text as Base64", wanted.name);
+            let told =
+                format!("`{}` has texts that are not UTF-8: they are loaded as bytes, in text as Base64", wanted.name);
             wanted.notices.say(Notice::new(told));
         }
         for batch in gathered.take(true)? {

@@ -44,7 +44,9 @@ fn kind(word: &str, numbers: &[u64]) -> Kind {
 fn decimal(numbers: &[u64]) -> Kind {
     let number = |at: usize| numbers.get(at).and_then(|number| u8::try_from(*number).ok());
     match (number(0), number(1)) {
-        (Some(precision @ 1..=38), scale) if scale.unwrap_or(0) <= precision => Kind::Decimal(precision, scale.unwrap_or(0)),
+        (Some(precision @ 1..=38), scale) if scale.unwrap_or(0) <= precision => {
+            Kind::Decimal(precision, scale.unwrap_or(0))
+        }
         _ => Kind::Decimal(38, 9),
     }
 }

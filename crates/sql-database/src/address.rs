@@ -26,10 +26,30 @@ const DRIVERS: [(&str, Driver); 6] = [
     ("duckdb", Driver::DuckDb),
 ];
 
+/// Databases that people ask for, and that are not misspelt.
+const OTHERS: [&str; 12] = [
+    "oracle",
+    "mssql",
+    "sqlserver",
+    "redshift",
+    "snowflake",
+    "bigquery",
+    "clickhouse",
+    "databricks",
+    "trino",
+    "cockroachdb",
+    "db2",
+    "mongodb",
+];
+
 impl Driver {
     pub(crate) fn parse(name: &str) -> Result<Self> {
         let plain = name.split('+').next().unwrap_or_default().to_ascii_lowercase();
-        let known: Vec<&str> = ["sqlite", "mysql", "mariadb", "postgresql", "duckdb"].to_vec();
+        let known = ["sqlite", "mysql", "mariadb", "postgresql", "duckdb"];
+        if OTHERS.contains(&plain.as_str()) {
+            let hint = format!("those of the kinds {} can", known.join(", "));
+            return Err(config(format!("databases of the kind `{plain}` cannot be read"), hint));
+        }
         DRIVERS
             .iter()
             .find(|(word, _)| *word == plain)
@@ -196,20 +216,6 @@ impl Address {
 
     /// Whether a text is meant as one, though it may be misspelt or of a database that cannot be read.
     pub fn is_meant(text: &str) -> bool {
-        const OTHERS: [&str; 12] = [
-            "oracle",
-            "mssql",
-            "sqlserver",
-            "redshift",
-            "snowflake",
-            "bigquery",
-            "clickhouse",
-            "databricks",
-            "trino",
-            "cockroachdb",
-            "db2",
-            "mongodb",
-        ];
         let Some((scheme, _)) = text.split_once("://") else { return Self::is_address(text) };
         let plain = scheme.split('+').next().unwrap_or_default().to_ascii_lowercase();
         let is_near = || dlt_engine::suggest(&plain, DRIVERS.map(|(word, _)| word)).is_some();
@@ -231,7 +237,7 @@ impl Address {
             }
             url.push('@');
         }
-        url.push_str(self.host.as_deref().unwrap_or("localhost"));
+        url.push_str(&bracketed(self.host.as_deref().unwrap_or("localhost")));
         if let Some(port) = self.port {
             url.push_str(&format!(":{port}"));
         }
@@ -258,7 +264,7 @@ impl fmt::Display for Address {
         if let Some(name) = &self.username {
             write!(f, "{name}@")?;
         }
-        f.write_str(self.host.as_deref().unwrap_or("localhost"))?;
+        f.write_str(&bracketed(self.host.as_deref().unwrap_or("localhost")))?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
@@ -273,6 +279,12 @@ impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({self})")
     }
+}
+
+/// A host as an address has it: those of IPv6 stand in brackets.
+fn bracketed(host: &str) -> std::borrow::Cow<'_, str> {
+    let is_ipv6 = host.matches(':').count() > 1 && !host.contains(',') && !host.starts_with('[');
+    if is_ipv6 { format!("[{host}]").into() } else { host.into() }
 }
 
 /// Name and password, which may hold `@` and `/` as they are.
@@ -344,7 +356,7 @@ mod tests {
                 Some("p@ss"),
             ),
             ("mariadb://u:p@ss/w@db/shop", "mysql://u@db/shop", Some("p@ss/w")),
-            ("postgres://u:p:q@[::1]:5432/d", "postgresql://u@::1:5432/d", Some("p:q")),
+            ("postgres://u:p:q@[::1]:5432/d", "postgresql://u@[::1]:5432/d", Some("p:q")),
             ("postgresql+psycopg2://host/d", "postgresql://host/d", None),
         ] {
             let address = Address::parse(text).unwrap();

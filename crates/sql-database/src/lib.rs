@@ -33,6 +33,7 @@ mod range;
 mod rows;
 mod section;
 mod session;
+mod settings;
 mod source;
 mod statement;
 mod table;

@@ -3,7 +3,7 @@
 use crate::failure::config;
 use crate::range;
 use crate::session::{Reading, Session};
-use crate::source::SqlDatabase;
+use crate::settings::Settings;
 use crate::statement::{From, Select};
 use crate::table::{Kind, Level, Reflected, SqlColumn, SqlTable};
 use dlt_engine::incremental::{Incremental, Tracker};
@@ -52,18 +52,18 @@ pub(crate) fn inherit(table: &mut SqlTable, common: &TableHints, incremental: Op
 
 /// Looks up what is known of a table, and says how it is read.
 pub(crate) fn plan(
-    source: &SqlDatabase,
+    settings: &Settings,
     table: &SqlTable,
     session: &mut dyn Session,
     context: &ExtractContext,
 ) -> Result<Plan> {
     let reflected = match &table.query {
         Some(query) => Reflected { columns: session.describe(query)?, ..Reflected::default() },
-        None => session.reflect(source.schema.as_deref(), &table.name)?,
+        None => session.reflect(settings.schema.as_deref(), &table.name)?,
     };
     let cursor = table.incremental.as_ref().map(|incremental| cursor(incremental, table, &reflected)).transpose()?;
-    let columns = chosen_columns(source, table, &reflected, cursor)?;
-    let mut hints = hints(source, table, &reflected, &columns);
+    let columns = chosen_columns(settings, table, &reflected, cursor)?;
+    let mut hints = hints(settings, table, &reflected, &columns);
     if lacks_key(&hints) {
         let message = format!("`{}` is to be merged, and the database knows no primary key of it", table.name);
         return Err(config(message, "name what identifies a row: primary_key = \"id\""));
@@ -77,11 +77,11 @@ pub(crate) fn plan(
             incremental.is_listed_key = true;
         }
     }
-    say_json(source, table, &columns, context);
+    say_json(settings, table, &columns, context);
     let dialect = session.dialect();
     let from = match &table.query {
         Some(query) => From::Query(query),
-        None => From::Table { schema: source.schema.as_deref(), table: &table.name },
+        None => From::Table { schema: settings.schema.as_deref(), table: &table.name },
     };
     let mut select = Select { dialect, from, columns: &columns, conditions: Vec::new(), order: None };
     select.conditions.extend(table.condition.clone());
@@ -96,9 +96,9 @@ pub(crate) fn plan(
         keeps_order: select.order.is_some(),
         columns: columns
             .iter()
-            .map(|column| SqlColumn { kind: column.kind_at(source.level), ..column.clone() })
+            .map(|column| SqlColumn { kind: column.kind_at(settings.level), ..column.clone() })
             .collect(),
-        chunk_size: source.chunk_size,
+        chunk_size: settings.chunk_size,
         notices: context.notices.clone(),
     };
     // The statement has chosen; the engine would look for names again.
@@ -108,8 +108,8 @@ pub(crate) fn plan(
 }
 
 /// Says that JSON is not taken apart, which Python dlt does where it knows no types.
-fn say_json(source: &SqlDatabase, table: &SqlTable, columns: &[SqlColumn], context: &ExtractContext) {
-    if source.level == Level::Minimal && columns.iter().any(|column| column.kind == Kind::Json) {
+fn say_json(settings: &Settings, table: &SqlTable, columns: &[SqlColumn], context: &ExtractContext) {
+    if settings.level == Level::Minimal && columns.iter().any(|column| column.kind == Kind::Json) {
         let told = format!("JSON of `{}` stays JSON, also with reflection_level = \"minimal\"", table.name);
         context.notices.say(Notice::new(told).hint("no tables are made of it; a query can take it apart"));
     }
@@ -147,13 +147,13 @@ fn nearest(name: &str, reflected: &Reflected) -> String {
 
 /// The columns that are loaded. The cursor and the primary key always are.
 fn chosen_columns(
-    source: &SqlDatabase,
+    settings: &Settings,
     table: &SqlTable,
     reflected: &Reflected,
     cursor: Option<&SqlColumn>,
 ) -> Result<Vec<SqlColumn>> {
     let choice = &table.hints.choice;
-    let is_common = |name: &String| source.hints.choice.excluded.contains(name);
+    let is_common = |name: &String| settings.hints.choice.excluded.contains(name);
     let given = choice.included.iter().chain(choice.excluded.iter().filter(|name| !is_common(name)));
     for name in given {
         if find(name, reflected).is_none() {
@@ -179,12 +179,12 @@ fn chosen_columns(
 }
 
 /// What is known of the table: what was said, and what the database says beyond that.
-fn hints(source: &SqlDatabase, table: &SqlTable, reflected: &Reflected, columns: &[SqlColumn]) -> TableHints {
+fn hints(settings: &Settings, table: &SqlTable, reflected: &Reflected, columns: &[SqlColumn]) -> TableHints {
     let mut hints = table.hints.clone();
     let has_key = !hints.primary_key.is_empty() || hints.columns.iter().any(|column| column.is("primary_key"));
     for column in columns {
         let is_key = !has_key && reflected.primary_key.contains(&column.name);
-        let known = column.hint(source.level, is_key);
+        let known = column.hint(settings.level, is_key);
         match hints.columns.iter_mut().find(|said| said.name == column.name) {
             Some(said) => {
                 if said.data_type.is_none() {
@@ -200,7 +200,7 @@ fn hints(source: &SqlDatabase, table: &SqlTable, reflected: &Reflected, columns:
             None => hints.columns.push(known),
         }
     }
-    if source.resolve_foreign_keys {
+    if settings.resolve_foreign_keys {
         hints.references = reflected
             .foreign_keys
             .iter()

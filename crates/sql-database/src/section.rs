@@ -93,14 +93,14 @@ fn read(kind: &'static str, mut section: Section, folder: &Path) -> Result<Maker
              credentials = \"postgres://user:password@localhost/database\"",
         )),
     };
-    source.schema = schema;
-    source.tables = tables;
-    source.include_views = include_views;
-    source.chunk_size = chunk_size.unwrap_or(source.chunk_size);
-    source.level = level;
-    source.resolve_foreign_keys = resolve_foreign_keys;
-    source.hints = hints;
-    source.incremental = incremental;
+    source.settings.schema = schema;
+    source.settings.tables = tables;
+    source.settings.include_views = include_views;
+    source.settings.chunk_size = chunk_size.unwrap_or(source.settings.chunk_size);
+    source.settings.level = level;
+    source.settings.resolve_foreign_keys = resolve_foreign_keys;
+    source.settings.hints = hints;
+    source.settings.incremental = incremental;
     let source = source.named(name);
     Ok(Box::new(move || Box::new(source.clone())))
 }

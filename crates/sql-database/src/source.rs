@@ -7,14 +7,12 @@ use crate::connect::connect;
 use crate::failure::config;
 use crate::plan::{self, Plan};
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::table::{Level, SqlTable};
 use dlt_engine::incremental::Incremental;
 use dlt_engine::source::{ExtractContext, Resource, Source, TableHints};
 use dlt_engine::{Error, ErrorKind, Notice, Result};
 use std::sync::Arc;
-
-/// Rows of a batch at most, unless it is set.
-const CHUNK_SIZE: usize = 50_000;
 
 /// A source of the tables and views of a database: `sqlite:FILE`, `duckdb:FILE`, `mysql://…` (MariaDB too) or
 /// `postgres://…`.
@@ -53,30 +51,12 @@ impl Wrong {
 pub struct SqlDatabase {
     name: String,
     address: Result<Address, Wrong>,
-    pub(crate) schema: Option<String>,
-    pub(crate) tables: Vec<SqlTable>,
-    pub(crate) include_views: bool,
-    pub(crate) chunk_size: usize,
-    pub(crate) level: Level,
-    pub(crate) resolve_foreign_keys: bool,
-    pub(crate) hints: TableHints,
-    pub(crate) incremental: Option<Incremental>,
+    pub(crate) settings: Settings,
 }
 
 impl SqlDatabase {
     fn new(address: Result<Address, Wrong>) -> Self {
-        Self {
-            name: "sql_database".to_owned(),
-            address,
-            schema: None,
-            tables: Vec::new(),
-            include_views: false,
-            chunk_size: CHUNK_SIZE,
-            level: Level::Full,
-            resolve_foreign_keys: false,
-            hints: TableHints::default(),
-            incremental: None,
-        }
+        Self { name: "sql_database".to_owned(), address, settings: Settings::default() }
     }
 
     pub(crate) fn at(address: Address) -> Self {
@@ -98,63 +78,63 @@ impl SqlDatabase {
     /// Sets the schema of the database whose tables are loaded; default the one that the user's connection has.
     #[must_use]
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
-        self.schema = Some(schema.into());
+        self.settings.schema = Some(schema.into());
         self
     }
 
     /// Adds a table, view or query. Without any all tables are loaded.
     #[must_use]
     pub fn table(mut self, table: SqlTable) -> Self {
-        self.tables.push(table);
+        self.settings.tables.push(table);
         self
     }
 
     /// Adds tables by their names; `*` and `?` stand for any letters and for one.
     #[must_use]
     pub fn table_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.tables.extend(names.into_iter().map(SqlTable::new));
+        self.settings.tables.extend(names.into_iter().map(SqlTable::new));
         self
     }
 
     /// Loads views, too, where no names are given, or patterns. A view that is named is always loaded.
     #[must_use]
     pub fn include_views(mut self, include: bool) -> Self {
-        self.include_views = include;
+        self.settings.include_views = include;
         self
     }
 
     /// Sets how many rows a batch has at most; default 50000. A batch ends at 8 MiB, too.
     #[must_use]
     pub fn chunk_size(mut self, rows: usize) -> Self {
-        self.chunk_size = rows.max(1);
+        self.settings.chunk_size = rows.max(1);
         self
     }
 
     /// Sets how much of the columns' types goes into the schema; default [`Level::Full`].
     #[must_use]
     pub fn reflection_level(mut self, level: Level) -> Self {
-        self.level = level;
+        self.settings.level = level;
         self
     }
 
     /// Puts foreign keys into the schema, as references between tables; default no.
     #[must_use]
     pub fn resolve_foreign_keys(mut self, resolve: bool) -> Self {
-        self.resolve_foreign_keys = resolve;
+        self.settings.resolve_foreign_keys = resolve;
         self
     }
 
     /// Sets what holds for all tables that say nothing else themselves.
     #[must_use]
     pub fn with_hints(mut self, hints: TableHints) -> Self {
-        self.hints = hints;
+        self.settings.hints = hints;
         self
     }
 
     /// Loads of all tables, which need this column, what is new.
     #[must_use]
     pub fn incremental(mut self, incremental: Incremental) -> Self {
-        self.incremental = Some(incremental);
+        self.settings.incremental = Some(incremental);
         self
     }
 
@@ -170,11 +150,11 @@ impl SqlDatabase {
     fn chosen(&self, session: &mut dyn Session) -> Result<Vec<SqlTable>> {
         let place = self.address()?.to_string();
         let (mut listed, mut left_out) = (Vec::new(), Vec::new());
-        if self.tables.is_empty() || self.tables.iter().any(|table| table.query.is_none()) {
-            listed = session.list(self.schema.as_deref())?;
+        if self.settings.tables.is_empty() || self.settings.tables.iter().any(|table| table.query.is_none()) {
+            listed = session.list(self.settings.schema.as_deref())?;
         }
         let all = [SqlTable::new("*")];
-        let wanted = if self.tables.is_empty() { all.as_slice() } else { self.tables.as_slice() };
+        let wanted = if self.settings.tables.is_empty() { all.as_slice() } else { self.settings.tables.as_slice() };
         let mut chosen: Vec<SqlTable> = Vec::new();
         for wish in wanted {
             if wish.query.is_some() {
@@ -185,10 +165,13 @@ impl SqlDatabase {
                 chosen.push(wish.clone());
                 continue;
             }
-            if self.tables.is_empty() && listed.iter().all(|table| table.is_view) && !self.include_views {
+            if self.settings.tables.is_empty()
+                && listed.iter().all(|table| table.is_view)
+                && !self.settings.include_views
+            {
                 return Err(nothing(&place, listed.len()));
             }
-            for table in meant(&wish.name, &listed, self.include_views, &place)? {
+            for table in meant(&wish.name, &listed, self.settings.include_views, &place)? {
                 let is_named = wanted.iter().any(|other| other.name == table.name) && is_pattern(&wish.name);
                 if is_named || chosen.iter().any(|known| known.query.is_none() && known.name == table.name) {
                     continue;
@@ -202,7 +185,7 @@ impl SqlDatabase {
             }
         }
         for table in &mut chosen {
-            plan::inherit(table, &self.hints, self.incremental.as_ref());
+            plan::inherit(table, &self.settings.hints, self.settings.incremental.as_ref());
         }
         if chosen.is_empty() {
             return Err(nothing(&place, left_out.len()));
@@ -226,10 +209,15 @@ impl Source for SqlDatabase {
 
     fn identity(&self) -> String {
         let place = self.address.as_ref().map_or_else(|wrong| wrong.message.clone(), ToString::to_string);
-        let hints = serde_json::to_string(&self.hints).unwrap_or_default();
+        let hints = serde_json::to_string(&self.settings.hints).unwrap_or_default();
         format!(
             "tables {:?} of {place} schema {:?} views {} by {:?} keys {} new by {:?} with {hints}",
-            self.tables, self.schema, self.include_views, self.level, self.resolve_foreign_keys, self.incremental
+            self.settings.tables,
+            self.settings.schema,
+            self.settings.include_views,
+            self.settings.level,
+            self.settings.resolve_foreign_keys,
+            self.settings.incremental
         )
     }
 
@@ -250,7 +238,7 @@ impl Source for SqlDatabase {
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let mut session = self.connect()?;
         let chosen = self.chosen(session.as_mut())?;
-        if self.tables.is_empty() {
+        if self.settings.tables.is_empty() {
             say_all(&chosen, context);
         }
         let address = self.address()?.clone();
@@ -258,7 +246,7 @@ impl Source for SqlDatabase {
         let ahead = Ahead::new(open);
         let mut resources = Vec::new();
         for table in chosen.into_iter().filter(|table| context.wants(&table.name, true)) {
-            let Plan { reading, hints, incremental } = plan::plan(self, &table, session.as_mut(), context)?;
+            let Plan { reading, hints, incremental } = plan::plan(&self.settings, &table, session.as_mut(), context)?;
             let reader = ahead.reader(resources.len(), reading);
             resources.push(Resource::new(table.name, reader).with_hints(hints).with_incremental(incremental));
         }

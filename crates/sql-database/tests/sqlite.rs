@@ -223,6 +223,35 @@ fn files_that_cannot_be_read_are_told() {
 }
 
 #[test]
+fn a_database_that_is_locked_is_waited_for_and_told() {
+    let db = Db::new("CREATE TABLE t(id INT)");
+    let other = Connection::open(db.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)").unwrap();
+    let source = |query: &str| sql_database(&format!("sqlite:{}{query}", db.path().display()));
+    let said = told(&failure(&source("?timeout=0.05")));
+    assert!(said.contains("has locked the database"), "{said}");
+    assert!(told(&failure(&source("?timeout=soon"))).contains("no number of seconds"));
+    assert!(told(&failure(&source("?mode=rw"))).contains("unknown option `mode`"));
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(read_one(&source("?timeout=0.05")).column("id"), ["1"]);
+}
+
+#[test]
+fn a_database_that_others_write_is_read_as_it_was() {
+    let db = Db::new("PRAGMA journal_mode = WAL; CREATE TABLE t(id INT); INSERT INTO t VALUES (1), (2), (3)");
+    let other = Connection::open(db.path()).unwrap();
+    other.execute_batch("INSERT INTO t VALUES (4)").unwrap();
+    let mut reader = open(&db.source().chunk_size(1)).unwrap().remove(0).reader;
+    assert!(reader.next_chunk().unwrap().is_some());
+    other.execute_batch("DELETE FROM t").unwrap();
+    let mut rows = 1;
+    while reader.next_chunk().unwrap().is_some() {
+        rows += 1;
+    }
+    assert_eq!(rows, 4);
+}
+
+#[test]
 fn a_reader_that_is_left_ends_and_readers_work_ahead() {
     let db = Db::new(
         "CREATE TABLE a(x INT); CREATE TABLE b(x INT); CREATE TABLE c(x INT); CREATE TABLE d(x INT);

@@ -61,7 +61,9 @@ pub(super) fn failed(place: &str, doing: &str, cause: &mysql::Error) -> Error {
             told(kind, &said.message, hint)
         }
         mysql::Error::DriverError(DriverError::CouldNotConnect(_) | DriverError::ConnectTimeout) => {
-            told(ErrorKind::Source, &cause.to_string(), "does the server run, and is it reached at this host and port?")
+            let said = cause.to_string();
+            let said = said.trim_start_matches("DriverError { ").trim_end_matches(" }");
+            told(ErrorKind::Source, said, "does the server run, and is it reached at this host and port?")
         }
         mysql::Error::IoError(lost) => {
             told(ErrorKind::Source, &lost.to_string(), "the server is gone; nothing of this run is kept: run it again")

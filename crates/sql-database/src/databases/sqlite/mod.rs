@@ -16,14 +16,20 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use std::time::Duration;
 
-/// How long to wait for a program that writes.
+/// How long to wait for a program that writes, unless `?timeout=SECONDS` says it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens the file.
 pub(crate) fn connect(address: &Address) -> Result<Box<dyn Session>> {
     let place = address.to_string();
-    if let Some(option) = address.query.keys().next() {
-        return Err(address.wrong(&format!("unknown option `{option}`"), "leave out what follows the `?`"));
+    let mut patience = PATIENCE;
+    for (option, value) in &address.query {
+        let seconds = value.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        match (option.as_str(), seconds) {
+            ("timeout", Some(seconds)) => patience = seconds,
+            ("timeout", None) => return Err(address.wrong("`timeout` is no number of seconds", "write ?timeout=60")),
+            _ => return Err(address.wrong(&format!("unknown option `{option}`"), "known is `timeout`, in seconds")),
+        }
     }
     let path = address.path();
     match path.metadata() {
@@ -36,7 +42,7 @@ pub(crate) fn connect(address: &Address) -> Result<Box<dyn Session>> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open_with_flags(&path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(patience)?;
         // A file that is no database shows here.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
@@ -53,9 +59,10 @@ struct Sqlite {
 fn failed(place: &str, doing: &str, cause: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
     let (kind, hint) = match cause.sqlite_error_code() {
-        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
-            (ErrorKind::Source, "another program has locked the database for more than 30 seconds: run again later")
-        }
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => (
+            ErrorKind::Source,
+            "another program writes, and has locked the database: run again later, or wait longer with ?timeout=SECONDS",
+        ),
         Some(Code::NotADatabase) => (ErrorKind::Source, "the file is no SQLite database, or it is encrypted"),
         Some(Code::DatabaseCorrupt) => (ErrorKind::Source, "look at it with: sqlite3 FILE 'PRAGMA integrity_check'"),
         Some(Code::CannotOpen | Code::PermissionDenied | Code::ReadOnly) => {

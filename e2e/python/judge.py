@@ -31,12 +31,33 @@ def parse_lines(path):
                 yield json.loads(line)
 
 
+def is_postgres(database):
+    return database.startswith("postgresql://")
+
+
+def destination(database):
+    return dlt.destinations.postgres(database) if is_postgres(database) else dlt.destinations.duckdb(database)
+
+
+class PostgresConnection:
+    """Looks like DuckDB's, as far as a description needs it."""
+
+    def __init__(self, url):
+        import psycopg2
+
+        self.cursor = psycopg2.connect(url).cursor()
+
+    def execute(self, sql, parameters=None):
+        self.cursor.execute(sql.replace("?", "%s"), parameters)
+        return self.cursor
+
+
 def load(case):
     outcomes = []
     for run in case["runs"]:
         pipeline = dlt.pipeline(
             case["pipeline"],
-            destination=dlt.destinations.duckdb(case["database"]),
+            destination=destination(case["database"]),
             dataset_name=case["dataset"],
         )
         try:
@@ -141,11 +162,19 @@ def is_generated_id(value):
 
 
 def read_tables(connection, dataset):
-    columns = connection.execute(
+    sql = (
         "SELECT table_name, column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
-        " WHERE table_schema = ? ORDER BY table_name, ordinal_position",
-        [dataset],
-    ).fetchall()
+        " WHERE table_schema = ? ORDER BY table_name, ordinal_position"
+    )
+    if isinstance(connection, PostgresConnection):
+        # Types with all of their numbers, and what has an index of its own.
+        sql = """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) || CASE WHEN EXISTS (
+                     SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indkey::text = a.attnum::text
+                 ) THEN ' unique' ELSE '' END, NOT a.attnotnull
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+                 WHERE n.nspname = ? AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
+                 ORDER BY c.relname COLLATE "C", a.attnum"""
+    columns = [list(row) for row in connection.execute(sql, [dataset]).fetchall()]
     tables = {}
     for table, column, data_type, nullable in columns:
         tables.setdefault(table, []).append([column, data_type, nullable])
@@ -284,7 +313,10 @@ def cut_digests(state):
 
 
 def describe(case):
-    connection = duckdb.connect(case["database"], read_only=True)
+    if is_postgres(case["database"]):
+        connection = PostgresConnection(case["database"])
+    else:
+        connection = duckdb.connect(case["database"], read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
     dataset, problems = NamingConvention().normalize_identifier(case["dataset"]), []
     tables = read_tables(connection, dataset)

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dlt_testkit::{PythonDlt, Sandbox};
+use dlt_testkit::{Postgres, PythonDlt, Sandbox};
 use serde_json::{Map, Value, json};
 
 use crate::cases::Case;
@@ -17,6 +17,8 @@ const SCRIPT: &str = include_str!("../python/judge.py");
 pub(crate) struct Request {
     load: Vec<Value>,
     describe: Vec<Value>,
+    /// The beginning of the URLs of a server's databases; without one, each database is a DuckDB file.
+    server: Option<String>,
 }
 
 /// What Python answered.
@@ -29,6 +31,19 @@ pub(crate) struct Verdict {
 }
 
 impl Request {
+    /// A request about databases of a Postgres server: each is called like the file that stands for it, without its ending.
+    pub(crate) fn on(server: &Postgres) -> Self {
+        Self { server: Some(server.url("")), ..Self::default() }
+    }
+
+    /// The database as Python dlt is told it.
+    fn database(&self, file: &Path) -> Value {
+        match (&self.server, file.file_stem().and_then(|stem| stem.to_str())) {
+            (Some(server), Some(name)) => json!(format!("{server}{name}")),
+            _ => json!(file),
+        }
+    }
+
     /// Loads a case into the DuckDB file; the runs' files are written beside it.
     pub(crate) fn load(&mut self, case: &Case, database: &Path) -> Result<&mut Self> {
         self.load_runs(case, database, false)
@@ -57,7 +72,7 @@ impl Request {
             runs.push(json!({"file": file, "disposition": run.disposition, "options": options}));
         }
         self.load.push(json!({
-            "name": case.name, "database": database, "dataset": case.dataset, "table": case.table,
+            "name": case.name, "database": self.database(database), "dataset": case.dataset, "table": case.table,
             "pipeline": case.pipeline(), "runs": runs, "goes_on": goes_on,
         }));
         Ok(self)
@@ -65,7 +80,7 @@ impl Request {
 
     /// Describes a dataset of a DuckDB file under a name of its own.
     pub(crate) fn describe(&mut self, name: &str, dataset: &str, database: &Path) -> &mut Self {
-        self.describe.push(json!({"name": name, "database": database, "dataset": dataset}));
+        self.describe.push(json!({"name": name, "database": self.database(database), "dataset": dataset}));
         self
     }
 

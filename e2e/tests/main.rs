@@ -17,5 +17,6 @@ mod known_differences;
 mod merging;
 mod messages;
 mod overhead;
+mod postgres;
 mod silence;
 mod tracker_report;

@@ -94,7 +94,7 @@ pub(crate) struct Ingest {
     /// `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://…`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
-    /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline
+    /// Where to load: `duckdb:FILE`, `duckdb` for a file named after the pipeline, or `postgres://USER@HOST/DATABASE`
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) to: String,
     /// Dataset to load into (a schema of the database); made if it is not there

@@ -9,8 +9,8 @@ pub(crate) struct Template {
     pub(crate) pipeline: String,
     /// The dataset that it names.
     pub(crate) dataset: String,
-    /// Section for `.dlt/secrets.toml`, empty where there is none.
-    pub(crate) secrets: &'static str,
+    /// Sections for `.dlt/secrets.toml`: the source's and the destination's, each empty where there is none.
+    pub(crate) secrets: [&'static str; 2],
 }
 
 impl Template {
@@ -30,7 +30,7 @@ impl Template {
             settings = destination.template.replace("{name}", name),
             declaration = nested(source.template),
         );
-        Self { pipeline, dataset, secrets: source.secrets }
+        Self { pipeline, dataset, secrets: [source.secrets, destination.secrets] }
     }
 }
 
@@ -85,8 +85,7 @@ mod tests {
             assert_eq!((declared.source_kind(), declared.dataset()), (known.name, template.dataset.as_str()));
             declared.source().unwrap();
             // What is offered in comments is understood too.
-            let uncommented = template
-                .secrets
+            let uncommented = template.secrets[0]
                 .lines()
                 .filter_map(|line| line.strip_prefix("# "))
                 .filter(|line| !line.starts_with("With"));
@@ -97,7 +96,7 @@ mod tests {
             let declared = Declaration::read(&file, &ConfigProviders::new([data])).unwrap();
             let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, _)| key.as_str()).collect();
             let expected: &[_] = match known.name {
-                _ if template.secrets.is_empty() => &[],
+                _ if template.secrets[0].is_empty() => &[],
                 "sql_database" => &["source.credentials"],
                 // The file itself has a client, which the secret completes.
                 _ => &["source.client.auth.type", "source.client.auth.token"],

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlt_engine::connector::DestinationConnector;
+use dlt_engine::connector::{DestinationConnector, Key};
 use dlt_engine::settings::{Node, Origin, Section, Table, Value, word_hint};
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 
@@ -31,14 +31,15 @@ impl DestinationName {
         Self { connector, settings: Table::default() }
     }
 
-    /// Understands the name of one of [`DESTINATIONS`], alone or with a place behind a colon, and the connection strings
-    /// that begin with one.
+    /// Understands the name of one of [`DESTINATIONS`], alone or with a place behind a colon, and the addresses and connection
+    /// strings that mean one.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a name that is not known, with the nearest that is, and for one that names no place.
     pub fn parse(text: &str) -> Result<Self> {
         let name = text.split_once(':').map_or(text, |(name, _)| name);
-        let connector = DESTINATIONS.iter().find(|known| known.name == name).ok_or_else(|| unknown(text, name))?;
+        let connector =
+            DESTINATIONS.iter().find(|known| means(known, text, name)).ok_or_else(|| unknown(text, name))?;
         Ok(Self { connector, settings: (connector.parse)(text)? })
     }
 
@@ -82,18 +83,22 @@ impl DestinationName {
         self
     }
 
-    /// With what environment variables say of settings that are no place, such as `DESTINATION__DUCKDB__MEMORY_LIMIT`. A
-    /// pipeline file looks that up by itself.
+    /// With what is said around it of settings that are no place: by environment variables such as
+    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, and for credentials also by the files in `.dlt`. A pipeline file looks that up by itself.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if a value is not what it must be.
     pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
-        let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
-        for key in ambient.flat_map(|key| key.names()) {
-            let variable = format!("{SECTION}__{}__{key}", self.connector.name).to_uppercase();
-            if let Some(text) = providers.variable(&variable) {
-                let text = text.to_owned();
-                self.settings.set_text(key, text, Origin::Variable(variable));
+        let mut in_variables = providers.in_variables(SECTION, self.connector.name);
+        let is_secret = |key: &&Key| key.is_ambient && key.is_secret;
+        let mut anywhere = match self.connector.keys.iter().any(|key| is_secret(&key)) {
+            true => providers.destination(Path::new(""), self.connector)?,
+            false => Table::default(),
+        };
+        for key in self.connector.keys.iter().filter(|key| key.is_ambient) {
+            let said = if key.is_secret { &mut anywhere } else { &mut in_variables };
+            for entry in key.names().filter_map(|name| said.take(name)) {
+                self.settings.set(&[entry.key], entry.node);
             }
         }
         (self.connector.open)(self.section())?;
@@ -144,6 +149,12 @@ impl fmt::Debug for DestinationName {
     }
 }
 
+/// Whether a text that begins with `name` is meant as a destination.
+fn means(connector: &DestinationConnector, text: &str, name: &str) -> bool {
+    let is_address = text[name.len()..].starts_with("://");
+    connector.name == name || (is_address && connector.schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme)))
+}
+
 fn unknown(text: &str, name: &str) -> Error {
     let error = Error::new(ErrorKind::Config, format!("unknown destination `{name}`"));
     let is_file_of = |known: &&&DestinationConnector| known.file_endings.iter().any(|ending| text.ends_with(ending));
@@ -191,7 +202,7 @@ mod tests {
         for (text, hint) in [
             ("duckbd:x", "did you mean `duckdb`?"),
             ("shop.duckdb", "did you mean `duckdb:shop.duckdb`?"),
-            ("oracle", "known are `duckdb`"),
+            ("oracle", "known are `duckdb`, `postgres`"),
         ] {
             assert_eq!(DestinationName::parse(text).unwrap_err().advice(), Some(hint), "{text}");
         }

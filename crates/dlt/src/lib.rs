@@ -25,7 +25,7 @@
 //!   declaration, a [`sql_database`], or your own [`Source`].
 //! - What is changed on the way ([`SourceExt`]): some resources, the first rows, maps and filters, hints, a resource made of
 //!   another.
-//! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
+//! - A destination: [`duckdb`], [`duckdb_at`], [`postgres`], or your own [`Destination`].
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
 //! - [`DESTINATIONS`] and [`SOURCES`] are the connectors by name, with their settings.
@@ -90,4 +90,13 @@ pub fn duckdb() -> DestinationName {
 /// DuckDB in this file, which is made by the first load if it is not there.
 pub fn duckdb_at(path: impl Into<std::path::PathBuf>) -> DestinationName {
     duckdb().with_path("path", path)
+}
+
+/// A database of a Postgres server: `postgresql://user:password@host:port/database?sslmode=require`. What the URL leaves open comes
+/// from libpq's variables (`PGHOST`, `PGPASSWORD` …) and password file.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if it is no such URL.
+pub fn postgres(url: &str) -> Result<DestinationName> {
+    DestinationName::parse(url)
 }

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dlt_engine::Result;
+use dlt_engine::connector::DestinationConnector;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
-use dlt_engine::settings::{Node, Origin, Table, Value, unknown_word};
+use dlt_engine::settings::{Entry, Node, Origin, Table, Value, unknown_word};
 
 use crate::toml::read_if_there;
+
+/// The key of a destination that may also be said for all of them.
+const CREDENTIALS: &str = "credentials";
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
@@ -46,7 +50,7 @@ impl ConfigProviders {
 
     /// Everything that is said about `[section.name]` outside of the pipeline file, the nearest word first.
     pub(crate) fn settings(&self, project: &Path, section: &str, name: &str) -> Result<Table> {
-        let mut found = self.in_variables(&format!("{section}__{name}__").to_uppercase());
+        let mut found = self.in_variables(section, name);
         for folder in [project.join(".dlt"), self.data_folder.clone()] {
             for file in ["secrets.toml", "config.toml"] {
                 let mut table = read_if_there(&folder.join(file))?;
@@ -55,6 +59,36 @@ impl ConfigProviders {
                 {
                     found.fill_from(inner);
                 }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The same for a destination. Its credentials may also be said for all of them: by `DESTINATION__CREDENTIALS` or
+    /// `CREDENTIALS`, and in the files under `[destination]` or at the top. What a place says in general comes before what a later
+    /// place says of this destination.
+    pub(crate) fn destination(&self, project: &Path, connector: &DestinationConnector) -> Result<Table> {
+        const SECTION: &str = "destination";
+        let has_credentials = connector.keys.iter().any(|key| key.name == CREDENTIALS);
+        let fill = |found: &mut Table, credentials: Option<Entry>| {
+            if has_credentials {
+                found.fill_from(Table { entries: credentials.into_iter().collect() });
+            }
+        };
+        let mut found = self.in_variables(SECTION, connector.name);
+        let mut general = self.below(&format!("{}__", SECTION.to_uppercase()));
+        fill(&mut found, general.take(CREDENTIALS));
+        fill(&mut found, self.below("").take(CREDENTIALS));
+        for folder in [project.join(".dlt"), self.data_folder.clone()] {
+            for file in ["secrets.toml", "config.toml"] {
+                let mut table = read_if_there(&folder.join(file))?;
+                if let Some(Value::Table(mut outer)) = table.take(SECTION).map(|entry| entry.node.value) {
+                    if let Some(Value::Table(inner)) = outer.take(connector.name).map(|entry| entry.node.value) {
+                        found.fill_from(inner);
+                    }
+                    fill(&mut found, outer.take(CREDENTIALS));
+                }
+                fill(&mut found, table.take(CREDENTIALS));
             }
         }
         Ok(found)
@@ -106,13 +140,26 @@ impl ConfigProviders {
         Err(unknown_word(&origin, key, &word, &known))
     }
 
-    fn in_variables(&self, prefix: &str) -> Table {
+    /// What variables say about `[section.name]`.
+    pub(crate) fn in_variables(&self, section: &str, name: &str) -> Table {
+        self.below(&format!("{section}__{name}__").to_uppercase())
+    }
+
+    /// What variables say whose names begin so. A text and what belongs below it (`…__CREDENTIALS` and
+    /// `…__CREDENTIALS__PASSWORD`) make a table that has the text as `connection_string`.
+    fn below(&self, prefix: &str) -> Table {
         let mut table = Table::default();
         for (name, value) in &self.variables {
             let Some(rest) = name.strip_prefix(prefix) else { continue };
             let path: Vec<_> = rest.split("__").map(str::to_lowercase).collect();
             if value.is_empty() || path.iter().any(String::is_empty) {
                 continue;
+            }
+            if let [first, _, ..] = path.as_slice()
+                && let Some(Node { value: Value::Text(_), .. }) = table.get(first)
+                && let Some(text) = table.take(first)
+            {
+                table.set(&[first.clone(), "connection_string".to_owned()], text.node);
             }
             table.set(&path, Node { origin: Origin::Variable(name.clone()), value: Value::Text(value.clone()) });
         }
@@ -196,5 +243,54 @@ mod tests {
         assert!(matches!(found.get("players").unwrap().value, Value::List(_)));
         assert!(matches!(found.get("a").unwrap().value, Value::Table(_)));
         assert!(found.get("x").is_none());
+    }
+
+    #[test]
+    fn credentials_of_a_destination() {
+        let folder = tempfile::tempdir().unwrap();
+        let (project, data) = (folder.path().join("project"), folder.path().join("data"));
+        for (path, text) in [
+            (
+                project.join(".dlt/secrets.toml"),
+                "[destination.postgres.credentials]\npassword = \"of postgres\"\n[destination.credentials]\nport = 1\nhost = \"of all\"\n",
+            ),
+            (project.join(".dlt/config.toml"), "[credentials]\nhost = \"late\"\nusername = \"top\"\n"),
+        ] {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let postgres = crate::DESTINATIONS.iter().find(|known| known.name == "postgres").unwrap();
+        let duckdb = crate::DESTINATIONS.iter().find(|known| known.name == "duckdb").unwrap();
+        let data = data.to_str().unwrap();
+        let found = |pairs: &[(&str, &str)], connector| {
+            let mut all = variables(pairs);
+            all.insert("DLT_DATA_DIR".to_owned(), data.to_owned());
+            let mut found = ConfigProviders::new(all).destination(&project, connector).unwrap();
+            let entry = found.take("credentials");
+            entry.map(|entry| match entry.node.value {
+                Value::Table(table) => {
+                    let mut keys: Vec<_> =
+                        table.entries.iter().map(|entry| format!("{}={:?}", entry.key, entry.node.value)).collect();
+                    keys.sort();
+                    keys.join(" ")
+                }
+                other => format!("{other:?}"),
+            })
+        };
+        assert_eq!(
+            found(&[], postgres).unwrap(),
+            r#"host=Text("of all") password=Text("of postgres") port=Integer(1) username=Text("top")"#
+        );
+        assert_eq!(
+            found(&[("CREDENTIALS__HOST", "h"), ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "p")], postgres)
+                .unwrap(),
+            r#"host=Text("h") password=Text("p") port=Integer(1) username=Text("top")"#
+        );
+        let url = ("DESTINATION__POSTGRES__CREDENTIALS", "postgres://u@h/d");
+        assert_eq!(found(&[url], postgres).unwrap(), r#"Text("postgres://u@h/d")"#);
+        let with_password = found(&[url, ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "p")], postgres).unwrap();
+        assert!(with_password.contains(r#"connection_string=Text("postgres://u@h/d")"#), "{with_password}");
+        assert!(with_password.contains(r#"password=Text("p")"#), "{with_password}");
+        assert_eq!(found(&[("CREDENTIALS", "x")], duckdb), None, "a destination without credentials is told none");
     }
 }

@@ -122,11 +122,18 @@ impl Address {
         self.parameters.entry("application_name").or_insert_with(|| "dlt".to_owned());
         self.parameters.entry("connect_timeout").or_insert_with(|| CONNECT_TIMEOUT.to_owned());
         if self.get("password").is_none()
-            && let Some(password) = password_file::find(&self, variable)
+            && let Some(password) = self.in_password_file(variable)
         {
             self.parameters.insert("password", password);
         }
         Ok(self)
+    }
+
+    fn in_password_file(&self, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        // A socket in the file system goes by this name.
+        let host = if self.is_local_socket() { "localhost" } else { self.get("host").unwrap_or_default() };
+        let wanted = [host, self.get("port")?, self.get("dbname")?, self.get("user")?];
+        password_file::find(self.get("passfile"), variable, wanted)
     }
 
     /// Whether the server is reached by a socket in the file system.
@@ -134,21 +141,32 @@ impl Address {
         self.get("host").is_some_and(|host| host.starts_with('/'))
     }
 
-    /// `host:port/database`, for messages.
+    /// `host:port/database`, with several hosts as `a:1,b:2`.
     pub fn place(&self) -> String {
-        let host = self.get("host").or(self.get("hostaddr")).unwrap_or("");
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let port = self.get("port").map(|port| format!(":{port}")).unwrap_or_default();
-        let database = self.get("dbname").map(|name| format!("/{name}")).unwrap_or_default();
-        format!("{host}{port}{database}")
+        let hosts = self.get("host").or(self.get("hostaddr")).unwrap_or("");
+        let ports: Vec<&str> = self.get("port").map(|ports| ports.split(',').collect()).unwrap_or_default();
+        let host = |(at, host): (usize, &str)| {
+            let host = if host.contains(':') { format!("[{host}]") } else { url::encoded(host) };
+            match ports.get(at).or(ports.first()) {
+                Some(port) => format!("{host}:{port}"),
+                None => host,
+            }
+        };
+        let hosts: Vec<_> = hosts.split(',').enumerate().map(host).collect();
+        let database = self.get("dbname").map(|name| format!("/{}", url::encoded(name))).unwrap_or_default();
+        format!("{}{database}", hosts.join(","))
     }
 
-    /// `user@host:port/database`: everything but what is secret, and how to connect.
+    /// `user@host:port/database?sslmode=require`: everything but what is secret, as a URL has it.
     pub fn shown(&self) -> String {
-        match self.get("user") {
-            Some(user) => format!("{user}@{}", self.place()),
-            None => self.place(),
-        }
+        let user = self.get("user").map(|user| format!("{}@", url::encoded(user))).unwrap_or_default();
+        // Who the program says it is, and how long it waits, is nothing of the place.
+        const LEFT_OUT: [&str; 8] =
+            ["host", "port", "dbname", "user", "password", "passfile", "application_name", "connect_timeout"];
+        let others = self.parameters.iter().filter(|(name, _)| !LEFT_OUT.contains(name));
+        let query: Vec<_> = others.map(|(name, value)| format!("{name}={}", url::encoded(value))).collect();
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{user}{}{query}", self.place())
     }
 }
 
@@ -206,10 +224,10 @@ mod tests {
             _ => None,
         };
         let address = Address::from_url("postgres://ann@/").unwrap().completed(&variables).unwrap();
-        assert_eq!(address.shown(), "ann@db.example:5432/ann");
+        assert_eq!(address.shown(), "ann@db.example:5432/ann?sslmode=require");
         assert_eq!(address.get("password"), Some("secret"));
         assert_eq!(address.get("sslmode"), Some("require"));
-        assert_eq!(format!("{address:?}"), "Address(ann@db.example:5432/ann)");
+        assert_eq!(format!("{address:?}"), "Address(ann@db.example:5432/ann?sslmode=require)");
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! libpq's password file: `~/.pgpass`.
 
-use crate::address::Address;
 use std::path::PathBuf;
 
-/// The password that the file of passwords has for an address: the first line that fits. A file that others may read does not
-/// count, as it does not for libpq.
-pub(crate) fn find(address: &Address, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let path = match address.get("passfile") {
+/// The password that the file of passwords has for a host, port, database and user: the first line that fits. A file that others
+/// may read does not count, as it does not for libpq.
+pub(crate) fn find(file: Option<&str>, variable: &dyn Fn(&str) -> Option<String>, wanted: [&str; 4]) -> Option<String> {
+    let path = match file {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(variable("HOME")?).join(".pgpass"),
     };
@@ -14,7 +13,7 @@ pub(crate) fn find(address: &Address, variable: &dyn Fn(&str) -> Option<String>)
     if !metadata.is_file() || is_open_to_others(&metadata) {
         return None;
     }
-    in_text(&std::fs::read_to_string(path).ok()?, address)
+    in_text(&std::fs::read_to_string(path).ok()?, wanted)
 }
 
 #[cfg(unix)]
@@ -28,10 +27,7 @@ fn is_open_to_others(_: &std::fs::Metadata) -> bool {
     false
 }
 
-fn in_text(text: &str, address: &Address) -> Option<String> {
-    // A socket in the file system goes by this name.
-    let host = if address.is_local_socket() { "localhost" } else { address.get("host").unwrap_or_default() };
-    let wanted = [host, address.get("port")?, address.get("dbname")?, address.get("user")?];
+fn in_text(text: &str, wanted: [&str; 4]) -> Option<String> {
     text.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
         let fields = fields(line);
         let [given @ .., password] = fields.as_slice() else { return None };
@@ -61,15 +57,14 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_first_line_that_fits() {
-        let address = Address::from_url("postgresql://ann@db:5433/shop").unwrap();
+        let wanted = ["db", "5433", "shop", "ann"];
         let text = "# comment\nother:5433:shop:ann:no\ndb:*:shop:ann:a\\:b:c\\\\d\n*:*:*:*:late\n";
-        assert_eq!(in_text(text, &address).as_deref(), Some("a:b:c\\d"));
-        assert_eq!(in_text("db:1:shop:ann:x\nbroken", &address), None);
+        assert_eq!(in_text(text, wanted).as_deref(), Some("a:b:c\\d"));
+        assert_eq!(in_text("db:1:shop:ann:x\nbroken", wanted), None);
     }
 }

@@ -92,6 +92,18 @@ fn decoded(text: &str) -> Result<String> {
     String::from_utf8(decoded).map_err(|_| wrong("a URL of Postgres holds bytes that are not UTF-8"))
 }
 
+/// A text as a URL holds it.
+pub(crate) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
 fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::Config, what)
 }

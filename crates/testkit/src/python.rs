@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 
 /// What is installed. `sqlglot` 30 breaks reading of datasets in dlt 1.31; DuckDB's minor version is that of the library
 /// that our binary links, so that both may open one file.
-const REQUIREMENTS: [&str; 4] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow"];
+const REQUIREMENTS: [&str; 5] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary"];
 
 /// What is installed besides for loads from databases. SQLAlchemy 2.1 has types that dlt 1.31 does not know.
 const DATABASE_REQUIREMENTS: [&str; 3] = ["sqlalchemy==2.0.*", "pymysql", "psycopg2-binary"];
@@ -91,7 +91,7 @@ fn venv_folder() -> Result<PathBuf> {
         Some(cache) => PathBuf::from(cache),
         None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
     };
-    Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0"))
+    Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0-databases"))
 }
 
 fn make(folder: &Path, requirements: &[&str]) -> Result<()> {

@@ -44,7 +44,13 @@ pub(crate) fn init(arguments: &Init, settings: &Settings) -> Outcome {
     let [config_file, secrets_file] = SETTINGS_FILES;
     let config = with_section(&folder.join(config_file), CONFIG_HEADER, "")?;
     report(printer, config, config_file, "settings; to be committed")?;
-    let secrets = with_section(&folder.join(secrets_file), SECRETS_HEADER, template.secrets)?;
+    let [of_source, of_destination] = template.secrets;
+    let mut secrets = with_section(&folder.join(secrets_file), SECRETS_HEADER, of_source)?;
+    if let Change::Extended = with_section(&folder.join(secrets_file), SECRETS_HEADER, of_destination)?
+        && let Change::Kept = secrets
+    {
+        secrets = Change::Extended;
+    }
     report(printer, secrets, secrets_file, "passwords and tokens; stays out of git")?;
     let ignored = with_lines(&folder.join(".gitignore"), &ignored())?;
     report(printer, ignored, ".gitignore", "keeps secrets and databases out of git")?;

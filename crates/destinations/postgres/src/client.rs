@@ -6,9 +6,7 @@ use crate::query;
 use crate::stored;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::destination::{
-    Access, Capabilities, Connection, Destination, ReplaceStrategy, Stored, Transaction,
-};
+use dlt_engine::destination::{Access, Capabilities, Connection, Destination, ReplaceStrategy, Stored, Transaction};
 use dlt_engine::digest::name_digest;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_postgres::{Address, Client};
@@ -105,8 +103,7 @@ struct Open {
 impl Connection for Open {
     fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
         let stored = stored::read(&mut self.client, &self.place, pipeline, schema)?;
-        self.seen =
-            Some(Seen { pipeline: pipeline.to_owned(), schema: schema.to_owned(), stored: stored.clone() });
+        self.seen = Some(Seen { pipeline: pipeline.to_owned(), schema: schema.to_owned(), stored: stored.clone() });
         Ok(stored)
     }
 

@@ -107,6 +107,13 @@ fn changes(
 fn check(table: &Table, column: &Column, wanted: &ColumnType) -> Result<()> {
     check_name("table", &table.name)?;
     check_name(&format!("a column of table `{}`,", table.name), &column.name)?;
+    if *wanted == ColumnType::BigInt
+        && let Some(bits) = column.number("precision").filter(|bits| *bits > 64)
+    {
+        let what = format!("column `{}` of table `{}` is to hold integers of {bits} bits", column.name, table.name);
+        return Err(Error::new(ErrorKind::Config, format!("{what}, and Postgres has 64"))
+            .hint("declare it as decimal with a scale of 0, or as wei"));
+    }
     match wanted {
         ColumnType::Numeric(Some((digits, decimals)))
             if !(1..=1000).contains(digits) || !(0..=digits.cast_signed()).contains(decimals) =>

@@ -6,8 +6,9 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Rows that are decoded at once.
-const BATCH_ROWS: usize = 4096;
+/// Rows that are decoded at once, at most, and bytes of them.
+const BATCH_ROWS: i64 = 4096;
+const BATCH_BYTES: i64 = 8 << 20;
 
 /// Names of the columns that at least one of the files has.
 pub(crate) fn columns(files: &[PathBuf]) -> Result<Vec<String>> {
@@ -23,9 +24,9 @@ pub(crate) fn columns(files: &[PathBuf]) -> Result<Vec<String>> {
 }
 
 /// The rows of all files, one after the other.
-pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBatch>> + Send + use<> {
-    let mut files = files.to_vec().into_iter();
-    let mut current: Option<(PathBuf, ParquetRecordBatchReader)> = None;
+pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let mut files = files.iter();
+    let mut current: Option<(&PathBuf, ParquetRecordBatchReader)> = None;
     std::iter::from_fn(move || {
         loop {
             if let Some((file, reader)) = &mut current {
@@ -35,7 +36,7 @@ pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBa
                 }
             }
             let file = files.next()?;
-            match reader(&file) {
+            match reader(file) {
                 Ok(reader) => current = Some((file, reader)),
                 Err(error) => return Some(Err(error)),
             }
@@ -44,7 +45,13 @@ pub(crate) fn batches(files: &[PathBuf]) -> impl Iterator<Item = Result<RecordBa
 }
 
 fn reader(path: &Path) -> Result<ParquetRecordBatchReader> {
-    open(path)?.with_batch_size(BATCH_ROWS).build().map_err(|error| unreadable(path).because(error))
+    let builder = open(path)?;
+    let groups = builder.metadata().row_groups().iter();
+    // Of texts that are all the same a file holds one, and memory many: that is left to the limit of rows.
+    let row_bytes = groups.map(|group| group.total_byte_size() / group.num_rows().max(1)).max().unwrap_or(0);
+    // Between 1 and 4096.
+    let rows = (BATCH_BYTES / row_bytes.max(1)).clamp(1, BATCH_ROWS) as usize;
+    builder.with_batch_size(rows).build().map_err(|error| unreadable(path).because(error))
 }
 
 fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {

@@ -1,5 +1,7 @@
 //! Postgres as a destination: a dataset is a schema in a database.
 //!
+//! [`CONNECTOR`] is its entry in the registry: name, settings, and how it is made of them.
+//!
 //! # A load
 //!
 //! Everything of a load happens in one transaction: new tables and columns, the rows (by binary COPY from the Parquet job
@@ -18,6 +20,7 @@
 //! No database or user is made, no password gets into a message, nor does the content of a cell.
 
 mod client;
+mod connector;
 mod ddl;
 mod files;
 mod load;
@@ -29,3 +32,4 @@ mod stored;
 mod types;
 
 pub use client::Postgres;
+pub use connector::CONNECTOR;

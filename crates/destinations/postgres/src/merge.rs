@@ -72,6 +72,14 @@ impl Session for Merging<'_, '_> {
         )?;
         self.staged.push(relation.clone());
         self.statements.copy(table, relation.clone(), columns, Some(position.clone()), files)?;
+        // Rows that match by one key or the other are looked up one by one: only a single key can be joined by.
+        let keys = [table.columns_with("primary_key"), table.columns_with("merge_key")];
+        if keys.iter().all(|keys| !keys.is_empty()) {
+            for keys in keys.iter().filter(|keys| keys.iter().all(|key| names.iter().any(|name| name == key))) {
+                let keys: Vec<String> = keys.iter().map(|key| quote(key)).collect();
+                self.statements.execute(&doing, &format!("CREATE INDEX ON {relation} ({})", keys.join(", ")))?;
+            }
+        }
         // Without it the planner takes the table for a small one.
         self.statements.execute(&doing, &format!("ANALYZE {relation}"))?;
         Ok(Staged { relation, columns: names, position: vec![position] })

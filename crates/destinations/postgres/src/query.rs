@@ -43,7 +43,11 @@ pub(crate) fn run(
     result.and(ended)
 }
 
-fn stream(client: &mut Client, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
+fn stream(
+    client: &mut Client,
+    sql: &str,
+    on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
+) -> Result<()> {
     let query = Query::prepare(client, sql, ReadOptions::default())?;
     let schema = query.schema().clone();
     let mut is_empty = true;
@@ -58,8 +62,11 @@ fn stream(client: &mut Client, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, R
     })?;
     if let Some(Lost { column, .. }) = lost.first() {
         // Shown as NULL they would be taken for what is not there.
-        return Err(Error::new(ErrorKind::Data, format!("column `{column}` holds a value that cannot be shown as its type: NaN, or a time after the last"))
-            .hint(format!("ask for it as text: \"{column}\"::text")));
+        return Err(Error::new(
+            ErrorKind::Data,
+            format!("column `{column}` holds a value that cannot be shown as its type: NaN, or a time after the last"),
+        )
+        .hint(format!("ask for it as text: \"{column}\"::text")));
     }
     if is_empty {
         on_batch(&schema, RecordBatch::new_empty(schema.clone()))?;
@@ -73,8 +80,7 @@ fn require_dataset(client: &mut Client, place: &Place) -> Result<()> {
     }
     let sql = "SELECT DISTINCT n.nspname::text AS name FROM pg_catalog.pg_namespace AS n \
          JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid WHERE c.relname = '_dlt_loads' ORDER BY name LIMIT 20";
-    let names: Vec<String> =
-        client.query("list the datasets", sql, &[])?.iter().map(|row| row.get(0)).collect();
+    let names: Vec<String> = client.query("list the datasets", sql, &[])?.iter().map(|row| row.get(0)).collect();
     let error = Error::new(ErrorKind::Destination, format!("there is no dataset `{}`", place.dataset()));
     Err(match names.as_slice() {
         [] => error.hint("the database holds no dataset yet: load something first"),

@@ -39,7 +39,8 @@ impl ColumnType {
     /// The type of a column of the contract; `None` while it is unknown.
     pub(crate) fn wanted(column: &Column) -> Option<Self> {
         let precision = || column.number("precision");
-        let moment = || precision().and_then(|digits| u8::try_from(digits).ok()).map_or(MOMENT, |digits| digits.min(MOMENT));
+        let moment =
+            || precision().and_then(|digits| u8::try_from(digits).ok()).map_or(MOMENT, |digits| digits.min(MOMENT));
         Some(match column.data_type? {
             DataType::Text => Self::Varchar(precision().and_then(|most| u32::try_from(most).ok())),
             DataType::Double => Self::Double,
@@ -75,10 +76,12 @@ impl ColumnType {
             Some(Type::INT4) => Self::Integer,
             Some(Type::INT8) => Self::BigInt,
             Some(Type::FLOAT8) => Self::Double,
-            Some(Type::NUMERIC) => Self::Numeric(u32::try_from(modifier - 4).ok().filter(|_| modifier >= 4).map(|packed| {
-                // Eleven bits with a sign.
-                ((packed >> 16) as u16, ((packed & 0x7ff) as i16 ^ 1024) - 1024)
-            })),
+            Some(Type::NUMERIC) => {
+                Self::Numeric(u32::try_from(modifier - 4).ok().filter(|_| modifier >= 4).map(|packed| {
+                    // Eleven bits with a sign.
+                    ((packed >> 16) as u16, ((packed & 0x7ff) as i16 ^ 1024) - 1024)
+                }))
+            }
             Some(Type::VARCHAR) => Self::Varchar(u32::try_from(modifier - 4).ok().filter(|_| modifier >= 4)),
             Some(Type::TEXT) => Self::Varchar(None),
             Some(Type::JSON) => Self::Json,

@@ -53,8 +53,9 @@ pub(super) fn read_destination(
         Value::Table(table) => table,
         _ => return Err(entry.node.origin.error("`destination` must be text or a table")),
     };
-    if let Some(kind) = table.text("type") {
-        let found = providers.settings(folder, "destination", kind)?;
+    let known = table.text("type").and_then(|kind| DESTINATIONS.iter().find(|known| known.name == kind));
+    if let Some(connector) = known {
+        let found = providers.destination(folder, connector)?;
         add_looked_up(&mut table, found, "destination", looked_up);
     }
     let names: Vec<_> = DESTINATIONS.iter().map(|known| known.name).collect();

@@ -137,7 +137,6 @@ impl Query {
             .collect();
         let columns: Vec<ArrayRef> = (0..self.columns.len())
             .map(|at| Arc::new(rows.iter().map(|row| row.get(at)).collect::<StringArray>()) as ArrayRef)
-            .map(|texts| texts)
             .zip(self.schema.fields())
             .map(|(texts, field)| arrow::compute::cast(&texts, field.data_type()))
             .collect::<Result<_, _>>()

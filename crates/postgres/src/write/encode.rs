@@ -8,8 +8,8 @@ use arrow::array::{
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
-    TimestampNanosecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit,
+    TimestampMicrosecondType, TimestampNanosecondType,
 };
 use arrow::error::ArrowError;
 
@@ -61,9 +61,13 @@ impl Cells {
         let values = match array.data_type() {
             DataType::Null => Values::Nulls,
             DataType::Boolean => Values::Bool(array.as_boolean().clone()),
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-                Values::Int(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
-            }
+            DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32 => Values::Int(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()),
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
                 Values::Float(cast(array, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
             }
@@ -92,19 +96,19 @@ impl Cells {
             }
             _ => return Ok(None),
         };
-        let fits = match (&values, target) {
-            (Values::Nulls, _) => true,
-            (Values::Bool(_), Target::Bool) => true,
-            (Values::Int(_), Target::Int2 | Target::Int4 | Target::Int8 | Target::Numeric) => true,
-            (Values::Float(_), Target::Float8) => true,
-            (Values::Decimal(..), Target::Numeric) => true,
-            (Values::Text(_), Target::Text | Target::Json | Target::Jsonb) => true,
-            (Values::Binary(_), Target::Bytea) => true,
-            (Values::Date(_), Target::Date) => true,
-            (Values::Time(_), Target::Time) => true,
-            (Values::Micros(_) | Values::Nanos(_), Target::Timestamp) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (&values, target),
+            (Values::Nulls, _)
+                | (Values::Bool(_), Target::Bool)
+                | (Values::Int(_), Target::Int2 | Target::Int4 | Target::Int8 | Target::Numeric)
+                | (Values::Float(_), Target::Float8)
+                | (Values::Decimal(..), Target::Numeric)
+                | (Values::Text(_), Target::Text | Target::Json | Target::Jsonb)
+                | (Values::Binary(_), Target::Bytea)
+                | (Values::Date(_), Target::Date)
+                | (Values::Time(_), Target::Time)
+                | (Values::Micros(_) | Values::Nanos(_), Target::Timestamp)
+        );
         Ok(fits.then_some(Self { values, target, changed: Changed::default() }))
     }
 

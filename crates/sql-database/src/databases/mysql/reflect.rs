@@ -7,6 +7,9 @@ use dlt_engine::Result;
 use mysql::Conn;
 use mysql::prelude::Queryable as _;
 
+/// Name, type, type as written, whether it is nullable, digits, decimals and length of a column.
+type Described = (String, String, String, String, Option<u64>, Option<u64>, Option<u64>);
+
 /// The schema that is meant: a database, in MySQL's words.
 fn schema_of(connection: &mut Conn, place: &str, schema: Option<&str>) -> Result<String> {
     if let Some(schema) = schema {
@@ -39,8 +42,7 @@ pub(super) fn table(connection: &mut Conn, place: &str, schema: Option<&str>, ta
         "SELECT column_name, data_type, column_type, is_nullable, numeric_precision, numeric_scale, character_maximum_length \
          FROM information_schema.columns WHERE {is_meant} ORDER BY ordinal_position"
     );
-    let rows: Vec<(String, String, String, String, Option<u64>, Option<u64>, Option<u64>)> =
-        connection.exec(sql, (&schema, table)).map_err(broken)?;
+    let rows: Vec<Described> = connection.exec(sql, (&schema, table)).map_err(broken)?;
     let mut reflected = Reflected::default();
     for (name, data_type, whole, nullable, precision, scale, length) in rows {
         let mut column = types::declared(&name, &data_type, &whole, precision, scale, length);

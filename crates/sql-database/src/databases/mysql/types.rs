@@ -137,7 +137,7 @@ mod tests {
             (Value::Date(1970, 1, 2, 0, 0, 1, 0), Kind::Timestamp, Cell::Timestamp(86_401_000_000)),
             (Value::Time(true, 1, 2, 0, 0, 0), Kind::Time, Cell::Text("-26:00:00".into())),
             (Value::Time(false, 0, 2, 0, 0, 5), Kind::Time, Cell::Time(7_200_000_005)),
-            (Value::Float(3.14), Kind::Double, Cell::Double(3.14)),
+            (Value::Float(2.72), Kind::Double, Cell::Double(2.72)),
             (Value::UInt(u64::MAX), Kind::Int, Cell::UInt(u64::MAX)),
             (Value::Bytes(vec![0xff]), Kind::Text, Cell::Binary(&[0xff])),
         ] {

@@ -159,7 +159,7 @@ impl MariaDb {
             format!("--port={}", self.port),
             "--bind-address=127.0.0.1".to_owned(),
             // A crash of the server is tested, not of the machine.
-            "--innodb-flush-log-at-trx-commit=0".to_owned(),
+            "--innodb-flush-log-at-trx-commit=2".to_owned(),
             "--innodb-buffer-pool-size=32M".to_owned(),
             "--innodb-log-file-size=16M".to_owned(),
             "--skip-name-resolve".to_owned(),

@@ -6,6 +6,7 @@ mod cases;
 mod commands;
 mod continuation;
 mod contracts;
+mod databases;
 mod declared;
 mod differential;
 mod documents;

@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 5] = [
+const TEST_TOOLS: [Tool; 6] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -30,6 +30,11 @@ const TEST_TOOLS: [Tool; 5] = [
         probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
         package: "postgresql",
         purpose: "a Postgres server of their own for tests of that destination",
+    },
+    Tool {
+        probe: &["sh", "-c", "command -v mariadb-install-db && PATH=$PATH:/usr/sbin command -v mariadbd"],
+        package: "mariadb-server",
+        purpose: "a MariaDB server of their own for tests of the source sql_database",
     },
     Tool { probe: &["git", "--version"], package: "git", purpose: "listing the tracked files" },
 ];

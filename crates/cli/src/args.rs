@@ -1,5 +1,6 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
+mod database;
 mod incremental;
 mod pipeline;
 mod portion;
@@ -11,6 +12,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use database::Database;
 pub(crate) use incremental::Incremental;
 pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
@@ -61,7 +63,7 @@ pub(crate) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Load files into a dataset, in one line
+    /// Load files or a database into a dataset, in one line
     Ingest(Box<Ingest>),
     /// Begin a project: write a pipeline file for a source and a destination
     Init(Init),
@@ -88,7 +90,8 @@ pub(crate) enum Command {
 /// `dlt ingest`.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
-    /// Files, folders or globs; `-` is standard input
+    /// Files, folders or globs; `-` is standard input; or the address of a database: `sqlite:FILE`, `duckdb:FILE`,
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://…`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
     /// Where to load: `duckdb:FILE` (or `duckdb`, for a file named after the pipeline), `postgres://USER@HOST/DATABASE`, `filesystem:FOLDER` or `s3://BUCKET/PREFIX`
@@ -97,9 +100,10 @@ pub(crate) struct Ingest {
     /// Dataset to load into (a schema of the database); made if it is not there
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: String,
-    /// Table to load into [default: named after each file]
+    /// Table to load into [default: named after each file]; of a database, table to load, also several times, with `*` for
+    /// any letters [default: all]
     #[arg(long, value_name = "TABLE")]
-    pub(crate) table: Option<String>,
+    pub(crate) table: Vec<String>,
     /// What to do with rows that the table has already [default: as it was loaded before; append for a new table]
     #[arg(long, value_enum)]
     pub(crate) write_disposition: Option<WriteDisposition>,
@@ -157,6 +161,8 @@ pub(crate) struct Ingest {
     pub(crate) portion: Portion,
     #[command(flatten)]
     pub(crate) incremental: Incremental,
+    #[command(flatten)]
+    pub(crate) database: Database,
     #[command(flatten)]
     pub(crate) text: Text,
 }

@@ -95,12 +95,13 @@ mod tests {
             let data = ("DLT_DATA_DIR".to_owned(), folder.path().to_string_lossy().into_owned());
             let declared = Declaration::read(&file, &ConfigProviders::new([data])).unwrap();
             let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, _)| key.as_str()).collect();
-            let expected: &[_] = if template.secrets[0].is_empty() {
-                &[]
-            } else {
-                &["source.client.auth.type", "source.client.auth.token"]
+            let expected: &[_] = match known.name {
+                _ if template.secrets[0].is_empty() => &[],
+                "sql_database" => &["source.credentials"],
+                // The file itself has a client, which the secret completes.
+                _ => &["source.client.auth.type", "source.client.auth.token"],
             };
-            assert_eq!(looked_up, expected, "the file itself has a client, which the secret completes");
+            assert_eq!(looked_up, expected, "{}", known.name);
         }
     }
 

@@ -1,5 +1,4 @@
-//! The connectors that there are. A new one has its entry in its own crate or folder, and a line here (a source: in
-//! [`dlt_sources::CONNECTORS`]).
+//! The connectors that there are. A new one has its entry in its own crate or folder, and a line here.
 
 use dlt_engine::connector::{DestinationConnector, SourceConnector};
 
@@ -8,4 +7,14 @@ pub static DESTINATIONS: &[&DestinationConnector] =
     &[&dlt_destination_duckdb::CONNECTOR, &dlt_destination_postgres::CONNECTOR, &dlt_destination_filesystem::CONNECTOR];
 
 /// The sources by name, as pipeline files take them.
-pub static SOURCES: &[&SourceConnector] = &dlt_sources::CONNECTORS;
+pub static SOURCES: &[&SourceConnector] = &[
+    dlt_sources::CONNECTORS[0],
+    dlt_sources::CONNECTORS[1],
+    &dlt_source_sql_database::CONNECTOR,
+    dlt_sources::CONNECTORS[2],
+    dlt_sources::CONNECTORS[3],
+];
+
+// One that is added there is listed here, too.
+const _: () = assert!(SOURCES_OF_FILES_AND_APIS == 4);
+const SOURCES_OF_FILES_AND_APIS: usize = dlt_sources::CONNECTORS.len();

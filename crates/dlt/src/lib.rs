@@ -22,7 +22,7 @@
 //! ```
 //!
 //! - A source: [`rows`] or a [`stream`] of anything that serialises, [`batches`] in columns, [`files`] (JSON, JSON Lines, CSV, Parquet), [`rest`] APIs by
-//!   declaration, or your own [`Source`].
+//!   declaration, a [`sql_database`], or your own [`Source`].
 //! - What is changed on the way ([`SourceExt`]): some resources, the first rows, maps and filters, hints, a resource made of
 //!   another.
 //! - A destination: [`duckdb`], [`duckdb_at`], [`postgres`], [`filesystem`], or your own [`Destination`].
@@ -72,6 +72,7 @@ pub use dlt_engine::{
     Selection, Source, Step, StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages,
     loaded_packages, local_copy, pending_packages, rows_of, suggest,
 };
+pub use dlt_source_sql_database::{Address, Level, SqlDatabase, SqlTable, sql_database};
 pub use dlt_sources::{
     Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,
     character_of, ready_made, rest,

@@ -38,6 +38,11 @@ pub(crate) fn is_uuid(field: &Field) -> bool {
     *field.data_type() == DataType::FixedSizeBinary(16) && is_marked(field, UUID_EXTENSION)
 }
 
+/// Whether these are texts of JSON.
+pub(crate) fn is_json(field: &Field) -> bool {
+    *field.data_type() == DataType::Utf8 && is_marked(field, JSON_EXTENSION)
+}
+
 fn is_marked(field: &Field, (key, name): (&str, &str)) -> bool {
     field.metadata().get(key).is_some_and(|found| found == name)
 }

@@ -7,7 +7,7 @@ use crate::notice::Notice;
 use crate::notices::Notices;
 use crate::package::Manifest;
 use crate::schema::{Column, Contract, Entity, MergeStrategy, Mode, Schema, Table, WriteDisposition, breach};
-use crate::source::{Resource, TableHints};
+use crate::source::{Reference, Resource, TableHints};
 
 /// Name of the table that a resource makes. Names that lose letters on their way (`日本`, `中国`: both `x`) do not share
 /// one with others; mere spellings of a name do.
@@ -91,6 +91,17 @@ fn apply_hints(
     if let Some(depth) = hints.max_nesting {
         let normalizer = table.hints.entry("x-normalizer").or_insert_with(|| serde_json::json!({}));
         normalizer["max_nesting"] = depth.into();
+    }
+    if !hints.references.is_empty() {
+        let names = |names: &[String]| names.iter().map(|name| naming.normalize_key(name)).collect::<Vec<_>>();
+        let reference = |reference: &Reference| {
+            serde_json::json!({
+                "columns": names(&reference.columns),
+                "referenced_table": naming.normalize_path(&reference.referenced_table),
+                "referenced_columns": names(&reference.referenced_columns),
+            })
+        };
+        table.hints.insert("references".to_owned(), hints.references.iter().map(reference).collect());
     }
     for hinted in &hints.columns {
         let name = table.claim_column(hints.choice.renamed(&hinted.name, naming), naming);

@@ -209,6 +209,20 @@ pub struct TableHints {
     pub choice: ColumnChoice,
     /// What is known of single columns (names as in the data): their type, and hints such as `dedup_sort` or `hard_delete`.
     pub columns: Vec<Column>,
+    /// Columns that hold keys of other tables; for those who read the schema. Default: as stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+}
+
+/// Columns of a table that hold the key of another table.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Reference {
+    /// The columns, as in the data.
+    pub columns: Vec<String>,
+    /// The other table, as its source calls it.
+    pub referenced_table: String,
+    /// Its columns, one for each of `columns`.
+    pub referenced_columns: Vec<String>,
 }
 
 /// Reads one resource.

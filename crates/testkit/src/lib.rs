@@ -2,14 +2,15 @@
 //!
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
-//! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] a server of its own, [`S3`] the server of
-//! moto from PyPI, and [`Front`] stands before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
+//! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
+//! own, [`S3`] is the server of moto from PyPI, and [`Front`] stands before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
 //! temporary folder; nothing is sent off the machine.
 
 mod binary;
 mod client;
 mod front;
 mod generator;
+mod mariadb;
 mod postgres;
 mod process;
 mod python;
@@ -23,6 +24,7 @@ pub use binary::dlt_binary;
 pub use client::Client;
 pub use front::{Fault, Front};
 pub use generator::Generator;
+pub use mariadb::MariaDb;
 pub use postgres::Postgres;
 pub use process::{Invocation, Output, Running};
 pub use python::PythonDlt;

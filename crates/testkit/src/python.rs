@@ -10,8 +10,9 @@ use crate::sandbox::Sandbox;
 use crate::venv;
 
 /// What is installed. `sqlglot` 30 breaks reading of datasets in dlt 1.31; DuckDB's minor version is that of the library
-/// that our binary links, so that both may open one file.
-const REQUIREMENTS: [&str; 5] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary"];
+/// that our binary links, so that both may open one file; SQLAlchemy 2.1 has types that dlt 1.31 does not know.
+const REQUIREMENTS: [&str; 7] =
+    ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary", "pymysql", "sqlalchemy==2.0.*"];
 
 /// A virtual environment with dlt 1.31.0, made once on a machine and then shared by all tests.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ impl PythonDlt {
     pub fn shared() -> Result<Self> {
         let folder = match env::var_os("DLT_TEST_VENV") {
             Some(folder) => PathBuf::from(folder),
-            None => venv::in_cache("python-dlt-1.31.0-databases")?,
+            None => venv::in_cache("python-dlt-1.31.0-with-drivers")?,
         };
         Ok(Self { folder: venv::shared(folder, &REQUIREMENTS)? })
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use dlt::telemetry::Telemetry;
 use dlt::{AnySource, TableHints};
 
+use super::ingest_database;
 use super::load::load;
 use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, Versions, WriteDisposition};
 use crate::exit::{Failure, Outcome};
@@ -14,9 +15,10 @@ use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.providers)?;
+    let database = ingest_database::address(arguments)?;
     let has_key = !arguments.primary_key.is_empty() || !arguments.merge_key.is_empty();
     let needs_key = arguments.merge_strategy != Some(MergeStrategy::Scd2);
-    if arguments.write_disposition == Some(WriteDisposition::Merge) && needs_key && !has_key {
+    if arguments.write_disposition == Some(WriteDisposition::Merge) && needs_key && !has_key && database.is_none() {
         return Err(
             Failure::usage("merge has to know which columns identify a row").hint("add, for example: --primary-key id")
         );
@@ -36,20 +38,10 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         },
         ..TableHints::default()
     };
-    let mut source = dlt::files(&arguments.paths).with_hints(hints);
-    if let Some(table) = &arguments.table {
-        source = source.table(table);
-    }
-    if let Some(format) = arguments.format {
-        source = source.format(format.into());
-    }
-    source = described(source, &arguments.text)?;
-    if let Some(incremental) = arguments.incremental.meaning()? {
-        source = source.incremental(incremental);
-    }
-    if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
-        settings.printer.note("Reading standard input; Ctrl-D ends it.");
-    }
+    let source = match database {
+        Some(address) => AnySource::new(ingest_database::source(address, arguments, hints)?),
+        None => AnySource::new(files(arguments, hints, settings)?),
+    };
     if arguments.dataset.trim().is_empty() {
         return Err(Failure::usage("the dataset needs a name").hint("add, for example: --dataset raw"));
     }
@@ -76,8 +68,28 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         builder = builder.rejected(table);
     }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
-    let (source, portion) = (AnySource::new(source), &arguments.portion);
-    load(builder, &arguments.dataset, source, portion, total_bytes(&arguments.paths), settings, telemetry)
+    let total_bytes = if database.is_some() { None } else { total_bytes(&arguments.paths) };
+    load(builder, &arguments.dataset, source, &arguments.portion, total_bytes, settings, telemetry)
+}
+
+/// The files, with what was said of them.
+fn files(arguments: &Ingest, hints: TableHints, settings: &Settings) -> Result<dlt::Files, Failure> {
+    ingest_database::refuse_for_files(arguments)?;
+    let mut source = dlt::files(&arguments.paths).with_hints(hints);
+    if let Some(table) = arguments.table.first() {
+        source = source.table(table);
+    }
+    if let Some(format) = arguments.format {
+        source = source.format(format.into());
+    }
+    source = described(source, &arguments.text)?;
+    if let Some(incremental) = arguments.incremental.meaning()? {
+        source = source.incremental(incremental);
+    }
+    if arguments.paths.iter().any(|path| path == "-") && std::io::stdin().is_terminal() {
+        settings.printer.note("Reading standard input; Ctrl-D ends it.");
+    }
+    Ok(source)
 }
 
 /// Options of scd2; `None` if there are none.

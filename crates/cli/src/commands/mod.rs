@@ -5,6 +5,7 @@ pub(crate) mod dataset;
 mod drop;
 mod dry_run;
 pub(crate) mod ingest;
+mod ingest_database;
 pub(crate) mod init;
 mod known;
 mod load;

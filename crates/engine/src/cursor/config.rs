@@ -51,6 +51,10 @@ pub struct Incremental {
     /// empty list turns this off: such rows are loaded with every run.
     #[serde(default, deserialize_with = "names")]
     pub primary_key: Option<Vec<String>>,
+    /// Whether a key of one field is digested as a list of one, as Python dlt does where it was given a list. Digests of both
+    /// forms are understood; this is about those that are written first. Default: no.
+    #[serde(skip)]
+    pub is_listed_key: bool,
     /// Whether the range comes from a scheduler that sets `DLT_INTERVAL_START` and `DLT_INTERVAL_END`. Default: as
     /// `DLT_ALLOW_EXTERNAL_SCHEDULERS` says, else no.
     #[serde(default)]
@@ -137,6 +141,7 @@ impl Incremental {
             range_end: Bound::Open,
             on_cursor_value_missing: OnMissing::Raise,
             primary_key: None,
+            is_listed_key: false,
             allow_external_schedulers: None,
         }
     }

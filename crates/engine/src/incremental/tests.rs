@@ -70,6 +70,20 @@ impl Runs {
     }
 }
 
+/// Keys that Python dlt was given as a list are digested as one: `[1]`, and not `1`.
+#[test]
+fn a_key_may_be_digested_as_a_list_of_one() {
+    let digests = |is_listed_key| {
+        let mut runs = Runs::keyed(&["id"]);
+        let incremental = Incremental { is_listed_key, ..by_t() };
+        runs.ids(&incremental, &[(1, json!(5))]);
+        // Both forms are known by the next run, whatever it would write itself.
+        assert!(runs.ids(&by_t(), &[(1, json!(5))]).is_empty());
+        runs.state()["unique_hashes"].clone()
+    };
+    assert_ne!(digests(true), digests(false));
+}
+
 fn by_t() -> Incremental {
     Incremental::new("t")
 }

@@ -148,7 +148,7 @@ impl Tracker {
             form: known_form,
             tells_apart,
             key: given.unwrap_or(key).to_vec(),
-            is_listed: false,
+            is_listed: incremental.is_listed_key,
             counts: Counts::default(),
             has_closed: false,
             state: context.state.clone(),

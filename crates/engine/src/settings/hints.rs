@@ -52,10 +52,23 @@ pub const HINT_KEYS: [Key; 11] = [
 /// # Errors
 /// [`crate::ErrorKind::Config`] with the place, if a word is not known, or rows are to be merged without a key.
 pub fn read_hints(section: &mut Section) -> Result<TableHints> {
+    let hints = read_hints_of_known_tables(section)?;
+    if lacks_key(&hints) {
+        return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
+    }
+    Ok(hints)
+}
+
+/// As [`read_hints`], for sources that may know themselves what identifies a row. Whoever calls it asks [`lacks_key`] when
+/// that is known.
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] with the place, if a word is not known.
+pub fn read_hints_of_known_tables(section: &mut Section) -> Result<TableHints> {
     let strategies = MergeStrategy::ALL.map(|strategy| (strategy.name(), strategy));
     let max_nesting = |depth: u64| u32::try_from(depth).unwrap_or(u32::MAX);
     let texts = |found: Vec<Located<String>>| found.into_iter().map(|found| found.value).collect();
-    let hints = TableHints {
+    Ok(TableHints {
         disposition: section.one_of("write_disposition", DISPOSITIONS)?,
         merge_strategy: section.one_of("merge_strategy", &strategies)?,
         scd2: read_versions(section)?,
@@ -73,11 +86,7 @@ pub fn read_hints(section: &mut Section) -> Result<TableHints> {
         },
         columns: read_as::<Columns>(section, "columns")?.unwrap_or_default().0,
         ..TableHints::default()
-    };
-    if lacks_key(&hints) {
-        return Err(section.missing("primary_key", "primary_key = \"id\" (merge has to know what identifies a row)"));
-    }
-    Ok(hints)
+    })
 }
 
 /// `schema_contract = "freeze"`, or a table of `tables`, `columns` and `data_type`.

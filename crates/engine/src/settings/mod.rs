@@ -10,7 +10,7 @@ mod section;
 mod size;
 
 pub use deserialize::deserialize;
-pub use hints::{HINT_KEYS, lacks_key, read_contract, read_hints};
+pub use hints::{HINT_KEYS, lacks_key, read_contract, read_hints, read_hints_of_known_tables};
 pub use key::Key;
 pub use section::{Located, Section, unknown_word, word_hint};
 pub use size::bytes_of;

@@ -158,6 +158,7 @@ fn read(
             renamed: renamed.into_iter().collect(),
         },
         columns: columns.over(&defaults.columns.clone().unwrap_or_default()).0,
+        ..TableHints::default()
     };
     let incremental = incremental::declared(resource, defaults)?;
     let range = incremental.as_ref().map(|declared| {

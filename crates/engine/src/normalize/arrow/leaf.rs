@@ -1,7 +1,7 @@
 //! Values that are not nested: into their column, whole or one by one.
 
 use super::places::Places;
-use super::types::{exactly, finer_than_micros, is_in_micros, is_in_nanos};
+use super::types::{exactly, finer_than_micros, is_in_micros, is_in_nanos, is_json};
 use super::{Item, Walk};
 use crate::error::{Error, Result};
 use crate::normalize::breach::Refusal;
@@ -42,7 +42,9 @@ impl Walk<'_> {
             return Err(self.two_columns(item, &shown.name, "column"));
         }
         let column = rows.columns[at].column.clone();
-        let is_same = column.data_type == shown.data_type && column.arrow_type() == shown.arrow_type();
+        // Text that says it is JSON is taken at its word where the column is declared so.
+        let is_json = column.data_type == Some(DataType::Json) && is_json(&item.field);
+        let is_same = (column.data_type == shown.data_type || is_json) && column.arrow_type() == shown.arrow_type();
         // Keys are looked at, and ids are made of keys or of an id in the data, value by value.
         let is_key = table == ROOT_TABLE && self.layout.keys.contains(&shown.name);
         if shown.name == column_names::ID || is_key {

@@ -260,6 +260,23 @@ fn uuids_are_text() {
     assert_eq!(rows(&out, "t"), ["id=\"00010203-0405-0607-0809-0a0b0c0d0e0f\""]);
 }
 
+/// A scalar is JSON, too: it is no text for a variant column.
+#[test]
+fn text_that_says_it_is_json_is_json_where_that_is_declared() {
+    let (key, name) = crate::JSON_EXTENSION;
+    let field = Field::new("j", DataType::Utf8, true).with_metadata([(key.to_owned(), name.to_owned())].into());
+    let array: ArrayRef = Arc::new(StringArray::from(vec!["{\"a\":1}", "5"]));
+    let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(vec![field])), vec![array]).unwrap();
+    let chunk = || Chunk::Arrow(ArrowChunk { batch: batch.clone(), input: "t.parquet".into(), first_row: 1 });
+    let mut declared = schema();
+    declared.tables["t"].add(crate::schema::Column::inferred("j", crate::schema::DataType::Json));
+    let out = run_chunks([chunk()].into(), declared, 1).unwrap();
+    assert_eq!(column_type(&out.schema, "t", "j"), "Json Utf8");
+    assert!(!out.schema.tables["t"].columns.contains_key("j__v_text"));
+    let out = run_chunks([chunk()].into(), schema(), 1).unwrap();
+    assert_eq!(column_type(&out.schema, "t", "j"), "Text Utf8");
+}
+
 #[test]
 fn what_cannot_be_loaded_is_named() {
     let inner: ArrayRef = Arc::new(DurationSecondArray::from(vec![1]));

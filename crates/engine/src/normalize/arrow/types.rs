@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType as ArrowType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use std::sync::Arc;
 
-pub(super) use crate::cells::is_uuid;
+pub(super) use crate::cells::{is_json, is_uuid};
 
 /// Digits of the longest decimal.
 const MAX_DIGITS: u8 = 38;

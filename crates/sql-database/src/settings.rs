@@ -1,0 +1,37 @@
+//! What is said of a database beside its address.
+
+use crate::table::{Level, SqlTable};
+use dlt_engine::incremental::Incremental;
+use dlt_engine::source::TableHints;
+
+/// Rows of a batch at most, unless it is set.
+const CHUNK_SIZE: usize = 50_000;
+
+/// See the methods of [`crate::SqlDatabase`].
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) schema: Option<String>,
+    pub(crate) tables: Vec<SqlTable>,
+    pub(crate) include_views: bool,
+    pub(crate) chunk_size: usize,
+    pub(crate) level: Level,
+    pub(crate) resolve_foreign_keys: bool,
+    /// What holds for all tables.
+    pub(crate) hints: TableHints,
+    pub(crate) incremental: Option<Incremental>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            schema: None,
+            tables: Vec::new(),
+            include_views: false,
+            chunk_size: CHUNK_SIZE,
+            level: Level::Full,
+            resolve_foreign_keys: false,
+            hints: TableHints::default(),
+            incremental: None,
+        }
+    }
+}

@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 4] = [
+const TEST_TOOLS: [Tool; 5] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -25,6 +25,12 @@ const TEST_TOOLS: [Tool; 4] = [
         purpose: "an environment of its own for Python dlt",
     },
     Tool { probe: &["strace", "-V"], package: "strace", purpose: "counting the system calls that telemetry makes" },
+    Tool {
+        // Debian's keeps the server's programs out of PATH.
+        probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/initdb || command -v initdb"],
+        package: "postgresql",
+        purpose: "a Postgres server of their own for tests of that destination",
+    },
     Tool { probe: &["git", "--version"], package: "git", purpose: "listing the tracked files" },
 ];
 

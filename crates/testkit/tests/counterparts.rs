@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use dlt_testkit::{Answer, Client, Generator, PythonDlt, Recorder, Sandbox};
+use dlt_testkit::{Answer, Client, Generator, Postgres, PythonDlt, Recorder, Sandbox};
 
 #[test]
 fn a_recorder_keeps_requests_whole_and_answers_as_told() {
@@ -109,4 +109,22 @@ fn the_same_seed_gives_the_same_sequence() {
 #[should_panic(expected = "127.0.0.1 only")]
 fn telemetry_can_not_be_pointed_off_the_machine() {
     Sandbox::new().unwrap().telemetry_to("https://example.org");
+}
+
+#[test]
+fn a_postgres_server_is_made_crashed_resumed_and_removed() {
+    let mut server = Postgres::start().unwrap();
+    server.create_database("shop").unwrap();
+    server.sql("shop", "CREATE TABLE kept AS SELECT 7 AS id").unwrap();
+    let port = server.port();
+    server.crash().unwrap();
+    assert!(server.sql("shop", "SELECT id FROM kept").is_err());
+    server.resume().unwrap();
+    assert_eq!(server.port(), port);
+    assert_eq!(server.sql("shop", "SELECT id FROM kept").unwrap(), "7");
+    let folder = server.socket_folder().to_owned();
+    assert!(folder.exists());
+    drop(server);
+    assert!(!folder.exists());
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
 }

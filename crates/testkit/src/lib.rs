@@ -5,6 +5,7 @@
 //! [`Postgres`] is a server of its own, and [`PythonDlt`] is the original from PyPI in a virtual environment. Everything
 //! listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
+mod adbc;
 mod binary;
 mod client;
 mod generator;
@@ -15,6 +16,7 @@ mod recorder;
 mod sandbox;
 mod tracker;
 
+pub use adbc::AdbcDrivers;
 pub use binary::dlt_binary;
 pub use client::Client;
 pub use generator::Generator;

@@ -13,7 +13,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Of the workspace's crates, those that each may depend on in shipped code.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("dlt-telemetry", &[]),
     ("dlt-engine", &[]),
     ("dlt-objects", &["dlt-engine"]),
@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("dlt-sources", &["dlt-engine", "dlt-objects"]),
     ("dlt-source-sql-database", &["dlt-engine", "dlt-postgres"]),
     ("dlt-destination-compliance", &["dlt-engine"]),
+    ("dlt-destination-adbc", &["dlt-engine"]),
     ("dlt-destination-duckdb", &["dlt-engine"]),
     ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects"]),
     ("dlt-destination-postgres", &["dlt-engine", "dlt-postgres"]),
@@ -31,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "dlt-engine",
             "dlt-sources",
             "dlt-source-sql-database",
+            "dlt-destination-adbc",
             "dlt-destination-duckdb",
             "dlt-destination-filesystem",
             "dlt-destination-postgres",

@@ -98,7 +98,9 @@ impl Adbc {
         let is_there = file.exists();
         if access == Access::Read && !is_there && !self.is_there() {
             let what = format!("there is no database {}", database.display());
-            return Err(Error::new(ErrorKind::Destination, what).hint("load something into it first, or name another file"));
+            return Err(
+                Error::new(ErrorKind::Destination, what).hint("load something into it first, or name another file")
+            );
         }
         if file.is_dir() {
             return Err(Error::new(ErrorKind::Destination, format!("cannot {doing}: it is a folder"))

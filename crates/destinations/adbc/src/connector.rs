@@ -42,8 +42,9 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
 fn parse(text: &str) -> Result<Table> {
     let refused = |why: &str| {
         let what = format!("`{}` cannot be an ADBC destination: {why}", shown_form(text));
-        Error::new(ErrorKind::Config, what)
-            .hint("write adbc:DRIVER:URI, such as adbc:sqlite:shop.db or adbc:postgresql:postgresql://user@host/database")
+        Error::new(ErrorKind::Config, what).hint(
+            "write adbc:DRIVER:URI, such as adbc:sqlite:shop.db or adbc:postgresql:postgresql://user@host/database",
+        )
     };
     let rest = text.strip_prefix("adbc").unwrap_or_default();
     let rest = rest.strip_prefix(':').unwrap_or(rest);
@@ -109,7 +110,9 @@ fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
     let mut options = Vec::new();
     if let Some(section) = settings.section("options")? {
         let name = section.full_name("");
-        let Value::Table(table) = section.into_node().value else { return Err(Error::new(ErrorKind::Internal, "a section is no table")) };
+        let Value::Table(table) = section.into_node().value else {
+            return Err(Error::new(ErrorKind::Internal, "a section is no table"));
+        };
         for entry in table.entries {
             let value = match entry.node.value {
                 Value::Text(text) => text,

@@ -56,9 +56,11 @@ fn in_environments(short: &str) -> Option<PathBuf> {
 fn in_environment(folder: &Path, short: &str) -> Option<PathBuf> {
     let mut libraries = vec![folder.join("Lib")];
     let entries = std::fs::read_dir(folder.join("lib")).into_iter().flatten().flatten();
-    libraries.extend(entries.map(|entry| entry.path()).filter(|path| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("python"))
-    }));
+    libraries.extend(
+        entries.map(|entry| entry.path()).filter(|path| {
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("python"))
+        }),
+    );
     // The newest interpreter first, where an environment has several.
     libraries.sort();
     libraries.into_iter().rev().find_map(|library| {
@@ -104,7 +106,9 @@ mod tests {
             std::fs::create_dir_all(&package).unwrap();
             std::fs::write(package.join("libadbc_driver_sqlite.so"), "").unwrap();
         }
-        assert!(in_environment(root.path(), "sqlite").unwrap().ends_with("adbc_driver_sqlite/libadbc_driver_sqlite.so"));
+        assert!(
+            in_environment(root.path(), "sqlite").unwrap().ends_with("adbc_driver_sqlite/libadbc_driver_sqlite.so")
+        );
         assert_eq!(in_environment(root.path(), "postgresql"), None);
     }
 

@@ -60,11 +60,12 @@ pub(crate) fn explain(doing: &str, error: &AdbcError, dialect: Dialect) -> Error
         "40P01" | "40001" => busy("another session changed the same at the same time"),
         "53300" => busy("the server has no free connection"),
         "57P03" => busy("the server is not ready"),
-        "53100" => failed("the disk of the server is full").hint("free some space there, then run the same command again"),
-        "57014" => failed("the server stopped it, after its own limit of time").hint("raise statement_timeout"),
-        "57P01" | "57P02" => {
-            failed("the server ended the connection").hint("run the same command again: what was not committed has left no trace")
+        "53100" => {
+            failed("the disk of the server is full").hint("free some space there, then run the same command again")
         }
+        "57014" => failed("the server stopped it, after its own limit of time").hint("raise statement_timeout"),
+        "57P01" | "57P02" => failed("the server ended the connection")
+            .hint("run the same command again: what was not committed has left no trace"),
         _ if is_of_data(error) => failed(&refusal(error)),
         // What a program in the database raises may say anything.
         "P0001" => failed("a function in the database raised an error (SQLSTATE P0001)"),
@@ -72,20 +73,22 @@ pub(crate) fn explain(doing: &str, error: &AdbcError, dialect: Dialect) -> Error
         "" => match dialect {
             // SQLite's messages hold no values.
             Dialect::Sqlite => failed(&message),
-            Dialect::Postgres | Dialect::Ansi => of_connection(doing, &lower).unwrap_or_else(|| failed(&redacted(&message))),
+            Dialect::Postgres | Dialect::Ansi => {
+                of_connection(doing, &lower).unwrap_or_else(|| failed(&redacted(&message)))
+            }
         },
         _ => failed(&message),
     }
 }
 
 fn only_read(doing: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("cannot {doing}: a dataset is only read here")).hint("write one query that begins with SELECT or WITH")
+    Error::new(ErrorKind::Config, format!("cannot {doing}: a dataset is only read here"))
+        .hint("write one query that begins with SELECT or WITH")
 }
 
 fn of_disk(doing: &str, lower: &str) -> Option<Error> {
-    let failed = |why: &str, hint: &str| {
-        Some(Error::new(ErrorKind::Destination, format!("cannot {doing}: {why}")).hint(hint))
-    };
+    let failed =
+        |why: &str, hint: &str| Some(Error::new(ErrorKind::Destination, format!("cannot {doing}: {why}")).hint(hint));
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     match () {
         () if has(&["database or disk is full", "no space left on device"]) => {
@@ -107,7 +110,12 @@ fn of_disk(doing: &str, lower: &str) -> Option<Error> {
 
 /// A connection that broke.
 fn of_connection(doing: &str, lower: &str) -> Option<Error> {
-    let is_broken = ["server closed the connection", "connection to server was lost", "no connection to the server", "terminating connection"];
+    let is_broken = [
+        "server closed the connection",
+        "connection to server was lost",
+        "no connection to the server",
+        "terminating connection",
+    ];
     is_broken.iter().any(|words| lower.contains(words)).then(|| {
         Error::new(ErrorKind::Destination, format!("cannot {doing}: the connection to the server was lost"))
             .hint("run the same command again: what was not committed has left no trace")
@@ -130,7 +138,10 @@ pub(crate) fn explain_connect(place: &str, error: &AdbcError, dialect: Dialect) 
         () if has(&["password authentication failed", "no password supplied", "authentication failed"])
             || error.status == Status::Unauthenticated =>
         {
-            failed("user or password is refused", "correct them; in a URL, write special characters as %XX (`@` as %40)")
+            failed(
+                "user or password is refused",
+                "correct them; in a URL, write special characters as %XX (`@` as %40)",
+            )
         }
         () if has(&["no pg_hba.conf entry"]) => failed(
             "the server does not let this user in from here",
@@ -139,18 +150,25 @@ pub(crate) fn explain_connect(place: &str, error: &AdbcError, dialect: Dialect) 
         () if has(&["could not translate host name"]) => {
             failed("no host of that name is known", "correct the host in `uri`")
         }
-        () if has(&["connection refused", "timeout expired", "timed out", "network is unreachable", "no route to host", "no such file or directory"]) => {
+        () if has(&[
+            "connection refused",
+            "timeout expired",
+            "timed out",
+            "network is unreachable",
+            "no route to host",
+            "no such file or directory",
+        ]) =>
+        {
             failed("no server answers there", "see that it runs, and that host and port in `uri` are right")
         }
         () if lower.contains("does not exist") && has(&["database \"", "role \""]) => {
             let what = if has(&["role \""]) { "the user does not exist" } else { "the database does not exist" };
             failed(what, "name one that is there, or make it")
         }
-        () if has(&["too many clients", "remaining connection slots"]) => Error::new(
-            ErrorKind::DestinationBusy,
-            format!("cannot {doing}: the server has no free connection"),
-        )
-        .hint("run the same command again later"),
+        () if has(&["too many clients", "remaining connection slots"]) => {
+            Error::new(ErrorKind::DestinationBusy, format!("cannot {doing}: the server has no free connection"))
+                .hint("run the same command again later")
+        }
         () if has(&["starting up", "shutting down", "in recovery mode"]) => {
             Error::new(ErrorKind::DestinationBusy, format!("cannot {doing}: the server is not ready"))
                 .hint("run the same command again later")
@@ -264,14 +282,21 @@ mod tests {
 
     #[test]
     fn values_stay_out() {
-        let conversion = "[libpq] Execution error [PGRES_FATAL_ERROR]: ERROR:  invalid input syntax for type integer: \"secret\"\n";
+        let conversion =
+            "[libpq] Execution error [PGRES_FATAL_ERROR]: ERROR:  invalid input syntax for type integer: \"secret\"\n";
         for error in [
             said(conversion, "22P02", Status::InvalidData),
             said(conversion, "", Status::Internal),
             said("ERROR:  the row secret is wrong", "P0001", Status::Internal),
-            said("ERROR:  duplicate key value violates unique constraint \"k\"\nDETAIL:  Key (a)=(secret) already exists.", "23505", Status::Integrity),
+            said(
+                "ERROR:  duplicate key value violates unique constraint \"k\"\nDETAIL:  Key (a)=(secret) already exists.",
+                "23505",
+                Status::Integrity,
+            ),
         ] {
-            for explained in [explain("load", &error, Dialect::Postgres), explain_refusal("load", &error, Dialect::Postgres)] {
+            for explained in
+                [explain("load", &error, Dialect::Postgres), explain_refusal("load", &error, Dialect::Postgres)]
+            {
                 assert!(!explained.to_string().contains("secret"), "{explained}");
                 assert!(std::error::Error::source(&explained).is_none());
             }
@@ -299,7 +324,9 @@ mod tests {
 
     #[test]
     fn kinds_follow_from_what_can_be_done() {
-        let kind = |message: &str, state: &str, status, dialect| explain_refusal("load", &said(message, state, status), dialect).kind();
+        let kind = |message: &str, state: &str, status, dialect| {
+            explain_refusal("load", &said(message, state, status), dialect).kind()
+        };
         for (message, state, status, dialect, expected) in [
             ("Failed to step query: database is locked", "", Status::IO, Dialect::Sqlite, ErrorKind::DestinationBusy),
             ("NOT NULL constraint failed: nn.a", "", Status::Integrity, Dialect::Sqlite, ErrorKind::Data),
@@ -307,7 +334,13 @@ mod tests {
             ("attempt to write a readonly database", "", Status::IO, Dialect::Sqlite, ErrorKind::Config),
             ("ERROR:  canceling", "55P03", Status::IO, Dialect::Postgres, ErrorKind::DestinationBusy),
             ("ERROR:  null value in column \"id\"", "23502", Status::Integrity, Dialect::Postgres, ErrorKind::Data),
-            ("ERROR:  relation \"x\" does not exist", "42P01", Status::NotFound, Dialect::Postgres, ErrorKind::Destination),
+            (
+                "ERROR:  relation \"x\" does not exist",
+                "42P01",
+                Status::NotFound,
+                Dialect::Postgres,
+                ErrorKind::Destination,
+            ),
         ] {
             assert_eq!(kind(message, state, status, dialect), expected, "{message}");
         }
@@ -315,7 +348,11 @@ mod tests {
 
     #[test]
     fn a_column_that_the_database_names_is_told() {
-        let error = said("ERROR:  null value in column \"id\" of relation \"users\" violates not-null constraint", "23502", Status::Integrity);
+        let error = said(
+            "ERROR:  null value in column \"id\" of relation \"users\" violates not-null constraint",
+            "23502",
+            Status::Integrity,
+        );
         assert_eq!(
             explain_refusal("add rows", &error, Dialect::Postgres).to_string(),
             "cannot add rows: column `id` must have a value, and a row has none"

@@ -7,6 +7,8 @@ use adbc_core::options::{IngestMode, OptionConnection, OptionStatement};
 use adbc_core::{Connection as _, Optionable as _, Statement as _};
 use adbc_driver_manager::{ManagedConnection, ManagedStatement};
 use arrow::array::{Array, RecordBatchReader};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use dlt_engine::{Error, ErrorKind, Result};
@@ -58,7 +60,15 @@ impl Link {
             statement.set_option(OptionStatement::Other((*key).to_owned()), (*value).into())?;
         }
         statement.set_sql_query(sql)?;
-        statement.execute()
+        let reader = statement.execute()?;
+        Ok(Box::new(Answer { reader, _statement: statement }))
+    }
+
+    /// Has a statement understood and not run.
+    pub(crate) fn check(&self, sql: &str) -> AdbcResult<()> {
+        let mut statement = self.statement()?;
+        statement.set_sql_query(sql)?;
+        statement.prepare()
     }
 
     /// All batches of a small result.
@@ -121,7 +131,27 @@ impl Link {
     }
 }
 
-fn texts(batch: &RecordBatch, rows: &mut Vec<Texts>) -> Result<(), arrow::error::ArrowError> {
+/// What a statement gives. Some drivers end it with the statement.
+struct Answer {
+    reader: Box<dyn RecordBatchReader + Send>,
+    _statement: ManagedStatement,
+}
+
+impl Iterator for Answer {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.reader.next()
+    }
+}
+
+impl RecordBatchReader for Answer {
+    fn schema(&self) -> SchemaRef {
+        self.reader.schema()
+    }
+}
+
+fn texts(batch: &RecordBatch, rows: &mut Vec<Texts>) -> Result<(), ArrowError> {
     let options = FormatOptions::new();
     let columns = batch.columns().iter();
     let columns = columns.map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<Vec<_>, _>>()?;

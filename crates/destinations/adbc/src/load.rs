@@ -112,7 +112,8 @@ impl Transaction for Load<'_> {
         for (table, full) in own.chain(beside) {
             self.link.execute(&format!("drop table `{table}`"), &format!("DROP TABLE {full}"))?;
         }
-        let versions = [(&present, self.dataset.table(VERSION_TABLE)), (&staged, self.dataset.staged_table(VERSION_TABLE))];
+        let versions =
+            [(&present, self.dataset.table(VERSION_TABLE)), (&staged, self.dataset.staged_table(VERSION_TABLE))];
         // A staged table that Python dlt finds no version for is made anew.
         for (present, full) in versions {
             if present.iter().any(|table| table == VERSION_TABLE) {

@@ -24,9 +24,9 @@ impl<'l> Merging<'l> {
 
     /// Drops the temporary tables.
     pub(crate) fn finish(self) -> Result<()> {
-        self.staged.iter().try_for_each(|table| {
-            self.link.execute("drop a temporary table", &format!("DROP TABLE {table}")).map(drop)
-        })
+        self.staged
+            .iter()
+            .try_for_each(|table| self.link.execute("drop a temporary table", &format!("DROP TABLE {table}")).map(drop))
     }
 }
 

@@ -24,7 +24,9 @@ pub(crate) fn sqlite_file(uri: &Path) -> Result<PathBuf> {
     match path {
         ":memory:" => refused("data in memory would be gone with the process that loads it"),
         "" => refused("it names no file"),
-        _ if path.starts_with("file:") || path.contains("://") => refused("it is a URL, and the path of a file is needed"),
+        _ if path.starts_with("file:") || path.contains("://") => {
+            refused("it is a URL, and the path of a file is needed")
+        }
         _ if path.ends_with('/') => refused("it is a folder"),
         _ => std::path::absolute(path).map(|file| in_real_folder(&file).unwrap_or(file)).map_err(|cause| {
             Error::new(ErrorKind::Config, format!("the path {path} cannot be resolved")).because(cause)

@@ -39,10 +39,18 @@ pub(crate) fn run(
     on_batch: OnBatch<'_>,
 ) -> Result<()> {
     require_dataset(link, dataset, file)?;
-    let statement = match access {
-        Access::Read => reads::one_that_reads(sql)?,
-        Access::Write => reads::one(sql)?,
-    };
+    let statement = reads::one(sql)?;
+    if access == Access::Read && !statement.reads() {
+        // What is misspelt, the database says best. PostgreSQL does when it is run, which changes nothing there.
+        match (statement.does_something_else(), dataset.dialect) {
+            (true, _) => return Err(reads::only_read()),
+            (false, Dialect::Postgres) => {}
+            (false, Dialect::Sqlite | Dialect::Ansi) => {
+                link.check(statement.text).map_err(|error| explain(DOING, &error, dataset.dialect))?;
+                return Err(reads::only_read());
+            }
+        }
+    }
     match (dataset.dialect, access) {
         // A reader's connection refuses changes by itself.
         (Dialect::Sqlite, _) => sqlite_query::run(link, &statement, on_batch),
@@ -68,11 +76,7 @@ fn stream(link: &Link, sql: &str, on_batch: OnBatch<'_>) -> Result<()> {
 }
 
 /// Hands on a result, which is one empty piece at least.
-pub(crate) fn give(
-    reader: Box<dyn RecordBatchReader + Send>,
-    dialect: Dialect,
-    on_batch: OnBatch<'_>,
-) -> Result<()> {
+pub(crate) fn give(reader: Box<dyn RecordBatchReader + Send>, dialect: Dialect, on_batch: OnBatch<'_>) -> Result<()> {
     let schema = reader.schema();
     let mut is_empty = true;
     for batch in reader {

@@ -5,6 +5,46 @@ use dlt_engine::{Error, ErrorKind, Result};
 /// Words that a statement may begin with.
 const READS: [&str; 6] = ["SELECT", "WITH", "VALUES", "EXPLAIN", "SHOW", "TABLE"];
 
+/// Words that statements begin with which do something else.
+const OTHERS: [&str; 36] = [
+    "ALTER",
+    "ANALYZE",
+    "ATTACH",
+    "BEGIN",
+    "CALL",
+    "COMMENT",
+    "COMMIT",
+    "COPY",
+    "CREATE",
+    "DELETE",
+    "DETACH",
+    "DO",
+    "DROP",
+    "END",
+    "EXECUTE",
+    "EXPORT",
+    "GRANT",
+    "IMPORT",
+    "INSERT",
+    "INSTALL",
+    "LOAD",
+    "LOCK",
+    "MERGE",
+    "NOTIFY",
+    "PRAGMA",
+    "PREPARE",
+    "REINDEX",
+    "REPLACE",
+    "RESET",
+    "REVOKE",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "SET",
+    "TRUNCATE",
+    "UPDATE",
+    "VACUUM",
+];
+
 /// A statement without what follows its end.
 pub(crate) struct Statement<'a> {
     /// Its text.
@@ -29,17 +69,22 @@ pub(crate) fn one(sql: &str) -> Result<Statement<'_>> {
     }
 }
 
-/// The one statement of a text that reads.
-///
-/// # Errors
-/// [`ErrorKind::Config`] if it does something else.
-pub(crate) fn one_that_reads(sql: &str) -> Result<Statement<'_>> {
-    let statement = one(sql)?;
-    match READS.contains(&statement.word.as_str()) {
-        true => Ok(statement),
-        false => Err(Error::new(ErrorKind::Config, "cannot run the query: a dataset is only read here")
-            .hint("write one query that begins with SELECT or WITH")),
+impl Statement<'_> {
+    /// Whether it reads, by its first word.
+    pub(crate) fn reads(&self) -> bool {
+        READS.contains(&self.word.as_str())
     }
+
+    /// Whether it is a statement that does something else, by its first word. One that is neither may be misspelt.
+    pub(crate) fn does_something_else(&self) -> bool {
+        OTHERS.contains(&self.word.as_str())
+    }
+}
+
+/// A complaint about a statement that does something else.
+pub(crate) fn only_read() -> Error {
+    Error::new(ErrorKind::Config, "cannot run the query: a dataset is only read here")
+        .hint("write one query that begins with SELECT or WITH")
 }
 
 /// The first word, in upper case; empty if there is nothing but spaces and comments.
@@ -95,7 +140,9 @@ fn spans(sql: &str) -> impl Iterator<Item = (Kind, std::ops::Range<usize>)> + '_
                 _ => {
                     let special = |(at, character): (usize, char)| {
                         let tail = &rest[at..];
-                        let is = matches!(character, '\'' | '"' | '`' | '$') || tail.starts_with("--") || tail.starts_with("/*");
+                        let is = matches!(character, '\'' | '"' | '`' | '$')
+                            || tail.starts_with("--")
+                            || tail.starts_with("/*");
                         is.then_some(at)
                     };
                     (Kind::Plain, rest.char_indices().skip(1).find_map(special).unwrap_or(rest.len()))
@@ -133,25 +180,31 @@ mod tests {
             "SELECT 'né;' , $1",
             "explain select 1",
         ] {
-            assert!(one_that_reads(sql).is_ok(), "{sql}");
+            assert!(one(sql).unwrap().reads(), "{sql}");
         }
-        assert_eq!(one_that_reads("select 1 ; -- x").unwrap().text, "select 1 ");
+        assert_eq!(one("select 1 ; -- x").unwrap().text, "select 1 ");
     }
 
     #[test]
-    fn all_else_is_refused() {
-        for (sql, reason) in [
-            ("", "there is none"),
-            (" ; /* x */ ; -- y", "there is none"),
-            ("SELECT 1; SELECT 2", "2 queries"),
-            ("/* SELECT */ DROP TABLE a", "only read"),
-            ("INSERT INTO a SELECT 1", "only read"),
-            ("'SELECT'", "only read"),
-            ("PRAGMA query_only = OFF", "only read"),
-        ] {
-            let error = one_that_reads(sql).err().unwrap();
+    fn none_and_many_are_refused() {
+        for (sql, reason) in
+            [("", "there is none"), (" ; /* x */ ; -- y", "there is none"), ("SELECT 1; SELECT 2", "2 queries")]
+        {
+            let error = one(sql).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(error.to_string().contains(reason), "{sql}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_first_word_tells_what_a_statement_does() {
+        for sql in ["/* SELECT */ DROP TABLE a", "INSERT INTO a SELECT 1", "pragma query_only = OFF"] {
+            let statement = one(sql).unwrap();
+            assert!(!statement.reads() && statement.does_something_else(), "{sql}");
+        }
+        for sql in ["'SELECT'", "SELEC 1", "?"] {
+            let statement = one(sql).unwrap();
+            assert!(!statement.reads() && !statement.does_something_else(), "{sql}");
         }
     }
 }

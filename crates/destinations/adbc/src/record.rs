@@ -71,7 +71,8 @@ pub(crate) fn write_state(link: &Link, dataset: &Dataset, load_id: &str, state: 
 
 /// A moment that a query gives, as an instant or as text.
 fn last_micros(link: &Link, doing: &str, sql: &str) -> Result<Option<i64>> {
-    let unreadable = |cause| Error::new(ErrorKind::Corrupt, format!("cannot {doing}: a moment cannot be read")).because(cause);
+    let unreadable =
+        |cause| Error::new(ErrorKind::Corrupt, format!("cannot {doing}: a moment cannot be read")).because(cause);
     for batch in link.batches(doing, sql)? {
         let Some(column) = batch.columns().first().filter(|column| column.len() == 1 && column.is_valid(0)) else {
             continue;

@@ -13,11 +13,8 @@ use dlt_engine::{Error, ErrorKind, Result};
 pub(crate) fn insert_all(link: &Link, dataset: &Dataset, table: &Table, rows: &Staged) -> Result<u64> {
     let columns: Vec<String> = rows.columns.iter().map(|column| quote(column)).collect();
     let columns = columns.join(", ");
-    let sql = format!(
-        "INSERT INTO {} ({columns}) SELECT {columns} FROM {} AS s",
-        dataset.table(&table.name),
-        rows.relation
-    );
+    let sql =
+        format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {} AS s", dataset.table(&table.name), rows.relation);
     insert(link, dataset, table, rows, &sql)
 }
 
@@ -62,9 +59,11 @@ fn column_at_fault(link: &Link, dataset: &Dataset, table: &Table, rows: &Staged)
         }
         let wanted = dataset.dialect.sql_type(table, &table.columns[column.as_str()]);
         let wanted = wanted.ok().flatten().unwrap_or_default();
-        let what = format!("column `{column}` of table `{}` is {wanted} and cannot hold a value of the new rows", table.name);
+        let what =
+            format!("column `{column}` of table `{}` is {wanted} and cannot hold a value of the new rows", table.name);
         return Ok(Some(
-            Error::new(ErrorKind::Data, what).hint("give the column a wider type, correct the rows, or load into another table"),
+            Error::new(ErrorKind::Data, what)
+                .hint("give the column a wider type, correct the rows, or load into another table"),
         ));
     }
     Ok(None)

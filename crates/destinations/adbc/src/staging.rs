@@ -37,7 +37,8 @@ pub(crate) fn stage(link: &Link, table: &Table, files: &[PathBuf], name: &str) -
     if let Some(error) = failure.take() {
         return Err(error);
     }
-    ingested.map_err(|error| explain_refusal(&format!("stage the new rows of table `{}`", table.name), &error, dialect))?;
+    ingested
+        .map_err(|error| explain_refusal(&format!("stage the new rows of table `{}`", table.name), &error, dialect))?;
     let raw = dialect.temporary(name);
     let position = quote(&position);
     let relation = match dialect {

@@ -80,7 +80,8 @@ fn prices_of(connection: &mut dyn Connection) -> Vec<String> {
     let ended = moments(connection, &format!("SELECT ended {order}"));
     let text = |moment: Option<i64>| moment.map_or_else(|| "-".to_owned(), |micros| micros.to_string());
     let lines = goods.iter().zip(began).zip(ended);
-    let mut lines: Vec<_> = lines.map(|((good, began), ended)| format!("{good}|{}|{}", text(began), text(ended))).collect();
+    let mut lines: Vec<_> =
+        lines.map(|((good, began), ended)| format!("{good}|{}|{}", text(began), text(ended))).collect();
     lines.sort();
     lines
 }

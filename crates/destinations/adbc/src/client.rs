@@ -178,12 +178,13 @@ impl Destination for Adbc {
     }
 
     fn location(&self) -> String {
-        match self.file() {
-            Ok(Some(file)) => format!("sqlite:///{}", file.display()),
-            _ => match self.uri.as_deref().map(place::public).filter(|shown| !shown.is_empty()) {
-                Some(shown) => shown,
-                None => format!("adbc:{}", self.driver),
-            },
+        let place = match self.file() {
+            Ok(Some(file)) => file.display().to_string(),
+            _ => self.uri.as_deref().map(place::public).unwrap_or_default(),
+        };
+        match place.as_str() {
+            "" => format!("adbc:{}", self.driver),
+            place => format!("adbc:{}:{place}", self.driver),
         }
     }
 

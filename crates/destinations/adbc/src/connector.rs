@@ -4,7 +4,7 @@ use crate::client::Adbc;
 use crate::dialect::{Dialect, NAMES};
 use crate::{driver, place};
 use dlt_engine::connector::{DestinationConnector, Key};
-use dlt_engine::settings::{Node, Origin, Section, Table, Value, relative_to};
+use dlt_engine::settings::{Located, Node, Origin, Section, Table, Value, relative_to};
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
         Key::new(
             "driver",
             "the ADBC driver: a name (`sqlite`, `postgresql`), or the path of its library or manifest",
-            "needed",
+            "`sqlite`",
         ),
         Key::new(
             "uri",
@@ -30,14 +30,17 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
         Key::new("dialect", "the SQL of the database: `sqlite`, `postgres` or `ansi`", "by the name of the driver"),
     ],
     template: "driver = \"sqlite\"                  # or postgresql, or the path of a driver's library\n\
-               # uri = \"{name}.db\"                # default: the pipeline's name with .db; a server's belongs in secrets.toml\n",
+               # uri = \"{name}.db\"                # default: the pipeline's name with .db; with a password: in secrets.toml\n",
     ignored: &["*.db", "*.db-wal", "*.db-shm"],
-    file_endings: &[".sqlite", ".sqlite3"],
+    file_endings: &[],
     parse,
     settle,
     open,
     shown,
 };
+
+/// The driver where none is named: of a database that needs no server.
+const DEFAULT_DRIVER: &str = "sqlite";
 
 fn parse(text: &str) -> Result<Table> {
     let refused = |why: &str| {
@@ -77,7 +80,7 @@ fn dialect(settings: &Table) -> Dialect {
     let named = settings.text("dialect").and_then(|name| NAMES.iter().find(|(known, _)| *known == name));
     match named {
         Some((_, dialect)) => *dialect,
-        None => Dialect::of_driver(&settings.path("driver").unwrap_or(Path::new("")).to_string_lossy()),
+        None => Dialect::of_driver(&settings.path("driver").unwrap_or(Path::new(DEFAULT_DRIVER)).to_string_lossy()),
     }
 }
 
@@ -102,8 +105,9 @@ fn settle(settings: &mut Table, folder: &Path, pipeline: &str) {
 }
 
 fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
-    let Some(driver) = settings.path("driver")? else {
-        return Err(settings.missing("driver", "driver = \"sqlite\""));
+    let driver = match settings.path("driver")? {
+        Some(driver) => driver,
+        None => Located { value: DEFAULT_DRIVER.into(), origin: settings.origin().clone() },
     };
     let uri = settings.path("uri")?;
     let dialect = settings.one_of("dialect", &NAMES)?;
@@ -147,7 +151,7 @@ fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
 }
 
 fn shown(settings: &Table) -> String {
-    let Some(driver) = settings.path("driver") else { return String::new() };
+    let driver = settings.path("driver").unwrap_or(Path::new(DEFAULT_DRIVER));
     let uri = settings.path("uri").map(Path::to_string_lossy).unwrap_or_default();
     let uri = match dialect(settings) {
         Dialect::Sqlite => uri.into_owned(),
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn forms() {
         for (text, again) in [
-            ("adbc", ""),
+            ("adbc", "sqlite"),
             ("adbc:sqlite", "sqlite"),
             ("adbc:sqlite:shop.db", "sqlite:shop.db"),
             ("adbc:sqlite:/abs/shop.db", "sqlite:/abs/shop.db"),
@@ -219,12 +223,15 @@ mod tests {
     #[test]
     fn settings_make_a_destination() {
         let place = |toml: &[(&str, &str)]| opened(toml).unwrap().location();
-        assert_eq!(place(&[("driver", "sqlite")]), "sqlite:////project/shop.db");
-        assert_eq!(place(&[("driver", "x"), ("dialect", "sqlite"), ("uri", "a.db")]), "sqlite:////project/a.db");
-        assert_eq!(place(&[("driver", "postgresql"), ("uri", "postgresql://u:p@h/db")]), "postgresql://u@h/db");
+        assert_eq!(place(&[("driver", "sqlite")]), "adbc:sqlite:/project/shop.db");
+        assert_eq!(place(&[("driver", "x"), ("dialect", "sqlite"), ("uri", "a.db")]), "adbc:x:/project/a.db");
+        assert_eq!(
+            place(&[("driver", "postgresql"), ("uri", "postgresql://u:p@h/db")]),
+            "adbc:postgresql:postgresql://u@h/db"
+        );
         assert_eq!(place(&[("driver", "flightsql")]), "adbc:flightsql");
         for (toml, reason) in [
-            (&[("uri", "x")][..], "`destination.driver` is missing"),
+            (&[("uri", "postgresql://u:p@h/db")][..], "it is a URL"),
             (&[("driver", "sqlite"), ("uri", ":memory:")], "memory"),
             (&[("driver", "sqlite"), ("dialect", "mysql")], "unknown value of `destination.dialect`: `mysql`"),
             (&[("driver", "sqlite"), ("url", "x")], "unknown key in [destination]: `url`"),

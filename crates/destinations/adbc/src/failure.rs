@@ -97,7 +97,7 @@ fn of_disk(doing: &str, lower: &str) -> Option<Error> {
         () if has(&["file is not a database", "file is encrypted"]) => {
             failed("the file is not an SQLite database", "name another file; this one is left as it is")
         }
-        () if has(&["unable to open database file"]) => failed(
+        () if has(&["unable to open database file", "failed to open '"]) => failed(
             "the file cannot be opened",
             "see that its folder is there, and that both may be written to; or name another file",
         ),
@@ -187,6 +187,17 @@ pub(crate) fn explain_connect(place: &str, error: &AdbcError, dialect: Dialect) 
 pub(crate) fn explain_stream(doing: &str, error: &ArrowError, dialect: Dialect) -> Error {
     let message = first_line(&error.to_string());
     let failed = |why: &str| Error::new(ErrorKind::Destination, format!("cannot {doing}: {why}"));
+    let lower = message.to_ascii_lowercase();
+    if lower.contains("read-only transaction") {
+        return only_read(doing);
+    }
+    if lower.contains("lock timeout") || LOCKED.iter().any(|words| lower.contains(words)) {
+        return Error::new(ErrorKind::DestinationBusy, format!("cannot {doing}: another session holds a lock on it"))
+            .hint("wait until it has ended, then run the same command again");
+    }
+    if let Some(found) = of_disk(doing, &lower).or_else(|| of_connection(doing, &lower)) {
+        return found;
+    }
     match dialect {
         Dialect::Sqlite => failed(&message),
         Dialect::Postgres | Dialect::Ansi => failed(&redacted(&message)),

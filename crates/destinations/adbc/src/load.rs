@@ -39,7 +39,7 @@ impl<'a> Load<'a> {
                 link.run("SET LOCAL standard_conforming_strings = on").map_err(failed)?;
                 // Two loads would make the same tables.
                 let key = literal(&format!("dlt {}", dataset.name));
-                link.rows(BEGIN, &format!("SELECT pg_advisory_xact_lock(hashtextextended({key}, 0)) IS NULL"))?;
+                link.execute(BEGIN, &format!("SELECT pg_advisory_xact_lock(hashtextextended({key}, 0))"))?;
             }
             Dialect::Ansi => {}
         }

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 /// [`ErrorKind::Config`] if it is none, such as a database in memory.
 pub(crate) fn sqlite_file(uri: &Path) -> Result<PathBuf> {
     let refused = |why: &str| {
-        let what = format!("`{}` cannot be an SQLite destination: {why}", uri.display());
-        Err(Error::new(ErrorKind::Config, what).hint("name a file: uri = \"shop.db\", or --to adbc:sqlite:shop.db"))
+        let shown = match uri.to_str().map(|text| (text.contains("://"), public(text))) {
+            Some((true, shown)) => shown,
+            _ => uri.display().to_string(),
+        };
+        Err(Error::new(ErrorKind::Config, format!("`{shown}` cannot be an SQLite destination: {why}"))
+            .hint("name a file: uri = \"shop.db\", or --to adbc:sqlite:shop.db; other databases need `driver`"))
     };
     let Some(text) = uri.to_str() else { return refused("the path is not UTF-8") };
     // Three slashes before a path in the current folder, as Python dlt takes it.

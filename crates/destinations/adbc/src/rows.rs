@@ -52,13 +52,17 @@ pub(crate) fn insert(link: &Link, dataset: &Dataset, table: &Table, rows: &Stage
 fn column_at_fault(link: &Link, dataset: &Dataset, table: &Table, rows: &Staged) -> AdbcResult<Option<Error>> {
     for column in &rows.columns {
         link.run("ROLLBACK TO SAVEPOINT dlt_rows")?;
-        let count = format!("SELECT count({}) FROM {} AS s", quote(column), rows.relation);
-        let counted = link.stream(&count, &[]).map(|reader| reader.collect::<Result<Vec<_>, _>>());
-        if matches!(counted, Ok(Ok(_))) {
-            continue;
-        }
         let wanted = dataset.dialect.sql_type(table, &table.columns[column.as_str()]);
         let wanted = wanted.ok().flatten().unwrap_or_default();
+        let name = quote(column);
+        // What is too long is no matter of casts.
+        let length = wanted.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')'));
+        let condition = length.map_or_else(String::new, |length| {
+            format!(" WHERE 1 / CAST(coalesce(char_length({name}), 0) <= {length} AS integer) = 1")
+        });
+        if link.run(&format!("SELECT count({name}) FROM {} AS s{condition}", rows.relation)).is_ok() {
+            continue;
+        }
         let what =
             format!("column `{column}` of table `{}` is {wanted} and cannot hold a value of the new rows", table.name);
         return Ok(Some(

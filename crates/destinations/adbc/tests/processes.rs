@@ -33,10 +33,6 @@ impl Second {
         Self { child, output }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What follows `mark` on the next line that has it; `None` when the process ended.
     pub(crate) fn wait_for(&mut self, mark: &str) -> Option<String> {
         let mut line = String::new();
@@ -54,12 +50,6 @@ impl Second {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-
-    /// Whether it ended well by itself.
-    pub(crate) fn succeeded(mut self) -> bool {
-        while self.wait_for("\u{0}").is_some() {}
-        self.child.wait().unwrap().success()
-    }
 }
 
 impl Drop for Second {
@@ -67,10 +57,4 @@ impl Drop for Second {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Waits to be killed; gives up after two minutes.
-pub(crate) fn wait_to_be_killed() {
-    std::thread::sleep(std::time::Duration::from_secs(120));
-    panic!("nobody killed this process");
 }

@@ -9,7 +9,7 @@ use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::settings::{Entry, Section, Table, Value, unknown_word};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
-use crate::destination::DestinationName;
+use crate::destination::{self, DestinationName};
 use crate::providers::ConfigProviders;
 use crate::source::AnySource;
 use crate::toml;
@@ -54,6 +54,9 @@ pub(super) fn read_destination(
         _ => return Err(entry.node.origin.error("`destination` must be text or a table")),
     };
     if let Some(kind) = table.text("type") {
+        if let Some(refused) = destination::refused(kind) {
+            return Err(table.get("type").map_or(&entry.key_origin, |node| &node.origin).relocated(&refused));
+        }
         let found = providers.settings(folder, "destination", kind)?;
         add_looked_up(&mut table, found, "destination", looked_up);
     }

@@ -110,6 +110,8 @@ impl Dialect {
         match self {
             // A cast never fails there, and makes a number of what is none.
             Self::Sqlite => staged.to_owned(),
+            // A cast would cut what is too long.
+            _ if wanted.starts_with("character varying") || wanted == "VARCHAR" => staged.to_owned(),
             // An instant is staged without the zone that it is in.
             Self::Ansi if wanted == ansi::INSTANT => format!("CAST({staged} || '+00:00' AS {wanted})"),
             Self::Postgres | Self::Ansi => format!("CAST({staged} AS {wanted})"),

@@ -154,7 +154,10 @@ pub(crate) fn refused(name: &str) -> Option<Error> {
     let what = format!(
         "`{name}` is no destination here: {database} needs an extension of DuckDB, which its library neither carries nor downloads"
     );
-    Some(Error::new(ErrorKind::Config, what).hint("load into a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell"))
+    Some(
+        Error::new(ErrorKind::Config, what)
+            .hint("load into a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell"),
+    )
 }
 
 fn unknown(text: &str, name: &str) -> Error {

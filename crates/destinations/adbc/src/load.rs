@@ -8,16 +8,18 @@ use crate::link::Link;
 use crate::merge::Merging;
 use crate::record;
 use crate::rows;
-use dlt_engine::Result;
 use dlt_engine::destination::{ChainLoad, LoadRecord, TableLoad, Transaction, Write};
 use dlt_engine::schema::{Schema, VERSION_TABLE};
 use dlt_engine::sql::{self, Session as _};
+use dlt_engine::{Error, ErrorKind, Result};
 
 pub(crate) struct Load<'a> {
     link: &'a Link,
     dataset: &'a Dataset,
     conflicts: ddl::Conflicts,
     is_open: bool,
+    /// Whether a step failed. The database may have undone those before it then.
+    is_broken: bool,
 }
 
 const BEGIN: &str = "begin the load";
@@ -27,7 +29,7 @@ impl<'a> Load<'a> {
         let failed = |error| explain(BEGIN, &error, link.dialect());
         link.autocommit(false).map_err(failed)?;
         // Dropped where what follows fails.
-        let load = Self { link, dataset, conflicts: ddl::Conflicts::new(), is_open: true };
+        let load = Self { link, dataset, conflicts: ddl::Conflicts::new(), is_open: true, is_broken: false };
         match dataset.dialect {
             Dialect::Sqlite => {
                 // The driver's own transaction locks nothing before its first change, which is refused then if somebody
@@ -52,7 +54,8 @@ impl<'a> Load<'a> {
         }
         let mut merging = Merging::new(self.link, self.dataset);
         let staged = merging.stage(load.table, &load.files)?;
-        let added = rows::insert_all(self.link, self.dataset, load.table, &staged)?;
+        let sql = rows::insert_all(self.dataset, load.table, &staged);
+        let added = merging.insert(load.table, &staged, &sql)?;
         merging.finish()?;
         Ok(added)
     }
@@ -144,10 +147,15 @@ impl Transaction for Load<'_> {
                 return Err(conflict);
             }
         }
-        self.write_chain(chain)
+        let written = self.write_chain(chain);
+        self.is_broken |= written.is_err();
+        written
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
+        if self.is_broken {
+            return Err(Error::new(ErrorKind::Internal, "a load that failed cannot be committed"));
+        }
         record::write_load(self.link, self.dataset, record)?;
         record::write_version(self.link, self.dataset, record.schema)?;
         if let Some(state) = record.state {

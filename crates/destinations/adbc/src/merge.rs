@@ -3,7 +3,7 @@
 use crate::dataset::Dataset;
 use crate::dialect::{Dialect, quote};
 use crate::link::Link;
-use crate::rows;
+use crate::rows::{self, Refused, column_at_fault};
 use crate::staging;
 use dlt_engine::Result;
 use dlt_engine::schema::Table;
@@ -14,7 +14,14 @@ use std::path::PathBuf;
 pub(crate) struct Merging<'l> {
     link: &'l Link,
     dataset: &'l Dataset,
-    staged: Vec<String>,
+    staged: Vec<StagedFiles>,
+}
+
+/// A temporary table, and where its rows are from.
+struct StagedFiles {
+    full: String,
+    relation: String,
+    files: Vec<PathBuf>,
 }
 
 impl<'l> Merging<'l> {
@@ -24,9 +31,9 @@ impl<'l> Merging<'l> {
 
     /// Drops the temporary tables.
     pub(crate) fn finish(self) -> Result<()> {
-        self.staged
-            .iter()
-            .try_for_each(|table| self.link.execute("drop a temporary table", &format!("DROP TABLE {table}")).map(drop))
+        self.staged.iter().try_for_each(|table| {
+            self.link.execute("drop a temporary table", &format!("DROP TABLE {}", table.full)).map(drop)
+        })
     }
 }
 
@@ -56,7 +63,7 @@ impl Session for Merging<'_> {
             // Nobody else counts the rows of temporary tables, and plans for unknown ones are slow.
             self.link.execute("count the new rows", &format!("ANALYZE {full}"))?;
         }
-        self.staged.push(full);
+        self.staged.push(StagedFiles { full, relation: staged.relation.clone(), files: files.to_vec() });
         Ok(staged)
     }
 
@@ -65,7 +72,14 @@ impl Session for Merging<'_> {
     }
 
     fn insert(&mut self, table: &Table, rows: &Staged, sql: &str) -> Result<u64> {
-        rows::insert(self.link, self.dataset, table, rows, sql)
+        rows::insert(self.link, self.dataset, table, sql).map_err(|refused| match refused {
+            Refused::Rows(error) => {
+                let files = self.staged.iter().find(|staged| staged.relation == rows.relation);
+                let found = files.and_then(|staged| column_at_fault(self.link, self.dataset, table, &staged.files));
+                found.unwrap_or(error)
+            }
+            refused => refused.into_error(),
+        })
     }
 
     fn number(&mut self, doing: &str, sql: &str) -> Result<i64> {

@@ -61,7 +61,8 @@ fn a_column_that_refuses_a_value_is_named_and_the_value_is_not() {
         let mut transaction = connection.begin().unwrap();
         transaction.evolve(&schema).unwrap();
         let error = transaction.write(&chain(&schema.tables["users"], &[file], Write::Append)).unwrap_err();
-        drop(transaction);
+        let record = LoadRecord { load_id: "1.0", schema: &schema, state: None };
+        assert!(transaction.commit(&record).is_err(), "a half of a load was committed");
         assert_eq!(error.kind(), ErrorKind::Data, "{error}");
         assert!(error.to_string().contains(column) && !error.to_string().contains("secret"), "{error}");
         assert!(error.advice().is_some());

@@ -14,8 +14,13 @@ pub(crate) fn file_of(spec: &str, default_file: &Path) -> Result<PathBuf> {
     };
     for (word, database) in [("md", "MotherDuck"), ("motherduck", "MotherDuck"), ("ducklake", "DuckLake")] {
         if file.strip_prefix(word).is_some_and(|rest| rest.starts_with(':')) {
-            let why = format!("{database} needs an extension of DuckDB, which its library neither carries nor downloads");
-            return Err(refused(spec, &why, "name a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell"));
+            let why =
+                format!("{database} needs an extension of DuckDB, which its library neither carries nor downloads");
+            return Err(refused(
+                spec,
+                &why,
+                "name a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell",
+            ));
         }
     }
     if let Some((scheme, _)) = file.split_once("://") {

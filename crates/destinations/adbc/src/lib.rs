@@ -32,6 +32,7 @@ mod place;
 mod query;
 mod reads;
 mod record;
+mod result;
 mod rows;
 mod sqlite_query;
 mod staging;

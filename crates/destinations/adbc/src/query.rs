@@ -2,21 +2,14 @@
 
 use crate::dataset::{Dataset, files_of};
 use crate::dialect::Dialect;
-use crate::failure::{explain, explain_stream};
+use crate::failure::explain;
 use crate::link::Link;
 use crate::reads;
+use crate::result::{DOING, OnBatch, give};
 use crate::sqlite_query;
-use arrow::array::RecordBatchReader;
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::Access;
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::Path;
-
-pub(crate) const DOING: &str = "run the query";
-
-/// Who takes the pieces of a result.
-pub(crate) type OnBatch<'a> = &'a mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>;
 
 /// Tables of the dataset; `file` is that of the database, where it is one.
 pub(crate) fn tables(link: &Link, dataset: &Dataset, file: Option<&Path>) -> Result<Vec<String>> {
@@ -73,21 +66,6 @@ pub(crate) fn run(
 fn stream(link: &Link, sql: &str, on_batch: OnBatch<'_>) -> Result<()> {
     let reader = link.stream(sql, &[]).map_err(|error| explain(DOING, &error, link.dialect()))?;
     give(reader, link.dialect(), on_batch)
-}
-
-/// Hands on a result, which is one empty piece at least.
-pub(crate) fn give(reader: Box<dyn RecordBatchReader + Send>, dialect: Dialect, on_batch: OnBatch<'_>) -> Result<()> {
-    let schema = reader.schema();
-    let mut is_empty = true;
-    for batch in reader {
-        let batch = batch.map_err(|error| explain_stream(DOING, &error, dialect))?;
-        is_empty = false;
-        on_batch(&schema, batch)?;
-    }
-    if is_empty {
-        on_batch(&schema, RecordBatch::new_empty(schema.clone()))?;
-    }
-    Ok(())
 }
 
 fn require_dataset(link: &Link, dataset: &Dataset, file: Option<&Path>) -> Result<()> {

@@ -7,8 +7,8 @@
 use crate::dialect::quote;
 use crate::failure::explain;
 use crate::link::Link;
-use crate::query::{DOING, OnBatch, give};
 use crate::reads::Statement;
+use crate::result::{DOING, OnBatch, give};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchReader};

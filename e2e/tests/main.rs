@@ -1,6 +1,7 @@
 //! Whole-program tests: the built `dlt` with real counterparts.
 #![allow(clippy::unwrap_used)]
 
+mod adbc;
 mod bad_input;
 mod cases;
 mod commands;

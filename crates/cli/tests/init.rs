@@ -55,7 +55,7 @@ fn existing_files_are_kept() {
     assert_eq!(sandbox.read(".dlt/config.toml"), "[runtime]\nlog_level = \"INFO\" # mine\n");
     assert_eq!(
         sandbox.read(".gitignore"),
-        "target\n*.duckdb\n.dlt/secrets.toml\n*.secrets.toml\n*.duckdb.wal\nlake/\n"
+        "target\n*.duckdb\n.dlt/secrets.toml\n*.secrets.toml\n*.duckdb.wal\nlake/\n*.db\n*.db-wal\n*.db-shm\n"
     );
     let before = sandbox.read(".gitignore");
     sandbox.run("init filesystem duckdb").ok();

@@ -3,8 +3,12 @@
 use dlt_engine::connector::{DestinationConnector, SourceConnector};
 
 /// The destinations by name.
-pub static DESTINATIONS: &[&DestinationConnector] =
-    &[&dlt_destination_duckdb::CONNECTOR, &dlt_destination_postgres::CONNECTOR, &dlt_destination_filesystem::CONNECTOR];
+pub static DESTINATIONS: &[&DestinationConnector] = &[
+    &dlt_destination_duckdb::CONNECTOR,
+    &dlt_destination_postgres::CONNECTOR,
+    &dlt_destination_filesystem::CONNECTOR,
+    &dlt_destination_adbc::CONNECTOR,
+];
 
 /// The sources by name, as pipeline files take them.
 pub static SOURCES: &[&SourceConnector] = &[

@@ -151,7 +151,26 @@ fn means(connector: &DestinationConnector, text: &str, name: &str) -> bool {
     connector.name == name || (is_address && connector.schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme)))
 }
 
+/// Databases that are reached through extensions of DuckDB: what each is called, and the word for it in connection strings.
+const BY_EXTENSION: [(&str, &str); 3] = [("ducklake", "DuckLake"), ("motherduck", "MotherDuck"), ("md", "MotherDuck")];
+
+/// A complaint about the name of a destination that cannot be one here; `None` if there is no more to say than that it is
+/// not known.
+pub(crate) fn refused(name: &str) -> Option<Error> {
+    let (_, database) = BY_EXTENSION.iter().find(|(word, _)| *word == name)?;
+    let what = format!(
+        "`{name}` is no destination here: {database} needs an extension of DuckDB, which its library neither carries nor downloads"
+    );
+    Some(
+        Error::new(ErrorKind::Config, what)
+            .hint("load into a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell"),
+    )
+}
+
 fn unknown(text: &str, name: &str) -> Error {
+    if let Some(refused) = refused(name) {
+        return refused;
+    }
     let error = Error::new(ErrorKind::Config, format!("unknown destination `{name}`"));
     let is_file_of = |known: &&&DestinationConnector| known.file_endings.iter().any(|ending| text.ends_with(ending));
     let meant = DESTINATIONS.iter().find(is_file_of).filter(|_| !text.contains(':'));
@@ -200,7 +219,17 @@ mod tests {
             ("shop.duckdb", "did you mean `duckdb:shop.duckdb`?"),
             ("oracle", "known are `duckdb`, `postgres`, `filesystem`"),
         ] {
-            assert_eq!(DestinationName::parse(text).unwrap_err().advice(), Some(hint), "{text}");
+            let error = DestinationName::parse(text).unwrap_err();
+            assert!(error.advice().unwrap().starts_with(hint), "{text}: {:?}", error.advice());
+        }
+    }
+
+    #[test]
+    fn databases_that_need_an_extension_of_duckdb_are_refused() {
+        for text in ["ducklake", "ducklake:shop", "motherduck:shop", "md:shop", "motherduck"] {
+            let error = DestinationName::parse(text).unwrap_err();
+            assert!(error.to_string().contains("needs an extension of DuckDB"), "{text}: {error}");
+            assert!(error.advice().unwrap().contains("duckdb:shop.duckdb"));
         }
     }
 

@@ -173,7 +173,7 @@ fn wrong_files_name_the_line_and_the_right_word() {
         ),
         (
             GOOD.replace("\"duckdb\"", "\"duckdb\"\npath = \"md:shop\""),
-            "shop_pipeline.toml:6: `md:shop` cannot be a DuckDB destination: MotherDuck is another destination",
+            "shop_pipeline.toml:6: `md:shop` cannot be a DuckDB destination: MotherDuck needs an extension of DuckDB, which its library neither carries nor downloads",
             "write the path of a file: path = \"shop.duckdb\"",
         ),
         (

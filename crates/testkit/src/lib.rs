@@ -6,6 +6,7 @@
 //! own, [`S3`] is the server of moto from PyPI, and [`Front`] stands before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
 //! temporary folder; nothing is sent off the machine.
 
+mod adbc;
 mod binary;
 mod client;
 mod front;
@@ -20,6 +21,7 @@ mod sandbox;
 mod tracker;
 mod venv;
 
+pub use adbc::AdbcDrivers;
 pub use binary::dlt_binary;
 pub use client::Client;
 pub use front::{Fault, Front};

@@ -22,7 +22,7 @@ pub struct PythonDlt {
 
 impl PythonDlt {
     /// The environment in the folder named by `DLT_TEST_VENV`, else in the user's cache folder; made when it is not
-    /// there. Two makers at once wait for each other; one that was killed leaves no marker and is made again.
+    /// there.
     ///
     /// # Errors
     /// When there is no usable Python 3, or the packages can't be installed.

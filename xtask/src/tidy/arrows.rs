@@ -13,7 +13,7 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Of the workspace's crates, those that each may depend on in shipped code.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("dlt-telemetry", &[]),
     ("dlt-engine", &[]),
     ("dlt-objects", &["dlt-engine"]),
@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     // is one crate.
     ("dlt-source-sql-database", &["dlt-engine", "dlt-postgres", "dlt-destination-duckdb"]),
     ("dlt-destination-compliance", &["dlt-engine"]),
+    ("dlt-destination-adbc", &["dlt-engine"]),
     ("dlt-destination-duckdb", &["dlt-engine"]),
     // Queries over files are DuckDB's: no second engine, and one place that opens its library.
     ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects", "dlt-destination-duckdb"]),
@@ -34,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "dlt-engine",
             "dlt-sources",
             "dlt-source-sql-database",
+            "dlt-destination-adbc",
             "dlt-destination-duckdb",
             "dlt-destination-filesystem",
             "dlt-destination-postgres",

@@ -13,7 +13,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
     RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use arrow::datatypes::{DataType as ArrowType, Int64Type, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, StateRecord, Write};
@@ -36,6 +36,11 @@ pub type Case = fn(&dyn Destination, &Path);
 
 /// Runs all cases. Of merges that the destination says it cannot do, it must refuse each.
 pub fn check(make: impl Fn() -> Fresh) {
+    check_except(make, &[]);
+}
+
+/// Runs all cases but those that the destination cannot do, each by its name with the reason.
+pub fn check_except(make: impl Fn() -> Fresh, except: &[(&str, &str)]) {
     use MergeStrategy::{DeleteInsert, InsertOnly, Scd2, Upsert};
     let cases: &[(&str, &[MergeStrategy], Case)] = &[
         ("nothing is stored in a dataset that is not there", &[], nothing_is_stored),
@@ -67,8 +72,16 @@ pub fn check(make: impl Fn() -> Fresh) {
         ("datasets are apart", &[], datasets_are_apart),
         ("names that need quotes", &[], names_that_need_quotes),
         ("a query's errors and the caller's end it", &[], queries_fail),
+        ("a value that cannot be cast ends a query and stays out of the message", &[], casts_fail),
     ];
+    for (name, _) in except {
+        assert!(cases.iter().any(|(known, ..)| known == name), "there is no case `{name}` to leave out");
+    }
     for (name, needs, case) in cases {
+        if let Some((_, reason)) = except.iter().find(|(left_out, _)| left_out == name) {
+            println!("left out: {name}: {reason}");
+            continue;
+        }
         let fresh = make();
         let jobs = TempDir::new().unwrap();
         let known = fresh.destination.capabilities().merge_strategies;
@@ -139,6 +152,19 @@ pub fn rows(connection: &mut dyn Connection, sql: &str) -> Vec<String> {
         })
         .unwrap();
     lines
+}
+
+/// The moments of the only column of a query, in microseconds since 1970. A database without a type for them gives text.
+pub(crate) fn moments(connection: &mut dyn Connection, sql: &str) -> Vec<Option<i64>> {
+    let mut found = Vec::new();
+    connection
+        .query(sql, &mut |_, batch| {
+            let moments = arrow::compute::cast(batch.column(0), &ArrowType::Timestamp(TimeUnit::Microsecond, None));
+            found.extend(moments.unwrap().as_primitive::<TimestampMicrosecondType>().iter());
+            Ok(())
+        })
+        .unwrap();
+    found
 }
 
 fn texts(batch: &RecordBatch) -> Vec<String> {
@@ -420,7 +446,7 @@ fn every_type(destination: &dyn Destination, jobs: &Path) {
                 original.iter().zip(schema.fields().iter().zip(batch.columns()))
             {
                 assert_eq!(field.name(), got_field.name());
-                let got = arrow::compute::cast(got, field.data_type()).unwrap();
+                let got = as_type(got, field.data_type());
                 match field.name().as_str() {
                     "doc" => assert_eq!(documents(&got), documents(expected)),
                     name => assert_eq!(&got, expected, "column {name}"),
@@ -433,9 +459,32 @@ fn every_type(destination: &dyn Destination, jobs: &Path) {
     assert_eq!(seen, 3);
 }
 
-/// The values of JSON: how it is spaced is the database's own.
-fn documents(texts: &ArrayRef) -> Vec<Option<serde_json::Value>> {
-    texts.as_string::<i32>().iter().map(|text| text.map(|text| serde_json::from_str(text).unwrap())).collect()
+/// Values as those of a type. A database without the type gives text.
+fn as_type(values: &ArrayRef, wanted: &ArrowType) -> ArrayRef {
+    if let (ArrowType::Decimal128(..), Some(texts)) = (wanted, values.as_string_opt::<i32>()) {
+        // More decimals than the type has are zeros, which the cast takes for digits.
+        let plain = texts.iter().map(|text| text.map(|text| text.trim_end_matches('0').trim_end_matches('.')));
+        let has_decimals = |text: &str| text.contains('.');
+        let texts = texts.iter().zip(plain);
+        let texts: StringArray =
+            texts.map(|(text, plain)| if text.is_some_and(has_decimals) { plain } else { text }).collect();
+        return arrow::compute::cast(&texts, wanted).unwrap();
+    }
+    let ArrowType::Timestamp(TimeUnit::Microsecond, Some(zone)) = wanted else {
+        return arrow::compute::cast(values, wanted).unwrap();
+    };
+    if values.data_type() == wanted {
+        return Arc::clone(values);
+    }
+    // Names of zones cannot be understood without a table of them.
+    let moments = arrow::compute::cast(values, &ArrowType::Timestamp(TimeUnit::Microsecond, None)).unwrap();
+    Arc::new(moments.as_primitive::<TimestampMicrosecondType>().clone().with_timezone(Arc::clone(zone)))
+}
+
+/// JSON by what it says: databases write it in forms of their own.
+fn documents(column: &ArrayRef) -> Vec<Option<serde_json::Value>> {
+    let texts = column.as_string::<i32>();
+    texts.iter().map(|text| text.map(|text| serde_json::from_str(text).unwrap())).collect()
 }
 
 fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {
@@ -461,9 +510,8 @@ fn newest_state_and_schema(destination: &dyn Destination, _jobs: &Path) {
     assert_eq!(stored.state.as_deref(), Some("state 3"));
     let other = connection.stored("another", "other").unwrap();
     assert!(other.schema.is_none() && other.state.is_none());
-    let created = rows(&mut *connection, "SELECT DISTINCT created_at FROM _dlt_pipeline_state");
-    assert_eq!(created.len(), 1);
-    assert!(created[0].starts_with("2023-11-14T22:13:20.123456"), "{created:?}");
+    let created = moments(&mut *connection, "SELECT DISTINCT created_at FROM _dlt_pipeline_state");
+    assert_eq!(created, [Some(1_700_000_000_123_456)]);
 }
 
 fn datasets_are_apart(destination: &dyn Destination, jobs: &Path) {
@@ -520,10 +568,9 @@ fn queries_fail(destination: &dyn Destination, jobs: &Path) {
     load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
     drop(connection);
     let mut connection = destination.connect("shop_data", Access::Read).unwrap();
-    for sql in ["SELECT * FROM missing", "SELEC 1", "SELECT CAST(name AS INTEGER) FROM users"] {
+    for sql in ["SELECT * FROM missing", "SELEC 1"] {
         let error = connection.query(sql, &mut |_, _| Ok(())).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Destination, "{sql}");
-        assert!(!error.to_string().contains("secret"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Destination, "{sql}: {error}");
     }
     let mut batches = 0;
     let stopped = connection.query("SELECT id FROM users", &mut |_, _| {
@@ -556,4 +603,15 @@ fn queries_fail(destination: &dyn Destination, jobs: &Path) {
     }
     assert!(connection.begin().is_err(), "a reader began a load");
     assert_eq!(count(&mut *connection, "users"), 2);
+}
+
+fn casts_fail(destination: &dyn Destination, jobs: &Path) {
+    let schema = users();
+    let file = [user_file(&jobs.join("1.parquet"), &[1, 2], "secret")];
+    load(&mut *write(destination), "1.0", &schema, "users", &file, Write::Append);
+    let mut connection = destination.connect("shop_data", Access::Read).unwrap();
+    let error = connection.query("SELECT CAST(name AS INTEGER) FROM users", &mut |_, _| Ok(())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    assert_eq!(count(&mut *connection, "users"), 2, "the connection goes on");
 }

@@ -1,7 +1,7 @@
 //! What keeping versions must do, whatever the destination: a case of the compliance suite.
 
 use crate::jobs::{self, values};
-use crate::{rows, write};
+use crate::{moments, rows, write};
 use arrow::array::{ArrayRef, StringArray};
 use dlt_engine::destination::{ChainLoad, Connection, Destination, LoadRecord, TableLoad, Write};
 use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
@@ -70,18 +70,20 @@ fn load(connection: &mut dyn Connection, folder: &Path, schema: &Schema, micros:
     added
 }
 
-const PRICES: &str = "SELECT good, price, began, ended FROM prices ORDER BY good, price, began";
 const NOTES: &str = "SELECT value, _dlt_parent_id FROM prices__notes ORDER BY value";
 
-/// The versions of prices, their times in microseconds since 1970.
-fn versions(connection: &mut dyn Connection) -> Vec<String> {
-    let micros = |time: &str| match time.strip_prefix("1970-01-01T00:00:0") {
-        Some("1") => "1000000".to_owned(),
-        Some(rest) => rest.trim_start_matches(['0', '.']).to_owned(),
-        None => time.to_owned(),
-    };
-    let row = |line: String| line.split('|').map(micros).collect::<Vec<_>>().join("|");
-    rows(connection, PRICES).into_iter().map(row).collect()
+/// Good, price, begin and end in microseconds, sorted.
+fn prices_of(connection: &mut dyn Connection) -> Vec<String> {
+    let order = "FROM prices ORDER BY good, price, _dlt_id, began";
+    let goods = rows(connection, &format!("SELECT good, price {order}"));
+    let began = moments(connection, &format!("SELECT began {order}"));
+    let ended = moments(connection, &format!("SELECT ended {order}"));
+    let text = |moment: Option<i64>| moment.map_or_else(|| "-".to_owned(), |micros| micros.to_string());
+    let lines = goods.iter().zip(began).zip(ended);
+    let mut lines: Vec<_> =
+        lines.map(|((good, began), ended)| format!("{good}|{}|{}", text(began), text(ended))).collect();
+    lines.sort();
+    lines
 }
 
 /// Versions are the ids: what is nested follows from them.
@@ -96,7 +98,7 @@ pub(crate) fn by_id(destination: &dyn Destination, folder: &Path) {
     assert_eq!(load(connection, folder, &schema, 3, &[dear]), [1, 1]);
     // A version that comes back has its notes already.
     assert_eq!(load(connection, folder, &schema, 4, &[tea]), [1, 0]);
-    assert_eq!(versions(connection), ["coffee|2|1|-", "tea|1|1|3", "tea|1|4|-", "tea|9|3|4"]);
+    assert_eq!(prices_of(connection), ["coffee|2|1|-", "tea|1|1|3", "tea|1|4|-", "tea|9|3|4"]);
     assert_eq!(rows(connection, NOTES), ["of c2|c2", "of t1|t1", "of t9|t9"]);
 }
 
@@ -108,6 +110,6 @@ pub(crate) fn by_value(destination: &dyn Destination, folder: &Path) {
     assert_eq!(load(connection, folder, &schema, 1, &[["tea", "1", "a"], ["coffee", "2", "b"]]), [2, 2]);
     // Of what is there already nothing is added, its notes neither.
     assert_eq!(load(connection, folder, &schema, 2, &[["tea", "1", "c"], ["coffee", "3", "d"]]), [1, 1]);
-    assert_eq!(versions(connection), ["coffee|2|1|2", "coffee|3|2|1000000", "tea|1|1|1000000"]);
+    assert_eq!(prices_of(connection), ["coffee|2|1|2", "coffee|3|2|1000000", "tea|1|1|1000000"]);
     assert_eq!(rows(connection, NOTES), ["of a|a", "of b|b", "of d|d"]);
 }

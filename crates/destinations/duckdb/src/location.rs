@@ -12,8 +12,16 @@ pub(crate) fn file_of(spec: &str, default_file: &Path) -> Result<PathBuf> {
         Some(rest) if rest.starts_with(':') => &rest[1..],
         _ => spec,
     };
-    if file.starts_with("md:") || file.starts_with("motherduck:") {
-        return Err(refused(spec, "MotherDuck is another destination", "name a file: duckdb:shop.duckdb"));
+    for (word, database) in [("md", "MotherDuck"), ("motherduck", "MotherDuck"), ("ducklake", "DuckLake")] {
+        if file.strip_prefix(word).is_some_and(|rest| rest.starts_with(':')) {
+            let why =
+                format!("{database} needs an extension of DuckDB, which its library neither carries nor downloads");
+            return Err(refused(
+                spec,
+                &why,
+                "name a file: duckdb:shop.duckdb, and copy it there with DuckDB's own shell",
+            ));
+        }
     }
     if let Some((scheme, _)) = file.split_once("://") {
         return Err(refused(spec, &format!("`{scheme}` is no DuckDB file"), "name a file: duckdb:shop.duckdb"));
@@ -124,7 +132,9 @@ mod tests {
             ("duckdb:///", "names no file"),
             ("duckdb://shop.duckdb", "three slashes"),
             ("duckdb:///a.duckdb?read_only=true", "settings"),
-            ("duckdb:md:shop", "MotherDuck"),
+            ("duckdb:md:shop", "MotherDuck needs an extension"),
+            ("duckdb:motherduck:shop", "MotherDuck needs an extension"),
+            ("duckdb:ducklake:shop", "DuckLake needs an extension"),
             ("postgres://host/db", "`postgres`"),
         ] {
             let error = file_of(spec, Path::new("q.duckdb")).unwrap_err();

@@ -9,7 +9,7 @@ use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::settings::{Entry, Section, Table, Value, unknown_word};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
-use crate::destination::DestinationName;
+use crate::destination::{self, DestinationName};
 use crate::providers::ConfigProviders;
 use crate::source::AnySource;
 use crate::toml;
@@ -53,6 +53,9 @@ pub(super) fn read_destination(
         Value::Table(table) => table,
         _ => return Err(entry.node.origin.error("`destination` must be text or a table")),
     };
+    if let Some(refused) = table.text("type").and_then(destination::refused) {
+        return Err(table.get("type").map_or(&entry.key_origin, |node| &node.origin).relocated(&refused));
+    }
     let known = table.text("type").and_then(|kind| DESTINATIONS.iter().find(|known| known.name == kind));
     if let Some(connector) = known {
         let found = providers.destination(folder, connector)?;

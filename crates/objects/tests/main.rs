@@ -1,0 +1,3 @@
+//! Tests of object stores against real ones.
+#![allow(clippy::unwrap_used)]
+mod local;

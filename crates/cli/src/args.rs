@@ -88,7 +88,7 @@ pub(crate) enum Command {
 /// `dlt ingest`.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
-    /// Files, folders or globs; `-` is standard input
+    /// Files, folders, globs or addresses (`s3://bucket/path/*.csv`, `https://host/file.csv`); `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
     /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline

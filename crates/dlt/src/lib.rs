@@ -73,8 +73,8 @@ pub use dlt_engine::{
     loaded_packages, local_copy, pending_packages, rows_of, suggest,
 };
 pub use dlt_sources::{
-    Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,
-    character_of, ready_made, rest,
+    AwsCredentials, AzureCredentials, Batches, Credentials, CsvOptions, Encoding, Files, FilesIncremental, Format,
+    GcpCredentials, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
 };
 pub use local::{LocalPipeline, local_pipeline, local_pipelines};
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};

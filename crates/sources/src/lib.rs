@@ -18,6 +18,7 @@ mod rest;
 mod rows;
 
 pub use batches::{Batches, batches};
+pub use dlt_objects::{AwsCredentials, AzureCredentials, Credentials, GcpCredentials};
 pub use files::{CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, character_of, files};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, EndpointIncremental, FromShort, KeyLocation, Method, Names,

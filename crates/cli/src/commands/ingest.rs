@@ -37,6 +37,9 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
         ..TableHints::default()
     };
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
+    if arguments.paths.iter().any(|path| path.contains("://")) {
+        source = source.credentials(settings.providers.file_credentials(Path::new(""))?);
+    }
     if let Some(table) = &arguments.table {
         source = source.table(table);
     }

@@ -1,9 +1,10 @@
-"""What a DuckDB dataset holds, in a few numbers: equal for equal content, whatever the ids and the order of rows.
+"""What a dataset holds, in a few numbers: equal for equal content, whatever the ids and the order of rows.
 
-Reads {name: {"database", "dataset"}} as JSON from standard input and prints {name: fingerprint}.
+Reads {name: {"database" or "folder", "dataset"}} as JSON from standard input and prints {name: fingerprint}.
 """
 
 import json
+import os
 import sys
 
 import duckdb
@@ -17,8 +18,23 @@ def quote(name):
     return '"' + name.replace('"', '""') + '"'
 
 
-def fingerprint(database, dataset):
-    connection = duckdb.connect(database, read_only=True)
+def from_folder(folder, dataset):
+    """A database in memory with all rows of the files of a folder, as somebody reads them who knows nothing of loads."""
+    connection = duckdb.connect()
+    connection.execute(f"CREATE SCHEMA {quote(dataset)}")
+    for table in sorted(os.listdir(os.path.join(folder, dataset))):
+        path = os.path.join(folder, dataset, table)
+        if not os.path.isdir(path) or not os.listdir(path):
+            continue
+        reader = "read_parquet" if any(name.endswith(".parquet") for name in os.listdir(path)) else "read_json"
+        connection.execute(
+            f"CREATE TABLE {quote(dataset)}.{quote(table)} AS SELECT * FROM {reader}('{path}/*', union_by_name = true)"
+        )
+    return connection
+
+
+def fingerprint(dataset, database=None, folder=None):
+    connection = from_folder(folder, dataset) if folder else duckdb.connect(database, read_only=True)
     connection.execute(f"SET TimeZone = 'UTC'; SET schema = {quote(dataset)}")
 
     def one(sql):
@@ -77,4 +93,4 @@ def fingerprint(database, dataset):
 
 
 request = json.loads(sys.stdin.buffer.read())
-print(json.dumps({name: fingerprint(it["database"], it["dataset"]) for name, it in request.items()}))
+print(json.dumps({name: fingerprint(**it) for name, it in request.items()}))

@@ -55,10 +55,27 @@ fn a_killed_replace_by_staging_loses_nothing_and_is_completed() {
         before: Some(0..400),
         options: &["--write-disposition", "replace"],
         variables: &[("DESTINATION__REPLACE_STRATEGY", "insert-from-staging")],
+        ..Scenario::PLAIN
+    });
+}
+
+#[test]
+fn a_killed_append_of_files_leaves_no_file_twice() {
+    kill_and_compare(Scenario { before: Some(0..400), options: &["--write-disposition", "append"], ..Scenario::FILES });
+}
+
+#[test]
+fn a_killed_replace_of_files_leaves_no_old_ones() {
+    kill_and_compare(Scenario {
+        before: Some(0..400),
+        options: &["--write-disposition", "replace"],
+        ..Scenario::FILES
     });
 }
 
 struct Scenario {
+    /// Whether it goes into a folder of Parquet files instead of a database.
+    is_folder: bool,
     /// Documents that are there from an earlier load.
     before: Option<std::ops::Range<u64>>,
     /// Of the load that is killed.
@@ -68,7 +85,12 @@ struct Scenario {
 }
 
 impl Scenario {
-    const PLAIN: Scenario = Scenario { before: None, options: &[], variables: &[] };
+    const PLAIN: Scenario = Scenario { is_folder: false, before: None, options: &[], variables: &[] };
+    const FILES: Scenario = Scenario {
+        is_folder: true,
+        variables: &[("DESTINATION__FILESYSTEM__LOADER_FILE_FORMAT", "parquet")],
+        ..Scenario::PLAIN
+    };
 }
 
 fn kill_and_compare(scenario: Scenario) {
@@ -129,7 +151,10 @@ impl<'a> Attempt<'a> {
     }
 
     fn location(&self) -> Value {
-        json!({"database": self.database, "dataset": "raw"})
+        match self.scenario.is_folder {
+            true => json!({"folder": self.database, "dataset": "raw"}),
+            false => json!({"database": self.database, "dataset": "raw"}),
+        }
     }
 
     /// Loads what is to be there before.
@@ -146,7 +171,8 @@ impl<'a> Attempt<'a> {
 
     fn ingest(&self, file: &Path, options: &[&str]) -> Result<Invocation> {
         let run = self.sandbox.dlt(["ingest"])?.arg(file);
-        let run = run.args(["--to", &format!("duckdb:{}", self.database.display()), "--dataset", "raw"]);
+        let kind = if self.scenario.is_folder { "filesystem" } else { "duckdb" };
+        let run = run.args(["--to", &format!("{kind}:{}", self.database.display()), "--dataset", "raw"]);
         let run = run.args(["--table", "main", "--pipeline", &self.name]).args(options);
         Ok(self.scenario.variables.iter().fold(run, |run, (name, value)| run.env(name, value)))
     }

@@ -9,6 +9,7 @@ mod contracts;
 mod declared;
 mod differential;
 mod documents;
+mod files;
 mod incremental;
 mod judge;
 mod killed_pipeline;

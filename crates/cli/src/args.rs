@@ -91,7 +91,7 @@ pub(crate) struct Ingest {
     /// Files, folders, globs or addresses (`s3://bucket/path/*.csv`, `https://host/file.csv`); `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
-    /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline
+    /// Where to load: `duckdb:FILE`, or `duckdb` for a file named after the pipeline; `filesystem:FOLDER`, `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) to: String,
     /// Dataset to load into (a schema of the database); made if it is not there
@@ -225,7 +225,7 @@ pub(crate) struct Dataset {
     /// Rows to print at most, 0 for all [default: 20 of a table; of a query 1000 for people, all as csv or json]
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,
-    /// Where the dataset is, if no pipeline of this machine loaded it: `duckdb:FILE`
+    /// Where the dataset is, if no pipeline of this machine loaded it: `duckdb:FILE`, `filesystem:FOLDER`, `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DESTINATION")]
     pub(crate) from: Option<String>,
 }

@@ -4,9 +4,8 @@
 use dlt_engine::connector::{DestinationConnector, SourceConnector};
 
 /// The destinations by name.
-pub static DESTINATIONS: &[&DestinationConnector] = &[
-    &dlt_destination_duckdb::CONNECTOR, //
-];
+pub static DESTINATIONS: &[&DestinationConnector] =
+    &[&dlt_destination_duckdb::CONNECTOR, &dlt_destination_filesystem::CONNECTOR];
 
 /// The sources by name, as pipeline files take them.
 pub static SOURCES: &[&SourceConnector] = &dlt_sources::CONNECTORS;

@@ -31,14 +31,15 @@ impl DestinationName {
         Self { connector, settings: Table::default() }
     }
 
-    /// Understands the name of one of [`DESTINATIONS`], alone or with a place behind a colon, and the connection strings
-    /// that begin with one.
+    /// Understands the name of one of [`DESTINATIONS`], alone or with a place behind a colon, and the addresses and connection
+    /// strings that mean one.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a name that is not known, with the nearest that is, and for one that names no place.
     pub fn parse(text: &str) -> Result<Self> {
         let name = text.split_once(':').map_or(text, |(name, _)| name);
-        let connector = DESTINATIONS.iter().find(|known| known.name == name).ok_or_else(|| unknown(text, name))?;
+        let connector =
+            DESTINATIONS.iter().find(|known| means(known, text, name)).ok_or_else(|| unknown(text, name))?;
         Ok(Self { connector, settings: (connector.parse)(text)? })
     }
 
@@ -89,11 +90,10 @@ impl DestinationName {
     /// [`ErrorKind::Config`] if a value is not what it must be.
     pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
         let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
+        let mut said = providers.in_variables(SECTION, self.connector.name);
         for key in ambient.flat_map(|key| key.names()) {
-            let variable = format!("{SECTION}__{}__{key}", self.connector.name).to_uppercase();
-            if let Some(text) = providers.variable(&variable) {
-                let text = text.to_owned();
-                self.settings.set_text(key, text, Origin::Variable(variable));
+            if let Some(entry) = said.take(key) {
+                self.settings.set(&[entry.key], entry.node);
             }
         }
         (self.connector.open)(self.section())?;
@@ -142,6 +142,12 @@ impl fmt::Debug for DestinationName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "DestinationName({self})")
     }
+}
+
+/// Whether a text that begins with `name` is meant as a destination.
+fn means(connector: &DestinationConnector, text: &str, name: &str) -> bool {
+    let is_address = text[name.len()..].starts_with("://");
+    connector.name == name || (is_address && connector.schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme)))
 }
 
 fn unknown(text: &str, name: &str) -> Error {

@@ -25,7 +25,7 @@
 //!   declaration, or your own [`Source`].
 //! - What is changed on the way ([`SourceExt`]): some resources, the first rows, maps and filters, hints, a resource made of
 //!   another.
-//! - A destination: [`duckdb`], [`duckdb_at`], or your own [`Destination`].
+//! - A destination: [`duckdb`], [`duckdb_at`], [`filesystem`], or your own [`Destination`].
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
 //! - [`DESTINATIONS`] and [`SOURCES`] are the connectors by name, with their settings.
@@ -89,4 +89,10 @@ pub fn duckdb() -> DestinationName {
 /// DuckDB in this file, which is made by the first load if it is not there.
 pub fn duckdb_at(path: impl Into<std::path::PathBuf>) -> DestinationName {
     duckdb().with_path("path", path)
+}
+
+/// Files below a folder or an address: `lake`, `s3://bucket/prefix`, `gs://…`, `az://…`. Their format and other settings are set by
+/// [`DestinationName::with`]: `loader_file_format`, `layout`.
+pub fn filesystem(bucket_url: impl Into<String>) -> DestinationName {
+    DestinationName::of(&dlt_destination_filesystem::CONNECTOR).with("bucket_url", bucket_url)
 }

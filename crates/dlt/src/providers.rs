@@ -46,7 +46,7 @@ impl ConfigProviders {
 
     /// Everything that is said about `[section.name]` outside of the pipeline file, the nearest word first.
     pub(crate) fn settings(&self, project: &Path, section: &str, name: &str) -> Result<Table> {
-        let mut found = self.in_variables(&format!("{section}__{name}__").to_uppercase());
+        let mut found = self.in_variables(section, name);
         for folder in [project.join(".dlt"), self.data_folder.clone()] {
             for file in ["secrets.toml", "config.toml"] {
                 let mut table = read_if_there(&folder.join(file))?;
@@ -116,10 +116,12 @@ impl ConfigProviders {
         dlt_sources::Credentials::take(&mut Section::new("sources.filesystem", Origin::Program, settings))
     }
 
-    fn in_variables(&self, prefix: &str) -> Table {
+    /// What variables say about `[section.name]`.
+    pub(crate) fn in_variables(&self, section: &str, name: &str) -> Table {
+        let prefix = format!("{section}__{name}__").to_uppercase();
         let mut table = Table::default();
         for (name, value) in &self.variables {
-            let Some(rest) = name.strip_prefix(prefix) else { continue };
+            let Some(rest) = name.strip_prefix(&prefix) else { continue };
             let path: Vec<_> = rest.split("__").map(str::to_lowercase).collect();
             if value.is_empty() || path.iter().any(String::is_empty) {
                 continue;

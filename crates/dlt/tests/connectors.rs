@@ -111,7 +111,10 @@ fn the_reference_pages_tell_what_the_connectors_say() {
         let replaced =
             "`truncate-and-insert` or `insert-from-staging` ([more](write-dispositions.md#how-a-table-is-replaced))";
         let rows = [("`type`", &*kind, "needed"), ("`replace_strategy`", replaced, "`truncate-and-insert`")];
-        let keys = (format!("settings of {}", connector.name), table(&rows, connector.keys));
+        // A source may have the same name.
+        let is_shared = dlt::SOURCES.iter().any(|source| source.name == connector.name);
+        let name = format!("{}{}", if is_shared { "destination " } else { "" }, connector.name);
+        let keys = (format!("settings of {name}"), table(&rows, connector.keys));
         check(&format!("destination-{}.md", connector.name), std::slice::from_ref(&keys));
         parts.push(keys);
     }

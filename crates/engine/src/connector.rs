@@ -21,6 +21,8 @@ pub struct DestinationConnector {
     pub about: &'static str,
     /// How a place is written, for hints: `duckdb:FILE`.
     pub form: &'static str,
+    /// Beginnings of addresses that mean this destination without its name: `s3` of `s3://…`.
+    pub schemes: &'static [&'static str],
     /// The settings below `[destination]`, without `type`.
     pub keys: &'static [Key],
     /// What `dlt init` writes below `type`: a comment a line, in which `{name}` stands for the source.
@@ -29,7 +31,7 @@ pub struct DestinationConnector {
     pub ignored: &'static [&'static str],
     /// Endings of file names that are meant as this destination, where somebody leaves out its name.
     pub file_endings: &'static [&'static str],
-    /// The settings that a text means which begins with the name: `NAME`, `NAME:…`, `NAME://…`.
+    /// The settings that a text means which begins with the name (`NAME`, `NAME:…`, `NAME://…`) or with one of the schemes.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Config`] if it names no place.

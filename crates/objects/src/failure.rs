@@ -188,6 +188,10 @@ impl StoreError {
                 new(Kind::Config, "the bucket is in another region")
                     .hint("set `region_name` beside the credentials to the bucket's")
             }
+            _ if network && (lower.contains("body") || lower.contains("incomplete") || lower.contains("eof")) => {
+                new(Kind::Truncated, "it ends before its end, also after several tries")
+                    .hint("run the same command again later")
+            }
             _ if network
                 && (lower.contains("certificate") || lower.contains("unknownissuer") || lower.contains("tls")) =>
             {
@@ -214,10 +218,6 @@ impl StoreError {
                     || lower.contains("reset")) =>
             {
                 new(Kind::Unreachable, "the connection fails").hint("look at `endpoint_url` and the network")
-            }
-            _ if network && (lower.contains("body") || lower.contains("incomplete") || lower.contains("eof")) => {
-                new(Kind::Truncated, "it ends before its end, also after several tries")
-                    .hint("run the same command again later")
             }
             _ if lower.contains("illegal character")
                 || lower.contains("empty segment")

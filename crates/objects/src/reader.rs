@@ -12,7 +12,7 @@ use std::io::Read;
 use std::time::Duration;
 
 /// How often a read is taken up again without having got a single byte further.
-const TRIES: u32 = 6;
+const TRIES: u32 = 3;
 
 /// Bytes that are fetched ahead.
 const AHEAD: usize = 1 << 20;

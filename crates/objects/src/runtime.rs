@@ -34,6 +34,11 @@ impl<T> Pending<T> {
     }
 }
 
+/// Makes what clients need before they are built: the provider of encryption, and the thread.
+pub(crate) fn make_ready() {
+    handle();
+}
+
 fn handle() -> &'static Handle {
     static HANDLE: OnceLock<Handle> = OnceLock::new();
     HANDLE.get_or_init(|| {

@@ -9,6 +9,7 @@ use crate::credentials::Credentials;
 use crate::failure::{Result, StoreError, StoreErrorKind};
 use crate::listing::{Listing, Object};
 use crate::reader::{Place, Reader};
+use crate::runtime;
 use crate::writer::Writer;
 use object_store::PutMode;
 use std::fs::File;
@@ -37,6 +38,9 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Config`] or [`StoreErrorKind::Credentials`] if settings are wrong or missing.
     pub fn open(address: &Address, credentials: &Credentials) -> Result<Self> {
+        if address.scheme() != Scheme::Local {
+            runtime::make_ready();
+        }
         let store = match address.scheme() {
             Scheme::S3 => aws::open(address, &credentials.aws)?,
             Scheme::Gcs => gcp::open(address, &credentials.gcp)?,

@@ -1,3 +1,5 @@
 //! Tests of object stores against real ones.
 #![allow(clippy::unwrap_used)]
 mod local;
+mod s3;
+mod web;

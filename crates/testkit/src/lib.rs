@@ -1,24 +1,30 @@
 //! Real counterparts for whole-program tests.
 //!
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
-//! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself, and
-//! [`PythonDlt`] is the original from PyPI in a virtual environment. Everything listens on 127.0.0.1 and writes below a
+//! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
+//! [`PythonDlt`] is the original from PyPI in a virtual environment, [`S3`] is the server of moto from there, and [`Front`] stands
+//! before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
 //! temporary folder; nothing is sent off the machine.
 
 mod binary;
 mod client;
+mod front;
 mod generator;
 mod process;
 mod python;
 mod recorder;
+mod s3;
 mod sandbox;
 mod tracker;
+mod venv;
 
 pub use binary::dlt_binary;
 pub use client::Client;
+pub use front::{Fault, Front};
 pub use generator::Generator;
 pub use process::{Invocation, Output, Running};
 pub use python::PythonDlt;
 pub use recorder::{Answer, Recorder, Request};
+pub use s3::S3;
 pub use sandbox::Sandbox;
 pub use tracker::Tracker;

@@ -1,21 +1,17 @@
 //! Python dlt, the original, as the judge.
 
 use std::env;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::process::Invocation;
 use crate::sandbox::Sandbox;
+use crate::venv;
 
 /// What is installed. `sqlglot` 30 breaks reading of datasets in dlt 1.31; DuckDB's minor version is that of the library
 /// that our binary links, so that both may open one file.
 const REQUIREMENTS: [&str; 4] = ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow"];
-
-/// Written last into a finished environment; holds [`REQUIREMENTS`], so that a change of them builds anew.
-const MARKER: &str = "dlt-testkit-complete";
 
 /// A virtual environment with dlt 1.31.0, made once on a machine and then shared by all tests.
 #[derive(Debug, Clone)]
@@ -30,23 +26,11 @@ impl PythonDlt {
     /// # Errors
     /// When there is no usable Python 3, or the packages can't be installed.
     pub fn shared() -> Result<Self> {
-        let folder = venv_folder()?;
-        let marker = folder.join(MARKER);
-        let wanted = REQUIREMENTS.join("\n");
-        let is_complete = || fs::read_to_string(&marker).is_ok_and(|found| found == wanted);
-        if is_complete() {
-            return Ok(Self { folder });
-        }
-        let parent = folder.parent().context("the environment needs a folder above it")?;
-        fs::create_dir_all(parent)?;
-        let lock_path = folder.with_extension("lock");
-        let lock = File::create(&lock_path).with_context(|| format!("could not make {}", lock_path.display()))?;
-        lock.lock()?;
-        if !is_complete() {
-            make(&folder)?;
-            fs::write(&marker, wanted)?;
-        }
-        Ok(Self { folder })
+        let folder = match env::var_os("DLT_TEST_VENV") {
+            Some(folder) => PathBuf::from(folder),
+            None => venv::in_cache("python-dlt-1.31.0")?,
+        };
+        Ok(Self { folder: venv::shared(folder, &REQUIREMENTS)? })
     }
 
     /// The interpreter.
@@ -65,35 +49,4 @@ impl PythonDlt {
             .arg("-c")
             .arg(script)
     }
-}
-
-fn venv_folder() -> Result<PathBuf> {
-    if let Some(folder) = env::var_os("DLT_TEST_VENV") {
-        return Ok(PathBuf::from(folder));
-    }
-    let cache = match env::var_os("XDG_CACHE_HOME") {
-        Some(cache) => PathBuf::from(cache),
-        None => Path::new(&env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set")?).join(".cache"),
-    };
-    Ok(cache.join("dlt-rs-tests/python-dlt-1.31.0"))
-}
-
-fn make(folder: &Path) -> Result<()> {
-    let python = env::var_os("DLT_TEST_PYTHON").unwrap_or_else(|| "python3".into());
-    // The scripts in an environment name its path, so it is made in place; `--clear` sweeps up a half-made one.
-    run(Command::new(&python).args(["-m", "venv", "--clear"]).arg(folder))
-        .context("hint: Python 3 with venv is needed (on Debian: apt-get install python3-venv)")?;
-    run(Command::new(folder.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(REQUIREMENTS))
-    .context("Python dlt could not be installed from the package registry")
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("could not start {command:?}"))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} failed\n{stderr}");
-    }
-    Ok(())
 }

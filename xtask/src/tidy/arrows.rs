@@ -22,7 +22,8 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("dlt-source-sql-database", &["dlt-engine", "dlt-postgres"]),
     ("dlt-destination-compliance", &["dlt-engine"]),
     ("dlt-destination-duckdb", &["dlt-engine"]),
-    ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects"]),
+    // Queries over files are DuckDB's: no second engine, and one place that opens its library.
+    ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects", "dlt-destination-duckdb"]),
     ("dlt-destination-postgres", &["dlt-engine", "dlt-postgres"]),
     ("dlt-tracker", &["dlt-engine", "dlt-sources", "dlt-destination-duckdb"]),
     (

@@ -16,7 +16,7 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{Access, Connection, Destination, LoadRecord, StateRecord, Write};
-use dlt_engine::schema::{Column, DataType, Schema, Table, WriteDisposition};
+use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, Table, WriteDisposition};
 use jobs::{chain, user_file, users, values};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,40 +33,75 @@ pub struct Fresh {
 /// One thing that must hold of an empty destination; the folder is for job files.
 pub type Case = fn(&dyn Destination, &Path);
 
-/// Runs all cases.
+/// Runs all cases. Of merges that the destination says it cannot do, it must refuse each.
 pub fn check(make: impl Fn() -> Fresh) {
-    let cases: [(&str, Case); 24] = [
-        ("nothing is stored in a dataset that is not there", nothing_is_stored),
-        ("a load is there after its commit", a_load_is_there),
-        ("a dropped transaction leaves no trace", a_dropped_transaction_leaves_no_trace),
-        ("columns are added, and old rows have none", columns_are_added),
-        ("a job file may lack columns", a_file_may_lack_columns),
-        ("a column with another type is refused", another_type_is_refused),
-        ("truncated tables hold only the new rows", truncated_tables),
-        ("a failed replace keeps the old rows", a_failed_replace_keeps_the_old_rows),
-        ("insert-only leaves out what is there and what comes twice", merge_cases::insert_only),
-        ("delete-insert and upsert keep the last row of each key", merge_cases::the_last_row_of_a_key),
-        ("a merge takes nested rows with it", merge_cases::nested_rows),
-        ("a merge key replaces all rows with its value", merge_cases::merge_key),
-        ("rows that are marked as deleted go", merge_cases::hard_delete),
-        ("a column decides which row of a key is kept", merge_cases::dedup_sort),
-        ("nested rows from before the first merge are found", merge_cases::rows_from_before),
-        ("upsert with nested rows refuses a key that comes twice", merge_cases::ambiguous_keys),
-        ("columns may have the names that the destination uses itself", merge_cases::names_of_its_own),
-        ("versions begin and end, told apart by ids", version_cases::by_id),
-        ("versions begin and end, told apart by values", version_cases::by_value),
-        ("every type keeps its values", every_type),
-        ("the newest state and schema are stored", newest_state_and_schema),
-        ("datasets are apart", datasets_are_apart),
-        ("names that need quotes", names_that_need_quotes),
-        ("a query's errors and the caller's end it", queries_fail),
+    use MergeStrategy::{DeleteInsert, InsertOnly, Scd2, Upsert};
+    let cases: [(&str, &[MergeStrategy], Case); 24] = [
+        ("nothing is stored in a dataset that is not there", &[], nothing_is_stored),
+        ("a load is there after its commit", &[], a_load_is_there),
+        ("a dropped transaction leaves no trace", &[], a_dropped_transaction_leaves_no_trace),
+        ("columns are added, and old rows have none", &[], columns_are_added),
+        ("a job file may lack columns", &[], a_file_may_lack_columns),
+        ("a column with another type is refused", &[], another_type_is_refused),
+        ("truncated tables hold only the new rows", &[], truncated_tables),
+        ("a failed replace keeps the old rows", &[], a_failed_replace_keeps_the_old_rows),
+        ("insert-only leaves out what is there and what comes twice", &[InsertOnly], merge_cases::insert_only),
+        (
+            "delete-insert and upsert keep the last row of each key",
+            &[DeleteInsert, Upsert],
+            merge_cases::the_last_row_of_a_key,
+        ),
+        ("a merge takes nested rows with it", &[DeleteInsert], merge_cases::nested_rows),
+        ("a merge key replaces all rows with its value", &[DeleteInsert], merge_cases::merge_key),
+        ("rows that are marked as deleted go", &[DeleteInsert], merge_cases::hard_delete),
+        ("a column decides which row of a key is kept", &[DeleteInsert], merge_cases::dedup_sort),
+        ("nested rows from before the first merge are found", &[DeleteInsert], merge_cases::rows_from_before),
+        ("upsert with nested rows refuses a key that comes twice", &[Upsert], merge_cases::ambiguous_keys),
+        ("columns may have the names that the destination uses itself", &[DeleteInsert], merge_cases::names_of_its_own),
+        ("versions begin and end, told apart by ids", &[Scd2], version_cases::by_id),
+        ("versions begin and end, told apart by values", &[Scd2], version_cases::by_value),
+        ("every type keeps its values", &[], every_type),
+        ("the newest state and schema are stored", &[], newest_state_and_schema),
+        ("datasets are apart", &[], datasets_are_apart),
+        ("names that need quotes", &[], names_that_need_quotes),
+        ("a query's errors and the caller's end it", &[], queries_fail),
     ];
-    for (name, case) in cases {
-        println!("case: {name}");
+    for (name, needs, case) in cases {
         let fresh = make();
         let jobs = TempDir::new().unwrap();
-        case(&*fresh.destination, jobs.path());
+        let known = fresh.destination.capabilities().merge_strategies;
+        match needs.iter().find(|strategy| !known.contains(strategy)) {
+            None => {
+                println!("case: {name}");
+                case(&*fresh.destination, jobs.path());
+            }
+            Some(strategy) => {
+                println!("case: {} is refused, instead of: {name}", strategy.name());
+                refuses(&*fresh.destination, jobs.path(), *strategy);
+            }
+        }
     }
+}
+
+/// A way to merge that the destination has not must be an error, and leave what is there.
+fn refuses(destination: &dyn Destination, jobs: &Path, strategy: MergeStrategy) {
+    let schema = users();
+    let users = &schema.tables["users"];
+    let mut connection = write(destination);
+    let file = [user_file(&jobs.join("1.parquet"), &[1, 2], "old")];
+    load(&mut *connection, "1.0", &schema, "users", &file, Write::Append);
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    let way = match strategy {
+        MergeStrategy::Scd2 => Write::Versions(1),
+        other => Write::Merge(other),
+    };
+    let file = [user_file(&jobs.join("2.parquet"), &[2, 3], "new")];
+    let error = transaction.write(&chain(users, &file, way)).unwrap_err();
+    drop(transaction);
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains("`users`") && error.advice().is_some(), "{error}");
+    assert_eq!(rows(&mut *connection, "SELECT id, name FROM users ORDER BY id"), ["1|old", "2|old"]);
 }
 
 /// Opens the dataset of the cases for writing.
@@ -187,9 +222,9 @@ fn a_load_is_there(destination: &dyn Destination, jobs: &Path) {
     assert_eq!(
         rows(
             &mut *connection,
-            "SELECT version, engine_version, pipeline_name, version_hash, _dlt_load_id, _dlt_id FROM _dlt_pipeline_state"
+            "SELECT version, engine_version, pipeline_name, version_hash, _dlt_load_id FROM _dlt_pipeline_state"
         ),
-        ["1|4|quick_start|hash of first|10.5|state1"]
+        ["1|4|quick_start|hash of first|10.5"]
     );
 }
 

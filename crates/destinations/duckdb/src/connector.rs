@@ -13,6 +13,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
     name: "duckdb",
     about: "DuckDB, an analytics database in one file; needs no server",
     form: "duckdb:FILE",
+    schemes: &[],
     keys: &[
         Key::new("path", "the database file; made if it is not there", "the pipeline's name with `.duckdb`"),
         Key::new(

@@ -23,6 +23,7 @@ mod client;
 mod connector;
 mod ddl;
 mod failure;
+pub mod in_memory;
 mod instance;
 mod json_columns;
 mod library;

@@ -50,6 +50,16 @@ pub(crate) fn run(
     }
 }
 
+/// Runs one query that reads; everything else is refused.
+pub(crate) fn read(
+    connection: &Connection,
+    sql: &str,
+    on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
+) -> Result<()> {
+    check_reads(connection, sql)?;
+    stream(connection, sql, on_batch)
+}
+
 fn stream(
     connection: &Connection,
     sql: &str,

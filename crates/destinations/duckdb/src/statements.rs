@@ -96,7 +96,7 @@ pub(crate) fn parquet(files: &[PathBuf]) -> Result<String> {
 }
 
 /// A path as DuckDB reads it: `*`, `?` and `[` stand for themselves only in brackets.
-fn literal(file: &Path) -> Result<String> {
+pub(crate) fn literal(file: &Path) -> Result<String> {
     let Some(path) = file.to_str() else {
         return Err(Error::new(ErrorKind::Storage, format!("the path {} is not UTF-8", file.display()))
             .hint("set DLT_DATA_DIR to a folder with a plain name"));

@@ -52,7 +52,7 @@ fn days_before(year: u32, month: u32) -> i32 {
 }
 
 /// Year, month and day of a number of days since 1970.
-pub(super) fn date_of(days: i32) -> (i32, u32, u32) {
+pub fn date_of(days: i32) -> (i32, u32, u32) {
     let days = i64::from(days) + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -84,13 +84,13 @@ pub(super) fn week_day(year: i32, week: u32, day: u32) -> Option<i32> {
 }
 
 /// Text of a day: `2024-01-02`.
-pub(crate) fn date_text(days: i32) -> String {
+pub fn date_text(days: i32) -> String {
     let (year, month, day) = date_of(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// Text of a time of day: `03:04:05`, with six decimals if it has a fraction.
-pub(super) fn time_text(micros: i64) -> String {
+pub fn time_text(micros: i64) -> String {
     let (seconds, fraction) = (micros.div_euclid(SECOND), micros.rem_euclid(SECOND));
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if fraction == 0 {
@@ -101,7 +101,7 @@ pub(super) fn time_text(micros: i64) -> String {
 }
 
 /// Text of a moment, with its offset if it is an instant: `2024-01-02T03:04:05+00:00`.
-pub(super) fn timestamp_text(micros: i64, is_instant: bool) -> String {
+pub fn timestamp_text(micros: i64, is_instant: bool) -> String {
     // The largest number of days of an i64 of microseconds has nine digits.
     let days = micros.div_euclid(DAY) as i32;
     let offset = if is_instant { "+00:00" } else { "" };

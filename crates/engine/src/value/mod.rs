@@ -11,7 +11,7 @@ mod lenient;
 mod number;
 mod written;
 
-pub(crate) use civil::date_text;
+pub use civil::{date_of, date_text, time_text, timestamp_text};
 
 pub use number::python_float_text;
 pub use written::{canonical_double, canonical_integer};

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 /// The ending of what is being written. No listing shows it.
@@ -57,10 +58,7 @@ impl Local {
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.root).to_owned();
         make_folders(&folder)?;
-        let mut name = OsString::from(".");
-        name.push(path.file_name().unwrap_or_default());
-        name.push(PART);
-        let part = folder.join(name);
+        let part = folder.join(part_name(&path));
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(&part);
         let file = file.map_err(|error| StoreError::local("write", &path, &error))?;
         Ok(Making { file: Some(file), part, path, folder })
@@ -71,11 +69,7 @@ impl Local {
         let path = self.path(key);
         let folder = path.parent().unwrap_or(&self.root).to_owned();
         make_folders(&folder)?;
-        let part = folder.join(format!(
-            ".{}.{}{PART}",
-            path.file_name().unwrap_or_default().to_string_lossy(),
-            std::process::id()
-        ));
+        let part = folder.join(part_name(&path));
         let written = File::create(&part).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
         let linked = written.and_then(|()| fs::hard_link(&part, &path));
         let _ = fs::remove_file(&part);
@@ -147,6 +141,15 @@ impl Drop for Making {
             let _ = fs::remove_file(&self.part);
         }
     }
+}
+
+/// A name beside the file's own, which no other writer has: several may make the same file.
+fn part_name(path: &Path) -> OsString {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}-{}{PART}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    name
 }
 
 /// Makes folders and, above each that was made, has its name on the disk.

@@ -93,6 +93,7 @@ impl Web {
         let answered = runtime::wait(async move {
             let mut pause = retries.backoff.init_backoff;
             let mut tries = 0;
+            let began = tokio::time::Instant::now();
             loop {
                 let mut request = client.request(method.clone(), url.clone());
                 // Bytes are counted as they are stored.
@@ -105,7 +106,7 @@ impl Web {
                     Ok(response) => response.status().is_server_error() || response.status().as_u16() == 429,
                     Err(error) => !error.is_builder() && !error.is_redirect(),
                 };
-                if !again || tries >= retries.max_retries {
+                if !again || tries >= retries.max_retries || began.elapsed() >= retries.retry_timeout {
                     return answer;
                 }
                 tries += 1;

@@ -1,0 +1,86 @@
+//! Queries over files, for destinations that have no engine of their own.
+
+use crate::failure::explain;
+use crate::library::open_library;
+use crate::{ddl, memory, names, query, statements};
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use dlt_engine::Result;
+use dlt_engine::schema::Column;
+use duckdb::{Config, Connection};
+use std::path::Path;
+
+/// A database in memory, which is gone when it is dropped. What does not fit into half of the machine's memory spills into a folder.
+pub struct InMemory {
+    connection: Connection,
+}
+
+impl InMemory {
+    /// Opens one; `spill` is a folder that is there.
+    ///
+    /// # Errors
+    /// [`dlt_engine::ErrorKind::Destination`] when there is no library of DuckDB, or no memory.
+    pub fn open(spill: &Path) -> Result<Self> {
+        open_library()?;
+        let open = || -> duckdb::Result<Connection> {
+            let mut config = Config::default()
+                .enable_autoload_extension(false)?
+                .with("autoinstall_known_extensions", "false")?
+                .with("allow_community_extensions", "false")?
+                .with("temp_directory", spill.to_string_lossy())?;
+            if let Some(bytes) = memory::default_limit() {
+                config = config.max_memory(&format!("{bytes}B"))?;
+            }
+            let connection = Connection::open_in_memory_with_flags(config)?;
+            connection.execute_batch("SET TimeZone = 'UTC'")?;
+            Ok(connection)
+        };
+        open().map(|connection| Self { connection }).map_err(|error| explain("open a database in memory", &error))
+    }
+
+    /// Runs statements of the caller, such as those that make views.
+    ///
+    /// # Errors
+    /// What DuckDB says; `doing` tells what they are for.
+    pub fn execute(&self, doing: &str, sql: &str) -> Result<()> {
+        self.connection.execute_batch(sql).map_err(|error| explain(doing, &error))
+    }
+
+    /// Names of the columns of what can stand behind `FROM`.
+    ///
+    /// # Errors
+    /// What DuckDB says; `doing` tells what they are for.
+    pub fn columns_of(&self, doing: &str, relation: &str) -> Result<Vec<String>> {
+        let names = || -> duckdb::Result<Vec<String>> {
+            let mut statement = self.connection.prepare(&format!("DESCRIBE SELECT * FROM {relation}"))?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        names().map_err(|error| explain(doing, &error))
+    }
+
+    /// Runs one query that reads, as [`dlt_engine::destination::Connection::query`] does.
+    ///
+    /// # Errors
+    /// [`dlt_engine::ErrorKind::Config`] if it is no single query that reads; what DuckDB says, or what `on_batch` returned.
+    pub fn query(&self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
+        query::read(&self.connection, sql, on_batch)
+    }
+}
+
+/// An identifier for SQL.
+pub fn quote(identifier: &str) -> String {
+    names::quote(identifier)
+}
+
+/// The type that a column has in DuckDB; `None` while its type is not known.
+pub fn sql_type(column: &Column) -> Option<String> {
+    ddl::sql_type(column)
+}
+
+/// A path as a text of SQL, in which nothing stands for anything else.
+///
+/// # Errors
+/// [`dlt_engine::ErrorKind::Storage`] if it is not UTF-8.
+pub fn path_literal(path: &Path) -> Result<String> {
+    statements::literal(path)
+}

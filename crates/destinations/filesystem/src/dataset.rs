@@ -1,0 +1,190 @@
+//! A dataset: a folder of a store.
+
+use crate::destination::Filesystem;
+use crate::intent::{self, Intent};
+use crate::records::{self, Versioned};
+use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
+use dlt_engine::{Error, ErrorKind, Result};
+use dlt_objects::{Store, StoreError, StoreErrorKind};
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, SystemTime};
+
+/// How long the intent of a load stands that nobody commits or tries again. Then its files are deleted: whoever began it has given
+/// it up, or begun it anew under another id.
+const GIVEN_UP: Duration = Duration::from_secs(24 * 3600);
+
+/// A dataset that may or may not be there.
+#[derive(Clone, Debug)]
+pub(crate) struct Dataset {
+    pub(crate) name: String,
+    /// Keys are paths below the dataset's folder.
+    pub(crate) store: Store,
+    pub(crate) settings: Filesystem,
+}
+
+impl Dataset {
+    pub(crate) fn failed(error: StoreError) -> Error {
+        error.into_engine(ErrorKind::Destination)
+    }
+
+    /// The text of `init`; `None` where there is no dataset.
+    pub(crate) fn init(&self) -> Result<Option<String>> {
+        self.read(records::INIT)
+    }
+
+    /// Whether compressed files have no ending that tells so; `None` where there is no dataset.
+    pub(crate) fn hides_compression(&self) -> Result<Option<bool>> {
+        let Some(init) = self.init()? else { return Ok(None) };
+        records::hides_compression(&init).map(Some).ok_or_else(|| {
+            let place = self.store.address();
+            Error::new(ErrorKind::Destination, format!("the dataset {place} is of a form that this dlt does not know"))
+                .hint("its file `init` names the form: use a newer dlt, or another dataset")
+        })
+    }
+
+    /// A small file as text; `None` where it is not there.
+    fn read(&self, key: &str) -> Result<Option<String>> {
+        match self.store.read(key) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if matches!(error.kind(), StoreErrorKind::NotFound) => Ok(None),
+            Err(error) => Err(Self::failed(error)),
+        }
+    }
+
+    /// Paths of all files in a folder of the dataset, at any depth, by name.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for object in self.store.list(folder).map_err(Self::failed)? {
+            keys.push(object.map_err(Self::failed)?.key);
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Paths of the data files of a table of a schema, by name.
+    pub(crate) fn files_of(&self, schema: &str, table: &str) -> Result<Vec<String>> {
+        let layout = &self.settings.layout;
+        let prefix = layout.prefix(schema, table);
+        let mut keys = self.list(&layout.folder(schema, table))?;
+        // With tables beside each other in one folder, that folder may be the dataset's own.
+        keys.retain(|key| {
+            key.starts_with(&prefix) && key != records::INIT && !key.ends_with(&format!("/{}", records::INIT))
+        });
+        Ok(keys)
+    }
+
+    /// Ids of the loads that were committed.
+    pub(crate) fn loads(&self) -> Result<HashSet<String>> {
+        let keys = self.list(LOADS_TABLE)?;
+        Ok(keys.iter().filter_map(|key| Some(records::parse_load(key)?.1.to_owned())).collect())
+    }
+
+    /// Files of `_dlt_version` or `_dlt_pipeline_state`, the oldest first. Times are compared as text by all who share the dataset.
+    pub(crate) fn versioned(&self, table: &str) -> Result<Vec<Versioned>> {
+        let mut found: Vec<_> = self.list(table)?.iter().filter_map(|key| Versioned::parse(key)).collect();
+        found.sort_by(|one, other| one.at.cmp(&other.at));
+        Ok(found)
+    }
+
+    fn row(&self, table: &str, file: &Versioned, key: &str) -> Result<String> {
+        let path = format!("{table}/{}", file.file());
+        let text = self.read(&path)?.and_then(|row| records::text_of(row.as_bytes(), key));
+        text.ok_or_else(|| {
+            let message = format!("{} cannot be understood", self.store.address().join(&path));
+            Error::new(ErrorKind::Corrupt, message)
+                .hint("restore it from a copy, or delete it: the version before it counts then")
+        })
+    }
+
+    /// JSON of the newest version of a schema.
+    pub(crate) fn stored_schema(&self, schema: &str) -> Result<Option<String>> {
+        let versions = self.versioned(VERSION_TABLE)?;
+        let newest = versions.iter().rfind(|version| version.name == schema);
+        newest.map(|newest| self.row(VERSION_TABLE, newest, "schema")).transpose()
+    }
+
+    /// The newest version of each schema of the dataset, in order of their beginning.
+    pub(crate) fn schemas(&self) -> Result<Vec<Schema>> {
+        let mut newest: BTreeMap<String, (usize, Versioned)> = BTreeMap::new();
+        for (at, version) in self.versioned(VERSION_TABLE)?.into_iter().enumerate() {
+            let place = newest.entry(version.name.clone()).or_insert((at, version.clone()));
+            place.1 = version;
+        }
+        let mut newest: Vec<_> = newest.into_values().collect();
+        newest.sort_by_key(|(began, _)| *began);
+        newest.iter().map(|(_, version)| Schema::from_stored(&self.row(VERSION_TABLE, version, "schema")?)).collect()
+    }
+
+    /// The newest state of a pipeline whose load was committed.
+    pub(crate) fn stored_state(&self, pipeline: &str) -> Result<Option<String>> {
+        let states = self.versioned(STATE_TABLE)?;
+        let mut own = states.iter().rev().filter(|state| state.name == pipeline).peekable();
+        if own.peek().is_none() {
+            return Ok(None);
+        }
+        let loads = self.loads()?;
+        own.find(|state| loads.contains(&state.at)).map(|state| self.row(STATE_TABLE, state, "state")).transpose()
+    }
+
+    /// Intents of loads that are under way, were killed, or are not finished.
+    pub(crate) fn intents(&self) -> Result<Vec<(Intent, SystemTime)>> {
+        let mut intents = Vec::new();
+        for object in self.store.list(intent::FOLDER).map_err(Self::failed)? {
+            let object = object.map_err(Self::failed)?;
+            let Some(text) = self.read(&object.key)? else { continue };
+            let intent = Intent::parse(text.as_bytes()).ok_or_else(|| {
+                let message = format!("{} cannot be understood", self.store.address().join(&object.key));
+                Error::new(ErrorKind::Corrupt, message).hint("delete it if no load is under way")
+            })?;
+            intents.push((intent, object.modified));
+        }
+        Ok(intents)
+    }
+
+    pub(crate) fn delete(&self, keys: &[String]) -> Result<()> {
+        self.store.delete(keys.iter().map(String::as_str)).map_err(Self::failed)
+    }
+
+    /// Takes an intent away, with those files of it that are to go.
+    fn end(&self, intent: &Intent, files: &[String]) -> Result<()> {
+        self.delete(files)?;
+        self.delete(&[Intent::key(&intent.load_id)])
+    }
+
+    /// Finishes loads that were killed after their commit, and takes back what was given up. Loads that others have under way are
+    /// left alone, and so is the load `except`.
+    pub(crate) fn settle(&self, except: Option<&str>) -> Result<()> {
+        let intents = self.intents()?;
+        if intents.is_empty() {
+            return Ok(());
+        }
+        let loads = self.loads()?;
+        for (intent, written) in intents.iter().filter(|(intent, _)| Some(&*intent.load_id) != except) {
+            if loads.contains(&intent.load_id) {
+                self.end(intent, &intent.deletes)?;
+            } else if written.elapsed().is_ok_and(|age| age > GIVEN_UP) {
+                self.end(intent, &intent.writes)?;
+                self.remove_parts(intent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes half-written files of a load that was killed.
+    pub(crate) fn remove_parts(&self, intent: &Intent) -> Result<()> {
+        let files: HashSet<&str> = intent.writes.iter().filter_map(|key| key.rsplit('/').next()).collect();
+        let is_meant = |name: &str| name.contains(&intent.load_id) || files.iter().any(|file| name.contains(file));
+        self.store.delete_parts("", &is_meant).map_err(Self::failed)
+    }
+
+    /// Files that are no part of the dataset, though they are in its folders.
+    pub(crate) fn invisible(&self) -> Result<HashSet<String>> {
+        let intents = self.intents()?;
+        if intents.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let loads = self.loads()?;
+        let hidden = |intent: Intent| if loads.contains(&intent.load_id) { intent.deletes } else { intent.writes };
+        Ok(intents.into_iter().flat_map(|(intent, _)| hidden(intent)).collect())
+    }
+}

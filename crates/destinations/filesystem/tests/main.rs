@@ -1,0 +1,4 @@
+//! Tests of the filesystem destination against folders and a server of S3.
+#![allow(clippy::unwrap_used)]
+mod faults;
+mod suite;

@@ -3,6 +3,7 @@
 
 mod auto;
 mod csv;
+mod far;
 mod files;
 mod pages;
 mod parquet;

@@ -1,5 +1,6 @@
 //! Files as a source: which tables they make, and who reads which format.
 
+mod ahead;
 mod csv;
 mod date_format;
 mod discover;

@@ -62,14 +62,35 @@ impl RemoteFile {
     /// # Errors
     /// If the store fails, or the disk is full.
     pub(super) fn fetch(&self, spool: &Spool) -> Result<Section> {
-        let mut reader = self.open()?;
-        spool.add(&mut reader).map_err(|failure| match failure {
-            Failure::Read(cause) => match StoreError::of_io(&cause) {
-                Some(error) => self.error(error.clone()),
-                None => Error::new(ErrorKind::Source, "cannot be read").at(&*self.shown, None).because(cause),
-            },
+        self.keep(spool, &mut self.open()?)
+    }
+
+    /// Copies what was read of the file into a temporary one.
+    ///
+    /// # Errors
+    /// As [`RemoteFile::fetch`].
+    pub(super) fn keep(&self, spool: &Spool, reader: &mut impl Read) -> Result<Section> {
+        spool.add(reader).map_err(|failure| match failure {
+            Failure::Read(cause) => self.unreadable(cause),
             Failure::Write(cause) => spool_error(&self.shown, cause),
         })
+    }
+
+    /// Reads the file into memory.
+    ///
+    /// # Errors
+    /// If the store fails, or the file is gone.
+    pub(super) fn read(&self) -> Result<Section> {
+        let mut bytes = Vec::with_capacity(usize::try_from(self.object.size).unwrap_or_default());
+        self.open()?.read_to_end(&mut bytes).map_err(|cause| self.unreadable(cause))?;
+        Ok(Section::memory(bytes))
+    }
+
+    fn unreadable(&self, cause: io::Error) -> Error {
+        match StoreError::of_io(&cause) {
+            Some(error) => self.error(error.clone()),
+            None => Error::new(ErrorKind::Source, "cannot be read").at(&*self.shown, None).because(cause),
+        }
     }
 }
 
@@ -137,25 +158,36 @@ impl Spool {
             end += piece.len() as u64;
         }
         *spool = Some((Arc::clone(&file), end));
-        Ok(Section { file, begin, end })
+        Ok(Section { held: Held::File(file), begin, end })
     }
 }
 
 const PIECE_BYTES: usize = 1 << 20;
 
-/// A part of a file, or all of it. Each reader of it has a place of its own.
+/// Bytes that are here: a part of a file, or all of it, or a piece of memory. Each reader of it has a place of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    file: Arc<File>,
+    held: Held,
     begin: u64,
     end: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    File(Arc<File>),
+    Memory(Arc<[u8]>),
 }
 
 impl Section {
     /// All of a file.
     pub(super) fn whole(file: File) -> io::Result<Self> {
         let end = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), begin: 0, end })
+        Ok(Self { held: Held::File(Arc::new(file)), begin: 0, end })
+    }
+
+    /// A piece of memory.
+    pub(super) fn memory(bytes: Vec<u8>) -> Self {
+        Self { begin: 0, end: bytes.len() as u64, held: Held::Memory(bytes.into()) }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -178,7 +210,13 @@ impl Read for SectionReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.section.end - self.at).unwrap_or(usize::MAX);
         let wanted = left.min(buffer.len());
-        let read = self.section.file.read_at(&mut buffer[..wanted], self.at)?;
+        let read = match &self.section.held {
+            Held::File(file) => file.read_at(&mut buffer[..wanted], self.at)?,
+            Held::Memory(bytes) => {
+                let at = usize::try_from(self.at).unwrap_or(usize::MAX);
+                bytes.get(at..).unwrap_or_default().read(&mut buffer[..wanted])?
+            }
+        };
         if read == 0 && wanted > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

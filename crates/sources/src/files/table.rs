@@ -1,5 +1,6 @@
 //! The files of one table, one after the other.
 
+use super::ahead::Ahead;
 use super::csv::{CsvFile, CsvReader, Types, files, infer_types};
 use super::discover::DataFile;
 use super::format::Format;
@@ -22,6 +23,8 @@ pub(crate) struct TableReader {
     /// The delimited text files among `files`, in the same order, once their types are known.
     csv: Option<(VecDeque<CsvFile>, Types)>,
     parquet: Plan,
+    /// Of `files`.
+    ahead: Ahead,
     /// What of `csv` came from other machines.
     fetched: Spool,
     current: Option<Box<dyn Reader>>,
@@ -49,6 +52,7 @@ impl TableReader {
     pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize, options: Arc<TextOptions>, parquet: Plan) -> Self {
         let part = |file: DataFile| Part { place: file.place, format: file.format, open: None };
         Self {
+            ahead: Ahead::of(files.iter().map(|file| &file.place)),
             files: files.into_iter().map(part).collect(),
             chunk_bytes,
             options,
@@ -83,6 +87,7 @@ impl TableReader {
     }
 
     fn open(&mut self, part: Part) -> Result<Option<Box<dyn Reader>>> {
+        let part = Part { place: self.ahead.take(part.place)?, ..part };
         let input = |part: Part, options| part.open.map_or_else(|| Input::open(&part.place, options), Ok);
         Ok(Some(match part.format.unwrap_or(Format::Json) {
             Format::Jsonl => Box::new(LineReader::new(input(part, &self.options)?, self.chunk_bytes)),
@@ -105,6 +110,7 @@ impl TableReader {
             let later =
                 self.files.iter_mut().filter(is_csv).map(|part| (part.place.clone(), part.format, part.open.take()));
             for (place, format, open) in std::iter::once((part.place, part.format, part.open)).chain(later) {
+                let place = self.ahead.take(place)?;
                 let (format, options) = (format.unwrap_or(Format::Csv), self.options.clone());
                 files.push_back(CsvFile::new(place, format, options, open, &self.fetched)?);
             }

@@ -39,6 +39,11 @@ impl CsvFile {
                 let section = remote.fetch(fetched)?;
                 (Place::Fetched(remote, section), None)
             }
+            // What is in memory is there for a moment, and this has to be kept until all files were read.
+            Place::Fetched(remote, section) => {
+                let section = remote.keep(fetched, &mut section.from(0))?;
+                (Place::Fetched(remote, section), None)
+            }
             place => (place, open),
         };
         let is_stream = place.is_stream();

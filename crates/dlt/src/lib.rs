@@ -67,10 +67,11 @@ pub use dlt_engine::schema::{
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
-    ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage,
-    LocalCopy, Location, Notice, Notices, Observer, PendingPackage, Preview, RecordBatch, Refresh, Result, Selected,
-    Selection, Source, Step, StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages,
-    loaded_packages, local_copy, pending_packages, rows_of, suggest,
+    ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, Export, ExportFormat,
+    ExportPacking, Exported, LoadInfo, LoadedPackage, LocalCopy, Location, Notice, Notices, Observer, PendingPackage,
+    Preview, RecordBatch, Refresh, Result, Selected, Selection, Source, Step, StepTrace, Surrogates, Synced,
+    TableAccess, TablePreview, Trace, drop_pending_packages, loaded_packages, local_copy, pending_packages, rows_of,
+    suggest,
 };
 pub use dlt_sources::{
     AwsCredentials, AzureCredentials, Batches, Credentials, CsvOptions, Encoding, Files, FilesIncremental, Format,

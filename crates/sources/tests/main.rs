@@ -11,5 +11,6 @@ mod read;
 mod rest;
 mod rest_incremental;
 mod rest_more;
+mod rest_parallel;
 mod rows;
 mod server;

@@ -55,9 +55,9 @@ pub enum AuthConfig {
         /// The token.
         token: Secret,
     },
-    /// A key in a header or in the query.
+    /// A key in a header, in the query or in a cookie.
     ApiKey {
-        /// Name of the header or query parameter; default `Authorization`.
+        /// Name of the header, query parameter or cookie; default `Authorization`.
         #[serde(default = "authorization")]
         name: String,
         /// The key.
@@ -104,6 +104,8 @@ pub enum KeyLocation {
     /// Into the query of the URL.
     #[serde(alias = "param")]
     Query,
+    /// Into a cookie.
+    Cookie,
 }
 
 /// What resources have unless they say otherwise; `endpoint.params` and `endpoint.headers` are merged key by key.
@@ -139,6 +141,8 @@ pub struct ResourceDefaults {
     pub renamed_columns: Option<BTreeMap<String, String>>,
     /// See [`ResourceConfig::processing_steps`].
     pub processing_steps: Option<Vec<ProcessingStep>>,
+    /// See [`ResourceConfig::parallelized`].
+    pub parallelized: Option<Parallel>,
 }
 
 /// Something to take from the API. In short, a text: name and path in one.
@@ -182,6 +186,43 @@ pub struct ResourceConfig {
     pub renamed_columns: Option<BTreeMap<String, String>>,
     /// What is done to items before they are loaded, in this order.
     pub processing_steps: Option<Vec<ProcessingStep>>,
+    /// How many items of the parent are asked for at a time. Default: one.
+    pub parallelized: Option<Parallel>,
+}
+
+/// How many requests are under way at a time: `true` is five, `false` one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parallel(pub usize);
+
+/// What `true` stands for.
+const DEFAULT_PARALLEL: usize = 5;
+/// More requests at a time are taken for a slip.
+const MAX_PARALLEL: u64 = 100;
+
+impl<'de> Deserialize<'de> for Parallel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ParallelVisitor;
+        impl Visitor<'_> for ParallelVisitor {
+            type Value = Parallel;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "true, false, or a number from 1 to {MAX_PARALLEL}")
+            }
+            fn visit_bool<E: de::Error>(self, is_on: bool) -> Result<Parallel, E> {
+                Ok(Parallel(if is_on { DEFAULT_PARALLEL } else { 1 }))
+            }
+            fn visit_u64<E: de::Error>(self, count: u64) -> Result<Parallel, E> {
+                match count {
+                    1..=MAX_PARALLEL => Ok(Parallel(count as usize)),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(count), &self)),
+                }
+            }
+            fn visit_i64<E: de::Error>(self, count: i64) -> Result<Parallel, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Signed(count), &self);
+                u64::try_from(count).map_err(|_| wrong()).and_then(|count| self.visit_u64(count))
+            }
+        }
+        deserializer.deserialize_any(ParallelVisitor)
+    }
 }
 
 /// Where a resource is. In short, a text: the path.
@@ -198,8 +239,12 @@ pub struct EndpointConfig {
     pub method: Option<Method>,
     /// Sent as the JSON body; texts may hold placeholders.
     pub json: Option<serde_json::Value>,
+    /// Sent as the body: a table as a form, a text as it is; texts may hold placeholders.
+    pub data: Option<serde_json::Value>,
     /// Headers; may hold placeholders.
     pub headers: BTreeMap<String, Secret>,
+    /// In place of the client's.
+    pub auth: Option<AuthConfig>,
     /// Which items are new since the last run, and how the API is asked for them.
     pub incremental: Option<EndpointIncremental>,
     /// How pages follow one another.

@@ -4,12 +4,14 @@ mod auto;
 mod body;
 mod client;
 mod config;
+mod credentials;
 mod cursor;
 mod detect;
 mod incremental;
 mod json;
 mod message;
 mod pages;
+mod parallel;
 mod plan;
 mod read;
 pub(crate) mod section;
@@ -26,13 +28,13 @@ mod words;
 pub use cursor::EndpointIncremental;
 
 pub use config::{
-    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
+    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig, Parallel,
     ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
 };
 
 use client::{Client, Patience};
 use dlt_engine::source::{ExtractContext, Resource, Source};
-use dlt_engine::{Notices, Result};
+use dlt_engine::{Notice, Notices, Result};
 use plan::{Plan, plan};
 use read::{Children, Items, Parents, ResourceReader};
 use spool::Spool;
@@ -136,6 +138,10 @@ impl Source for Rest {
         let mut spools: Vec<(Arc<Plan>, Arc<Plan>, Spool)> = Vec::new();
         let mut readers: Vec<(Arc<Plan>, Items)> = Vec::new();
         for plan in plans.iter().filter(|plan| plan.is_selected) {
+            if plan.says_at_once && plan.parent().is_none() {
+                let told = format!("resource `{}` is read for no other, so `parallelized` changes nothing", plan.name);
+                context.notices.say(Notice::new(told).hint("leave it out"));
+            }
             let items = items_of(plan, &plans, &client, &mut spools, &context.notices);
             readers.push((Arc::clone(plan), items));
         }

@@ -2,6 +2,8 @@
 
 mod auto;
 mod body;
+mod checks;
+mod children;
 mod client;
 mod config;
 mod credentials;
@@ -22,6 +24,7 @@ mod template;
 mod token;
 mod turn;
 mod url;
+mod values;
 mod voice;
 mod words;
 
@@ -32,11 +35,12 @@ pub use config::{
     ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
 };
 
+use children::Children;
 use client::{Client, Patience};
 use dlt_engine::source::{ExtractContext, Resource, Source};
 use dlt_engine::{Notice, Notices, Result};
 use plan::{Plan, plan};
-use read::{Children, Items, Parents, ResourceReader};
+use read::{Items, Parents, ResourceReader};
 use spool::Spool;
 use std::sync::Arc;
 use std::time::Duration;

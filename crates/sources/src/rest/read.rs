@@ -1,6 +1,7 @@
 //! Reads resources: for every item of the parent the pages of a request, from every page its items.
 
 use super::body::utf8;
+use super::children::row;
 use super::client::{Accepts, Access, Client, Data, Request, Response, action_for, refused};
 use super::config::Action;
 use super::json::{JsonPath, scalar_text, with_members};
@@ -8,7 +9,7 @@ use super::pages::{Pages, items};
 use super::parallel::InOrder;
 use super::plan::{Endpoint, Origin, Plan};
 use super::select::{failure, find_items};
-use super::spool::{Spool, SpoolLines};
+use super::spool::SpoolLines;
 use super::template::ParentFields;
 use super::turn::Flaw;
 use super::url::{public, under};
@@ -91,25 +92,6 @@ impl Parents {
             },
         }
     }
-}
-
-/// The fields of an item. An item that is no object is its own field `value`, as it is in its table.
-fn row(item: &RawValue, parent: &str, fields: &ParentFields) -> Result<Vec<Item>> {
-    let mut row = Vec::new();
-    for (index, (name, path)) in fields.fields.iter().enumerate() {
-        let found = path.first(item).or_else(|| (name == "value" && scalar_text(item).is_some()).then_some(item));
-        if index < fields.required && found.and_then(scalar_text).is_none() {
-            return Err(Error::new(ErrorKind::Data, format!("an item of `{parent}` has no value in `{name}`"))
-                .hint("a placeholder needs a text, a number or a boolean in every item"));
-        }
-        // Line ends in JSON are blanks, and a row is kept as a line.
-        let text = found.map_or("null", RawValue::get).replace(['\n', '\r'], " ");
-        row.push(
-            RawValue::from_string(text)
-                .map_err(|cause| Error::new(ErrorKind::Internal, "a field of an item was damaged").because(cause))?,
-        );
-    }
-    Ok(row)
 }
 
 pub(crate) struct EndpointItems {
@@ -413,33 +395,5 @@ impl Reader for ResourceReader {
         }
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         Ok(Some(Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.name), first_line })))
-    }
-}
-
-/// The resources that are read for the items of one.
-pub(crate) struct Children {
-    pub(crate) parent: String,
-    /// Where each finds the items, and what it needs of them.
-    pub(crate) of: Vec<(Spool, ParentFields)>,
-}
-
-impl Children {
-    /// Keeps what they need of the items that are loaded.
-    pub(crate) fn take(&self, chunk: &Chunk) -> Result<()> {
-        let Chunk::Json(chunk) = chunk else {
-            return Err(Error::new(ErrorKind::Internal, "items of an API came as columns"));
-        };
-        for item in serde_json::Deserializer::from_slice(&chunk.bytes).into_iter::<&RawValue>() {
-            // What cannot be read is told where it is normalized, with its line.
-            let Ok(item) = item else { return Ok(()) };
-            for (spool, fields) in &self.of {
-                let row = row(item, &self.parent, fields)?;
-                let line = serde_json::to_string(&row);
-                spool.push(
-                    &line.map_err(|cause| Error::new(ErrorKind::Internal, "an item cannot be kept").because(cause))?,
-                )?;
-            }
-        }
-        Ok(())
     }
 }

@@ -124,19 +124,7 @@ fn a_load_leaves_the_files_that_python_leaves() {
     // Intents are gone; their folder stays.
     names.retain(|name| name != "_dlt_intents");
     assert_eq!(names, names_in(&python_lake.join("raw")));
-    let shape = |name: &str| -> String {
-        name.chars()
-            .map(|c| {
-                if c.is_ascii_digit() {
-                    '0'
-                } else if ('a'..='f').contains(&c) {
-                    '0'
-                } else {
-                    c
-                }
-            })
-            .collect()
-    };
+    let shape = |name: &str| -> String { name.chars().map(|c| if c.is_ascii_hexdigit() { '0' } else { c }).collect() };
     let collapse = |name: &str| {
         let mut shape = shape(name);
         while shape.contains("00") {

@@ -53,7 +53,10 @@ fn existing_files_are_kept() {
     assert_seen!("existing_files_are_kept", sandbox.run("init filesystem duckdb"));
     assert_eq!(sandbox.read("filesystem_pipeline.toml"), "# mine\n");
     assert_eq!(sandbox.read(".dlt/config.toml"), "[runtime]\nlog_level = \"INFO\" # mine\n");
-    assert_eq!(sandbox.read(".gitignore"), "target\n*.duckdb\n.dlt/secrets.toml\n*.secrets.toml\n*.duckdb.wal\n");
+    assert_eq!(
+        sandbox.read(".gitignore"),
+        "target\n*.duckdb\n.dlt/secrets.toml\n*.secrets.toml\n*.duckdb.wal\nlake/\n"
+    );
     let before = sandbox.read(".gitignore");
     sandbox.run("init filesystem duckdb").ok();
     assert_eq!(sandbox.read(".gitignore"), before);

@@ -83,14 +83,15 @@ impl DestinationName {
         self
     }
 
-    /// With what environment variables say of settings that are no place, such as `DESTINATION__DUCKDB__MEMORY_LIMIT`. A
+    /// With what is said around it of settings that are no place: by environment variables such as
+    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, else by the files in `.dlt` of the current folder and in the machine's data folder. A
     /// pipeline file looks that up by itself.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if a value is not what it must be.
+    /// [`ErrorKind::Config`] if a value is not what it must be, or a file cannot be understood.
     pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
         let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
-        let mut said = providers.in_variables(SECTION, self.connector.name);
+        let mut said = providers.settings(Path::new(""), SECTION, self.connector.name)?;
         for key in ambient.flat_map(|key| key.names()) {
             if let Some(entry) = said.take(key) {
                 self.settings.set(&[entry.key], entry.node);
@@ -197,7 +198,7 @@ mod tests {
         for (text, hint) in [
             ("duckbd:x", "did you mean `duckdb`?"),
             ("shop.duckdb", "did you mean `duckdb:shop.duckdb`?"),
-            ("oracle", "known are `duckdb`"),
+            ("oracle", "known are `duckdb`, `filesystem`"),
         ] {
             assert_eq!(DestinationName::parse(text).unwrap_err().advice(), Some(hint), "{text}");
         }

@@ -117,7 +117,7 @@ impl ConfigProviders {
     }
 
     /// What variables say about `[section.name]`.
-    pub(crate) fn in_variables(&self, section: &str, name: &str) -> Table {
+    fn in_variables(&self, section: &str, name: &str) -> Table {
         let prefix = format!("{section}__{name}__").to_uppercase();
         let mut table = Table::default();
         for (name, value) in &self.variables {

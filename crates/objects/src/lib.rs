@@ -27,6 +27,7 @@ mod percent;
 mod reader;
 mod runtime;
 mod store;
+mod stream;
 mod writer;
 
 pub use address::{Address, Scheme};

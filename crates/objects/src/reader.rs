@@ -1,10 +1,11 @@
 //! Reading an object from beginning to end, also where the connection does not hold that long.
 
-use crate::backend::remote::{ByteStream, Remote, next};
+use crate::backend::remote::Remote;
 use crate::backend::web::Web;
 use crate::failure::{Result, StoreError, StoreErrorKind};
 use crate::listing::Object;
 use crate::runtime;
+use crate::stream::{ByteStream, Opened, next};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,14 +17,6 @@ const TRIES: u32 = 3;
 
 /// Bytes that are fetched ahead.
 const AHEAD: usize = 1 << 20;
-
-/// An object that was opened: from where, and how far it goes, if the store tells.
-pub(crate) struct Opened {
-    pub(crate) object: Object,
-    pub(crate) from: u64,
-    pub(crate) end: Option<u64>,
-    pub(crate) stream: ByteStream,
-}
 
 /// The bytes of an object. A connection that is cut is taken up at the byte that was reached; what cannot be had to the end is an
 /// error ([`StoreError::of_io`]) and never a short read.

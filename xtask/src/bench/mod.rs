@@ -3,6 +3,7 @@
 
 mod contender;
 mod data;
+mod files;
 mod hard;
 mod measure;
 mod merging;
@@ -73,6 +74,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["merge", words @ ..] | ["--only", "merge", words @ ..] = words {
         return merging::run(workspace, words);
+    }
+    if let ["files", words @ ..] = words {
+        return files::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

@@ -22,10 +22,9 @@ impl Files {
 
 impl Connection for Files {
     fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
-        if self.dataset.hides_compression()?.is_none() {
-            return Ok(Stored::default());
-        }
+        let Some(form) = self.dataset.form()? else { return Ok(Stored::default()) };
         if self.access == Access::Write {
+            self.dataset.check_layout(&form)?;
             self.dataset.settle(None)?;
         }
         Ok(Stored { schema: self.dataset.stored_schema(schema)?, state: self.dataset.stored_state(pipeline)? })
@@ -43,7 +42,7 @@ impl Connection for Files {
         if self.access == Access::Read {
             return Err(Error::new(ErrorKind::Internal, "a load needs a connection that may write"));
         }
-        Ok(Box::new(Load::begin(self)))
+        Ok(Box::new(Load::begin(&self.dataset)))
     }
 
     fn tables(&mut self) -> Result<Vec<String>> {

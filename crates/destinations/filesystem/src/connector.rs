@@ -1,7 +1,7 @@
 //! The entry in the registry of destinations.
 
-use crate::destination::{FileFormat, Filesystem};
 use crate::layout;
+use crate::settings::{FileFormat, Filesystem};
 use dlt_engine::connector::{DestinationConnector, Key};
 use dlt_engine::settings::{Origin, Section, Table, Value};
 use dlt_engine::{Destination, ErrorKind, Result};
@@ -40,7 +40,7 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
             .ambient(),
         Key::new("max_state_files", "states that are kept of a pipeline; 0 keeps all", "100").ambient(),
     ],
-    template: "# bucket_url = \"lake\"                 # or s3://bucket/prefix, gs://…, az://…\n# loader_file_format = \"parquet\"      # default: jsonl\n",
+    template: "# bucket_url = \"lake\"                 # or s3://bucket/prefix, gs://…, az://…\n# loader_file_format = \"parquet\"      # default: jsonl\n# Keys of a bucket: [destination.filesystem.credentials] in .dlt/secrets.toml\n",
     ignored: &["lake/"],
     file_endings: &[],
     parse,

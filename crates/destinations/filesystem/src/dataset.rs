@@ -1,8 +1,9 @@
 //! A dataset: a folder of a store.
 
-use crate::destination::Filesystem;
 use crate::intent::{self, Intent};
-use crate::records::{self, Versioned};
+use crate::layout::Layout;
+use crate::records::{self, Form, Versioned};
+use crate::settings::Filesystem;
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreError, StoreErrorKind};
@@ -32,14 +33,48 @@ impl Dataset {
         self.read(records::INIT)
     }
 
-    /// Whether compressed files have no ending that tells so; `None` where there is no dataset.
-    pub(crate) fn hides_compression(&self) -> Result<Option<bool>> {
+    /// What `init` says; `None` where there is no dataset.
+    pub(crate) fn form(&self) -> Result<Option<Form>> {
         let Some(init) = self.init()? else { return Ok(None) };
-        records::hides_compression(&init).map(Some).ok_or_else(|| {
+        Form::parse(&init).map(Some).ok_or_else(|| {
             let place = self.store.address();
             Error::new(ErrorKind::Destination, format!("the dataset {place} is of a form that this dlt does not know"))
                 .hint("its file `init` names the form: use a newer dlt, or another dataset")
         })
+    }
+
+    /// The beginning of file names that this layout has, where it is not the default's.
+    pub(crate) fn own_prefix(&self) -> Option<String> {
+        let own = self.settings.layout.table_prefix();
+        (own != Layout::default().table_prefix()).then_some(own)
+    }
+
+    /// Looks whether files that are written are found where the others are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if the dataset was begun with a layout that puts them elsewhere.
+    pub(crate) fn check_layout(&self, form: &Form) -> Result<()> {
+        match &form.table_prefix {
+            Some(stored) if *stored != self.settings.layout.table_prefix() => {
+                let own = self.settings.layout.table_prefix();
+                let place = self.store.address();
+                let message = format!(
+                    "files of the dataset {place} have names that begin with `{stored}`, and by the layout with `{own}`"
+                );
+                Err(Error::new(ErrorKind::Config, message)
+                    .hint("set the layout that the dataset was begun with, or load into another dataset"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same dataset as one reads it who does not know its layout: by that which it was begun with.
+    pub(crate) fn as_begun(&self, form: &Form) -> Result<Self> {
+        let mut dataset = self.clone();
+        if let Some(prefix) = &form.table_prefix {
+            dataset.settings.layout = Layout::of_prefix(prefix)?;
+        }
+        Ok(dataset)
     }
 
     /// A small file as text; `None` where it is not there.

@@ -1,8 +1,8 @@
 //! Which files of the dataset the job files of a load become.
 
-use crate::destination::Filesystem;
 use crate::encode;
 use crate::layout::FileName;
+use crate::settings::Filesystem;
 use dlt_engine::Result;
 use dlt_engine::digest::shake128;
 use dlt_engine::schema::Table;

@@ -29,6 +29,24 @@ pub(crate) struct FileName<'a> {
     pub(crate) extension: &'a str,
 }
 
+impl Default for Layout {
+    fn default() -> Self {
+        let name = |name: &str| Piece::Name(name.to_owned());
+        let text = |text: &str| Piece::Text(text.to_owned());
+        Self {
+            pieces: vec![
+                name("table_name"),
+                text("/"),
+                name("load_id"),
+                text("."),
+                name("file_id"),
+                text("."),
+                name("ext"),
+            ],
+        }
+    }
+}
+
 impl Layout {
     /// Checks a layout; what is set for placeholders of the user's own is put into it.
     ///
@@ -65,8 +83,24 @@ impl Layout {
             return Err(wrong("before `{table_name}` only `{schema_name}` can stand".into())
                 .hint("files of a table are found by what the layout begins with: put the others behind it"));
         }
+        let ends_a_name = |text: &str| text.starts_with(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        let separates = |text: &str| text.contains(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        let before = at.checked_sub(1).and_then(|before| layout.pieces.get(before));
+        if layout.pieces[..at].contains(&Piece::Name("schema_name".into()))
+            && !matches!(before, Some(Piece::Text(text)) if separates(text))
+        {
+            return Err(wrong("names of schemas and tables run into each other".into())
+                .hint("put a `/` between them: `{schema_name}/{table_name}/…`"));
+        }
         match layout.pieces.get(at + 1) {
-            Some(Piece::Text(_)) => {}
+            Some(Piece::Text(text)) if ends_a_name(text) => {}
+            Some(Piece::Text(text)) => {
+                let first = text.chars().next().unwrap_or_default();
+                return Err(wrong(format!(
+                    "behind `{{table_name}}` stands `{first}`, which names of tables can have: files of one table would be taken for those of another"
+                ))
+                .hint("put a `/` or a `.` behind it"));
+            }
             _ => {
                 return Err(wrong("behind `{table_name}` there is no text that ends it".into())
                     .hint("put a `/` behind it: files of one table are then in one folder"));
@@ -123,6 +157,19 @@ impl Layout {
             }
         }
         path
+    }
+
+    /// What the paths of all files of a table begin with, as a layout.
+    pub(crate) fn table_prefix(&self) -> String {
+        self.prefix("{schema_name}", "{table_name}")
+    }
+
+    /// A layout by which the files are found that begin so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no beginning of a layout.
+    pub(crate) fn of_prefix(table_prefix: &str) -> Result<Self> {
+        Self::parse(&format!("{table_prefix}{{file_id}}"), &[])
     }
 
     /// What the paths of all files of a table begin with: up to the character behind its name.
@@ -193,6 +240,10 @@ mod tests {
         }
         assert_eq!(Layout::parse("{table_name}.{load_id}.{ext}", &[]).unwrap().folder("s", "t"), "");
         assert_eq!(Layout::parse("{schema_name}/{table_name}/{file_id}", &[]).unwrap().folder("s", "t"), "s/t");
+        assert_eq!(Layout::default().pieces, Layout::parse(DEFAULT, &[]).unwrap().pieces);
+        let prefix = Layout::parse("{schema_name}/{table_name}.{load_id}", &[]).unwrap().table_prefix();
+        assert_eq!(prefix, "{schema_name}/{table_name}.");
+        assert_eq!(Layout::of_prefix(&prefix).unwrap().prefix("s", "t"), "s/t.");
         assert!(!Layout::parse("{table_name}/{curr_date}.{ext}", &[]).unwrap().is_unique());
     }
 
@@ -202,6 +253,9 @@ mod tests {
             ("{load_id}.{ext}", "no `{table_name}`"),
             ("{load_id}/{table_name}.{ext}", "before `{table_name}`"),
             ("{table_name}{file_id}", "behind `{table_name}`"),
+            ("{table_name}_{file_id}", "files of one table would be taken"),
+            ("{schema_name}_{table_name}/{file_id}", "run into each other"),
+            ("{schema_name}{table_name}/{file_id}", "run into each other"),
             ("{table_name}/{loadid}.{ext}", "no placeholder `loadid`"),
             ("{table_name}/{load_id", "no `}`"),
             ("/{table_name}/{load_id}", "leads out"),

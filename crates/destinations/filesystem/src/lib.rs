@@ -42,7 +42,8 @@ mod load;
 mod moment;
 mod query;
 mod records;
+mod settings;
 mod views;
 
 pub use connector::CONNECTOR;
-pub use destination::{FileFormat, Filesystem};
+pub use settings::{FileFormat, Filesystem};

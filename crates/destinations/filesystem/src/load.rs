@@ -1,13 +1,12 @@
 //! One load.
 
 use crate::conflicts::{self, Conflicts};
-use crate::connection::Files;
 use crate::dataset::Dataset;
 use crate::encode::{self, Stop};
 use crate::gather::{Output, Staged};
 use crate::intent::Intent;
 use crate::moment::Moment;
-use crate::records::{self, Versioned};
+use crate::records::{self, Form, Versioned};
 use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
@@ -32,14 +31,8 @@ pub(crate) struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    pub(crate) fn begin(files: &'a mut Files) -> Self {
-        Self {
-            dataset: &files.dataset,
-            conflicts: Conflicts::new(),
-            staged: Vec::new(),
-            emptied: BTreeSet::new(),
-            dropped: None,
-        }
+    pub(crate) fn begin(dataset: &'a Dataset) -> Self {
+        Self { dataset, conflicts: Conflicts::new(), staged: Vec::new(), emptied: BTreeSet::new(), dropped: None }
     }
 
     /// Files of tables that are to be emptied or dropped.
@@ -171,13 +164,17 @@ impl Transaction for Load<'_> {
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
         let (dataset, load_id) = (self.dataset, record.load_id);
         dataset.settle(Some(load_id))?;
-        let hides_compression = match dataset.hides_compression()? {
-            Some(hides) => hides,
-            None => {
-                self.put(records::INIT, records::INIT_TEXT.to_owned())?;
-                false
-            }
-        };
+        let form = dataset.form()?;
+        if let Some(form) = &form {
+            dataset.check_layout(form)?;
+        }
+        let own_prefix = dataset.own_prefix();
+        let hides_compression = form.as_ref().is_some_and(|form| form.hides_compression);
+        match form {
+            Some(form) if form.table_prefix == own_prefix || own_prefix.is_none() => {}
+            Some(form) => self.put(records::INIT, Form { table_prefix: own_prefix, ..form }.to_json())?,
+            None => self.put(records::INIT, Form::new(own_prefix).to_json())?,
+        }
         let staged = self.staged.iter();
         let outputs: Vec<Output<'_>> = staged
             .flat_map(|staged| staged.outputs(&dataset.settings, &record.schema.name, load_id, hides_compression))

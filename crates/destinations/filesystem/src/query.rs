@@ -2,6 +2,7 @@
 
 use crate::conflicts;
 use crate::dataset::Dataset;
+use crate::records::Form;
 use crate::views::{DataFile, Kind, view};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -52,14 +53,11 @@ fn all_tables(dataset: &Dataset) -> Result<Vec<(String, Table)>> {
     Ok(tables)
 }
 
-fn require(dataset: &Dataset) -> Result<bool> {
-    match dataset.hides_compression()? {
-        Some(hides) => Ok(hides),
-        None => {
-            let message = format!("there is no dataset `{}` in {}", dataset.name, dataset.settings.place());
-            Err(Error::new(ErrorKind::Destination, message).hint("load something first, or name another dataset"))
-        }
-    }
+fn require(dataset: &Dataset) -> Result<Form> {
+    dataset.form()?.ok_or_else(|| {
+        let message = format!("there is no dataset `{}` in {}", dataset.name, dataset.settings.place());
+        Error::new(ErrorKind::Destination, message).hint("load something first, or name another dataset")
+    })
 }
 
 /// Runs one query that reads.
@@ -68,7 +66,8 @@ pub(crate) fn run(
     sql: &str,
     on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let hides_compression = require(dataset)?;
+    let form = require(dataset)?;
+    let dataset = &dataset.as_begun(&form)?;
     let folder = TempDir::new().map_err(|error| Error::storage("make a folder in", &std::env::temp_dir(), error))?;
     let database = InMemory::open(folder.path())?;
     let name = quote(&dataset.name);
@@ -77,12 +76,13 @@ pub(crate) fn run(
     let lower = sql.to_lowercase();
     for (schema, table) in all_tables(dataset)? {
         // What the text does not name cannot be read by it: only its columns are shown.
-        let is_named = lower.contains(&table.name.to_lowercase());
+        let name = table.name.to_lowercase();
+        let is_named = lower.contains(&name) || lower.contains(&name.replace('"', "\"\""));
         if is_named && let Some(error) = conflicts::of_format(&table) {
             return Err(error);
         }
         let files = match is_named {
-            true => local_files(dataset, &schema, &table.name, &invisible, folder.path(), hides_compression)?,
+            true => local_files(dataset, &schema, &table.name, &invisible, folder.path(), form.hides_compression)?,
             false => Vec::new(),
         };
         let sql = view(&database, &table, &files)?;

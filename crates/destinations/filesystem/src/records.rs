@@ -10,21 +10,49 @@ use serde_json::{Map, Value, json};
 /// What tells that a folder is a dataset, and of which form.
 pub(crate) const INIT: &str = "init";
 
-/// What stands in a new `init`: compressed files have `.gz` behind their ending.
-pub(crate) const INIT_TEXT: &str = r#"{"initial_version":2,"current_version":2}"#;
+/// What `init` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Whether the dataset was begun when compressed files had no ending that told so.
+    pub(crate) hides_compression: bool,
+    /// What the names of a table's files begin with, as a layout, where it is not the default's and was begun by this crate. Other
+    /// tools leave the key alone.
+    pub(crate) table_prefix: Option<String>,
+}
 
-/// Whether the dataset was begun when compressed files had no ending that told so.
-pub(crate) fn hides_compression(init: &str) -> Option<bool> {
-    if init.trim().is_empty() {
-        return Some(true);
+impl Form {
+    /// That of a dataset that begins.
+    pub(crate) fn new(table_prefix: Option<String>) -> Self {
+        Self { hides_compression: false, table_prefix }
     }
-    let value: Value = serde_json::from_str(init).ok()?;
-    match (value.get("initial_version")?.as_u64()?, value.get("current_version")?.as_u64()?) {
-        (1, 1 | 2) => Some(true),
-        (2, 2) => Some(false),
-        _ => None,
+
+    /// Reads `init`; `None` if it is of a form that is not known.
+    pub(crate) fn parse(init: &str) -> Option<Self> {
+        if init.trim().is_empty() {
+            return Some(Self { hides_compression: true, table_prefix: None });
+        }
+        let value: Value = serde_json::from_str(init).ok()?;
+        let hides_compression = match (value.get("initial_version")?.as_u64()?, value.get("current_version")?.as_u64()?)
+        {
+            (1, 1 | 2) => true,
+            (2, 2) => false,
+            _ => return None,
+        };
+        let table_prefix = value.get(TABLE_PREFIX).and_then(Value::as_str).map(str::to_owned);
+        Some(Self { hides_compression, table_prefix })
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        let initial = if self.hides_compression { 1 } else { 2 };
+        let mut form = json!({"initial_version": initial, "current_version": 2});
+        if let Some(prefix) = &self.table_prefix {
+            form[TABLE_PREFIX] = prefix.as_str().into();
+        }
+        form.to_string()
     }
 }
+
+const TABLE_PREFIX: &str = "table_prefix";
 
 /// The parts of a name: `NAME__LOAD__HASH.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,10 +162,18 @@ mod tests {
 
     #[test]
     fn forms_of_datasets() {
-        assert_eq!(hides_compression(INIT_TEXT), Some(false));
-        assert_eq!(hides_compression(""), Some(true));
-        assert_eq!(hides_compression(r#"{"initial_version":1,"current_version":2}"#), Some(true));
-        assert_eq!(hides_compression(r#"{"initial_version":3,"current_version":3}"#), None);
-        assert_eq!(hides_compression("x"), None);
+        assert_eq!(
+            Form::new(None).to_json(),
+            r#"{"initial_version":2,"current_version":2}"#,
+            "as Python dlt writes it"
+        );
+        let hides = |text: &str| Form::parse(text).map(|form| form.hides_compression);
+        assert_eq!(hides(&Form::new(None).to_json()), Some(false));
+        assert_eq!(hides(""), Some(true));
+        assert_eq!(hides(r#"{"initial_version":1,"current_version":2}"#), Some(true));
+        assert_eq!(hides(r#"{"initial_version":3,"current_version":3}"#), None);
+        assert_eq!(hides("x"), None);
+        let form = Form::new(Some("{table_name}.".into()));
+        assert_eq!(Form::parse(&form.to_json()), Some(form));
     }
 }

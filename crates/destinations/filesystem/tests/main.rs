@@ -1,4 +1,5 @@
 //! Tests of the filesystem destination against folders and a server of S3.
 #![allow(clippy::unwrap_used)]
 mod faults;
+mod layouts;
 mod suite;

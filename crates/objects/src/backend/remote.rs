@@ -3,8 +3,8 @@
 use crate::address::Address;
 use crate::failure::{Result, StoreError, StoreErrorKind};
 use crate::listing::Object;
-use crate::reader::Opened;
 use crate::runtime;
+use crate::stream::{Opened, next};
 use futures_core::Stream;
 use object_store::path::Path;
 use object_store::{
@@ -12,7 +12,6 @@ use object_store::{
     PutOptions, PutPayload,
 };
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -21,8 +20,6 @@ pub(crate) struct Remote {
     pub(crate) address: Address,
     pub(crate) store: Arc<dyn ObjectStore>,
 }
-
-pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
 
 impl Remote {
     pub(crate) fn at(&self, key: &str) -> String {
@@ -136,11 +133,6 @@ impl Remote {
 
 fn object(key: String, meta: &ObjectMeta) -> Object {
     Object { key, size: meta.size, modified: meta.last_modified.into(), etag: meta.e_tag.clone() }
-}
-
-/// The next item of a stream.
-pub(crate) async fn next<S: Stream + Unpin + ?Sized>(stream: &mut S) -> Option<S::Item> {
-    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
 /// Bytes of an object, with errors in our words.

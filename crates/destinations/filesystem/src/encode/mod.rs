@@ -5,7 +5,7 @@ mod csv;
 mod jsonl;
 mod parquet;
 
-use crate::destination::FileFormat;
+use crate::settings::FileFormat;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType as ArrowType;

@@ -98,10 +98,25 @@ fn types_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = loaded(folder.path(), "types", vec![json!({"id": 1})]);
     let mut dataset = pipeline.dataset().unwrap();
-    let sql = "select 12.50::decimal(10,2) price, timestamptz '2024-01-02 03:04:05+02' moment, timestamp '2024-01-02 03:04:05' wall, \
-               date '2024-01-02' day, time '03:04:05.5' clock, '\\x00\\xFF'::blob raw, {'a': [1, 2]} nested, '{\"b\":1}'::json doc, \
-               null::bigint nothing, '' empty, 170141183460469231731687303715884105727::hugeint huge, 'nan'::double nan, \
-               uuid '00112233-4455-6677-8899-aabbccddeeff' id, 1 as one, 2 as one";
+    let columns = [
+        ("price", "12.50::decimal(10,2)"),
+        ("moment", "timestamptz '2024-01-02 03:04:05+02'"),
+        ("wall", "timestamp '2024-01-02 03:04:05'"),
+        ("day", "date '2024-01-02'"),
+        ("clock", "time '03:04:05.5'"),
+        ("raw", "'\\x00\\xFF'::blob"),
+        ("nested", "{'a': [1, 2]}"),
+        ("doc", "'{\"b\":1}'::json"),
+        ("nothing", "null::bigint"),
+        ("empty", "''"),
+        ("huge", "170141183460469231731687303715884105727::hugeint"),
+        ("nan", "'nan'::double"),
+        ("id", "uuid '00112233-4455-6677-8899-aabbccddeeff'"),
+        ("one", "1"),
+        ("one", "2"),
+    ];
+    let columns: Vec<String> = columns.iter().map(|(name, value)| format!("{value} as \"{name}\"")).collect();
+    let sql = &format!("select {}", columns.join(", "));
     let export = |dataset: &mut Dataset, name: &str| {
         let path = folder.path().join(name);
         dataset.export_query(sql, &Export::to(&path).unwrap()).unwrap();

@@ -57,10 +57,17 @@ fn export(dataset: &mut Dataset, arguments: &args::Dataset, place: &Path, settin
     let written = match &arguments.sql {
         Some(sql) if sql.trim().is_empty() => return Err(Failure::usage("the query is empty")),
         Some(sql) => vec![dataset.export_query(&limited(sql, arguments.limit), &export)?],
-        None if arguments.limit.is_some_and(|limit| limit > 0) => {
-            let wrong = Failure::usage("--limit goes with --sql where rows are written to files");
-            return Err(wrong.hint("for example: --sql 'SELECT * FROM users' --limit 100"));
-        }
+        None if arguments.limit.is_some_and(|limit| limit > 0) => match arguments.tables.as_slice() {
+            [table] if !export.is_pattern() => {
+                check_table(dataset, table)?;
+                let sql = format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""));
+                vec![dataset.export_query(&limited(&sql, arguments.limit), &export)?]
+            }
+            _ => {
+                let wrong = Failure::usage("--limit goes with one table or a query, and one file");
+                return Err(wrong.hint("leave it out, or name a table and a file: --to users.csv"));
+            }
+        },
         None => {
             arguments.tables.iter().try_for_each(|table| check_table(dataset, table))?;
             let tables = if arguments.tables.is_empty() { dataset.tables()? } else { arguments.tables.clone() };

@@ -181,7 +181,15 @@ fn file(store: &Store, object: Object, format: Option<Format>) -> Result<DataFil
 /// One page of the web. A name that does not tell the format is looked at when it is read.
 fn web_page(address: &Address, credentials: &Credentials, format: Option<Format>) -> Result<DataFile> {
     let store = Store::open(address, credentials).map_err(|error| store_error(error, true))?;
-    let object = store.head("").map_err(|error| store_error(error, true))?;
+    // There are servers that answer HEAD with anything; what is sent when it is asked for counts.
+    let object = match store.head("") {
+        Ok(Some(object)) => Some(object),
+        _ => match store.get("") {
+            Ok(reader) => Some(reader.object().clone()),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => None,
+            Err(error) => return Err(store_error(error, true)),
+        },
+    };
     let shown = address.to_string();
     let Some(object) = object else {
         let error = Error::new(ErrorKind::Source, "there is no such page (the server answered 404)");

@@ -92,7 +92,7 @@ pub fn files<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Files {
 }
 
 /// See [`files`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Files {
     schema: String,
     paths: Vec<PathBuf>,
@@ -195,6 +195,13 @@ impl Files {
     }
 }
 
+/// Addresses may hold secrets.
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Files({})", self.identity())
+    }
+}
+
 impl Source for Files {
     fn name(&self) -> &str {
         &self.schema
@@ -291,8 +298,9 @@ impl Source for Files {
             if hints.disposition == Some(WriteDisposition::Replace) {
                 reader = reader.replacing(hints.table.as_deref().unwrap_or(&name));
             }
+            let by_files = matches!(self.incremental, Some(FilesIncremental::Files(_)));
             let by_rows = self.incremental.as_ref().and_then(FilesIncremental::of_rows);
-            resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows));
+            resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows).whole(by_files));
         }
         incremental::say_left_out(left_out, context);
         Ok(resources)

@@ -25,10 +25,10 @@ const KEYS: &[Key] = &[
     Key::new(
         "paths",
         "files, folders, globs (`**` reaches into folders) or addresses (`s3://bucket/path/*.csv`, `https://host/file.csv`); a text or \
-         a list",
-        "needed, or `bucket_url`",
+         a list; or `bucket_url`",
+        "needed",
     ),
-    Key::new("bucket_url", "a folder or bucket: `s3://bucket/path`, in place of `paths`", "needed, or `paths`"),
+    Key::new("bucket_url", "a folder or bucket in place of `paths`: `s3://bucket/path`", "none"),
     Key::new("file_glob", "which files below `bucket_url`: `**/*.csv`", "`*`: all that are not in folders of it"),
     Key::new(
         "credentials",

@@ -2,30 +2,28 @@
 
 use dlt_engine::digest::version_digest;
 
-/// Parameters that let somebody in, or that are other ones each time an address is signed.
-const SECRETS: [&str; 22] = [
-    "signature",
-    "sig",
+/// Parameters that let somebody in.
+const SECRETS: [&str; 9] =
+    ["signature", "sig", "token", "access_token", "apikey", "api_key", "password", "secret", "client_secret"];
+
+/// What stands beside a signature, and is another one each time an address is signed.
+const OF_SIGNATURES: [&str; 16] = [
     "expires",
     "awsaccesskeyid",
     "googleaccessid",
     "key-pair-id",
     "policy",
-    "token",
-    "access_token",
-    "auth",
-    "apikey",
-    "api_key",
-    "key",
-    "password",
-    "secret",
     "se",
     "sp",
+    "spr",
     "sr",
     "sv",
     "st",
     "skoid",
-    "code",
+    "sktid",
+    "skt",
+    "ske",
+    "sks",
 ];
 
 /// The name of the file behind an address: the last part of its path, decoded; the host where there is no path.
@@ -43,13 +41,13 @@ pub(super) fn name_of(address: &str) -> String {
 /// signatures and keys.
 pub(super) fn query_digest(address: &str) -> Option<String> {
     let query = address.split_once('?')?.1.split('#').next().unwrap_or_default();
+    let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+    let is_signed = query.split('&').any(|pair| matches!(name_of(pair).as_str(), "sig" | "signature"));
     let is_secret = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        name.starts_with("x-amz-") || name.starts_with("x-goog-") || SECRETS.contains(&name.as_str())
+        let is_of_signature = is_signed && OF_SIGNATURES.contains(&name);
+        name.starts_with("x-amz-") || name.starts_with("x-goog-") || SECRETS.contains(&name) || is_of_signature
     };
-    let mut kept: Vec<&str> =
-        query.split('&').filter(|pair| !is_secret(pair.split('=').next().unwrap_or_default())).collect();
-    kept.retain(|pair| !pair.is_empty());
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty() && !is_secret(&name_of(pair))).collect();
     (!kept.is_empty()).then(|| version_digest([kept.join("&").as_bytes()]))
 }
 
@@ -99,6 +97,8 @@ mod tests {
         let one = query_digest("https://h/x?table=a&sig=1");
         assert_eq!(one, query_digest("https://h/x?table=a&sig=2"));
         assert_ne!(one, query_digest("https://h/x?table=b&sig=1"));
+        assert_eq!(query_digest("https://h/x?sv=1&se=2&sig=1"), None);
+        assert_ne!(query_digest("https://h/x?sv=1"), query_digest("https://h/x?sv=2"));
         assert!(one.is_some_and(|digest| !digest.contains("table")));
     }
 }

@@ -131,7 +131,7 @@ fn types_are_kept() {
     );
     let mut text = String::new();
     let packed = std::fs::File::open(export(&mut dataset, "t.jsonl.gz")).unwrap();
-    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).unwrap();
+    flate2::read::MultiGzDecoder::new(packed).read_to_string(&mut text).unwrap();
     let object: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&object["nothing"], &object["empty"], &object["doc"]), (&json!(null), &json!(""), &json!({"b": 1})));
     let parquet = export(&mut dataset, "t.parquet");

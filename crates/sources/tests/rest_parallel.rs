@@ -18,7 +18,7 @@ fn family(most: &Arc<AtomicUsize>, fails_at: Option<usize>) -> Server {
         }
         most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         let id: usize = asked.target.split('/').nth(2).unwrap().parse().unwrap();
-        std::thread::sleep(Duration::from_millis(if id % 2 == 0 { 12 } else { 1 }));
+        std::thread::sleep(Duration::from_millis(if id.is_multiple_of(2) { 12 } else { 1 }));
         under_way.fetch_sub(1, Ordering::SeqCst);
         if fails_at == Some(id) {
             return Answer::status(404);

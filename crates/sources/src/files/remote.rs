@@ -132,7 +132,10 @@ pub(super) fn spool_error(what: &str, cause: io::Error) -> Error {
 
 /// One temporary file for everything that has to be read twice or from its end. It has no name, and is gone with the process.
 #[derive(Clone, Default)]
-pub(crate) struct Spool(Arc<Mutex<Option<(Arc<File>, u64)>>>);
+pub(crate) struct Spool(Arc<Mutex<Option<Filled>>>);
+
+/// A file, and how many bytes are in it.
+type Filled = (Arc<File>, u64);
 
 enum Failure {
     Read(io::Error),

@@ -196,7 +196,7 @@ fn rows_go_into_files() {
     assert_eq!(read("out/events.csv").lines().count(), 2);
     sandbox.run("dataset raw --to all/").ok();
     assert!(sandbox.project().join("all/events.parquet").exists());
-    sandbox.run("-q dataset raw --sql select(1)as(one) --to one.jsonl").ok();
+    sandbox.run("-q dataset raw --sql select(1)one --to one.jsonl").ok();
     assert_eq!(read("one.jsonl"), "{\"one\":1}\n");
     assert_seen!("export_without_a_format", sandbox.run("dataset raw events --to events"));
     assert_seen!("export_of_all_into_one_file", sandbox.run("dataset raw --to all.csv"));

@@ -290,3 +290,38 @@ fn many_small_objects_are_read() {
     let rows = tables[0].batch_rows();
     assert_eq!((rows.len(), rows[0].as_str(), rows[39].as_str()), (40, r#"{"id":0}"#, r#"{"id":39}"#));
 }
+
+#[test]
+fn a_bucket_and_a_pattern_are_declared() {
+    use dlt_engine::settings::{Node, Origin, Section, Table, Value};
+    let declared = |entries: &[(&str, &str)]| {
+        let mut table = Table::default();
+        for (key, value) in entries {
+            let path: Vec<String> = key.split('.').map(str::to_owned).collect();
+            table.set(&path, Node { origin: Origin::Program, value: Value::Text((*value).to_owned()) });
+        }
+        let section = Section::new("source", Origin::Program, table);
+        let read = dlt_sources::CONNECTORS[0].read;
+        read("filesystem", section, std::path::Path::new("/project")).map(|make| make().identity())
+    };
+    for (entries, path) in [
+        (&[("bucket_url", "s3://lake/raw/"), ("file_glob", "**/*.csv")][..], "s3://lake/raw/**/*.csv"),
+        (&[("bucket_url", "s3://lake")], "s3://lake/*"),
+        (&[("bucket_url", "data")], "/project/data/*"),
+        (&[("paths", "gs://lake/x.csv"), ("credentials.private_key", "very-s3cret")], "gs://lake/x.csv"),
+    ] {
+        let identity = declared(entries).unwrap();
+        assert!(identity.contains(&format!("{path:?}")) && !identity.contains("s3cret"), "{identity}");
+    }
+    for (entries, what) in [
+        (&[("table", "t")][..], "`source.paths` is missing"),
+        (&[("paths", "a.csv"), ("bucket_url", "b")], "both say what is read"),
+        (&[("file_glob", "*.csv")], "and there is none"),
+        (&[("bucket_url", "https://host/")], "cannot list its files"),
+        (&[("paths", "a.csv"), ("credentials.aws_acess_key_id", "x")], "aws_acess_key_id"),
+    ] {
+        let error = declared(entries).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+}

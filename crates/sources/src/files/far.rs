@@ -184,6 +184,7 @@ fn web_page(address: &Address, credentials: &Credentials, format: Option<Format>
     // There are servers that answer HEAD with anything; what is sent when it is asked for counts.
     let object = match store.head("") {
         Ok(Some(object)) => Some(object),
+        Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(store_error(error, true)),
         _ => match store.get("") {
             Ok(reader) => Some(reader.object().clone()),
             Err(error) if error.kind() == StoreErrorKind::NotFound => None,

@@ -116,6 +116,7 @@ pub(super) fn store_error(error: StoreError, is_web: bool) -> Error {
         StoreErrorKind::Denied | StoreErrorKind::Credentials if is_web => error.hint(
             "a signed address may have expired: get a new one; a name and password are written as https://name:password@host/…",
         ),
+        StoreErrorKind::Unreachable if is_web => error.hint("look at the address and the network"),
         StoreErrorKind::NotFound if is_web => error.hint("look at the address; it must be that of one file"),
         _ => error,
     }

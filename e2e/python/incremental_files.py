@@ -3,6 +3,7 @@
   write FOLDER            writes run0.parquet … run2.parquet
   rows DATABASE FILE      rows of a Parquet file that are new by the column `at`, as Arrow
   files DATABASE FOLDER   JSONL files that are new by their time of change
+  bucket DATABASE URL SERVER  the same of a bucket of an S3 server
   ids DATABASE            prints the ids of table `events`, in order
 """
 
@@ -76,6 +77,16 @@ def files(database, folder):
     from dlt.sources.filesystem import filesystem, read_jsonl
 
     found = filesystem("file://" + folder, file_glob="*.jsonl", incremental=dlt.sources.incremental("modification_date"))
+    pipeline(database).run((found | read_jsonl()).with_name("events"))
+
+
+def bucket(database, url, server):
+    from dlt.common.configuration.specs import AwsCredentials
+    from dlt.sources.filesystem import filesystem, read_jsonl
+
+    credentials = AwsCredentials("key", "secret", region_name="us-east-1", endpoint_url=server)
+    new = dlt.sources.incremental("modification_date")
+    found = filesystem(url, credentials, file_glob="**/*.jsonl", incremental=new)
     pipeline(database).run((found | read_jsonl()).with_name("events"))
 
 

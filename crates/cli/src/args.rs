@@ -90,8 +90,8 @@ pub(crate) enum Command {
 /// `dlt ingest`.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
-    /// Files, folders or globs; `-` is standard input; or the address of a database: `sqlite:FILE`, `duckdb:FILE`,
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://…`
+    /// Files, folders, globs or addresses (`s3://bucket/path/*.csv`, `https://host/file.csv`); `-` is standard input; or a
+    /// database: `sqlite:FILE`, `duckdb:FILE`, `postgres://USER:PASSWORD@HOST/DATABASE`, `mysql://…`
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<String>,
     /// Where to load: `duckdb:FILE` (or `duckdb`, for a file named after the pipeline), `postgres://USER@HOST/DATABASE`, `filesystem:FOLDER` or `s3://BUCKET/PREFIX`
@@ -219,15 +219,22 @@ pub(crate) struct Run {
 pub(crate) struct Dataset {
     /// Dataset of a pipeline that ran on this machine, or of `--from`
     pub(crate) name: String,
-    /// Table whose rows to print; without it the tables are listed
-    #[arg(conflicts_with = "sql")]
-    pub(crate) table: Option<String>,
+    /// Table whose rows to print; without it the tables are listed. With `--to` there may be several, and all without one
+    #[arg(value_name = "TABLE", conflicts_with = "sql")]
+    pub(crate) tables: Vec<String>,
     /// Query to run; names of tables mean those of the dataset
     #[arg(long, value_name = "QUERY")]
     pub(crate) sql: Option<String>,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Output,
+    /// File to write to instead of printing: .parquet, .csv, .tsv or .jsonl, text also with .gz or .zst. A folder (`out/`) gets
+    /// a Parquet file for each table, a pattern (`out/*.csv`) one of its kind
+    #[arg(long, value_name = "PATH", conflicts_with = "format")]
+    pub(crate) to: Option<std::path::PathBuf>,
+    /// Replace files that are there
+    #[arg(long, requires = "to")]
+    pub(crate) force: bool,
     /// Rows to print at most, 0 for all [default: 20 of a table; of a query 1000 for people, all as csv or json]
     #[arg(long, value_name = "ROWS")]
     pub(crate) limit: Option<u64>,

@@ -181,3 +181,25 @@ fn wrong_names() {
     sandbox.run("ingest events.jsonl --to duckdb:second.duckdb --dataset raw --pipeline second").ok();
     assert_seen!("dataset_in_two_places", sandbox.run("dataset raw"));
 }
+
+#[test]
+fn rows_go_into_files() {
+    let sandbox = loaded();
+    let read = |name: &str| std::fs::read_to_string(sandbox.project().join(name)).unwrap();
+    let told = sandbox.run("dataset raw events --to out/events.csv").ok().stdout;
+    assert!(told.contains("out/events.csv") && told.contains('3'), "{told}");
+    let whole = read("out/events.csv");
+    assert_eq!(whole.lines().count(), 4, "{whole}");
+    assert_seen!("export_over_a_file", sandbox.run("dataset raw events --to out/events.csv"));
+    let forced = "dataset raw events --limit 1 --to out/events.csv --force";
+    sandbox.run(forced).ok();
+    assert_eq!(read("out/events.csv").lines().count(), 2);
+    sandbox.run("dataset raw --to all/").ok();
+    assert!(sandbox.project().join("all/events.parquet").exists());
+    sandbox.run("-q dataset raw --sql select(1)one --to one.jsonl").ok();
+    assert_eq!(read("one.jsonl"), "{\"one\":1}\n");
+    assert_seen!("export_without_a_format", sandbox.run("dataset raw events --to events"));
+    assert_seen!("export_of_all_into_one_file", sandbox.run("dataset raw --to all.csv"));
+    assert_seen!("export_of_an_unknown_table", sandbox.run("dataset raw evnts --to x.csv"));
+    assert!(!sandbox.project().join("x.csv").exists());
+}

@@ -67,15 +67,16 @@ pub use dlt_engine::schema::{
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
-    ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, LoadInfo, LoadedPackage,
-    LocalCopy, Location, Notice, Notices, Observer, PendingPackage, Preview, RecordBatch, Refresh, Result, Selected,
-    Selection, Source, Step, StepTrace, Surrogates, Synced, TableAccess, TablePreview, Trace, drop_pending_packages,
-    loaded_packages, local_copy, pending_packages, rows_of, suggest,
+    ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, Export, ExportFormat,
+    ExportPacking, Exported, LoadInfo, LoadedPackage, LocalCopy, Location, Notice, Notices, Observer, PendingPackage,
+    Preview, RecordBatch, Refresh, Result, Selected, Selection, Source, Step, StepTrace, Surrogates, Synced,
+    TableAccess, TablePreview, Trace, drop_pending_packages, loaded_packages, local_copy, pending_packages, rows_of,
+    suggest,
 };
 pub use dlt_source_sql_database::{Address, Level, SqlDatabase, SqlTable, sql_database};
 pub use dlt_sources::{
-    Batches, CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, ReadyMade, Rest, RestConfig, Rows,
-    character_of, ready_made, rest,
+    AwsCredentials, AzureCredentials, Batches, Credentials, CsvOptions, Encoding, Files, FilesIncremental, Format,
+    GcpCredentials, Quote, ReadyMade, Rest, RestConfig, Rows, character_of, ready_made, rest,
 };
 pub use local::{LocalPipeline, local_pipeline, local_pipelines};
 pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};

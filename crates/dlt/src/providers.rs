@@ -8,7 +8,7 @@ use dlt_engine::Result;
 use dlt_engine::connector::DestinationConnector;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
-use dlt_engine::settings::{Entry, Node, Origin, Table, Value, unknown_word};
+use dlt_engine::settings::{Entry, Node, Origin, Section, Table, Value, unknown_word};
 
 use crate::toml::read_if_there;
 
@@ -138,6 +138,16 @@ impl ConfigProviders {
         }
         let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
         Err(unknown_word(&origin, key, &word, &known))
+    }
+
+    /// The keys of object stores that are set around a pipeline for files: `SOURCES__FILESYSTEM__CREDENTIALS__…`, else
+    /// `[sources.filesystem.credentials]` in the files.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or a key is not known.
+    pub fn file_credentials(&self, project: &Path) -> Result<dlt_sources::Credentials> {
+        let settings = self.settings(project, "sources", "filesystem")?;
+        dlt_sources::Credentials::take(&mut Section::new("sources.filesystem", Origin::Program, settings))
     }
 
     /// What variables say about `[section.name]`.

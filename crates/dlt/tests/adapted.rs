@@ -54,6 +54,15 @@ fn users(count: u32) -> dlt::Rows<impl Iterator<Item = User> + Send + 'static> {
 }
 
 #[test]
+fn files_that_count_as_loaded_are_not_cut_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = || files(folder.path()).incremental(dlt::FilesIncremental::by_modification_date());
+    let error = refusal(new().add_limit(2));
+    assert!(error.to_string().contains("count as loaded"), "{error}");
+    assert_eq!(load(new(), "select count(*) n from users"), [json!({"n": 3})]);
+}
+
+#[test]
 fn some_resources_and_the_first_rows_of_each() {
     let folder = tempfile::tempdir().unwrap();
     let counts = "select (select count(*) from users) users, (select count(*) from orders) orders";

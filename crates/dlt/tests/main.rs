@@ -5,6 +5,7 @@ mod adapted;
 mod connectors;
 mod contracts;
 mod declarations;
+mod exports;
 mod interrupted;
 mod parquet_files;
 mod pipelines;

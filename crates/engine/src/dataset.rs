@@ -227,7 +227,8 @@ impl TableAccess<'_> {
         self.dataset.query(&sql, on_batch)
     }
 
-    fn select(&self) -> String {
+    /// The query that gives all rows.
+    pub(crate) fn select(&self) -> String {
         format!("SELECT * FROM {}", self.dataset.connection.quote(&self.name))
     }
 }

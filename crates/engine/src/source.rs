@@ -131,6 +131,8 @@ pub struct Resource {
     pub incremental: Option<Incremental>,
     /// How many of the new rows are read at most, where it is loaded incrementally. Default: all.
     pub limit: Option<u64>,
+    /// Whether all that it reads counts as loaded from then on, such as whole files by their times: it cannot be cut short.
+    pub is_whole: bool,
     /// Is shown the rows that are loaded: what is left after limits, filters and an incremental. For resources that are
     /// read for the rows of this one.
     pub tap: Option<Tap>,
@@ -148,6 +150,7 @@ impl Resource {
             reader: Box::new(reader),
             incremental: None,
             limit: None,
+            is_whole: false,
             tap: None,
         }
     }
@@ -156,6 +159,13 @@ impl Resource {
     #[must_use]
     pub fn with_hints(mut self, hints: TableHints) -> Self {
         self.hints = hints;
+        self
+    }
+
+    /// Says that all that is read counts as loaded from then on ([`Resource::is_whole`]).
+    #[must_use]
+    pub fn whole(mut self, is_whole: bool) -> Self {
+        self.is_whole = is_whole;
         self
     }
 

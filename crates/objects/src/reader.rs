@@ -188,7 +188,7 @@ impl Resuming {
             if lasting || self.tries >= TRIES {
                 let at = match &self.place {
                     Place::Remote(remote) => remote.at(&self.key),
-                    Place::Web(_) => self.key.clone(),
+                    Place::Web(web) => web.at(&self.key),
                 };
                 return Err(failure.unwrap_or_else(|| {
                     StoreError::new(

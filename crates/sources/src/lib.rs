@@ -18,11 +18,12 @@ mod rest;
 mod rows;
 
 pub use batches::{Batches, batches};
+pub use dlt_objects::{AwsCredentials, AzureCredentials, Credentials, GcpCredentials};
 pub use files::{CsvOptions, Encoding, Files, FilesIncremental, Format, Quote, character_of, files};
 pub use rest::{
     Action, AuthConfig, ClientConfig, EndpointConfig, EndpointIncremental, FromShort, KeyLocation, Method, Names,
-    PaginatorConfig, ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig, Secret, Short,
-    rest,
+    PaginatorConfig, Parallel, ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, Rest, RestConfig,
+    Secret, Short, rest,
 };
 pub use rows::{Rows, rows};
 

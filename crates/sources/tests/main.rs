@@ -3,6 +3,7 @@
 
 mod auto;
 mod csv;
+mod far;
 mod files;
 mod pages;
 mod parquet;
@@ -10,5 +11,6 @@ mod read;
 mod rest;
 mod rest_incremental;
 mod rest_more;
+mod rest_parallel;
 mod rows;
 mod server;

@@ -34,6 +34,15 @@ impl PythonDlt {
         Ok(Self { folder: venv::shared(folder, &REQUIREMENTS)? })
     }
 
+    /// The same with what it needs for S3, in an environment of its own.
+    ///
+    /// # Errors
+    /// As [`PythonDlt::shared`].
+    pub fn with_s3() -> Result<Self> {
+        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(["s3fs"]).collect();
+        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-s3")?, &requirements)? })
+    }
+
     /// The interpreter.
     pub fn python(&self) -> PathBuf {
         self.folder.join("bin/python")

@@ -80,15 +80,34 @@ impl S3 {
     /// # Errors
     /// When the connection fails or the server answers other than 200.
     pub fn request(&self, method: &str, path: &str) -> Result<Vec<u8>> {
+        self.send(method, path, b"")
+    }
+
+    /// Writes an object.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) -> Result<()> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+        let encoded: String = key
+            .bytes()
+            .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect();
+        self.send("PUT", &format!("/{bucket}/{encoded}"), bytes).map(|_| ())
+    }
+
+    fn send(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         // Moto finds the service by the scope of the signature.
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: 0\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n\
              Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n",
-            self.address
+            self.address,
+            body.len()
         )?;
+        stream.write_all(body)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let end =

@@ -1,12 +1,14 @@
 //! `dlt dataset`: reads what was loaded.
 
 use dlt::telemetry::Telemetry;
-use dlt::{Dataset, DestinationName, Error, ErrorKind};
+use dlt::{Dataset, DestinationName, Error, ErrorKind, Export};
+use std::path::Path;
 
 use crate::args::{self, Output};
 use crate::commands::ingest::name_of;
 use crate::commands::known::tables;
 use crate::exit::{Failure, Outcome};
+use crate::grid::{Cell, Grid, count};
 use crate::rows::{RowPrinter, csv_field};
 use crate::settings::Settings;
 
@@ -21,7 +23,18 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
         .telemetry(telemetry.clone())
         .dataset(&arguments.name);
     let mut dataset = pipeline.dataset()?;
-    let (sql, limit) = match (&arguments.table, &arguments.sql) {
+    if let Some(place) = &arguments.to {
+        return export(&mut dataset, arguments, place, settings);
+    }
+    let table = match arguments.tables.as_slice() {
+        [] => None,
+        [table] => Some(table),
+        _ => {
+            let wrong = Failure::usage("the rows of one table can be printed at a time");
+            return Err(wrong.hint("name one table, or a folder to write several to: --to out/"));
+        }
+    };
+    let (sql, limit) = match (table, &arguments.sql) {
         (Some(table), _) => {
             check_table(&mut dataset, table)?;
             let limit = arguments.limit.unwrap_or(DEFAULT_ROWS);
@@ -32,6 +45,49 @@ pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry:
         (None, None) => return list(&mut dataset, arguments.format, settings),
     };
     print_query(&mut dataset, &sql, limit, arguments.format, settings)
+}
+
+/// Writes rows into files.
+fn export(dataset: &mut Dataset, arguments: &args::Dataset, place: &Path, settings: &Settings) -> Outcome {
+    let export = Export::to(place)?.overwrite(arguments.force);
+    let limited = |sql: &str, limit: Option<u64>| match limit {
+        None | Some(0) => sql.to_owned(),
+        Some(limit) => format!("SELECT * FROM ({}) LIMIT {limit}", sql.trim().trim_end_matches(';')),
+    };
+    let written = match &arguments.sql {
+        Some(sql) if sql.trim().is_empty() => return Err(Failure::usage("the query is empty")),
+        Some(sql) => vec![dataset.export_query(&limited(sql, arguments.limit), &export)?],
+        None if arguments.limit.is_some_and(|limit| limit > 0) => match arguments.tables.as_slice() {
+            [table] if !export.is_pattern() => {
+                check_table(dataset, table)?;
+                let sql = format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""));
+                vec![dataset.export_query(&limited(&sql, arguments.limit), &export)?]
+            }
+            _ => {
+                let wrong = Failure::usage("--limit goes with one table or a query, and one file");
+                return Err(wrong.hint("leave it out, or name a table and a file: --to users.csv"));
+            }
+        },
+        None => {
+            arguments.tables.iter().try_for_each(|table| check_table(dataset, table))?;
+            let tables = if arguments.tables.is_empty() { dataset.tables()? } else { arguments.tables.clone() };
+            if tables.is_empty() {
+                let failure = Failure::usage(format!("dataset `{}` has no tables", arguments.name));
+                return Err(failure.hint("load something into it first"));
+            }
+            if arguments.tables.is_empty() && !export.is_pattern() {
+                let failure = Failure::usage("all tables do not go into one file");
+                return Err(failure.hint("name a table, or a folder (`out/`) or pattern (`out/*.csv`)"));
+            }
+            dataset.export_tables(&tables, &export)?
+        }
+    };
+    let mut grid = Grid::new(["file", "rows", "bytes"]);
+    for file in written {
+        let number = |number: u64| Cell::Number(count(number));
+        grid.push(vec![Cell::Text(file.path.display().to_string()), number(file.rows), number(file.bytes)]);
+    }
+    settings.printer.report(grid.draw(None).trim_end())
 }
 
 fn check_table(dataset: &mut Dataset, table: &str) -> Outcome {

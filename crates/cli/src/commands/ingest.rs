@@ -76,6 +76,9 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
 fn files(arguments: &Ingest, hints: TableHints, settings: &Settings) -> Result<dlt::Files, Failure> {
     ingest_database::refuse_for_files(arguments)?;
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
+    if arguments.paths.iter().any(|path| path.contains("://")) {
+        source = source.credentials(settings.providers.file_credentials(Path::new(""))?);
+    }
     if let Some(table) = arguments.table.first() {
         source = source.table(table);
     }

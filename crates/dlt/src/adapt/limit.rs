@@ -2,14 +2,28 @@
 
 use std::convert::Infallible;
 
-use dlt_engine::Result;
 use dlt_engine::source::{ArrowChunk, Chunk, JsonChunk, Reader};
+use dlt_engine::{Error, ErrorKind, Result};
 
 use super::items::{Rewritten, each_item};
 
 /// The first `rows` rows that a reader gives.
 pub(super) fn limited(reader: Box<dyn Reader>, rows: u64) -> Box<dyn Reader> {
     Box::new(Limited { reader, left: rows })
+}
+
+/// In place of the reader of a resource that cannot be cut short.
+pub(super) fn refused() -> Box<dyn Reader> {
+    Box::new(Refused)
+}
+
+struct Refused;
+
+impl Reader for Refused {
+    fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        let what = "a limit would leave out rows of files that count as loaded from then on, by `modification_date`";
+        Err(Error::new(ErrorKind::Config, what).hint("leave out the limit or the incremental, or name fewer files"))
+    }
 }
 
 struct Limited {

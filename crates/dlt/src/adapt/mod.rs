@@ -48,6 +48,7 @@ pub trait SourceExt: Source + Sized + 'static {
         Adapted::of_resources(self, format!("{rows} rows of each"), None, move |resource| match resource.incremental {
             // Of those that are new, which the engine finds out.
             Some(_) => resource.limit = Some(resource.limit.map_or(rows, |limit| limit.min(rows))),
+            None if resource.is_whole => resource.reader = limit::refused(),
             None => {
                 let reader = std::mem::replace(&mut resource.reader, Box::new(NoRows));
                 resource.reader = limit::limited(reader, rows);

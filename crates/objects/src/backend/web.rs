@@ -9,7 +9,7 @@ use crate::stream::Opened;
 use futures_core::Stream;
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use std::pin::Pin;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Web {
@@ -40,7 +40,7 @@ impl Web {
         Ok(url)
     }
 
-    fn at(&self, key: &str) -> String {
+    pub(crate) fn at(&self, key: &str) -> String {
         match key {
             "" => self.address.to_string(),
             key => format!("{}/{key}", self.address.to_string().trim_end_matches('/')),
@@ -130,11 +130,16 @@ impl Web {
         Object {
             key: key.to_owned(),
             size: total.or(length).unwrap_or(0),
-            modified: UNIX_EPOCH,
+            modified: header("last-modified").and_then(moment_of).unwrap_or(UNIX_EPOCH),
             // Of a weak one, only the meaning is the same, not the bytes.
             etag: header("etag").filter(|etag| !etag.starts_with("W/")).map(str::to_owned),
         }
     }
+}
+
+/// The moment that a date of HTTP means: `Wed, 21 Oct 2015 07:28:00 GMT`.
+fn moment_of(date: &str) -> Option<SystemTime> {
+    jiff::fmt::rfc2822::parse(date).ok().map(|moment| moment.timestamp().into())
 }
 
 fn is_encoded(response: &Response) -> bool {

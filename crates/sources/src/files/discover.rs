@@ -1,10 +1,12 @@
 //! From what the person gave (paths, folders, globs, `-`) to the list of files to read.
 
+use super::far::{self, Given};
 use super::format::{EXTENSIONS, Format, kind_of_name, parse_name};
 pub(crate) use super::left_out::DataFile;
 use super::left_out::{Found, LeftOut};
 use super::open::{Place, open_file};
 use dlt_engine::{Error, ErrorKind, Result};
+use dlt_objects::{Address, Credentials};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
@@ -15,9 +17,11 @@ use walkdir::WalkDir;
 ///
 /// # Errors
 /// If a path does not exist or cannot be opened, matches nothing, or is of no known format.
-pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Found> {
+pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>, credentials: &Credentials) -> Result<Found> {
     if paths.is_empty() {
-        return Err(Error::new(ErrorKind::Config, "no path is given").hint("name a file, a folder, a glob or `-`"));
+        return Err(
+            Error::new(ErrorKind::Config, "no path is given").hint("name a file, a folder, a glob, an address or `-`")
+        );
     }
     let mut found = Found::default();
     let mut seen = HashSet::new();
@@ -28,10 +32,20 @@ pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Foun
             }
             continue;
         }
-        for file in expand(path, format, &mut found.left_out)? {
-            if let Place::Path(path) = &file.place
-                && seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone()))
-            {
+        let address = path.to_str().filter(|text| Address::is_address(text)).map(far::given).transpose()?;
+        let files = match &address {
+            None => expand(path, format, &mut found.left_out)?,
+            Some(Given::Local(path)) => expand(path, format, &mut found.left_out)?,
+            Some(Given::Far(address)) => far::expand(address, credentials, format, &mut found.left_out)?,
+        };
+        for file in files {
+            let identity = match &file.place {
+                Place::Path(path) => path.canonicalize().unwrap_or_else(|_| path.clone()),
+                // Pages may differ in what is not shown.
+                Place::Remote(remote) if remote.is_web() => remote.store.address().path().into(),
+                place => PathBuf::from(&*place.display()),
+            };
+            if seen.insert(identity) {
                 found.files.push(file);
             }
         }
@@ -39,11 +53,6 @@ pub(crate) fn discover(paths: &[PathBuf], format: Option<Format>) -> Result<Foun
     // What is left out of a folder may be named beside it.
     found.left_out.retain(|left| seen.insert(left.path.canonicalize().unwrap_or_else(|_| left.path.clone())));
     Ok(found)
-}
-
-/// Whether the path has to be read as a stream: a pipe or a device, which gives its bytes once.
-pub(crate) fn is_stream(path: &Path) -> bool {
-    path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn expand(path: &Path, format: Option<Format>, left_out: &mut Vec<LeftOut>) -> Result<Vec<DataFile>> {
@@ -66,9 +75,6 @@ fn expand(path: &Path, format: Option<Format>, left_out: &mut Vec<LeftOut>) -> R
 /// What a path means that is not there.
 fn missing(path: &Path, format: Option<Format>, cause: io::Error) -> Result<Vec<DataFile>> {
     let text = path.to_str().unwrap_or_default();
-    if let Some(scheme) = scheme(text) {
-        return Err(url_error(scheme));
-    }
     if is_glob(text) {
         return glob(text, format);
     }
@@ -206,24 +212,6 @@ fn glob(given: &str, format: Option<Format>) -> Result<Vec<DataFile>> {
     Ok(files)
 }
 
-/// The scheme of a URL. The path may have been put behind a folder's.
-fn scheme(path: &str) -> Option<&str> {
-    let before = &path[..path.find("://")?];
-    let scheme = before.rsplit('/').next()?;
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    is_scheme.then_some(scheme)
-}
-
-/// The URL itself stays out of the message: it may hold a password or a signature.
-fn url_error(scheme: &str) -> Error {
-    let hint = match scheme {
-        "file" => "write the path alone, without `file://`",
-        _ => "what is read: files, folders, patterns and `-` for standard input; fetch it first, or pipe it in",
-    };
-    Error::new(ErrorKind::Config, format!("`{scheme}://…` is a URL, and URLs are not read")).hint(hint)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -245,8 +233,9 @@ mod tests {
         let relative = |file: DataFile| match file.place {
             Place::Stdin => "-".to_owned(),
             Place::Path(path) => path.strip_prefix(dir).unwrap().to_string_lossy().into_owned(),
+            place => place.display().to_string(),
         };
-        Ok(discover(&paths, format)?.files.into_iter().map(relative).collect())
+        Ok(discover(&paths, format, &Credentials::default())?.files.into_iter().map(relative).collect())
     }
 
     #[test]
@@ -286,16 +275,15 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_not_read() {
-        for url in ["https://u:s3cret@h/x.csv?key=s3cret", "s3://bucket/*.parquet", "file:///tmp/x.csv"] {
-            for path in [PathBuf::from(url), Path::new("/folder of/the file").join(url)] {
-                let error = discover(&[path], None).unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::Config);
-                assert!(error.to_string().ends_with("://…` is a URL, and URLs are not read"), "{error}");
-                assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
-            }
-        }
-        assert!(discover(&["file:///x".into()], None).unwrap_err().advice().unwrap().contains("without `file://`"));
+    fn addresses_of_files_are_paths() {
+        let dir = tree(&["a b.jsonl", "c.jsonl"]);
+        let at = |name: &str| PathBuf::from(format!("file://{}/{name}", dir.path().display()));
+        let found = |path: PathBuf| discover(&[path], None, &Credentials::default());
+        assert_eq!(found(at("a%20b.jsonl")).unwrap().files[0].stem, "a b");
+        assert_eq!(found(at("*.jsonl")).unwrap().files.len(), 2);
+        let error = found("ftp://u:s3cret@h/x.csv".into()).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), "`ftp://…` is no address that can be read");
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
 
     #[test]
@@ -337,14 +325,17 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.advice().unwrap().contains(".parquet"));
         assert_eq!(names(dir.path(), &["n.txt"], Some(Format::Csv)).unwrap(), ["n.txt"]);
-        assert_eq!(discover(&[], None).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(discover(&[], None, &Credentials::default()).unwrap_err().kind(), ErrorKind::Config);
     }
 
     #[test]
     fn standard_input_has_the_format_that_is_given() {
-        let stdin = discover(&["-".into(), "-".into()], None).unwrap().files;
-        assert_eq!(stdin, [DataFile { place: Place::Stdin, format: None, stem: "stdin".into() }]);
-        assert_eq!(discover(&["-".into()], Some(Format::Csv)).unwrap().files[0].format, Some(Format::Csv));
+        let stdin = discover(&["-".into(), "-".into()], None, &Credentials::default()).unwrap().files;
+        assert!(matches!(&stdin[..], [DataFile { place: Place::Stdin, format: None, stem }] if stem == "stdin"));
+        assert_eq!(
+            discover(&["-".into()], Some(Format::Csv), &Credentials::default()).unwrap().files[0].format,
+            Some(Format::Csv)
+        );
     }
 
     #[test]
@@ -352,7 +343,7 @@ mod tests {
         let dir = tree(&["a.jsonl", "a.jsonl.1", "b.txt", "sub/c.TXT", "part.parq", "README", ".hidden.txt"]);
         let notice = |paths: &[&str]| {
             let paths: Vec<PathBuf> = paths.iter().map(|path| dir.path().join(path)).collect();
-            discover(&paths, None).unwrap().left_out_notice()
+            discover(&paths, None, &Credentials::default()).unwrap().left_out_notice()
         };
         let said = notice(&["."]).unwrap();
         assert_eq!(said.message, "5 files were left out: 2 of .txt, 1 of no extension, 1 of .jsonl.N, 1 of .parq");

@@ -1,13 +1,13 @@
 //! Files that are new since the last run.
 
-use super::discover::{DataFile, is_stream};
+use super::discover::DataFile;
 use super::open::Place;
 use dlt_engine::incremental::{Incremental, Tracker};
 use dlt_engine::source::ExtractContext;
 use dlt_engine::{Error, ErrorKind, Notice, Result};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The word for the time at which a file was changed last, in place of a cursor in its rows.
 const MODIFICATION_DATE: &str = "modification_date";
@@ -63,8 +63,17 @@ pub(super) fn new_files(
     let mut tracker = Tracker::begin(&incremental, &format!("filesystem_{table}"), &key, context)?;
     let mut new = Vec::new();
     for file in files {
-        let path = match &file.place {
-            Place::Path(path) if !is_stream(path) => path,
+        let (url, changed) = match &file.place {
+            Place::Path(path) if !file.place.is_stream() => (url_of(path)?, changed_at(path)?),
+            Place::Remote(remote) | Place::Fetched(remote, _) => match remote.modified() {
+                Some(modified) => (remote.shown.to_string(), micros(modified)),
+                None => {
+                    let told = "a web server that does not say when a page was changed: it is read with every run";
+                    context.notices.say(Notice::new(told).details([remote.shown.to_string()]));
+                    new.push(file);
+                    continue;
+                }
+            },
             _ => {
                 let told = "standard input, pipes and devices have no time of change: they are read with every run";
                 context.notices.say(Notice::new(told));
@@ -72,7 +81,7 @@ pub(super) fn new_files(
                 continue;
             }
         };
-        if tracker.takes_file(&url_of(path)?, changed_at(path)?)? {
+        if tracker.takes_file(&url, changed)? {
             new.push(file);
         }
     }
@@ -110,6 +119,12 @@ fn url_of(path: &Path) -> Result<String> {
         }
     }
     Ok(url)
+}
+
+/// Microseconds since 1970 of a time that a store told.
+fn micros(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Microseconds since 1970. Python has it from a double, and rounds that.

@@ -6,7 +6,7 @@ use dlt_engine::Notice;
 use std::path::PathBuf;
 
 /// A file to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct DataFile {
     pub(crate) place: Place,
     /// `None` for a stream that has to be looked at.
@@ -16,7 +16,7 @@ pub(crate) struct DataFile {
 }
 
 /// What was found behind the paths.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     pub(crate) files: Vec<DataFile>,
     /// What is in the folders and is not read, hidden files aside.
@@ -24,7 +24,7 @@ pub(crate) struct Found {
 }
 
 /// A file in a folder that is not read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LeftOut {
     pub(crate) path: PathBuf,
     /// `.txt`, `pipe or device`

@@ -47,8 +47,11 @@ const SIGNATURES: [(&[u8], Binary); 15] = [
 /// Where a tar archive has its signature.
 const TAR_AT: usize = 257;
 
-/// What these first bytes belong to, if it is no text.
+/// What these first bytes belong to, if it is no text, or text of which no rows are made.
 pub(super) fn binary(first: &[u8]) -> Option<Binary> {
+    if is_page(first) {
+        return Some(Binary { what: "a page of HTML", hint: PAGE });
+    }
     if first.get(TAR_AT..TAR_AT + 5) == Some(b"ustar") {
         return Some(Binary { what: "a tar archive", hint: UNPACK });
     }
@@ -61,8 +64,17 @@ pub(super) fn binary(first: &[u8]) -> Option<Binary> {
         .map(|(_, binary)| binary)
 }
 
+/// Whether it begins as pages of the web do, which servers send in place of a file: of an error, to log in, about the file.
+fn is_page(first: &[u8]) -> bool {
+    let text = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first).trim_ascii_start();
+    let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    begins(b"<!doctype html") || begins(b"<html")
+}
+
+const PAGE: &str = "a server sent it in place of the file: the address may be that of a page about the file, or need a login; open it in a browser, and look for the link to the file itself";
+
 impl Binary {
     pub(super) fn error(&self, name: &str) -> Error {
-        Error::new(ErrorKind::Data, format!("is {}, and text is expected", self.what)).at(name, None).hint(self.hint)
+        Error::new(ErrorKind::Data, format!("is {}, and data is expected", self.what)).at(name, None).hint(self.hint)
     }
 }

@@ -1,10 +1,13 @@
 //! Files as a source: which tables they make, and who reads which format.
 
+mod ahead;
 mod csv;
 mod date_format;
 mod discover;
 mod encoding;
+mod far;
 mod format;
+mod found;
 mod incremental;
 mod items;
 mod left_out;
@@ -17,6 +20,7 @@ mod open;
 mod options;
 mod packing;
 mod parquet;
+mod remote;
 mod scan;
 pub(crate) mod section;
 mod setting;
@@ -24,19 +28,23 @@ mod sniff;
 mod table;
 mod text_section;
 mod transcode;
+mod web_address;
 
 pub use encoding::Encoding;
 pub use format::Format;
 pub use incremental::FilesIncremental;
 pub use options::{CsvOptions, Quote, character_of};
 
-use discover::{DataFile, discover, is_stream};
+use discover::{DataFile, discover};
 use dlt_engine::digest::version_digest;
 use dlt_engine::naming::Naming;
 use dlt_engine::schema::WriteDisposition;
 use dlt_engine::source::{ExtractContext, NOT_UTF8, Resource, Source, TableHints};
 use dlt_engine::{Error, Notices, Result};
-use open::Place;
+use dlt_objects::{Address, Credentials};
+use found::Cache;
+use left_out::Found;
+use open::{Place, is_stream};
 use options::TextOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +56,9 @@ use table::TableReader;
 const CHUNK_BYTES: usize = 4 << 20;
 
 /// A source that reads files: paths, folders (with all below, files of a known extension, hidden ones aside), globs
-/// (`*` within a folder, `**` across), or `-` for standard input.
+/// (`*` within a folder, `**` across), or `-` for standard input. The same in object stores: `s3://bucket/path/**/*.csv`, `gs://`,
+/// `az://`, `abfss://`; and single files of web servers: `https://host/file.csv`. Keys are those of [`Files::credentials`], or of the
+/// environment.
 ///
 /// | extension | content |
 /// |---|---|
@@ -75,12 +85,14 @@ pub fn files<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> Files {
         csv: CsvOptions::default(),
         hints: TableHints::default(),
         incremental: None,
+        credentials: Credentials::default(),
+        cache: Cache::default(),
         chunk_bytes: CHUNK_BYTES,
     }
 }
 
 /// See [`files`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Files {
     schema: String,
     paths: Vec<PathBuf>,
@@ -90,6 +102,8 @@ pub struct Files {
     csv: CsvOptions,
     hints: TableHints,
     incremental: Option<FilesIncremental>,
+    credentials: Credentials,
+    cache: Cache,
     chunk_bytes: usize,
 }
 
@@ -164,12 +178,27 @@ impl Files {
         self
     }
 
+    /// Sets the keys of object stores. What is not set is taken from the environment and the files that the tools of each store
+    /// use (`AWS_ACCESS_KEY_ID`, `~/.aws/credentials`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME`).
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
     /// Sets the size of the pieces that JSON is handed over in, in bytes; default 4 MiB. Memory grows with it, times
     /// the number of cores.
     #[must_use]
     pub fn chunk_bytes(mut self, bytes: usize) -> Self {
         self.chunk_bytes = bytes.max(1);
         self
+    }
+}
+
+/// Addresses may hold secrets.
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Files({})", self.identity())
     }
 }
 
@@ -181,7 +210,10 @@ impl Source for Files {
     fn identity(&self) -> String {
         let absolute = |path: &PathBuf| match path.as_path() {
             path if path == Path::new("-") => path.to_owned(),
-            path => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            path => match path.to_str().filter(|text| Address::is_address(text)) {
+                Some(address) => identity_of(address).into(),
+                None => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            },
         };
         let paths: Vec<PathBuf> = self.paths.iter().map(absolute).collect();
         let table = self.table.as_deref().unwrap_or("(by file name)");
@@ -200,19 +232,32 @@ impl Source for Files {
         text
     }
 
+    /// What a web server sends without telling when it was changed may be something else the next time.
     fn is_replayable(&self) -> bool {
-        !self.paths.iter().any(|path| is_stream(path))
+        let is_known = |file: &DataFile| match &file.place {
+            Place::Remote(remote) => remote.is_known(),
+            _ => true,
+        };
+        !self.has_streams()
+            && (!self.has_addresses() || self.found().is_ok_and(|found| found.files.iter().all(is_known)))
     }
 
-    /// Paths, sizes and times of change of all files.
+    /// Paths, sizes and times of change of all files, and what stores say of their content.
     fn fingerprint(&self) -> String {
-        if !self.is_replayable() {
+        if self.has_streams() {
             return String::new();
         }
         let mut text = String::new();
         // What is not there or cannot be read is told by whoever reads it.
-        for file in discover(&self.paths, self.format).unwrap_or_default().files {
-            let Place::Path(path) = &file.place else { continue };
+        for file in self.cache.renew(|| self.discover()).files {
+            let path = match &file.place {
+                Place::Path(path) => path,
+                Place::Remote(remote) => {
+                    text.push_str(&format!("{} {}\n", remote.shown, remote.state()));
+                    continue;
+                }
+                _ => continue,
+            };
             if let (Ok(path), Ok(found)) = (path.canonicalize(), path.metadata()) {
                 let changed = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
                 let nanos = changed.unwrap_or_default().as_nanos();
@@ -224,17 +269,17 @@ impl Source for Files {
 
     fn check(&self) -> Result<()> {
         self.csv.check()?;
-        discover(&self.paths, self.format).map(drop)
+        self.found().map(drop)
     }
 
     fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
-        let found = discover(&self.paths, self.format)?;
+        let found = self.found()?;
         Ok(Some(by_table(found.files, self.table.as_deref()).into_iter().map(|(name, _)| name).collect()))
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         self.csv.check()?;
-        let found = discover(&self.paths, self.format)?;
+        let found = self.found()?;
         found.left_out_notice().into_iter().for_each(|notice| context.notices.say(notice));
         self.check_use_of_options(&found.files, &context.notices);
         let options =
@@ -253,8 +298,9 @@ impl Source for Files {
             if hints.disposition == Some(WriteDisposition::Replace) {
                 reader = reader.replacing(hints.table.as_deref().unwrap_or(&name));
             }
+            let by_files = matches!(self.incremental, Some(FilesIncremental::Files(_)));
             let by_rows = self.incremental.as_ref().and_then(FilesIncremental::of_rows);
-            resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows));
+            resources.push(Resource::new(name, reader).with_hints(hints).with_incremental(by_rows).whole(by_files));
         }
         incremental::say_left_out(left_out, context);
         Ok(resources)
@@ -262,20 +308,44 @@ impl Source for Files {
 
     /// Looks at the text around bytes that are no UTF-8: which encoding it may be.
     fn explain(&self, error: Error) -> Error {
-        let place = error.location().map(|location| Place::Path(location.input.clone().into()));
-        match place {
-            Some(place) if error.to_string().ends_with(NOT_UTF8) && self.encoding.is_none() => {
-                match not_utf8::advice_on(&place, error.location().and_then(|location| location.line)) {
-                    Some(hint) => error.hint(hint),
-                    None => error,
-                }
-            }
+        if !error.to_string().ends_with(NOT_UTF8) || self.encoding.is_some() {
+            return error;
+        }
+        match error.location().map(|location| self.place_of(&location.input)) {
+            Some(place) => match not_utf8::advice_on(&place, error.location().and_then(|location| location.line)) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            },
             _ => error,
         }
     }
 }
 
 impl Files {
+    fn has_streams(&self) -> bool {
+        self.paths.iter().any(|path| is_stream(path))
+    }
+
+    fn has_addresses(&self) -> bool {
+        self.paths.iter().any(|path| path.to_str().is_some_and(Address::is_address))
+    }
+
+    fn discover(&self) -> Result<Found> {
+        discover(&self.paths, self.format, &self.credentials)
+    }
+
+    /// The files behind the paths. Stores are asked once a run.
+    fn found(&self) -> Result<Found> {
+        if self.has_addresses() { self.cache.get_or(|| self.discover()) } else { self.discover() }
+    }
+
+    /// Where an input is that is called so in messages.
+    fn place_of(&self, input: &str) -> Place {
+        let known = |file: DataFile| (*file.place.display() == *input).then_some(file.place);
+        let far = if self.has_addresses() { self.found().unwrap_or_default().files } else { Vec::new() };
+        far.into_iter().find_map(known).unwrap_or_else(|| Place::Path(input.into()))
+    }
+
     /// Says so if the person gave options for delimited text, and there is none.
     fn check_use_of_options(&self, files: &[DataFile], notices: &Notices) {
         let may_be_csv = |file: &DataFile| matches!(file.format, None | Some(Format::Csv | Format::Tsv));
@@ -285,11 +355,19 @@ impl Files {
 
 /// What the Parquet files among these agree on.
 fn parquet_plan(files: &[DataFile], context: &ExtractContext) -> Result<parquet::Plan> {
-    let paths = files.iter().filter_map(|file| match (file.format, &file.place) {
-        (Some(Format::Parquet), Place::Path(path)) if !is_stream(path) => Some(path.as_path()),
-        _ => None,
-    });
-    parquet::Plan::of(paths, &context.notices)
+    let is_parquet = |file: &&DataFile| file.format == Some(Format::Parquet) && !file.place.is_stream();
+    parquet::Plan::of(files.iter().filter(is_parquet).map(|file| &file.place), &context.notices)
+}
+
+/// An address without secrets, such that others are told from it.
+fn identity_of(address: &str) -> String {
+    match Address::parse(address) {
+        Ok(parsed) => match web_address::query_digest(address) {
+            Some(digest) => format!("{parsed}?{digest}"),
+            None => parsed.to_string(),
+        },
+        Err(_) => "(no address)".to_owned(),
+    }
 }
 
 /// The files of each table, tables in order of their first file. Names that differ only in spelling make one table;

@@ -6,6 +6,7 @@ use super::magic::binary;
 use super::members::Members;
 use super::options::TextOptions;
 use super::packing::{Packing, broken_promise};
+use super::remote::{RemoteFile, Section, extension_of};
 use super::setting::setting;
 use super::transcode::Transcoder;
 use dlt_engine::source::NOT_UTF8;
@@ -22,10 +23,14 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 pub(crate) const STDIN: &str = "<stdin>";
 
 /// Where bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) enum Place {
     Stdin,
     Path(PathBuf),
+    /// A file of an object store or web server.
+    Remote(Arc<RemoteFile>),
+    /// The same, copied to this machine.
+    Fetched(Arc<RemoteFile>, Section),
 }
 
 impl Place {
@@ -34,8 +39,23 @@ impl Place {
         match self {
             Self::Stdin => STDIN.into(),
             Self::Path(path) => path.to_string_lossy().into(),
+            Self::Remote(remote) | Self::Fetched(remote, _) => remote.shown.clone(),
         }
     }
+
+    /// Whether it gives its bytes once: standard input, a pipe or a device.
+    pub(crate) fn is_stream(&self) -> bool {
+        match self {
+            Self::Stdin => true,
+            Self::Path(path) => is_stream(path),
+            Self::Remote(_) | Self::Fetched(..) => false,
+        }
+    }
+}
+
+/// Whether the path has to be read as a stream: a pipe or a device, which gives its bytes once.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// An opened input: its bytes unpacked, its text in UTF-8 without a byte order mark.
@@ -58,13 +78,17 @@ impl Input {
                 let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
                 (Box::new(open_file(path)?), Packing::of_extension(extension))
             }
+            Place::Remote(remote) => (Box::new(remote.open()?), Packing::of_extension(extension_of(&remote.name))),
+            Place::Fetched(remote, section) => {
+                (Box::new(section.from(0)), Packing::of_extension(extension_of(&remote.name)))
+            }
         };
         Self::unpack(name, stream, promised)?.decode(options)
     }
 
     fn unpack(name: Arc<str>, mut stream: Box<dyn Read + Send>, promised: Packing) -> Result<Self> {
         let mut first = Vec::with_capacity(8);
-        let raw_error = |cause| Error::new(ErrorKind::Source, "cannot be read").at(&*name, None).because(cause);
+        let raw_error = |cause| Packing::None.read_error(&name, cause);
         stream.by_ref().take(8).read_to_end(&mut first).map_err(raw_error)?;
         let packing = Packing::of_first_bytes(&first);
         if promised != packing && promised != Packing::None {

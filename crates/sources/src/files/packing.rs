@@ -1,8 +1,10 @@
 //! How inputs are packed, and what it means that unpacking fails.
 
 use super::members::Trailing;
+use super::remote::store_error;
 use super::transcode::Malformed;
 use dlt_engine::{Error, ErrorKind};
+use dlt_objects::StoreError;
 use std::io;
 
 /// How an input is packed.
@@ -59,6 +61,10 @@ impl Packing {
         if let Some(malformed) = inner.and_then(|inner| inner.downcast_ref::<Malformed>()) {
             let hint = "give the encoding that the text has, or mend the line";
             return Error::new(ErrorKind::Data, malformed.to_string()).at(input, Some(malformed.line)).hint(hint);
+        }
+        // It says itself what could not be read.
+        if let Some(error) = StoreError::of_io(&cause) {
+            return store_error(error.clone(), input.starts_with("http"));
         }
         // zstd's decoder has no other sign for it. What the archive begins with was looked at before.
         let is_trailing = inner.is_some_and(|inner| inner.is::<Trailing>())

@@ -7,6 +7,7 @@ use dlt_engine::connector::{Key, Maker, SourceConnector};
 use dlt_engine::incremental::Incremental;
 use dlt_engine::settings::{HINT_KEYS, Node, Section, Value, deserialize, read_hints, relative_to};
 use dlt_engine::source::TableHints;
+use dlt_objects::{Address, Credentials};
 use std::path::{Path, PathBuf};
 
 /// Files by name: how a pipeline file declares them.
@@ -21,7 +22,20 @@ pub(crate) static CONNECTOR: SourceConnector = SourceConnector {
 };
 
 const KEYS: &[Key] = &[
-    Key::new("paths", "files, folders or globs (`**` reaches into folders); a text or a list", "needed"),
+    Key::new(
+        "paths",
+        "files, folders, globs (`**` reaches into folders) or addresses (`s3://bucket/path/*.csv`, `https://host/file.csv`); a text or \
+         a list; or `bucket_url`",
+        "needed",
+    ),
+    Key::new("bucket_url", "a folder or bucket in place of `paths`: `s3://bucket/path`", "none"),
+    Key::new("file_glob", "which files below `bucket_url`: `**/*.csv`", "`*`: all that are not in folders of it"),
+    Key::new(
+        "credentials",
+        "keys of the object store, as a section ([more](sources.md#object-stores-and-web-servers)); secrets are kept in \
+         `.dlt/secrets.toml`",
+        "those of the environment",
+    ),
     Key::new("table", "one table for all files", "a table for each file, named after it"),
     Key::new("format", "`jsonl`, `json`, `csv`, `tsv` or `parquet`", "told by each file's name"),
     Key::new(
@@ -61,6 +75,7 @@ struct Declared {
     text: TextDeclaration,
     hints: TableHints,
     incremental: Option<FilesIncremental>,
+    credentials: Credentials,
 }
 
 /// `incremental = "updated_at"`, or a table; `modification_date` is that of the files.
@@ -75,12 +90,36 @@ fn read_incremental(node: Node) -> Result<FilesIncremental> {
     Ok(incremental)
 }
 
-fn read(_: &'static str, mut section: Section, folder: &Path) -> Result<Maker> {
+/// `paths`, or a `bucket_url` with a `file_glob`.
+fn read_paths(section: &mut Section, folder: &Path) -> Result<Vec<PathBuf>> {
+    let at = |path: &str| if Address::is_address(path) { path.into() } else { relative_to(folder, path) };
     let paths = section.texts("paths")?;
-    if paths.is_empty() {
-        return Err(section.missing("paths", "paths = [\"data/*.jsonl\"]"));
+    let (bucket, glob) = (section.text("bucket_url")?, section.text("file_glob")?);
+    match (bucket, glob) {
+        (None, None) if paths.is_empty() => Err(section.missing("paths", "paths = [\"data/*.jsonl\"]")),
+        (None, None) => Ok(paths.iter().map(|path| at(&path.value)).collect()),
+        (Some(bucket), _) if !paths.is_empty() => {
+            let error = bucket.origin.error("`bucket_url` and `paths` both say what is read");
+            Err(error.hint("keep one of them"))
+        }
+        (Some(bucket), _) if bucket.value.starts_with("http://") || bucket.value.starts_with("https://") => {
+            let error = bucket.origin.error("a web server cannot list its files, so `bucket_url` cannot be one");
+            Err(error.hint("name each file in `paths`"))
+        }
+        (Some(bucket), glob) => {
+            let glob = glob.map_or_else(|| "*".to_owned(), |glob| glob.value);
+            Ok(vec![at(&format!("{}/{glob}", bucket.value.trim_end_matches('/')))])
+        }
+        (None, Some(glob)) => {
+            let error = glob.origin.error("`file_glob` says which files of `bucket_url` are read, and there is none");
+            Err(error.hint("put the pattern into `paths`, or set `bucket_url`"))
+        }
     }
-    let paths = paths.iter().map(|path| relative_to(folder, &path.value)).collect();
+}
+
+fn read(_: &'static str, mut section: Section, folder: &Path) -> Result<Maker> {
+    let paths = read_paths(&mut section, folder)?;
+    let credentials = Credentials::take(&mut section)?;
     let formats: Vec<_> = Format::ALL.iter().map(|format| (format.name(), *format)).collect();
     let format = section.one_of("format", &formats)?;
     let table = section.text("table")?.map(|found| found.value);
@@ -88,7 +127,7 @@ fn read(_: &'static str, mut section: Section, folder: &Path) -> Result<Maker> {
     let hints = read_hints(&mut section)?;
     let incremental = section.take("incremental").map(|entry| read_incremental(entry.node)).transpose()?;
     section.finish()?;
-    let declared = Declared { paths, table, format, text, hints, incremental };
+    let declared = Declared { paths, table, format, text, hints, incremental, credentials };
     Ok(Box::new(move || Box::new(declared.source())))
 }
 
@@ -96,6 +135,7 @@ impl Declared {
     /// The tables belong to the pipeline's default schema, which has no name here.
     fn source(&self) -> Files {
         let mut files = files(&self.paths).named("").with_hints(self.hints.clone()).csv(self.text.csv.clone());
+        files = files.credentials(self.credentials.clone());
         if let Some(table) = &self.table {
             files = files.table(table);
         }

@@ -1,13 +1,15 @@
 //! The files of one table, one after the other.
 
+use super::ahead::Ahead;
 use super::csv::{CsvFile, CsvReader, Types, files, infer_types};
-use super::discover::{DataFile, is_stream};
+use super::discover::DataFile;
 use super::format::Format;
 use super::items::ItemReader;
 use super::lines::LineReader;
 use super::open::{Input, Place};
 use super::options::TextOptions;
 use super::parquet::{ParquetReader, Plan};
+use super::remote::Spool;
 use super::sniff::format_of;
 use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Notice, Result};
@@ -21,6 +23,10 @@ pub(crate) struct TableReader {
     /// The delimited text files among `files`, in the same order, once their types are known.
     csv: Option<(VecDeque<CsvFile>, Types)>,
     parquet: Plan,
+    /// Of `files`.
+    ahead: Ahead,
+    /// What of `csv` came from other machines.
+    fetched: Spool,
     current: Option<Box<dyn Reader>>,
     started: bool,
     /// The file that `current` reads, until it has given a row.
@@ -46,11 +52,13 @@ impl TableReader {
     pub(crate) fn new(files: Vec<DataFile>, chunk_bytes: usize, options: Arc<TextOptions>, parquet: Plan) -> Self {
         let part = |file: DataFile| Part { place: file.place, format: file.format, open: None };
         Self {
+            ahead: Ahead::of(files.iter().map(|file| &file.place)),
             files: files.into_iter().map(part).collect(),
             chunk_bytes,
             options,
             csv: None,
             parquet,
+            fetched: Spool::default(),
             current: None,
             started: false,
             waiting: None,
@@ -79,19 +87,18 @@ impl TableReader {
     }
 
     fn open(&mut self, part: Part) -> Result<Option<Box<dyn Reader>>> {
+        let part = Part { place: self.ahead.take(part.place)?, ..part };
         let input = |part: Part, options| part.open.map_or_else(|| Input::open(&part.place, options), Ok);
         Ok(Some(match part.format.unwrap_or(Format::Json) {
             Format::Jsonl => Box::new(LineReader::new(input(part, &self.options)?, self.chunk_bytes)),
             Format::Json => Box::new(ItemReader::new(input(part, &self.options)?, self.chunk_bytes)),
             Format::Csv | Format::Tsv => return self.open_csv(part),
-            Format::Parquet => match &part.place {
-                Place::Path(path) if !is_stream(path) => Box::new(ParquetReader::open(path, &self.parquet)?),
-                place => {
-                    return Err(Error::new(ErrorKind::Config, "Parquet cannot be read from a stream")
-                        .at(&*place.display(), None)
-                        .hint("its directory is at its end: save it to a file first"));
-                }
-            },
+            Format::Parquet if part.place.is_stream() => {
+                return Err(Error::new(ErrorKind::Config, "Parquet cannot be read from a stream")
+                    .at(&*part.place.display(), None)
+                    .hint("its directory is at its end: save it to a file first"));
+            }
+            Format::Parquet => Box::new(ParquetReader::open(&part.place, &self.parquet)?),
         }))
     }
 
@@ -103,7 +110,9 @@ impl TableReader {
             let later =
                 self.files.iter_mut().filter(is_csv).map(|part| (part.place.clone(), part.format, part.open.take()));
             for (place, format, open) in std::iter::once((part.place, part.format, part.open)).chain(later) {
-                files.push_back(CsvFile::new(place, format.unwrap_or(Format::Csv), self.options.clone(), open)?);
+                let place = self.ahead.take(place)?;
+                let (format, options) = (format.unwrap_or(Format::Csv), self.options.clone());
+                files.push_back(CsvFile::new(place, format, options, open, &self.fetched)?);
             }
             let types = infer_types(files.iter_mut(), &self.options)?;
             self.csv = Some((files, types));

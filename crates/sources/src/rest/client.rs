@@ -1,12 +1,10 @@
 //! Requests: who asks, how often it is asked again, and which answers are failures.
 
 use super::body::{MAX_BODY_BYTES, unpacked};
-use super::config::{Action, AuthConfig, ClientConfig, KeyLocation, ResponseAction};
-pub(crate) use super::message::{Request, Response};
-use super::token::TokenSource;
+use super::config::{Action, ClientConfig, ResponseAction};
+use super::credentials::Credentials;
+pub(crate) use super::message::{Data, Request, Response};
 use super::url::{join, origin, public, with_query};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use dlt_engine::{Error, ErrorKind, Result};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,9 +32,8 @@ pub(crate) struct Client {
     agent: ureq::Agent,
     base_url: String,
     headers: Vec<(String, String)>,
-    query: Vec<(String, String)>,
+    credentials: Credentials,
     patience: Patience,
-    tokens: Option<TokenSource>,
     /// Between the beginnings of two requests.
     pause: Option<Duration>,
     /// When the next request may begin.
@@ -45,6 +42,14 @@ pub(crate) struct Client {
 
 /// An answer, how long the server asks to wait, and the token that was used.
 type Followed = (Response, Option<Duration>, Option<String>);
+
+/// What an endpoint has in place of what the client has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Access<'a> {
+    pub(crate) credentials: Option<&'a Credentials>,
+    /// The origin that is meant besides that of the base URL.
+    pub(crate) home: Option<&'a str>,
+}
 
 /// Which answers are given back instead of being failures.
 #[derive(Clone, Copy, Debug)]
@@ -79,43 +84,8 @@ pub(crate) fn action_for(actions: &[ResponseAction], response: &Response) -> Opt
 
 impl Client {
     pub(crate) fn new(config: &ClientConfig, patience: Patience) -> Self {
-        let mut headers: Vec<_> =
-            config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
-        let mut query = Vec::new();
-        let mut tokens = None;
-        match &config.auth {
-            None => {}
-            Some(AuthConfig::Bearer { token }) => {
-                headers.push(("Authorization".to_owned(), format!("Bearer {}", token.reveal())));
-            }
-            Some(AuthConfig::ApiKey { name, api_key, location: KeyLocation::Header }) => {
-                headers.push((name.clone(), api_key.reveal().to_owned()));
-            }
-            Some(AuthConfig::ApiKey { name, api_key, location: KeyLocation::Query }) => {
-                query.push((name.clone(), api_key.reveal().to_owned()));
-            }
-            Some(AuthConfig::HttpBasic { username, password }) => {
-                let pair = format!("{username}:{}", password.reveal());
-                headers.push(("Authorization".to_owned(), format!("Basic {}", BASE64.encode(pair))));
-            }
-            Some(AuthConfig::Oauth2ClientCredentials {
-                access_token_url,
-                client_id,
-                client_secret,
-                access_token_request_data,
-                default_token_expiration,
-                access_token,
-            }) => {
-                tokens = Some(TokenSource::new(
-                    access_token_url,
-                    client_id,
-                    client_secret,
-                    access_token_request_data,
-                    *default_token_expiration,
-                    access_token.as_ref(),
-                ));
-            }
-        }
+        let headers = config.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect();
+        let credentials = Credentials::new(config.auth.as_ref());
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -127,7 +97,7 @@ impl Client {
             .new_agent();
         let pause = config.max_requests_per_second.map(|rate| Duration::from_secs_f64((1.0 / rate).min(MAX_PAUSE)));
         let base_url = config.base_url.clone();
-        Self { agent, base_url, headers, query, patience, tokens, pause, next: Mutex::default() }
+        Self { agent, base_url, headers, credentials, patience, pause, next: Mutex::default() }
     }
 
     pub(crate) fn base_url(&self) -> &str {
@@ -138,14 +108,16 @@ impl Client {
     ///
     /// # Errors
     /// If no attempt got through. An answer of 400 and above that will not change is given back as it is.
-    pub(crate) fn get(&self, request: &Request, accepted: Accepts<'_>) -> Result<Response> {
+    pub(crate) fn get(&self, request: &Request, accepted: Accepts<'_>, access: Access<'_>) -> Result<Response> {
         let mut wait = self.patience.backoff;
         for attempt in 1.. {
-            let token = self.token_for(request)?;
+            let token = self.token_for(request, access)?;
             self.keep_pace();
-            let (failure, asked) = match self.follow(request, token) {
+            let (failure, asked) = match self.follow(request, token, access) {
                 // A token may end before its time.
-                Ok((response, _, Some(token))) if response.status == 401 && attempt == 1 && self.forget(&token) => {
+                Ok((response, _, Some(token)))
+                    if response.status == 401 && attempt == 1 && self.forget(access, &token) =>
+                {
                     continue;
                 }
                 Ok((response, ..)) if !accepted.asks_again(&response) => return Ok(response),
@@ -162,14 +134,20 @@ impl Client {
     }
 
     /// One attempt, with the redirects that it leads to; beside the answer how long the server asks to wait.
-    fn follow(&self, request: &Request, token: Option<String>) -> Result<Followed, ureq::Error> {
+    fn follow(&self, request: &Request, token: Option<String>, access: Access<'_>) -> Result<Followed, ureq::Error> {
         let mut url = with_query(&request.url, &request.params);
         for _ in 0..=MAX_REDIRECTS {
-            let is_ours = request.form.is_none() && origin(&url).eq_ignore_ascii_case(origin(&self.base_url));
+            let is_at = |place: &str| origin(&url).eq_ignore_ascii_case(origin(place));
+            let is_ours = !request.is_for_token && (is_at(&self.base_url) || access.home.is_some_and(is_at));
             // Credentials are for the API alone: a link or redirect to elsewhere goes without.
-            let asked = if is_ours { with_query(&url, &self.missing_query(&url)) } else { url.clone() };
+            let credentials = self.credentials_for(access);
+            let asked = if is_ours { with_query(&url, &missing_query(&credentials.query, &url)) } else { url.clone() };
             let own = request.headers.iter();
-            let common = self.headers.iter().filter(|(name, _)| !has_header(&request.headers, name));
+            let known = |name: &str| has_header(&request.headers, name);
+            let is_common =
+                |(name, _): &&(String, String)| is_at(&self.base_url) && !has_header(&credentials.headers, name);
+            let common = self.headers.iter().filter(is_common);
+            let common = common.chain(&credentials.headers).filter(|(name, _)| !known(name));
             let bearer = token.as_ref().map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
             let headers = common.chain(own).chain(&bearer).filter(|_| is_ours);
             let response = self.call(request, &asked, headers)?;
@@ -193,13 +171,19 @@ impl Client {
     }
 
     /// The token that the request needs.
-    fn token_for(&self, request: &Request) -> Result<Option<String>> {
-        let tokens = self.tokens.as_ref().filter(|_| request.form.is_none());
-        tokens.map(|tokens| tokens.token(|request| self.get(request, Accepts::Actions(&[])))).transpose()
+    fn token_for(&self, request: &Request, access: Access<'_>) -> Result<Option<String>> {
+        let tokens = self.credentials_for(access).tokens.as_ref().filter(|_| !request.is_for_token);
+        tokens
+            .map(|tokens| tokens.token(|request| self.get(request, Accepts::Actions(&[]), Access::default())))
+            .transpose()
     }
 
-    fn forget(&self, token: &str) -> bool {
-        self.tokens.as_ref().is_some_and(|tokens| tokens.forget(token))
+    fn forget(&self, access: Access<'_>, token: &str) -> bool {
+        self.credentials_for(access).tokens.as_ref().is_some_and(|tokens| tokens.forget(token))
+    }
+
+    fn credentials_for<'a>(&'a self, access: Access<'a>) -> &'a Credentials {
+        access.credentials.unwrap_or(&self.credentials)
     }
 
     /// Waits until the next request may be made.
@@ -219,33 +203,40 @@ impl Client {
         url: &str,
         headers: impl Iterator<Item = &'a (String, String)>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let is_post = request.is_post || request.form.is_some();
-        let mut call = ureq::http::Request::builder().uri(url).method(if is_post { "POST" } else { "GET" });
-        let mut accepts_encoding = false;
+        let mut call = ureq::http::Request::builder().uri(url).method(if request.is_post { "POST" } else { "GET" });
+        let (mut accepts_encoding, mut has_type) = (false, false);
         for (name, value) in headers {
             accepts_encoding |= name.eq_ignore_ascii_case("accept-encoding");
+            has_type |= name.eq_ignore_ascii_case("content-type");
             call = call.header(name, value);
         }
         if !accepts_encoding {
             call = call.header("accept-encoding", "gzip");
         }
-        if let Some(form) = &request.form {
-            let form = with_query("", form).trim_start_matches('?').to_owned();
-            return self.agent.run(call.header("content-type", "application/x-www-form-urlencoded").body(form)?);
+        let typed = |call: ureq::http::request::Builder, name: &str| {
+            if has_type { call } else { call.header("content-type", name) }
+        };
+        match (&request.data, &request.json) {
+            (Some(Data::Form(form)), _) => {
+                let form = with_query("", form).trim_start_matches('?').to_owned();
+                return self.agent.run(typed(call, "application/x-www-form-urlencoded").body(form)?);
+            }
+            (Some(Data::Text(text)), _) => return self.agent.run(call.body(text.clone())?),
+            _ => {}
         }
         match &request.json {
-            Some(json) => self.agent.run(call.header("content-type", "application/json").body(json.to_string())?),
+            Some(json) => self.agent.run(typed(call, "application/json").body(json.to_string())?),
             None if request.is_post => self.agent.run(call.body(String::new())?),
             None => self.agent.run(call.body(())?),
         }
     }
+}
 
-    /// The query parameters of the credentials that a link does not carry already.
-    fn missing_query(&self, url: &str) -> Vec<(String, String)> {
-        let query = url.split_once('?').map_or("", |(_, query)| query);
-        let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
-        self.query.iter().filter(|(name, _)| !has(name)).cloned().collect()
-    }
+/// The query parameters of the credentials that a link does not carry already.
+fn missing_query(given: &[(String, String)], url: &str) -> Vec<(String, String)> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
+    given.iter().filter(|(name, _)| !has(name)).cloned().collect()
 }
 
 /// The text of a header; bytes that are no text are those of Latin 1.

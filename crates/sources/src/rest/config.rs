@@ -1,6 +1,7 @@
 //! The declaration of a REST API: what a person writes, checked key by key.
 
 use super::cursor::EndpointIncremental;
+pub use super::values::{Names, Parallel, Secret};
 use dlt_engine::schema::{Columns, Contract, MergeStrategy, WriteDisposition};
 use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;
@@ -55,9 +56,9 @@ pub enum AuthConfig {
         /// The token.
         token: Secret,
     },
-    /// A key in a header or in the query.
+    /// A key in a header, in the query or in a cookie.
     ApiKey {
-        /// Name of the header or query parameter; default `Authorization`.
+        /// Name of the header, query parameter or cookie; default `Authorization`.
         #[serde(default = "authorization")]
         name: String,
         /// The key.
@@ -104,6 +105,8 @@ pub enum KeyLocation {
     /// Into the query of the URL.
     #[serde(alias = "param")]
     Query,
+    /// Into a cookie.
+    Cookie,
 }
 
 /// What resources have unless they say otherwise; `endpoint.params` and `endpoint.headers` are merged key by key.
@@ -139,6 +142,8 @@ pub struct ResourceDefaults {
     pub renamed_columns: Option<BTreeMap<String, String>>,
     /// See [`ResourceConfig::processing_steps`].
     pub processing_steps: Option<Vec<ProcessingStep>>,
+    /// See [`ResourceConfig::parallelized`].
+    pub parallelized: Option<Parallel>,
 }
 
 /// Something to take from the API. In short, a text: name and path in one.
@@ -182,6 +187,8 @@ pub struct ResourceConfig {
     pub renamed_columns: Option<BTreeMap<String, String>>,
     /// What is done to items before they are loaded, in this order.
     pub processing_steps: Option<Vec<ProcessingStep>>,
+    /// How many items of the parent are asked for at a time. Default: one.
+    pub parallelized: Option<Parallel>,
 }
 
 /// Where a resource is. In short, a text: the path.
@@ -198,8 +205,12 @@ pub struct EndpointConfig {
     pub method: Option<Method>,
     /// Sent as the JSON body; texts may hold placeholders.
     pub json: Option<serde_json::Value>,
+    /// Sent as the body: a table as a form, a text as it is; texts may hold placeholders.
+    pub data: Option<serde_json::Value>,
     /// Headers; may hold placeholders.
     pub headers: BTreeMap<String, Secret>,
+    /// In place of the client's.
+    pub auth: Option<AuthConfig>,
     /// Which items are new since the last run, and how the API is asked for them.
     pub incremental: Option<EndpointIncremental>,
     /// How pages follow one another.
@@ -392,55 +403,6 @@ fn hour() -> u64 {
 
 fn yes() -> bool {
     true
-}
-
-/// A text that no message and no debug output shows.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("REDACTED")
-    }
-}
-
-/// One name or a list of names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(pub Vec<String>);
-
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Names;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name or a list of names")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Names, E> {
-                Ok(Names(vec![name.to_owned()]))
-            }
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut names: A) -> Result<Names, A::Error> {
-                let mut all = Vec::new();
-                while let Some(name) = names.next_element()? {
-                    all.push(name);
-                }
-                Ok(Names(all))
-            }
-        }
-        deserializer.deserialize_any(NamesVisitor)
-    }
 }
 
 /// Something that a text can stand for.

@@ -9,8 +9,17 @@ pub(crate) struct Request {
     pub(crate) is_post: bool,
     /// Sent as JSON.
     pub(crate) json: Option<serde_json::Value>,
-    /// Sent as a form, to a server that gives tokens and gets no other credentials.
-    pub(crate) form: Option<Vec<(String, String)>>,
+    /// Sent as a form, or as it is, in place of JSON.
+    pub(crate) data: Option<Data>,
+    /// Whether it goes to a server that gives tokens and gets no other credentials.
+    pub(crate) is_for_token: bool,
+}
+
+/// A body that is no JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Data {
+    Form(Vec<(String, String)>),
+    Text(String),
 }
 
 impl Request {

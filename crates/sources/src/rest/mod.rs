@@ -2,14 +2,18 @@
 
 mod auto;
 mod body;
+mod checks;
+mod children;
 mod client;
 mod config;
+mod credentials;
 mod cursor;
 mod detect;
 mod incremental;
 mod json;
 mod message;
 mod pages;
+mod parallel;
 mod plan;
 mod read;
 pub(crate) mod section;
@@ -20,21 +24,23 @@ mod template;
 mod token;
 mod turn;
 mod url;
+mod values;
 mod voice;
 mod words;
 
 pub use cursor::EndpointIncremental;
 
 pub use config::{
-    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig,
+    Action, AuthConfig, ClientConfig, EndpointConfig, FromShort, KeyLocation, Method, Names, PaginatorConfig, Parallel,
     ProcessingStep, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig, Secret, Short,
 };
 
+use children::Children;
 use client::{Client, Patience};
 use dlt_engine::source::{ExtractContext, Resource, Source};
-use dlt_engine::{Notices, Result};
+use dlt_engine::{Notice, Notices, Result};
 use plan::{Plan, plan};
-use read::{Children, Items, Parents, ResourceReader};
+use read::{Items, Parents, ResourceReader};
 use spool::Spool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,6 +142,10 @@ impl Source for Rest {
         let mut spools: Vec<(Arc<Plan>, Arc<Plan>, Spool)> = Vec::new();
         let mut readers: Vec<(Arc<Plan>, Items)> = Vec::new();
         for plan in plans.iter().filter(|plan| plan.is_selected) {
+            if plan.says_at_once && plan.parent().is_none() {
+                let told = format!("resource `{}` is read for no other, so `parallelized` changes nothing", plan.name);
+                context.notices.say(Notice::new(told).hint("leave it out"));
+            }
             let items = items_of(plan, &plans, &client, &mut spools, &context.notices);
             readers.push((Arc::clone(plan), items));
         }

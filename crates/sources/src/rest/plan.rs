@@ -1,21 +1,24 @@
 //! What a declaration means: defaults applied, placeholders read, every resource after its parent.
 
+use super::checks::{check_data, check_paths, check_senders};
 use super::config::{
-    AuthConfig, EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction,
-    RestConfig, Secret, Short,
+    EndpointConfig, Method, Names, PaginatorConfig, ResourceConfig, ResourceDefaults, ResponseAction, RestConfig,
+    Secret, Short,
 };
+use super::credentials::{self, Credentials};
 use super::cursor::EndpointIncremental;
 use super::incremental;
 use super::json::JsonPath;
 use super::steps::Steps;
 use super::template::{JsonTemplate, ParentFields, Template};
-use super::url::{encode, is_absolute};
+use super::url::{encode, is_absolute, origin};
 use dlt_engine::incremental::RangeTexts;
 use dlt_engine::schema::MergeStrategy;
 use dlt_engine::source::{ExtractContext, TableHints};
 use dlt_engine::{ColumnChoice, Error, ErrorKind, Result};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A resource, ready to be read.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ pub(crate) struct Plan {
     pub(crate) origin: Origin,
     pub(crate) steps: Steps,
     pub(crate) incremental: Option<EndpointIncremental>,
+    /// Items of the parent that are asked for at a time.
+    pub(crate) at_once: usize,
+    /// Whether the resource says so itself.
+    pub(crate) says_at_once: bool,
 }
 
 /// Where the items of a resource come from.
@@ -45,6 +52,12 @@ pub(crate) struct Endpoint {
     pub(crate) path_name: String,
     pub(crate) is_post: bool,
     pub(crate) json: Option<JsonTemplate>,
+    /// Sent in place of JSON.
+    pub(crate) data: Option<JsonTemplate>,
+    /// In place of those of the client.
+    pub(crate) credentials: Option<Arc<Credentials>>,
+    /// The origin that the path names itself, if credentials of its own go there.
+    pub(crate) home: Option<Arc<str>>,
     pub(crate) params: Vec<(String, Template)>,
     pub(crate) headers: Vec<(String, Template)>,
     pub(crate) paginator: PaginatorConfig,
@@ -79,10 +92,8 @@ pub(crate) fn plan(config: &RestConfig, context: &ExtractContext) -> Result<Vec<
     if config.client.max_requests_per_second.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
         return Err(Error::new(ErrorKind::Config, "client.max_requests_per_second must be a number above 0"));
     }
-    if let Some(AuthConfig::Oauth2ClientCredentials { access_token_url, .. }) = &config.client.auth
-        && !is_absolute(access_token_url)
-    {
-        return Err(Error::new(ErrorKind::Config, "client.auth.access_token_url must begin with http:// or https://"));
+    if let Some(auth) = &config.client.auth {
+        credentials::check(auth, "client.auth").map_err(|what| Error::new(ErrorKind::Config, what))?;
     }
     let mut plans: Vec<Plan> = Vec::new();
     for resource in &config.resources {
@@ -187,6 +198,8 @@ fn read(
         origin,
         steps,
         incremental,
+        at_once: resource.parallelized.or(defaults.parallelized).map_or(1, |parallel| parallel.0),
+        says_at_once: resource.parallelized.is_some_and(|parallel| parallel.0 > 1),
     })
 }
 
@@ -237,9 +250,25 @@ fn endpoint(
     json.as_mut().map(|json| fill_json(json, &fill)).transpose()?;
     let json = json.as_ref().map(|json| JsonTemplate::parse(json, &mut parent)).transpose()?;
     let is_post = own.method.or(common.method).unwrap_or_default() == Method::Post;
-    if json.is_some() && !is_post {
-        return Err("`json` is sent with `method = \"POST\"` only: add that".to_owned());
+    let mut data = own.data.clone().or_else(|| common.data.clone().filter(|_| json.is_none()));
+    if json.is_some() && data.is_some() {
+        return Err("`json` and `data` are two bodies: give one of them".to_owned());
     }
+    if let Some(data) = &data {
+        check_data(data)?;
+    }
+    data.as_mut().map(|data| fill_json(data, &fill)).transpose()?;
+    let data = data.as_ref().map(|data| JsonTemplate::parse(data, &mut parent)).transpose()?;
+    for (name, is_given) in [("json", json.is_some()), ("data", data.is_some())] {
+        if is_given && !is_post {
+            return Err(format!("`{name}` is sent with `method = \"POST\"` only: add that"));
+        }
+    }
+    let auth = own.auth.as_ref().or(common.auth.as_ref());
+    auth.map(|auth| credentials::check(auth, "endpoint.auth")).transpose()?;
+    let given_path = own.path.as_deref().or(common.path.as_deref()).unwrap_or_default();
+    let home = (auth.is_some() && is_absolute(given_path) && !origin(given_path).contains('{'))
+        .then(|| Arc::from(origin(given_path)));
     parent.required = parent.fields.len();
     let mut included = Vec::new();
     for field in resource.include_from_parent.as_ref().or(defaults.include_from_parent.as_ref()).into_iter().flatten() {
@@ -263,7 +292,7 @@ fn endpoint(
         None => PaginatorConfig::Auto {},
     };
     check_paths(&paginator)?;
-    check_senders(&paginator, is_post)?;
+    check_senders(&paginator, is_post, data.is_some())?;
     let actions = own.response_actions.as_ref().or(common.response_actions.as_ref());
     let actions: Vec<ResponseAction> = actions.cloned().unwrap_or_default();
     if actions.iter().any(|action| action.status_code.is_none() && action.content.is_none()) {
@@ -274,6 +303,9 @@ fn endpoint(
         path_name,
         is_post,
         json,
+        data,
+        credentials: auth.map(|auth| Arc::new(Credentials::new(Some(auth)))),
+        home,
         params,
         headers: header_templates,
         paginator,
@@ -292,57 +324,6 @@ fn fill_json(json: &mut serde_json::Value, fill: &dyn Fn(&str) -> Result<String,
         serde_json::Value::Array(values) => values.iter_mut().try_for_each(|value| fill_json(value, fill))?,
         serde_json::Value::Object(members) => members.values_mut().try_for_each(|value| fill_json(value, fill))?,
         _ => {}
-    }
-    Ok(())
-}
-
-/// A path that is none would otherwise be found out by the first response.
-fn check_paths(paginator: &PaginatorConfig) -> Result<(), String> {
-    let paths: &[(&str, Option<&str>)] = match paginator {
-        PaginatorConfig::Auto {}
-        | PaginatorConfig::SinglePage {}
-        | PaginatorConfig::HeaderLink { .. }
-        | PaginatorConfig::HeaderCursor { .. } => &[],
-        PaginatorConfig::JsonLink { next_url_path } => &[("next_url_path", Some(next_url_path))],
-        PaginatorConfig::Cursor { cursor_path, has_more_path, .. } => {
-            &[("cursor_path", Some(cursor_path)), ("has_more_path", has_more_path.as_deref())]
-        }
-        PaginatorConfig::Offset { total_path, has_more_path, .. }
-        | PaginatorConfig::PageNumber { total_path, has_more_path, .. } => {
-            &[("total_path", Some(total_path)), ("has_more_path", has_more_path.as_deref())]
-        }
-    };
-    for (key, path) in paths {
-        if let Some(path) = path.filter(|path| JsonPath::parse(path).is_none()) {
-            return Err(format!("`{key} = \"{path}\"` is no path into a response"));
-        }
-    }
-    Ok(())
-}
-
-/// A position goes into a parameter or into the body, and there is a body only with POST.
-fn check_senders(paginator: &PaginatorConfig, is_post: bool) -> Result<(), String> {
-    type Sender<'a> = (&'static str, &'a Option<String>, &'static str, &'a Option<String>);
-    let senders: Vec<Sender<'_>> = match paginator {
-        PaginatorConfig::Cursor { cursor_param, cursor_body_path, .. } => {
-            vec![("cursor_param", cursor_param, "cursor_body_path", cursor_body_path)]
-        }
-        PaginatorConfig::Offset { offset_param, offset_body_path, limit_param, limit_body_path, .. } => vec![
-            ("offset_param", offset_param, "offset_body_path", offset_body_path),
-            ("limit_param", limit_param, "limit_body_path", limit_body_path),
-        ],
-        PaginatorConfig::PageNumber { page_param, page_body_path, .. } => {
-            vec![("page_param", page_param, "page_body_path", page_body_path)]
-        }
-        _ => Vec::new(),
-    };
-    for (param_key, param, body_key, body_path) in senders {
-        if param.is_some() && body_path.is_some() {
-            return Err(format!("the paginator has both `{param_key}` and `{body_key}`: give one of them"));
-        }
-        if body_path.is_some() && !is_post {
-            return Err(format!("the paginator's `{body_key}` needs a body: set `method = \"POST\"` in the endpoint"));
-        }
     }
     Ok(())
 }

@@ -1,13 +1,15 @@
 //! Reads resources: for every item of the parent the pages of a request, from every page its items.
 
 use super::body::utf8;
-use super::client::{Accepts, Client, Request, Response, action_for, refused};
+use super::children::row;
+use super::client::{Accepts, Access, Client, Data, Request, Response, action_for, refused};
 use super::config::Action;
 use super::json::{JsonPath, scalar_text, with_members};
 use super::pages::{Pages, items};
+use super::parallel::InOrder;
 use super::plan::{Endpoint, Origin, Plan};
 use super::select::{failure, find_items};
-use super::spool::{Spool, SpoolLines};
+use super::spool::SpoolLines;
 use super::template::ParentFields;
 use super::turn::Flaw;
 use super::url::{public, under};
@@ -42,6 +44,9 @@ impl Items {
                 is_selector_right: false,
                 current: None,
                 voice: Voice::new(&plan.name, notices),
+                others: InOrder::new(plan.at_once),
+                is_apart: plan.at_once < 2,
+                rows: 0,
             })),
         }
     }
@@ -58,6 +63,8 @@ impl Items {
 pub(crate) enum Parents {
     /// There is no parent: one row without fields.
     One(bool),
+    /// This row.
+    Row(Option<Vec<Item>>),
     /// The parent was read and left its rows here.
     Spooled(SpoolLines),
     /// The parent is not loaded itself, and read for this child alone.
@@ -68,6 +75,7 @@ impl Parents {
     fn next(&mut self, fields: &ParentFields) -> Result<Option<Vec<Item>>> {
         match self {
             Self::One(taken) => Ok((!std::mem::replace(taken, true)).then(Vec::new)),
+            Self::Row(row) => Ok(row.take()),
             Self::Spooled(lines) => {
                 let Some(line) = lines.next()? else { return Ok(None) };
                 let row = serde_json::from_str(&line);
@@ -86,25 +94,6 @@ impl Parents {
     }
 }
 
-/// The fields of an item. An item that is no object is its own field `value`, as it is in its table.
-fn row(item: &RawValue, parent: &str, fields: &ParentFields) -> Result<Vec<Item>> {
-    let mut row = Vec::new();
-    for (index, (name, path)) in fields.fields.iter().enumerate() {
-        let found = path.first(item).or_else(|| (name == "value" && scalar_text(item).is_some()).then_some(item));
-        if index < fields.required && found.and_then(scalar_text).is_none() {
-            return Err(Error::new(ErrorKind::Data, format!("an item of `{parent}` has no value in `{name}`"))
-                .hint("a placeholder needs a text, a number or a boolean in every item"));
-        }
-        // Line ends in JSON are blanks, and a row is kept as a line.
-        let text = found.map_or("null", RawValue::get).replace(['\n', '\r'], " ");
-        row.push(
-            RawValue::from_string(text)
-                .map_err(|cause| Error::new(ErrorKind::Internal, "a field of an item was damaged").because(cause))?,
-        );
-    }
-    Ok(row)
-}
-
 pub(crate) struct EndpointItems {
     plan: Arc<Plan>,
     client: Arc<Client>,
@@ -115,6 +104,12 @@ pub(crate) struct EndpointItems {
     is_selector_right: bool,
     current: Option<Current>,
     voice: Voice,
+    /// Requests for rows of the parent that are made at the same time; a page of each, or at its end what was said.
+    others: InOrder<Result<Vec<Item>, Voice>>,
+    /// Whether requests are made one after the other.
+    is_apart: bool,
+    /// Rows of the parent whose pages were all read.
+    rows: usize,
 }
 
 /// The request that is being followed.
@@ -136,6 +131,11 @@ impl EndpointItems {
     fn next_page(&mut self) -> Result<Option<Vec<Item>>> {
         let plan = Arc::clone(&self.plan);
         let endpoint = Self::endpoint(&plan)?;
+        // The first requests show whether the declaration fits the answers at all.
+        let is_settled = self.rows > 0 && (self.is_selector_right || endpoint.selector.is_none());
+        if !self.is_apart && self.current.is_none() && is_settled {
+            return self.next_of_several(endpoint);
+        }
         let mut current = match self.current.take() {
             Some(current) => current,
             None => match self.parents.next(&endpoint.parent)? {
@@ -148,15 +148,61 @@ impl EndpointItems {
             self.current = Some(current);
         } else {
             self.voice = current.pages.end();
+            self.rows += 1;
         }
         plan.steps.apply(page).map(Some)
+    }
+
+    /// The next page where several rows of the parent are asked for at a time: pages come in the order of the rows.
+    fn next_of_several(&mut self, endpoint: &Endpoint) -> Result<Option<Vec<Item>>> {
+        loop {
+            while !self.others.is_full()
+                && let Some(row) = self.parents.next(&endpoint.parent)?
+            {
+                let mut other = self.for_one(row);
+                self.others.begin(move |results| {
+                    while let Some(page) = other.next_page()? {
+                        if !results.give(Ok(page)) {
+                            return Ok(());
+                        }
+                    }
+                    results.give(Err(other.voice));
+                    Ok(())
+                })?;
+            }
+            match self.others.next() {
+                Some(page) => match page? {
+                    Ok(page) => return Ok(Some(page)),
+                    Err(voice) => self.voice.learn(voice),
+                },
+                None if self.others.is_idle() => return Ok(None),
+                None => {}
+            }
+        }
+    }
+
+    /// The same for a single row of the parent.
+    fn for_one(&self, row: Vec<Item>) -> Self {
+        Self {
+            plan: Arc::clone(&self.plan),
+            client: Arc::clone(&self.client),
+            parents: Parents::Row(Some(row)),
+            selector: self.selector.clone(),
+            is_selector_right: self.is_selector_right,
+            current: None,
+            voice: self.voice.clone(),
+            others: InOrder::new(1),
+            is_apart: true,
+            rows: 0,
+        }
     }
 
     /// Asks for a page: its items, and whether there is another one.
     fn take_page(&mut self, name: &str, endpoint: &Endpoint, current: &mut Current) -> Result<(Vec<Item>, bool)> {
         let Current { request, pages, added } = current;
         let accepts = if pages.is_trial() { Accepts::All } else { Accepts::Actions(&endpoint.actions) };
-        let mut response = self.client.get(request, accepts)?;
+        let access = Access { credentials: endpoint.credentials.as_deref(), home: endpoint.home.as_deref() };
+        let mut response = self.client.get(request, accepts, access)?;
         let place = public(&response.url);
         let flawed = |flaw: Flaw| {
             let error = Error::new(ErrorKind::Data, flaw.message).at(place.clone(), None);
@@ -266,13 +312,29 @@ impl EndpointItems {
             headers: endpoint.headers.iter().map(|(name, value)| (name.clone(), value.text(&fields))).collect(),
             is_post: endpoint.is_post,
             json: endpoint.json.as_ref().map(|json| json.fill(row)),
-            form: None,
+            data: endpoint.data.as_ref().map(|data| body_of(data.fill(row))),
+            is_for_token: false,
         };
         let mut voice = std::mem::take(&mut self.voice);
         voice.items.clone_from(&endpoint.selector_text);
         let pages = Pages::begin(endpoint.paginator.clone(), &mut request, voice);
         let added = endpoint.included.iter().map(|(name, index)| (name.clone(), row[*index].clone())).collect();
         Ok(Current { request, pages, added })
+    }
+}
+
+/// A table as a form, a text as it is.
+fn body_of(data: serde_json::Value) -> Data {
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    match data {
+        serde_json::Value::Object(members) => {
+            Data::Form(members.into_iter().map(|(name, value)| (name, text(value))).collect())
+        }
+        other => Data::Text(text(other)),
     }
 }
 
@@ -333,33 +395,5 @@ impl Reader for ResourceReader {
         }
         self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
         Ok(Some(Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.name), first_line })))
-    }
-}
-
-/// The resources that are read for the items of one.
-pub(crate) struct Children {
-    pub(crate) parent: String,
-    /// Where each finds the items, and what it needs of them.
-    pub(crate) of: Vec<(Spool, ParentFields)>,
-}
-
-impl Children {
-    /// Keeps what they need of the items that are loaded.
-    pub(crate) fn take(&self, chunk: &Chunk) -> Result<()> {
-        let Chunk::Json(chunk) = chunk else {
-            return Err(Error::new(ErrorKind::Internal, "items of an API came as columns"));
-        };
-        for item in serde_json::Deserializer::from_slice(&chunk.bytes).into_iter::<&RawValue>() {
-            // What cannot be read is told where it is normalized, with its line.
-            let Ok(item) = item else { return Ok(()) };
-            for (spool, fields) in &self.of {
-                let row = row(item, &self.parent, fields)?;
-                let line = serde_json::to_string(&row);
-                spool.push(
-                    &line.map_err(|cause| Error::new(ErrorKind::Internal, "an item cannot be kept").because(cause))?,
-                )?;
-            }
-        }
-        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens of OAuth 2.0's client credentials: asked for when one is needed, kept until shortly before they expire.
 
 use super::config::Secret;
-use super::message::{Request, Response};
+use super::message::{Data, Request, Response};
 use super::url::public;
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -79,7 +79,13 @@ impl TokenSource {
     }
 
     fn ask(&self, send: impl FnOnce(&Request) -> Result<Response>) -> Result<Token> {
-        let request = Request { url: self.url.clone(), form: Some(self.form.clone()), ..Request::default() };
+        let request = Request {
+            url: self.url.clone(),
+            is_post: true,
+            data: Some(Data::Form(self.form.clone())),
+            is_for_token: true,
+            ..Request::default()
+        };
         let response = send(&request)?;
         let place = public(&response.url);
         if !(200..300).contains(&response.status) {

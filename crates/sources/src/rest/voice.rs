@@ -22,6 +22,17 @@ impl Voice {
         Self { resource: resource.into(), notices: notices.clone(), ..Self::default() }
     }
 
+    /// Knows from now on what another one knows, who spoke of the same resource at the same time.
+    pub(crate) fn learn(&mut self, other: Self) {
+        for kind in other.said {
+            if !self.said.contains(&kind) {
+                self.said.push(kind);
+            }
+        }
+        self.known_way = self.known_way.take().or(other.known_way);
+        self.is_lost |= other.is_lost;
+    }
+
     /// Says it, unless something of this kind was said before.
     pub(crate) fn say(&mut self, kind: &'static str, message: String, hint: impl Into<String>, details: Vec<String>) {
         if !self.said.contains(&kind) {

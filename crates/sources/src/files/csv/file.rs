@@ -1,12 +1,12 @@
 //! One delimited text file, which is read twice.
 
-use super::super::discover::is_stream;
 use super::super::format::Format;
 use super::super::line_ends::count_lines;
 use super::super::open::{Input, Place};
 use super::super::options::TextOptions;
+use super::super::remote::{Spool, spool_error};
 use super::layout::Layout;
-use dlt_engine::{Error, Result};
+use dlt_engine::Result;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::sync::Arc;
@@ -26,12 +26,27 @@ pub(crate) struct CsvFile {
 
 impl CsvFile {
     /// Takes the file, or a stream that is open already; a stream is copied to a temporary file, which vanishes with this
-    /// value.
-    pub(crate) fn new(place: Place, format: Format, options: Arc<TextOptions>, open: Option<Input>) -> Result<Self> {
-        let is_stream = match &place {
-            Place::Stdin => true,
-            Place::Path(path) => is_stream(path),
+    /// value, a file of another machine into `fetched`.
+    pub(crate) fn new(
+        place: Place,
+        format: Format,
+        options: Arc<TextOptions>,
+        open: Option<Input>,
+        fetched: &Spool,
+    ) -> Result<Self> {
+        let (place, open) = match place {
+            Place::Remote(remote) => {
+                let section = remote.fetch(fetched)?;
+                (Place::Fetched(remote, section), None)
+            }
+            // What is in memory is there for a moment, and this has to be kept until all files were read.
+            Place::Fetched(remote, section) => {
+                let section = remote.keep(fetched, &mut section.from(0))?;
+                (Place::Fetched(remote, section), None)
+            }
+            place => (place, open),
         };
+        let is_stream = place.is_stream();
         let spool = match open {
             Some(input) => Some(spool(input)?),
             None if is_stream => Some(spool(Input::open(&place, &options)?)?),
@@ -71,7 +86,8 @@ impl CsvFile {
                     file.rewind()?;
                     Ok(file)
                 };
-                Ok(Input::of_file(self.name.clone(), reopen().map_err(spool_error)?))
+                let file = reopen().map_err(|cause| spool_error("standard input", cause))?;
+                Ok(Input::of_file(self.name.clone(), file))
             }
         }
     }
@@ -109,7 +125,8 @@ impl CsvFile {
 }
 
 fn spool(mut input: Input) -> Result<File> {
-    let mut file = tempfile::tempfile().map_err(spool_error)?;
+    let kept = |cause| spool_error("standard input", cause);
+    let mut file = tempfile::tempfile().map_err(kept)?;
     let mut piece = Vec::with_capacity(1 << 20);
     loop {
         piece.clear();
@@ -117,10 +134,6 @@ fn spool(mut input: Input) -> Result<File> {
         if read.map_err(|cause| input.read_error(cause))? == 0 {
             return Ok(file);
         }
-        io::Write::write_all(&mut file, &piece).map_err(spool_error)?;
+        io::Write::write_all(&mut file, &piece).map_err(kept)?;
     }
-}
-
-fn spool_error(cause: io::Error) -> Error {
-    Error::storage("keep standard input in", &std::env::temp_dir(), cause)
 }

@@ -1,14 +1,16 @@
 //! What a file says about itself, and why some cannot be read.
 
+use super::bytes::Bytes;
 use super::leaves::Leaf;
-use crate::files::open::open_file;
+use crate::files::open::Place;
+use crate::files::remote::store_error;
 use arrow::datatypes::{DataType as ArrowType, Schema, TimeUnit};
 use dlt_engine::{Error, ErrorKind, Result};
+use dlt_objects::StoreError;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, Type as PhysicalType};
-use std::fs::File;
+use parquet::file::reader::Length as _;
 use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 
 /// First bytes of a file whose directory is encrypted.
@@ -17,7 +19,8 @@ const ENCRYPTED: &[u8; 4] = b"PARE";
 pub(super) struct Footer {
     /// The file, for messages.
     pub(super) name: Arc<str>,
-    pub(super) builder: ParquetRecordBatchReaderBuilder<File>,
+    bytes: Bytes,
+    pub(super) builder: ParquetRecordBatchReaderBuilder<Bytes>,
 }
 
 impl Footer {
@@ -25,25 +28,24 @@ impl Footer {
     ///
     /// # Errors
     /// If the file is cut short, damaged, encrypted, or packed in a way that is not read.
-    pub(super) fn read(path: &Path) -> Result<Self> {
-        let name: Arc<str> = path.to_string_lossy().into();
-        let file = open_file(path)?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0) {
+    pub(super) fn read(place: &Place, bytes: Bytes) -> Result<Self> {
+        let name = place.display();
+        if bytes.len() == 0 {
             let what = "the file is empty: it was cut short or never written";
             return Err(Error::new(ErrorKind::Data, what).at(&*name, None).hint(
                 "fetch or write the file again, or remove it; a Parquet file without rows still names its columns",
             ));
         }
-        let builder = match ParquetRecordBatchReaderBuilder::try_new(file) {
+        let builder = match ParquetRecordBatchReaderBuilder::try_new(bytes.clone()) {
             Ok(builder) => builder,
-            Err(_) if first_bytes(path).as_ref() == Some(ENCRYPTED) => {
+            Err(_) if first_bytes(&bytes).as_ref() == Some(ENCRYPTED) => {
                 return Err(Error::new(ErrorKind::Data, "the file is encrypted, which is not read")
                     .at(&*name, None)
                     .hint("write the file again without encryption"));
             }
             Err(cause) => return Err(damaged(&name, cause)),
         };
-        let footer = Self { name, builder };
+        let footer = Self { name, bytes, builder };
         footer.check_packing()?;
         Ok(footer)
     }
@@ -71,13 +73,22 @@ impl Footer {
     }
 }
 
-fn first_bytes(path: &Path) -> Option<[u8; 4]> {
+fn first_bytes(file: &Bytes) -> Option<[u8; 4]> {
     let mut bytes = [0; 4];
-    open_file(path).ok()?.read_exact(&mut bytes).ok()?;
+    file.from(0).read_exact(&mut bytes).ok()?;
     Some(bytes)
 }
 
+/// What it means that a file cannot be read on: a store that fails, or the file itself.
 pub(super) fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    let mut next: Option<&dyn std::error::Error> = Some(&cause);
+    while let Some(error) = next {
+        let failure = error.downcast_ref::<std::io::Error>().and_then(StoreError::of_io);
+        if let Some(failure) = failure.or_else(|| error.downcast_ref()) {
+            return store_error(failure.clone(), false);
+        }
+        next = error.source();
+    }
     Error::new(ErrorKind::Data, "is damaged or no Parquet file")
         .at(name, None)
         .because(cause)
@@ -85,10 +96,10 @@ pub(super) fn damaged(name: &str, cause: impl std::error::Error + Send + Sync + 
 }
 
 /// A file whose columns are to be read as these types.
-pub(super) fn reopened(path: &Path, name: &str, schema: Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+pub(super) fn reopened(footer: &Footer, schema: Schema) -> Result<ParquetRecordBatchReaderBuilder<Bytes>> {
     let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-    let file = open_file(path)?;
-    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|cause| damaged(name, cause))
+    ParquetRecordBatchReaderBuilder::try_new_with_options(footer.bytes.clone(), options)
+        .map_err(|cause| damaged(&footer.name, cause))
 }
 
 /// Whether a column is stored as INT96.

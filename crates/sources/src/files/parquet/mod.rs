@@ -2,6 +2,7 @@
 //!
 //! A few types are brought to a form that all files of a table share: see [`Plan`].
 
+mod bytes;
 mod footer;
 mod leaves;
 mod nanos;
@@ -9,15 +10,16 @@ mod plan;
 
 pub(crate) use plan::Plan;
 
+use super::open::Place;
 use arrow::array::ArrayRef;
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use bytes::Bytes;
 use dlt_engine::source::{ArrowChunk, Chunk, Reader};
 use dlt_engine::{Error, ErrorKind, Result};
 use footer::Footer;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
-use std::path::Path;
 use std::sync::Arc;
 
 /// A batch has about this many bytes …
@@ -39,13 +41,13 @@ pub(crate) struct ParquetReader {
 
 impl ParquetReader {
     /// Opens the file.
-    pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Self> {
-        let footer = Footer::read(path)?;
+    pub(crate) fn open(place: &Place, plan: &Plan) -> Result<Self> {
+        let footer = Footer::read(place, Bytes::open(place)?)?;
         let schema = plan.schema(&footer);
         let (name, rows) = (footer.name.clone(), footer.rows());
         let batch_rows = BATCH_BYTES.saturating_mul(rows.max(1)) / footer.bytes().max(1);
         let batches = plan
-            .builder(path, footer)?
+            .builder(footer)?
             .with_batch_size(batch_rows.clamp(256, BATCH_ROWS) as usize)
             .build()
             .map_err(|cause| footer::damaged(&name, cause))?;

@@ -7,7 +7,6 @@ use arrow::datatypes::{DataType as ArrowType, Schema, TimeUnit, TimestampMicrose
 use dlt_engine::{Error, ErrorKind, Result};
 use parquet::arrow::ProjectionMask;
 use std::collections::HashSet;
-use std::path::Path;
 
 const NANOS_A_MICRO: i64 = 1_000;
 const BATCH_ROWS: usize = 32 << 10;
@@ -28,7 +27,7 @@ pub(super) struct Column {
 /// # Errors
 /// If the file is damaged, or a column has values of both kinds: finer than microseconds, and beyond what 64 bits count in
 /// nanoseconds.
-pub(super) fn fine_columns(path: &Path, footer: &Footer, known: &HashSet<String>) -> Result<Vec<Column>> {
+pub(super) fn fine_columns(footer: &Footer, known: &HashSet<String>) -> Result<Vec<Column>> {
     let mut columns = Vec::new();
     map_leaves(footer.builder.schema().fields(), &mut |leaf: &Leaf<'_>| {
         if let ArrowType::Timestamp(TimeUnit::Nanosecond, zone) = leaf.field.data_type() {
@@ -45,18 +44,18 @@ pub(super) fn fine_columns(path: &Path, footer: &Footer, known: &HashSet<String>
     let mut fine = Vec::new();
     for column in columns {
         if column.is_int96 {
-            if is_int96_fine(path, footer, &column, known.contains(&column.path))? {
+            if is_int96_fine(footer, &column, known.contains(&column.path))? {
                 fine.push(column);
             }
-        } else if known.contains(&column.path) || is_fine(path, footer, &column)? {
+        } else if known.contains(&column.path) || is_fine(footer, &column)? {
             fine.push(column);
         }
     }
     Ok(fine)
 }
 
-fn is_fine(path: &Path, footer: &Footer, column: &Column) -> Result<bool> {
-    for values in values(path, footer, column, footer.builder.schema().as_ref().clone())? {
+fn is_fine(footer: &Footer, column: &Column) -> Result<bool> {
+    for values in values(footer, column, footer.builder.schema().as_ref().clone())? {
         let values = values?;
         let values = values.as_primitive::<TimestampNanosecondType>();
         if values.iter().flatten().any(|nanos| nanos % NANOS_A_MICRO != 0) {
@@ -67,13 +66,13 @@ fn is_fine(path: &Path, footer: &Footer, column: &Column) -> Result<bool> {
 }
 
 /// Beyond their range nanoseconds wrap around, microseconds do not: what is left between the two is what is finer.
-fn is_int96_fine(path: &Path, footer: &Footer, column: &Column, is_known: bool) -> Result<bool> {
+fn is_int96_fine(footer: &Footer, column: &Column, is_known: bool) -> Result<bool> {
     let in_unit = |unit: TimeUnit| {
         let fields = map_leaves(footer.builder.schema().fields(), &mut |leaf| match leaf.number == column.number {
             true => retyped(leaf.field, ArrowType::Timestamp(unit, None)),
             false => leaf.field.clone(),
         });
-        values(path, footer, column, Schema::new(fields))
+        values(footer, column, Schema::new(fields))
     };
     let (mut is_fine, mut is_far) = (is_known, false);
     for (nanos, micros) in in_unit(TimeUnit::Nanosecond)?.zip(in_unit(TimeUnit::Microsecond)?) {
@@ -98,13 +97,8 @@ fn is_int96_fine(path: &Path, footer: &Footer, column: &Column, is_known: bool) 
 }
 
 /// The values of this column only, piece by piece.
-fn values(
-    path: &Path,
-    footer: &Footer,
-    column: &Column,
-    schema: Schema,
-) -> Result<impl Iterator<Item = Result<ArrayRef>>> {
-    let builder = reopened(path, &footer.name, schema)?;
+fn values(footer: &Footer, column: &Column, schema: Schema) -> Result<impl Iterator<Item = Result<ArrayRef>>> {
+    let builder = reopened(footer, schema)?;
     let file = builder.parquet_schema();
     let root = file.get_column_root_idx(column.number);
     let fields = builder.schema().fields();

@@ -6,16 +6,16 @@
 //! - The old INT96 has no range of its own: it is read in the unit that holds all values.
 //! - UUIDs are marked as such.
 
+use super::bytes::Bytes;
 use super::footer::{Footer, is_int96, reopened};
 use super::leaves::{Leaf, map_leaves, retyped};
 use super::nanos;
+use crate::files::open::Place;
 use arrow::datatypes::{DataType as ArrowType, FieldRef, Schema, SchemaRef, TimeUnit};
 use dlt_engine::{Notice, Notices, Result, UUID_EXTENSION};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::LogicalType;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Digits that a decimal can have.
@@ -35,13 +35,13 @@ impl Plan {
     ///
     /// # Errors
     /// If one of them cannot be read.
-    pub(crate) fn of<'a>(paths: impl Iterator<Item = &'a Path>, notices: &Notices) -> Result<Self> {
+    pub(crate) fn of<'a>(places: impl Iterator<Item = &'a Place>, notices: &Notices) -> Result<Self> {
         let mut plan = Self::default();
         let mut zones = BTreeSet::new();
-        for path in paths {
-            let footer = Footer::read(path)?;
+        for place in places {
+            let footer = Footer::read(place, Bytes::look(place)?)?;
             plan.widen_decimals(&footer);
-            for column in nanos::fine_columns(path, &footer, &plan.fine)? {
+            for column in nanos::fine_columns(&footer, &plan.fine)? {
                 if column.has_zone {
                     zones.insert(column.shown);
                 }
@@ -98,7 +98,7 @@ impl Plan {
     }
 
     /// What reads the rows of the file, INT96 in microseconds where no value is finer.
-    pub(super) fn builder(&self, path: &Path, footer: Footer) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    pub(super) fn builder(&self, footer: Footer) -> Result<ParquetRecordBatchReaderBuilder<Bytes>> {
         let mut has_coarse = false;
         let fields = map_leaves(footer.builder.schema().fields(), &mut |leaf| {
             if !is_int96(&footer, leaf) || self.fine.contains(leaf.path) {
@@ -111,7 +111,7 @@ impl Plan {
             return Ok(footer.builder);
         }
         let schema = Schema::new_with_metadata(fields, footer.builder.schema().metadata().clone());
-        reopened(path, &footer.name, schema)
+        reopened(&footer, schema)
     }
 }
 

@@ -66,7 +66,8 @@ fn unit(workspace: &Workspace) -> Result<()> {
 fn crates(workspace: &Workspace) -> Result<()> {
     nextest(
         workspace,
-        "package(dlt-destination-duckdb) + package(dlt) + package(dlt-tracker) + package(dlt-cli) + package(dlt-testkit)",
+        "package(dlt-destination-duckdb) + package(dlt-postgres) + package(dlt-destination-postgres) + package(dlt) \
+         + package(dlt-tracker) + package(dlt-cli) + package(dlt-testkit)",
     )
 }
 
@@ -87,7 +88,7 @@ pub(crate) fn diff(workspace: &Workspace, times: &str) -> Result<()> {
     machine::ensure_test_tools()?;
     binary::build(workspace)?;
     let filter =
-        "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::) + test(killed_steps::))";
+        "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::) + test(killed_steps::) + test(postgres::))";
     let mut cargo = workspace.cargo();
     // A run of many cases is one long test.
     cargo.env("DLT_TEST_TIMES", times).env("NEXTEST_PROFILE", "long");

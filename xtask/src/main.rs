@@ -35,6 +35,8 @@ cargo xtask CHORE
                      of dlt and of Python dlt arrive at a tracker of our own
   bench [--quick] [--slow] [--no-python] [--only events|docs] [--rounds N]
                      the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
+  bench files [--quick] [--rounds N]
+                     a million events become Parquet files, beside DuckDB's COPY
   bench overhead [--runs N] [--no-python]
                      what telemetry costs a command, at trackers that misbehave in every way
   tidy               which crate may depend on which, and what no file may contain

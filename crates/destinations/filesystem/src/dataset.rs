@@ -116,7 +116,13 @@ impl Dataset {
 
     /// Files of `_dlt_version` or `_dlt_pipeline_state`, the oldest first. Times are compared as text by all who share the dataset.
     pub(crate) fn versioned(&self, table: &str) -> Result<Vec<Versioned>> {
-        let mut found: Vec<_> = self.list(table)?.iter().filter_map(|key| Versioned::parse(key)).collect();
+        let mut keys = self.list(table)?;
+        // A version of a load that was killed before its commit is none yet: its next try must find what it began with.
+        if table == VERSION_TABLE {
+            let invisible = self.invisible()?;
+            keys.retain(|key| !invisible.contains(key));
+        }
+        let mut found: Vec<_> = keys.iter().filter_map(|key| Versioned::parse(key)).collect();
         found.sort_by(|one, other| one.at.cmp(&other.at));
         Ok(found)
     }

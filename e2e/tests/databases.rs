@@ -154,6 +154,19 @@ fn postgres_is_loaded_as_python_loads_it() {
     }
 }
 
+/// All files of a folder and below, with what they hold.
+fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files_below(&path)),
+            false => found.push((path.clone(), std::fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
+
 #[test]
 fn mariadb_is_loaded_as_python_loads_it() {
     let server = MariaDb::start().unwrap();

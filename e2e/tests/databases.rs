@@ -148,10 +148,29 @@ fn postgres_is_loaded_as_python_loads_it() {
         let load =
             Load { credentials: server.url("shop"), tables, level: Some(level), references: true, ..Load::default() };
         load.by_us(&sandbox, &ours, &format!("{level}-ours")).unwrap();
+        let kept = files_below(&sandbox.path(format!("{level}-ours")));
+        assert!(!kept.is_empty());
+        for (path, bytes) in kept {
+            let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+            assert!(!holds(Postgres::PASSWORD) && !holds(Postgres::PASSWORD_IN_URL), "{path:?} holds the password");
+        }
         load.by_python(&sandbox, &pythons, &format!("{level}-python")).unwrap();
         let found = compared(&sandbox, &ours, &pythons, &[]);
         assert!(found.is_empty(), "{level}:\n{}", found.join("\n"));
     }
+}
+
+/// All files of a folder and below, with what they hold.
+fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files_below(&path)),
+            false => found.push((path.clone(), std::fs::read(&path).unwrap())),
+        }
+    }
+    found
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn declared(
         _ => Kind::Text,
     };
     let mut column = SqlColumn::new(name, kind);
-    let has_length = ["char", "varchar", "binary", "varbinary"].contains(&data_type);
+    let has_length = ["char", "varchar", "binary", "varbinary", "enum"].contains(&data_type);
     column.length = match kind {
         Kind::Int if whole.starts_with("smallint") => Some(32),
         Kind::Text | Kind::Binary if has_length => length,

@@ -153,7 +153,7 @@ impl JobRows {
             dialect,
             forms,
             schema: Arc::new(Schema::new(fields)),
-            files: files.to_vec().into_iter(),
+            files: Vec::from(files).into_iter(),
             current: None,
             position: 0,
             failure: failure.clone(),

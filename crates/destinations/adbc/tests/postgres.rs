@@ -137,7 +137,7 @@ fn a_table_that_somebody_locks_is_busy() {
     let mut first = destination.connect("shop_data", Access::Write).unwrap();
     load_users(&mut *first, "1.0", file.clone()).unwrap();
     let mut loading = first.begin().unwrap();
-    loading.write(&chain(&schema.tables["users"], &[file.clone()], Write::Replace)).unwrap();
+    loading.write(&chain(&schema.tables["users"], std::slice::from_ref(&file), Write::Replace)).unwrap();
     let mut second = destination.connect("shop_data", Access::Write).unwrap();
     let error = load_users(&mut *second, "2.0", file.clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DestinationBusy, "{error}");

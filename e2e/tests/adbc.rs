@@ -80,7 +80,7 @@ fn what_is_not_there_is_told() {
         ("adbc://host", 2, "a driver comes first", "adbc:DRIVER:URI"),
         ("motherduck:shop", 2, "needs an extension of DuckDB", "duckdb:shop.duckdb"),
     ] {
-        let output = sandbox.dlt(["ingest", "orders.jsonl", "--to", to]).unwrap().run().unwrap();
+        let output = sandbox.dlt(["ingest", "orders.jsonl", "--to", to, "--dataset", "raw"]).unwrap().run().unwrap();
         assert_eq!(output.code, Some(code), "{to}: {}", output.stderr);
         assert!(output.stderr.contains(said) && output.stderr.contains(hint), "{to}: {}", output.stderr);
     }

@@ -57,18 +57,16 @@ fn lint(workspace: &Workspace) -> Result<()> {
     ]))
 }
 
-/// What needs no service, no library and no network.
+/// Crates whose tests are quick: they start no server.
+const QUICK: &str = "package(dlt-telemetry) + package(dlt-engine) + package(dlt-sources) + package(xtask)";
+
 fn unit(workspace: &Workspace) -> Result<()> {
-    nextest(workspace, "package(dlt-telemetry) + package(dlt-engine) + package(dlt-sources) + package(xtask)")
+    nextest(workspace, QUICK)
 }
 
-/// What links DuckDB or listens on a socket.
+/// All other crates: what links DuckDB, listens on a socket, or starts a server.
 fn crates(workspace: &Workspace) -> Result<()> {
-    nextest(
-        workspace,
-        "package(dlt-destination-duckdb) + package(dlt-postgres) + package(dlt-destination-postgres) + package(dlt) \
-         + package(dlt-tracker) + package(dlt-cli) + package(dlt-testkit)",
-    )
+    nextest(workspace, &format!("not ({QUICK} + package(dlt-e2e))"))
 }
 
 /// The examples in the documentation, which the test runner does not know of.

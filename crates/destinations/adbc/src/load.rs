@@ -52,7 +52,7 @@ impl<'a> Load<'a> {
         if load.files.is_empty() {
             return Ok(0);
         }
-        let mut merging = Merging::new(self.link, self.dataset);
+        let mut merging = Merging::new(self.link, self.dataset, Write::Append);
         let staged = merging.stage(load.table, &load.files)?;
         let sql = rows::insert_all(self.dataset, load.table, &staged);
         let added = merging.insert(load.table, &staged, &sql)?;
@@ -68,7 +68,7 @@ impl<'a> Load<'a> {
                 self.link.execute(&format!("empty table `{name}`"), &sql)?;
             }
         }
-        let mut merging = Merging::new(self.link, self.dataset);
+        let mut merging = Merging::new(self.link, self.dataset, chain.write);
         let added = match chain.write {
             Write::Merge(strategy) => sql::merge(&mut merging, chain, strategy)?,
             Write::Versions(micros) => sql::keep_versions(&mut merging, chain, micros)?,

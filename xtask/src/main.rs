@@ -37,6 +37,8 @@ cargo xtask CHORE
                      the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
   bench files [--quick] [--rounds N]
                      a million events become Parquet files, beside DuckDB's COPY
+  bench databases [--quick] [--rounds N]
+                     a table of Postgres into DuckDB and into Parquet files, beside COPY TO STDOUT
   bench overhead [--runs N] [--no-python]
                      what telemetry costs a command, at trackers that misbehave in every way
   tidy               which crate may depend on which, and what no file may contain

@@ -3,6 +3,7 @@
 
 mod contender;
 mod data;
+mod databases;
 mod files;
 mod hard;
 mod measure;
@@ -78,6 +79,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["files", words @ ..] = words {
         return files::run(workspace, words);
+    }
+    if let ["databases", words @ ..] = words {
+        return databases::run(workspace, words);
     }
     if let ["postgres", words @ ..] = words {
         return postgres::run(workspace, words);

@@ -7,6 +7,7 @@ mod cases;
 mod commands;
 mod continuation;
 mod contracts;
+mod dashboard;
 mod databases;
 mod declared;
 mod differential;

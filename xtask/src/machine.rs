@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 6] = [
+const TEST_TOOLS: [Tool; 8] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -36,6 +36,8 @@ const TEST_TOOLS: [Tool; 6] = [
         package: "mariadb-server",
         purpose: "a MariaDB server of their own for tests of the source sql_database",
     },
+    Tool { probe: &["chromium", "--version"], package: "chromium", purpose: "the pages of the tracker in a browser" },
+    Tool { probe: &["chromedriver", "--version"], package: "chromium-driver", purpose: "driving that browser" },
     Tool { probe: &["git", "--version"], package: "git", purpose: "listing the tracked files" },
 ];
 

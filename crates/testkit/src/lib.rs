@@ -8,6 +8,7 @@
 
 mod adbc;
 mod binary;
+mod browser;
 mod client;
 mod front;
 mod generator;
@@ -23,6 +24,7 @@ mod venv;
 
 pub use adbc::AdbcDrivers;
 pub use binary::dlt_binary;
+pub use browser::Browser;
 pub use client::Client;
 pub use front::{Fault, Front};
 pub use generator::Generator;

@@ -84,14 +84,19 @@ impl DestinationName {
     }
 
     /// With what is said around it of settings that are no place: by environment variables such as
-    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, else by the files in `.dlt` of the current folder and in the machine's data folder. A
-    /// pipeline file looks that up by itself.
+    /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, else, of a destination that has credentials, by the files in `.dlt` of the current folder
+    /// and in the machine's data folder. A pipeline file looks that up by itself.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if a value is not what it must be, or a file cannot be understood.
     pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
         let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
-        let mut said = providers.destination(Path::new(""), self.connector)?;
+        // Files that cannot be understood do not stand in the way of those who need nothing of them.
+        let needs_files = self.connector.keys.iter().any(|key| key.is_ambient && key.is_secret);
+        let mut said = match needs_files {
+            true => providers.destination(Path::new(""), self.connector)?,
+            false => providers.in_variables(SECTION, self.connector.name),
+        };
         for key in ambient.flat_map(|key| key.names()) {
             if let Some(entry) = said.take(key) {
                 self.settings.set(&[entry.key], entry.node);

@@ -13,6 +13,7 @@ mod client;
 mod front;
 mod generator;
 mod mariadb;
+mod own_server;
 mod postgres;
 mod process;
 mod python;

@@ -2,27 +2,15 @@
 
 use std::env;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
 
-/// How long a start may take, recovery after a kill included.
-const START_LIMIT: Duration = Duration::from_secs(60);
-
-/// Ends the server when the process that started it is gone: its standard input is then closed.
-const SUPERVISOR: &str = r#"folder=$1; shift
-"$@" </dev/null & server=$!
-cat >/dev/null
-kill -QUIT $server 2>/dev/null
-wait $server
-if [ ! -e "$folder/keep" ]; then rm -rf "$folder"; fi"#;
+use crate::own_server::{OwnServer, State};
 
 /// A Postgres server on 127.0.0.1 with a folder of its own, ended when dropped and when the process that started it ends. It
 /// has one role, [`Postgres::USER`], who may do everything; who comes by TCP needs the password.
@@ -30,12 +18,10 @@ if [ ! -e "$folder/keep" ]; then rm -rf "$folder"; fi"#;
 /// The programs are those of `DLT_TEST_POSTGRES_BIN`, else the newest of Debian's folders, else of `PATH`.
 #[derive(Debug)]
 pub struct Postgres {
-    folder: TempDir,
+    server: OwnServer,
     programs: PathBuf,
     owner: Option<(u32, u32)>,
-    port: u16,
     tls: bool,
-    supervisor: Option<Child>,
 }
 
 impl Postgres {
@@ -65,9 +51,9 @@ impl Postgres {
 
     fn make(tls: bool) -> Result<Self> {
         let programs = programs()?;
-        let folder = tempfile::Builder::new().prefix("dlt-postgres-").tempdir()?;
-        let owner = owner(folder.path())?;
-        let mut server = Self { folder, programs, owner, port: 0, tls, supervisor: None };
+        let server = OwnServer::new("Postgres", "QUIT")?;
+        let owner = owner(server.folder())?;
+        let mut server = Self { server, programs, owner, tls };
         server.initialize()?;
         if tls {
             server.make_certificates()?;
@@ -78,22 +64,22 @@ impl Postgres {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.server.port()
     }
 
     /// The folder of its Unix socket, whose users need no password.
     pub fn socket_folder(&self) -> &Path {
-        self.folder.path()
+        self.server.folder()
     }
 
     /// `postgresql://…` of a database, with user and password.
     pub fn url(&self, database: &str) -> String {
-        format!("postgresql://{}:{}@127.0.0.1:{}/{database}", Self::USER, Self::PASSWORD_IN_URL, self.port)
+        format!("postgresql://{}:{}@127.0.0.1:{}/{database}", Self::USER, Self::PASSWORD_IN_URL, self.port())
     }
 
     /// The file of the authority that the server's certificate is by.
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("authority.crt")
+        self.server.folder().join("authority.crt")
     }
 
     /// Makes an empty database.
@@ -119,10 +105,7 @@ impl Postgres {
 
     /// psql, connected to a database by the socket, without headings.
     pub fn psql(&self, database: &str) -> Command {
-        let mut command = Command::new(self.programs.join("psql"));
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", Self::USER, "-d", database, "-h"]);
-        command.arg(self.folder.path()).args(["-p", &self.port.to_string()]);
-        command
+        psql(&self.server, &self.programs, database)
     }
 
     /// Ends the server as a crash does: nothing is written any more, and who is connected is cut off.
@@ -130,8 +113,7 @@ impl Postgres {
     /// # Errors
     /// When it does not end.
     pub fn crash(&mut self) -> Result<()> {
-        fs::write(self.folder.path().join("keep"), "")?;
-        self.end()
+        self.server.crash()
     }
 
     /// Starts it again after [`Postgres::crash`], on the same port.
@@ -139,89 +121,54 @@ impl Postgres {
     /// # Errors
     /// When it does not start within a minute.
     pub fn resume(&mut self) -> Result<()> {
-        let _ = fs::remove_file(self.folder.path().join("keep"));
-        let port = self.port;
-        // A free port may be taken before the server has it.
-        for _ in 0..5 {
-            if port == 0 {
-                self.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let (programs, owner, tls) = (&self.programs, self.owner, self.tls);
+        let arguments = |server: &OwnServer| {
+            let folder = server.folder().display();
+            let mut settings = vec![
+                format!("port={}", server.port()),
+                "listen_addresses=127.0.0.1".to_owned(),
+                format!("unix_socket_directories={folder}"),
+                // A crash of the server is tested, not of the machine.
+                "fsync=off".to_owned(),
+                "shared_buffers=64MB".to_owned(),
+                "max_wal_size=256MB".to_owned(),
+                "log_min_messages=warning".to_owned(),
+            ];
+            if tls {
+                settings.push("ssl=on".to_owned());
+                settings.push(format!("ssl_cert_file={folder}/server.crt"));
+                settings.push(format!("ssl_key_file={folder}/server.key"));
             }
-            self.supervisor = Some(self.launch()?);
-            if self.is_up()? {
-                return Ok(());
-            }
-        }
-        bail!("the server does not start: {}", self.log())
-    }
-
-    fn launch(&self) -> Result<Child> {
-        let folder = self.folder.path();
-        let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log"))?;
-        let mut settings = vec![
-            format!("port={}", self.port),
-            "listen_addresses=127.0.0.1".to_owned(),
-            format!("unix_socket_directories={}", folder.display()),
-            // A crash of the server is tested, not of the machine.
-            "fsync=off".to_owned(),
-            "shared_buffers=64MB".to_owned(),
-            "max_wal_size=256MB".to_owned(),
-            "log_min_messages=warning".to_owned(),
-        ];
-        if self.tls {
-            settings.push("ssl=on".to_owned());
-            settings.push(format!("ssl_cert_file={}", folder.join("server.crt").display()));
-            settings.push(format!("ssl_key_file={}", folder.join("server.key").display()));
-        }
-        let mut command = self.command("sh");
-        command.args(["-c", SUPERVISOR, "sh"]).arg(folder).arg(self.programs.join("postgres"));
-        command.arg("-D").arg(self.data());
-        for setting in &settings {
-            command.args(["-c", setting]);
-        }
-        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).process_group(0);
-        command.spawn().context("could not start Postgres")
-    }
-
-    /// Waits until it takes connections; false if it has ended instead.
-    fn is_up(&mut self) -> Result<bool> {
-        let started = Instant::now();
-        loop {
-            if self.sql("postgres", "SELECT 1").is_ok() {
-                return Ok(true);
-            }
+            let program =
+                [programs.join("postgres").display().to_string(), "-D".to_owned(), server.data().display().to_string()];
+            program.into_iter().chain(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting])).collect()
+        };
+        let look = |server: &OwnServer, since: Duration| {
+            let answer = psql(server, programs, "postgres").args(["-c", "SELECT 1"]).output();
             // It writes this file first, and takes it away at its end.
-            let has_begun = started.elapsed() > Duration::from_secs(2);
-            if has_begun && !self.data().join("postmaster.pid").exists() {
-                self.end()?;
-                return Ok(false);
+            let has_ended = || since > Duration::from_secs(2) && !server.data().join("postmaster.pid").exists();
+            match answer {
+                Ok(output) if output.status.success() => State::Up,
+                _ if has_ended() => State::Ended,
+                _ => State::Starting,
             }
-            if started.elapsed() > START_LIMIT {
-                bail!("Postgres takes no connection after {START_LIMIT:?}: {}", self.log());
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn end(&mut self) -> Result<()> {
-        if let Some(mut supervisor) = self.supervisor.take() {
-            drop(supervisor.stdin.take());
-            supervisor.wait()?;
-        }
-        Ok(())
+        };
+        let folder = self.server.folder().to_owned();
+        self.server.start(|| command("sh", &folder, owner), arguments, look)
     }
 
     fn initialize(&self) -> Result<()> {
-        let password = self.folder.path().join("password");
+        let password = self.server.folder().join("password");
         fs::write(&password, Self::PASSWORD)?;
         self.give(&password)?;
-        let mut command = self.command(self.programs.join("initdb"));
+        let mut command = command(self.programs.join("initdb"), self.server.folder(), self.owner);
         command.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=scram-sha-256"]);
-        command.args(["--username", Self::USER, "--pwfile"]).arg(&password).arg("-D").arg(self.data());
+        command.args(["--username", Self::USER, "--pwfile"]).arg(&password).arg("-D").arg(self.server.data());
         run(&mut command)
     }
 
     fn make_certificates(&self) -> Result<()> {
-        let folder = self.folder.path();
+        let folder = self.server.folder();
         let script = "set -e
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=testkit authority' -keyout authority.key -out authority.crt
 openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
@@ -232,24 +179,6 @@ chmod 600 server.key";
         ["server.key", "server.crt"].iter().try_for_each(|name| self.give(&folder.join(name)))
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// A program that runs as the server's user: Postgres refuses root.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(self.folder.path()).env("LC_ALL", "C");
-        if let Some((user, group)) = self.owner {
-            command.uid(user).gid(group);
-        }
-        command
-    }
-
     fn give(&self, path: &Path) -> Result<()> {
         if let Some((user, group)) = self.owner {
             chown(path, Some(user), Some(group))?;
@@ -258,11 +187,22 @@ chmod 600 server.key";
     }
 }
 
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        // Whatever it says, the folder goes next.
-        let _ = self.end();
+/// psql, connected to a database by the socket, without headings.
+fn psql(server: &OwnServer, programs: &Path, database: &str) -> Command {
+    let mut command = Command::new(programs.join("psql"));
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", Postgres::USER, "-d", database, "-h"]);
+    command.arg(server.folder()).args(["-p", &server.port().to_string()]);
+    command
+}
+
+/// A program that runs as the server's user: Postgres refuses root.
+fn command(program: impl AsRef<std::ffi::OsStr>, folder: &Path, owner: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).env("LC_ALL", "C");
+    if let Some((user, group)) = owner {
+        command.uid(user).gid(group);
     }
+    command
 }
 
 /// Who runs the server, if not this process's own user; the folder is made theirs.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use dlt_testkit::Postgres;
 
-use super::data::{Data, Size};
+use super::data::Data;
 use super::measure;
 use super::shape::Shape;
 use crate::binary;
@@ -29,21 +29,7 @@ struct Sample {
 }
 
 pub(super) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
-    let (mut size, mut rounds) = (Size::FULL, 3);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match *word {
-            "--quick" => size = Size::QUICK,
-            "--rounds" => {
-                let number = words.next().context("--rounds needs a number")?;
-                rounds = number.parse().with_context(|| format!("--rounds {number} is not a number"))?;
-            }
-            other => bail!("bench databases knows --quick and --rounds N, and not {other}"),
-        }
-    }
-    if rounds == 0 {
-        bail!("--rounds 0 measures nothing");
-    }
+    let (size, rounds) = super::size_and_rounds("databases", words)?;
     let data = Data::new(workspace.path("bench/data"), size);
     data.ensure(Shape::Events)?;
     let arena = Arena {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use dlt_testkit::PythonDlt;
 use serde_json::Value;
 
-use super::data::{Data, Size};
+use super::data::Data;
 use super::measure;
 use super::shape::Shape;
 use crate::workspace::Workspace;
@@ -27,21 +27,7 @@ struct Sample {
 }
 
 pub(super) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
-    let (mut size, mut rounds) = (Size::FULL, 3);
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        match *word {
-            "--quick" => size = Size::QUICK,
-            "--rounds" => {
-                let number = words.next().context("--rounds needs a number")?;
-                rounds = number.parse().with_context(|| format!("--rounds {number} is not a number"))?;
-            }
-            other => bail!("bench files knows --quick and --rounds N, and not {other}"),
-        }
-    }
-    if rounds == 0 {
-        bail!("--rounds 0 measures nothing");
-    }
+    let (size, rounds) = super::size_and_rounds("files", words)?;
     let dlt = binary::chosen(workspace)?;
     let python = PythonDlt::shared()?.python();
     let script = workspace.path("bench/python/copy_to.py");

@@ -117,6 +117,26 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     report::write(workspace, &plan, &samples)
 }
 
+/// What `--quick` and `--rounds N` say: a tenth of the data or all, and three rounds by default.
+fn size_and_rounds(bench: &str, words: &[&str]) -> Result<(Size, usize)> {
+    let (mut size, mut rounds) = (Size::FULL, 3);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--quick" => size = Size::QUICK,
+            "--rounds" => {
+                let number = words.next().context("--rounds needs a number")?;
+                rounds = number.parse().with_context(|| format!("--rounds {number} is not a number"))?;
+            }
+            other => bail!("bench {bench} knows --quick and --rounds N, and not {other}"),
+        }
+    }
+    if rounds == 0 {
+        bail!("--rounds 0 measures nothing");
+    }
+    Ok((size, rounds))
+}
+
 /// All programs must have loaded the same: otherwise they did not do the same work.
 fn agree(samples: &BTreeMap<(Shape, Contender), Vec<Sample>>) -> Result<()> {
     for ((shape, contender), runs) in samples {

@@ -9,7 +9,7 @@ use dlt_engine::settings::{Node, Origin, Section, Table, Value, word_hint};
 use dlt_engine::{Destination, Error, ErrorKind, Result};
 
 use crate::connectors::DESTINATIONS;
-use crate::providers::ConfigProviders;
+use crate::providers::{Around, ConfigProviders};
 
 /// Says which destination, before a pipeline uses it.
 ///
@@ -83,19 +83,19 @@ impl DestinationName {
         self
     }
 
-    /// With what is said around it of settings that are no place: by environment variables such as
+    /// With what is said around it of settings that are no place, for a pipeline of this name: by environment variables such as
     /// `DESTINATION__DUCKDB__MEMORY_LIMIT`, else, of a destination that has credentials, by the files in `.dlt` of the current folder
     /// and in the machine's data folder. A pipeline file looks that up by itself.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if a value is not what it must be, or a file cannot be understood.
-    pub fn limited_by(mut self, providers: &ConfigProviders) -> Result<Self> {
+    pub fn limited_by(mut self, providers: &ConfigProviders, pipeline: &str) -> Result<Self> {
         let ambient = self.connector.keys.iter().filter(|key| key.is_ambient);
         // Files that cannot be understood do not stand in the way of those who need nothing of them.
         let needs_files = self.connector.keys.iter().any(|key| key.is_ambient && key.is_secret);
         let mut said = match needs_files {
-            true => providers.destination(Path::new(""), self.connector)?,
-            false => providers.in_variables(SECTION, self.connector.name),
+            true => providers.destination(Around::here(pipeline), self.connector)?,
+            false => providers.destination_in_variables(pipeline, self.connector),
         };
         for key in ambient.flat_map(|key| key.names()) {
             if let Some(entry) = said.take(key) {
@@ -109,6 +109,17 @@ impl DestinationName {
     /// The word for the kind.
     pub fn kind(&self) -> &'static str {
         self.connector.name
+    }
+
+    /// The settings that were found around the program, and where each was.
+    pub fn looked_up(&self) -> Vec<(String, Origin)> {
+        let mut found = Vec::new();
+        self.settings.walk(SECTION, &mut |key, node| {
+            if node.origin != Origin::Program {
+                found.push((key.to_owned(), node.origin.clone()));
+            }
+        });
+        found
     }
 
     /// The settings, as those of a section.
@@ -241,8 +252,9 @@ mod tests {
     #[test]
     fn a_limit_of_memory_from_the_environment() {
         let variable = "DESTINATION__DUCKDB__MEMORY_LIMIT";
-        let limited =
-            |text: &str| crate::duckdb().limited_by(&ConfigProviders::new([(variable.to_owned(), text.to_owned())]));
+        let limited = |text: &str| {
+            crate::duckdb().limited_by(&ConfigProviders::new([(variable.to_owned(), text.to_owned())]), "shop")
+        };
         let bytes = |text: &str| limited(text).unwrap().open("shop").unwrap().memory_limit();
         assert_eq!(bytes("2 GB"), Some(2_000_000_000));
         assert_eq!(bytes(""), crate::duckdb().open("shop").unwrap().memory_limit());

@@ -1,5 +1,5 @@
-//! What a pipeline file leaves open is looked up around it: in the environment, in `.dlt/secrets.toml` and
-//! `.dlt/config.toml` of its folder, then in the same two files of the machine.
+//! What a pipeline file leaves open is looked up around it: in the environment, in `secrets.toml`, in `config.toml`; of the
+//! folder `.dlt` beside the file, then of the machine. What is said under the pipeline's name comes first.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use dlt_engine::settings::{Entry, Node, Origin, Section, Table, Value, unknown_w
 use crate::toml::read_if_there;
 
 /// The key of a destination that may also be said for all of them.
-const CREDENTIALS: &str = "credentials";
+pub(crate) const CREDENTIALS: &str = "credentials";
 
 /// Folders and environment variables around a pipeline.
 #[derive(Clone, Debug)]
@@ -49,16 +49,13 @@ impl ConfigProviders {
     }
 
     /// Everything that is said about `[section.name]` outside of the pipeline file, the nearest word first.
-    pub(crate) fn settings(&self, project: &Path, section: &str, name: &str) -> Result<Table> {
-        let mut found = self.in_variables(section, name);
-        for folder in [project.join(".dlt"), self.data_folder.clone()] {
-            for file in ["secrets.toml", "config.toml"] {
-                let mut table = read_if_there(&folder.join(file))?;
-                if let Some(Value::Table(mut outer)) = table.take(section).map(|entry| entry.node.value)
-                    && let Some(Value::Table(inner)) = outer.take(name).map(|entry| entry.node.value)
-                {
-                    found.fill_from(inner);
-                }
+    pub(crate) fn settings(&self, around: Around<'_>, section: &str, name: &str) -> Result<Table> {
+        let mut found = Table::default();
+        for mut tree in self.trees(around)? {
+            if let Some(mut outer) = take_table(&mut tree, section)
+                && let Some(inner) = take_table(&mut outer, name)
+            {
+                found.fill_from(inner);
             }
         }
         Ok(found)
@@ -67,40 +64,22 @@ impl ConfigProviders {
     /// The same for a destination. Its credentials may also be said for all of them: by `DESTINATION__CREDENTIALS` or
     /// `CREDENTIALS`, and in the files under `[destination]` or at the top. What a place says in general comes before what a later
     /// place says of this destination.
-    pub(crate) fn destination(&self, project: &Path, connector: &DestinationConnector) -> Result<Table> {
-        const SECTION: &str = "destination";
-        let has_credentials = connector.keys.iter().any(|key| key.name == CREDENTIALS);
-        let fill = |found: &mut Table, credentials: Option<Entry>| {
-            if has_credentials {
-                found.fill_from(Table { entries: credentials.into_iter().collect() });
-            }
-        };
-        let mut found = self.in_variables(SECTION, connector.name);
-        let mut general = self.below(&format!("{}__", SECTION.to_uppercase()));
-        fill(&mut found, general.take(CREDENTIALS));
-        fill(&mut found, self.below("").take(CREDENTIALS));
-        for folder in [project.join(".dlt"), self.data_folder.clone()] {
-            for file in ["secrets.toml", "config.toml"] {
-                let mut table = read_if_there(&folder.join(file))?;
-                if let Some(Value::Table(mut outer)) = table.take(SECTION).map(|entry| entry.node.value) {
-                    if let Some(Value::Table(inner)) = outer.take(connector.name).map(|entry| entry.node.value) {
-                        found.fill_from(inner);
-                    }
-                    fill(&mut found, outer.take(CREDENTIALS));
-                }
-                fill(&mut found, table.take(CREDENTIALS));
-            }
-        }
-        Ok(found)
+    pub(crate) fn destination(&self, around: Around<'_>, connector: &DestinationConnector) -> Result<Table> {
+        Ok(of_destination(self.trees(around)?, connector))
+    }
+
+    /// The same from variables alone.
+    pub(crate) fn destination_in_variables(&self, pipeline: &str, connector: &DestinationConnector) -> Table {
+        of_destination(self.trees_of_variables(Some(pipeline)).into_iter().chain([self.below("")]), connector)
     }
 
     /// The naming convention that is set around a pipeline: `SCHEMA__NAMING`, else `naming` under `[schema]` in the files.
     ///
     /// # Errors
     /// If a file cannot be read, or there is no such convention.
-    pub fn naming(&self, project: &Path) -> Result<Option<(Convention, Origin)>> {
+    pub fn naming(&self, around: Around<'_>) -> Result<Option<(Convention, Origin)>> {
         let names = Convention::ALL.map(|convention| (convention.name(), convention));
-        self.word(project, "SCHEMA__NAMING", ["schema", "naming"], &names)
+        self.word(around, ["schema", "naming"], &names)
     }
 
     /// The way to replace tables that is set around a pipeline for all destinations: `DESTINATION__REPLACE_STRATEGY`, else
@@ -108,36 +87,32 @@ impl ConfigProviders {
     ///
     /// # Errors
     /// If a file cannot be read, or there is no such way.
-    pub fn replace_strategy(&self, project: &Path) -> Result<Option<(ReplaceStrategy, Origin)>> {
+    pub fn replace_strategy(&self, around: Around<'_>) -> Result<Option<(ReplaceStrategy, Origin)>> {
         let names = ReplaceStrategy::ALL.map(|strategy| (strategy.name(), strategy));
-        self.word(project, "DESTINATION__REPLACE_STRATEGY", ["destination", "replace_strategy"], &names)
+        self.word(around, ["destination", "replace_strategy"], &names)
     }
 
-    /// One of some words, from a variable, else from a section of the files.
+    /// One of some words.
     fn word<T: Copy>(
         &self,
-        project: &Path,
-        variable: &str,
-        [section, key]: [&str; 2],
+        around: Around<'_>,
+        [section, key]: [&'static str; 2],
         words: &[(&str, T)],
     ) -> Result<Option<(T, Origin)>> {
-        let mut found = self.variable(variable).map(|word| (word.to_owned(), Origin::Variable(variable.to_owned())));
-        for folder in [project.join(".dlt"), self.data_folder.clone()] {
-            if found.is_none()
-                && let Some(Value::Table(mut table)) =
-                    read_if_there(&folder.join("config.toml"))?.take(section).map(|entry| entry.node.value)
-                && let Some(entry) = table.take(key)
-                && let Value::Text(word) = entry.node.value
-            {
-                found = Some((word, entry.node.origin));
+        for mut tree in self.trees(around)? {
+            let Some(mut outer) = take_table(&mut tree, section) else { continue };
+            let Some(entry) = outer.take(key) else { continue };
+            let (kind, origin) = (entry.node.kind(), entry.node.origin);
+            let Value::Text(word) = entry.node.value else {
+                return Err(origin.error(format!("`{section}.{key}` must be text, and is {kind}")));
+            };
+            if let Some((_, meaning)) = words.iter().find(|(known, _)| *known == word) {
+                return Ok(Some((*meaning, origin)));
             }
+            let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
+            return Err(unknown_word(&origin, key, &word, &known));
         }
-        let Some((word, origin)) = found else { return Ok(None) };
-        if let Some((_, meaning)) = words.iter().find(|(known, _)| *known == word) {
-            return Ok(Some((*meaning, origin)));
-        }
-        let known: Vec<_> = words.iter().map(|(known, _)| *known).collect();
-        Err(unknown_word(&origin, key, &word, &known))
+        Ok(None)
     }
 
     /// The keys of object stores that are set around a pipeline for files: `SOURCES__FILESYSTEM__CREDENTIALS__…`, else
@@ -145,14 +120,41 @@ impl ConfigProviders {
     ///
     /// # Errors
     /// If a file cannot be read, or a key is not known.
-    pub fn file_credentials(&self, project: &Path) -> Result<dlt_sources::Credentials> {
-        let settings = self.settings(project, "sources", "filesystem")?;
+    pub fn file_credentials(&self, around: Around<'_>) -> Result<dlt_sources::Credentials> {
+        let settings = self.settings(around, "sources", "filesystem")?;
         dlt_sources::Credentials::take(&mut Section::new("sources.filesystem", Origin::Program, settings))
     }
 
-    /// What variables say about `[section.name]`.
-    pub(crate) fn in_variables(&self, section: &str, name: &str) -> Table {
-        self.below(&format!("{section}__{name}__").to_uppercase())
+    /// Every place that may say something, the nearest first: the environment, `secrets.toml`, `config.toml`, of each the part that
+    /// is meant for the pipeline; then the same places without its name. A file of the project and that of the machine are one place,
+    /// as in Python dlt.
+    fn trees(&self, around: Around<'_>) -> Result<Vec<Table>> {
+        let mut files = Vec::new();
+        for file in ["secrets.toml", "config.toml"] {
+            let mut tree = read_if_there(&around.project.join(".dlt").join(file))?;
+            fill(&mut tree, read_if_there(&self.data_folder.join(file))?);
+            files.push(tree);
+        }
+        let mut trees = Vec::new();
+        if let Some(pipeline) = around.pipeline {
+            trees.extend(self.trees_of_variables(around.pipeline));
+            trees.extend(files.iter_mut().filter_map(|tree| take_table(tree, pipeline)));
+        }
+        trees.push(self.below(""));
+        trees.extend(files);
+        Ok(trees)
+    }
+
+    /// What variables say for a pipeline alone. Of a name such as `my-shop` shells set no variable: `MY_SHOP__…` is meant too.
+    fn trees_of_variables(&self, pipeline: Option<&str>) -> Vec<Table> {
+        let Some(pipeline) = pipeline else { return Vec::new() };
+        let name = pipeline.to_uppercase();
+        let plain = name.replace(|letter: char| !letter.is_alphanumeric(), "_");
+        let mut trees = vec![self.below(&format!("{name}__"))];
+        if plain != name {
+            trees.push(self.below(&format!("{plain}__")));
+        }
+        trees
     }
 
     /// What variables say whose names begin so. A text and what belongs below it (`…__CREDENTIALS` and
@@ -165,15 +167,91 @@ impl ConfigProviders {
             if value.is_empty() || path.iter().any(String::is_empty) {
                 continue;
             }
-            if let [first, _, ..] = path.as_slice()
-                && let Some(Node { value: Value::Text(_), .. }) = table.get(first)
-                && let Some(text) = table.take(first)
+            if let Some(at) = path.iter().position(|key| key == CREDENTIALS).filter(|at| at + 1 < path.len())
+                && let Some(node @ Node { value: Value::Text(_), .. }) = node_at(&mut table, &path[..=at])
             {
-                table.set(&[first.clone(), "connection_string".to_owned()], text.node);
+                lift(node);
             }
             table.set(&path, Node { origin: Origin::Variable(name.clone()), value: Value::Text(value.clone()) });
         }
         table
+    }
+}
+
+/// Where a pipeline stands: what is looked up for it depends on that.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// Folder of its file, or the one that the command was called in.
+    pub project: &'a Path,
+    /// Its name, where there is a pipeline: what is said under it comes before what is said for all.
+    pub pipeline: Option<&'a str>,
+}
+
+impl<'a> Around<'a> {
+    /// In the current folder.
+    pub fn here(pipeline: &'a str) -> Self {
+        Self { project: Path::new(""), pipeline: Some(pipeline) }
+    }
+}
+
+/// What some places say of a destination.
+fn of_destination(trees: impl IntoIterator<Item = Table>, connector: &DestinationConnector) -> Table {
+    let has_credentials = connector.keys.iter().any(|key| key.name == CREDENTIALS);
+    let fill_credentials = |found: &mut Table, credentials: Option<Entry>| {
+        if has_credentials {
+            fill(found, Table { entries: credentials.into_iter().collect() });
+        }
+    };
+    let mut found = Table::default();
+    for mut tree in trees {
+        if let Some(mut outer) = take_table(&mut tree, "destination") {
+            if let Some(inner) = take_table(&mut outer, connector.name) {
+                fill(&mut found, inner);
+            }
+            fill_credentials(&mut found, outer.take(CREDENTIALS));
+        }
+        fill_credentials(&mut found, tree.take(CREDENTIALS));
+    }
+    found
+}
+
+/// Adds what another table has and this one lacks. Credentials that are a text here and fields there make a table of both.
+pub(crate) fn fill(table: &mut Table, mut other: Table) {
+    for own in &mut table.entries {
+        let Some(found) = other.entries.iter_mut().find(|found| found.key == own.key) else { continue };
+        match (&mut own.node.value, &mut found.node.value) {
+            (Value::Text(_), Value::Table(_)) if own.key == CREDENTIALS => lift(&mut own.node),
+            (Value::Table(_), Value::Text(_)) if own.key == CREDENTIALS => lift(&mut found.node),
+            (Value::Table(own), Value::Table(found)) => fill(own, std::mem::take(found)),
+            _ => {}
+        }
+    }
+    table.fill_from(other);
+}
+
+/// A text as a table that holds it.
+fn lift(node: &mut Node) {
+    let mut table = Table::default();
+    table.set(&["connection_string".to_owned()], node.clone());
+    node.value = Value::Table(table);
+}
+
+fn node_at<'a>(table: &'a mut Table, path: &[String]) -> Option<&'a mut Node> {
+    let (key, rest) = path.split_first()?;
+    let node = table.entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node)?;
+    if rest.is_empty() {
+        return Some(node);
+    }
+    match &mut node.value {
+        Value::Table(table) => node_at(table, rest),
+        _ => None,
+    }
+}
+
+fn take_table(tree: &mut Table, key: &str) -> Option<Table> {
+    match tree.take(key)?.node.value {
+        Value::Table(table) => Some(table),
+        _ => None,
     }
 }
 
@@ -247,7 +325,7 @@ mod tests {
             ("SOURCES__CHESS__LIMIT", "7"),
             ("SOURCES__CHESS__A__B", "c"),
         ]));
-        let found = around.settings(&project, "sources", "chess").unwrap();
+        let found = around.settings(Around { project: &project, pipeline: None }, "sources", "chess").unwrap();
         assert_eq!(found.get("token").unwrap().value, Value::Text("project secret".to_owned()));
         assert_eq!(found.get("limit").unwrap().origin, Origin::Variable("SOURCES__CHESS__LIMIT".to_owned()));
         assert!(matches!(found.get("players").unwrap().value, Value::List(_)));
@@ -275,7 +353,8 @@ mod tests {
         let found = |pairs: &[(&str, &str)], connector| {
             let mut all = variables(pairs);
             all.insert("DLT_DATA_DIR".to_owned(), data.to_owned());
-            let mut found = ConfigProviders::new(all).destination(&project, connector).unwrap();
+            let around = Around { project: &project, pipeline: Some("my-shop") };
+            let mut found = ConfigProviders::new(all).destination(around, connector).unwrap();
             let entry = found.take("credentials");
             entry.map(|entry| match entry.node.value {
                 Value::Table(table) => {
@@ -297,10 +376,25 @@ mod tests {
             r#"host=Text("h") password=Text("p") port=Integer(1) username=Text("top")"#
         );
         let url = ("DESTINATION__POSTGRES__CREDENTIALS", "postgres://u@h/d");
-        assert_eq!(found(&[url], postgres).unwrap(), r#"Text("postgres://u@h/d")"#);
+        let with_fields = found(&[url], postgres).unwrap();
+        assert!(with_fields.starts_with(r#"connection_string=Text("postgres://u@h/d") host="#), "{with_fields}");
         let with_password = found(&[url, ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "p")], postgres).unwrap();
         assert!(with_password.contains(r#"connection_string=Text("postgres://u@h/d")"#), "{with_password}");
         assert!(with_password.contains(r#"password=Text("p")"#), "{with_password}");
         assert_eq!(found(&[("CREDENTIALS", "x")], duckdb), None, "a destination without credentials is told none");
+        // What is said under the pipeline's name comes before all that is said without it.
+        let own = [("MY-SHOP__CREDENTIALS__HOST", "own"), ("DESTINATION__POSTGRES__CREDENTIALS__HOST", "of all")];
+        assert!(found(&own, postgres).unwrap().starts_with(r#"host=Text("own") "#));
+        let as_in_a_shell = ("MY_SHOP__DESTINATION__POSTGRES__CREDENTIALS", "postgres://u@own/d");
+        let both = found(&[as_in_a_shell, own[1]], postgres).unwrap();
+        assert!(both.contains(r#"connection_string=Text("postgres://u@own/d")"#), "{both}");
+        std::fs::write(
+            project.join(".dlt/secrets.toml"),
+            "[my-shop.destination.postgres.credentials]\npassword = \"own\"\n[destination.postgres.credentials]\nhost = \"h\"\npassword = \"p\"\n",
+        )
+        .unwrap();
+        let variable = ("DESTINATION__POSTGRES__CREDENTIALS__PASSWORD", "of the environment");
+        let own = found(&[variable], postgres).unwrap();
+        assert!(own.contains(r#"password=Text("own")"#), "{own}");
     }
 }

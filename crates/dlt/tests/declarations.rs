@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dlt::declaration::{ConfigProviders, Declaration};
+use dlt::declaration::{Around, ConfigProviders, Declaration};
 
 fn around(folder: &Path, variables: &[(&str, &str)]) -> ConfigProviders {
     let data = folder.join("data").to_string_lossy().into_owned();
@@ -287,6 +287,31 @@ fn what_the_file_leaves_open_is_looked_up() {
     assert!(error.to_string().ends_with(".dlt/config.toml:3: unknown key in [source]: `tabel`"), "{error}");
 }
 
+/// Python dlt asks all places for what is said under the pipeline's name, before it asks them for the rest.
+#[test]
+fn what_is_said_under_the_name_of_the_pipeline_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop_pipeline.toml");
+    std::fs::write(&file, GOOD).unwrap();
+    std::fs::create_dir(folder.path().join(".dlt")).unwrap();
+    std::fs::write(
+        folder.path().join(".dlt/config.toml"),
+        "[shop.sources.filesystem]\ntable = \"own\"\n[shop.schema]\nnaming = \"direct\"\n[other.sources.filesystem]\nlimit = 1\n",
+    )
+    .unwrap();
+    let around = around(
+        folder.path(),
+        &[("SOURCES__FILESYSTEM__TABLE", "of all"), ("SHOP__DESTINATION__DUCKDB__PATH", "own.db")],
+    );
+    let declared = Declaration::read(&file, &around).unwrap();
+    assert!(declared.destination().to_string().ends_with("own.db"));
+    let looked_up: Vec<_> = declared.looked_up().iter().map(|(key, origin)| format!("{key}: {origin}")).collect();
+    let config = folder.path().join(".dlt/config.toml");
+    let at = |key: &str, line: u64| format!("{key}: {}:{line}", config.display());
+    let variable = "destination.path: environment variable SHOP__DESTINATION__DUCKDB__PATH".to_owned();
+    assert_eq!(looked_up, [at("naming", 4), variable, at("source.table", 2)]);
+}
+
 #[test]
 fn ready_made_sources_can_be_changed_in_part() {
     let folder = tempfile::tempdir().unwrap();
@@ -361,7 +386,14 @@ fn the_naming_convention_is_looked_up() {
         std::fs::write(&file, text).unwrap();
         let around = around(folder.path(), variables);
         let declared = Declaration::read(&file, &around).map(|read| read.looked_up().iter().any(|it| it.0 == "naming"));
-        (around.naming(folder.path()).map(|found| found.map(|found| found.0.name())).ok().flatten(), declared.ok())
+        (
+            around
+                .naming(Around { project: folder.path(), pipeline: Some("shop") })
+                .map(|found| found.map(|found| found.0.name()))
+                .ok()
+                .flatten(),
+            declared.ok(),
+        )
     };
     let own = GOOD.replace("name = \"shop\"", "name = \"shop\"\nnaming = \"duck_case\"\nlone_surrogates = \"replace\"");
     let variable = [("SCHEMA__NAMING", "sql_cs_v1")];

@@ -17,8 +17,9 @@ const DEFAULT_ROWS: u64 = 20;
 
 pub(crate) fn dataset(arguments: &args::Dataset, settings: &Settings, telemetry: &Telemetry) -> Outcome {
     let (pipeline, destination) = find(arguments, settings)?;
+    let destination = destination.limited_by(&settings.providers, &pipeline)?;
     let pipeline = dlt::pipeline(pipeline)
-        .destination(destination.limited_by(&settings.providers)?)
+        .destination(destination)
         .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&arguments.name);

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use dlt::declaration::Around;
 use dlt::telemetry::Telemetry;
 use dlt::{AnySource, TableHints};
 
@@ -14,7 +15,9 @@ use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
 pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Telemetry) -> Outcome {
-    let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.providers)?;
+    let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
+    let around = Around::here(&name);
+    let destination = dlt::DestinationName::parse(&arguments.to)?.limited_by(&settings.providers, &name)?;
     let database = ingest_database::address(arguments)?;
     let has_key = !arguments.primary_key.is_empty() || !arguments.merge_key.is_empty();
     let needs_key = arguments.merge_strategy != Some(MergeStrategy::Scd2);
@@ -40,25 +43,27 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     };
     let source = match database {
         Some(address) => AnySource::new(ingest_database::source(address, arguments, hints)?),
-        None => AnySource::new(files(arguments, hints, settings)?),
+        None => AnySource::new(files(arguments, hints, settings, around)?),
     };
     if arguments.dataset.trim().is_empty() {
         return Err(Failure::usage("the dataset needs a name").hint("add, for example: --dataset raw"));
     }
-    let name = arguments.pipeline.clone().unwrap_or_else(|| name_of(&arguments.dataset));
     settings.printer.detail(&format!("pipeline: {name}, destination: {destination}"));
-    let mut builder = dlt::pipeline(name).destination(destination);
+    for (key, origin) in destination.looked_up() {
+        settings.printer.detail(&format!("{key}: from {origin}"));
+    }
+    let mut builder = dlt::pipeline(&name).destination(destination);
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.into());
     }
     let naming = match arguments.naming {
         Some(naming) => Some(naming.into()),
-        None => settings.providers.naming(Path::new(""))?.map(|(naming, _)| naming),
+        None => settings.providers.naming(around)?.map(|(naming, _)| naming),
     };
     if let Some(naming) = naming {
         builder = builder.naming(naming);
     }
-    if let Some((strategy, _)) = settings.providers.replace_strategy(Path::new(""))? {
+    if let Some((strategy, _)) = settings.providers.replace_strategy(around)? {
         builder = builder.replace_strategy(strategy);
     }
     if let Some(contract) = arguments.schema_contract {
@@ -73,11 +78,16 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
 }
 
 /// The files, with what was said of them.
-fn files(arguments: &Ingest, hints: TableHints, settings: &Settings) -> Result<dlt::Files, Failure> {
+fn files(
+    arguments: &Ingest,
+    hints: TableHints,
+    settings: &Settings,
+    around: Around<'_>,
+) -> Result<dlt::Files, Failure> {
     ingest_database::refuse_for_files(arguments)?;
     let mut source = dlt::files(&arguments.paths).with_hints(hints);
     if arguments.paths.iter().any(|path| path.contains("://")) {
-        source = source.credentials(settings.providers.file_credentials(Path::new(""))?);
+        source = source.credentials(settings.providers.file_credentials(around)?);
     }
     if let Some(table) = arguments.table.first() {
         source = source.table(table);

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// The pipeline that a working folder remembers, with the settings of this call.
 pub(crate) fn opened(known: &LocalPipeline, settings: &Settings, telemetry: &Telemetry) -> Outcome<dlt::Pipeline> {
     Ok(dlt::pipeline(&known.pipeline)
-        .destination(known.destination()?.limited_by(&settings.providers)?)
+        .destination(known.destination()?.limited_by(&settings.providers, &known.pipeline)?)
         .data_dir(settings.providers.data_folder())
         .telemetry(telemetry.clone())
         .dataset(&known.dataset))
@@ -26,7 +26,7 @@ pub(crate) fn place_of(
 ) -> Outcome<dlt::Pipeline> {
     let known = dlt::local_pipeline(settings.providers.data_folder(), name)?;
     let given = match &place.destination {
-        Some(destination) => Some(DestinationName::parse(destination)?.limited_by(&settings.providers)?),
+        Some(destination) => Some(DestinationName::parse(destination)?.limited_by(&settings.providers, name)?),
         None => None,
     };
     match (known, given) {

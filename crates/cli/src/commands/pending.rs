@@ -70,7 +70,7 @@ pub(crate) fn load(name: &str, pending: &[PendingPackage], settings: &Settings, 
     for (destination, dataset) in targets {
         let loaded = dlt::DestinationName::parse(destination).and_then(|destination| {
             dlt::pipeline(name)
-                .destination(destination.limited_by(&settings.providers)?)
+                .destination(destination.limited_by(&settings.providers, name)?)
                 .data_dir(settings.providers.data_folder())
                 .telemetry(telemetry.clone())
                 .observer(Arc::new(Progress::new(printer, None)))

@@ -85,6 +85,12 @@ fn concerns(named: &Address, credentials: &Address) -> bool {
     })
 }
 
+/// Whether fields may complete a connection string: those with a host are for that server, those without for any.
+fn completes(url: &Address, fields: &Address) -> bool {
+    let is_same = |name| fields.get(name).is_none_or(|given| url.get(name).is_none_or(|named| named == given));
+    if fields.get("host").is_some() { concerns(url, fields) } else { ["port", "user"].into_iter().all(is_same) }
+}
+
 /// A connection string, or a table of fields. Of both, the string comes first.
 fn credentials(entry: &Entry) -> Result<Address> {
     let mut address = Address::default();
@@ -98,7 +104,9 @@ fn credentials(entry: &Entry) -> Result<Address> {
             for field in table.entries.iter().filter(|field| field.key != "connection_string") {
                 add_field(&mut fields, field)?;
             }
-            address.fill_from(fields);
+            if completes(&address, &fields) {
+                address.fill_from(fields);
+            }
         }
         _ => {
             let message = format!("`destination.credentials` must be text or a table, and is {}", entry.node.kind());
@@ -188,8 +196,13 @@ mod tests {
     #[test]
     fn a_connection_string_and_fields() {
         let url = ("credentials.connection_string", "postgresql://ann@db:5433/shop");
-        let both = table(&[url, ("credentials.host", "other"), ("credentials.password", "x")]);
-        assert_eq!(location(both), "postgresql://ann@db:5433/shop");
+        let both = table(&[url, ("credentials.host", "other"), ("credentials.sslmode", "require")]);
+        assert_eq!(location(both), "postgresql://ann@db:5433/shop", "what is of another server stays out");
+        let of_it = [("credentials.host", "db"), ("credentials.port", "5433"), ("credentials.sslmode", "require")];
+        for fields in [&of_it[..], &of_it[2..]] {
+            let both: Vec<_> = [url].into_iter().chain(fields.iter().copied()).collect();
+            assert_eq!(location(table(&both)), "postgresql://ann@db:5433/shop?sslmode=require");
+        }
         let fields = table(&[
             ("credentials.host", "db"),
             ("credentials.database", "shop"),

@@ -10,7 +10,7 @@ use dlt_engine::settings::{Entry, Section, Table, Value, unknown_word};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
 use crate::destination::{self, DestinationName};
-use crate::providers::ConfigProviders;
+use crate::providers::{Around, CREDENTIALS, ConfigProviders, fill};
 use crate::source::AnySource;
 use crate::toml;
 
@@ -40,7 +40,7 @@ impl fmt::Debug for DeclaredSource {
 /// and for the pipeline.
 pub(super) fn read_destination(
     top: &mut Section,
-    (folder, pipeline): (&Path, &str),
+    around: Around<'_>,
     providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
 ) -> Result<(DestinationName, ReplaceStrategy)> {
@@ -58,14 +58,15 @@ pub(super) fn read_destination(
     }
     let known = table.text("type").and_then(|kind| DESTINATIONS.iter().find(|known| known.name == kind));
     if let Some(connector) = known {
-        let found = providers.destination(folder, connector)?;
+        let found = providers.destination(around, connector)?;
         add_looked_up(&mut table, found, "destination", looked_up);
     }
     let names: Vec<_> = DESTINATIONS.iter().map(|known| known.name).collect();
     let (kind, mut table) = take_type(table, "destination", &entry.key_origin, &names)?;
     let connector = DESTINATIONS[kind];
-    let replace_strategy = take_replace_strategy(&mut table, &entry.key_origin, folder, providers, looked_up)?;
-    let destination = DestinationName::declared(connector, entry.key_origin, table, folder, pipeline)?;
+    let replace_strategy = take_replace_strategy(&mut table, &entry.key_origin, around, providers, looked_up)?;
+    let pipeline = around.pipeline.unwrap_or_default();
+    let destination = DestinationName::declared(connector, entry.key_origin, table, around.project, pipeline)?;
     Ok((destination, replace_strategy))
 }
 
@@ -73,7 +74,7 @@ pub(super) fn read_destination(
 fn take_replace_strategy(
     table: &mut Table,
     origin: &Origin,
-    folder: &Path,
+    around: Around<'_>,
     providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
 ) -> Result<ReplaceStrategy> {
@@ -82,7 +83,7 @@ fn take_replace_strategy(
     table.take("replace_strategy");
     let found = match given {
         None => providers
-            .replace_strategy(folder)?
+            .replace_strategy(around)?
             .inspect(|found| looked_up.push(("destination.replace_strategy".to_owned(), found.1.clone())))
             .map(|found| found.0),
         given => given,
@@ -108,7 +109,7 @@ fn from_short(text: &str, origin: &Origin) -> Result<Table> {
 
 pub(super) fn read_source(
     top: &mut Section,
-    folder: &Path,
+    around: Around<'_>,
     providers: &ConfigProviders,
     looked_up: &mut Vec<(String, Origin)>,
 ) -> Result<DeclaredSource> {
@@ -119,7 +120,7 @@ pub(super) fn read_source(
         return Err(entry.node.origin.error(format!("`source` must be a table, and is {}", entry.node.kind())));
     };
     if let Some(kind) = table.text("type") {
-        let found = providers.settings(folder, "sources", kind)?;
+        let found = providers.settings(around, "sources", kind)?;
         add_looked_up(&mut table, found, "source", looked_up);
     }
     let names: Vec<_> = SOURCES.iter().map(|known| known.name).collect();
@@ -129,7 +130,7 @@ pub(super) fn read_source(
         table.fill_from(toml::parse(ready_made.config_toml, Path::new(&format!("(ready-made {})", connector.name)))?);
     }
     let section = Section::new("source", entry.key_origin, table);
-    Ok(DeclaredSource { kind: connector.name, make: (connector.read)(connector.name, section, folder)? })
+    Ok(DeclaredSource { kind: connector.name, make: (connector.read)(connector.name, section, around.project)? })
 }
 
 /// Takes `type` out of a table; returns which of the names it is, and what the table holds beside it.
@@ -146,7 +147,7 @@ fn take_type(mut table: Table, section: &str, origin: &Origin, names: &[&str]) -
 /// Adds what the file leaves open, and notes it.
 fn add_looked_up(table: &mut Table, found: Table, name: &str, looked_up: &mut Vec<(String, Origin)>) {
     note_looked_up(Some(table), &found, name, looked_up);
-    table.fill_from(found);
+    fill(table, found);
 }
 
 /// Notes the keys of `found` that `table` lacks, down to those in tables that both have.
@@ -156,6 +157,9 @@ fn note_looked_up(table: Option<&Table>, found: &Table, name: &str, looked_up: &
         match (table.and_then(|table| table.get(&entry.key)).map(|node| &node.value), &entry.node.value) {
             (Some(Value::Table(own)), Value::Table(found)) => note_looked_up(Some(own), found, &name, looked_up),
             (None, Value::Table(found)) => note_looked_up(None, found, &name, looked_up),
+            (Some(Value::Text(_)), Value::Table(found)) if entry.key == CREDENTIALS => {
+                note_looked_up(None, found, &name, looked_up);
+            }
             (None, _) => looked_up.push((name, entry.node.origin.clone())),
             (Some(_), _) => {}
         }

@@ -30,7 +30,7 @@ use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 use crate::connectors::{DESTINATIONS, SOURCES};
 use crate::destination::DestinationName;
 use crate::pipeline::{Builder, MAX_WORKERS};
-pub use crate::providers::ConfigProviders;
+pub use crate::providers::{Around, ConfigProviders};
 use crate::source::AnySource;
 use crate::toml;
 use connected::{DeclaredSource, read_destination, read_source};
@@ -72,11 +72,12 @@ impl Declaration {
             return Err(top.missing("pipeline", "[pipeline] with name = \"shop\""));
         };
         let name = pipeline.required_text("name", "name = \"shop\"")?.value;
+        let around = Around { project: folder, pipeline: Some(&name) };
         let dataset = pipeline.text("dataset")?.map_or_else(|| format!("{name}_dataset"), |found| found.value);
         let workers = pipeline.count("workers")?.map(|found| workers_of(&found)).transpose()?;
         let naming = match pipeline.one_of("naming", &namings())? {
             None => providers
-                .naming(folder)?
+                .naming(around)?
                 .inspect(|found| looked_up.push(("naming".to_owned(), found.1.clone())))
                 .map(|found| found.0),
             given => given,
@@ -92,8 +93,8 @@ impl Declaration {
         let rejected = pipeline.text("rejected")?.map(|found| found.value);
         pipeline.finish()?;
 
-        let (destination, replace_strategy) = read_destination(&mut top, (folder, &name), providers, &mut looked_up)?;
-        let source = read_source(&mut top, folder, providers, &mut looked_up)?;
+        let (destination, replace_strategy) = read_destination(&mut top, around, providers, &mut looked_up)?;
+        let source = read_source(&mut top, around, providers, &mut looked_up)?;
         top.finish()?;
         Ok(Self {
             name,

@@ -162,6 +162,17 @@ impl Table {
         }
     }
 
+    /// Tells of every value that is no table, by its keys with points between, the name of this table first.
+    pub fn walk(&self, name: &str, tell: &mut dyn FnMut(&str, &Node)) {
+        for entry in &self.entries {
+            let name = format!("{name}.{}", entry.key);
+            match &entry.node.value {
+                Value::Table(table) => table.walk(&name, tell),
+                _ => tell(&name, &entry.node),
+            }
+        }
+    }
+
     /// Sets the value at a path of keys, making the tables on the way.
     pub fn set(&mut self, path: &[String], node: Node) {
         let Some((key, rest)) = path.split_first() else { return };

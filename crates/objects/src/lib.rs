@@ -33,7 +33,7 @@ mod writer;
 pub use address::{Address, Scheme};
 pub use credentials::{AwsCredentials, AzureCredentials, Credentials, GcpCredentials};
 pub use failure::{Result, StoreError, StoreErrorKind};
-pub use listing::{Listing, Object};
+pub use listing::{Level, Listing, Object};
 pub use reader::Reader;
 pub use store::Store;
 pub use writer::Writer;

@@ -16,6 +16,15 @@ pub struct Object {
     pub etag: Option<String>,
 }
 
+/// What is directly in a folder, in no particular order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Its objects.
+    pub objects: Vec<Object>,
+    /// Names of its folders.
+    pub folders: Vec<String>,
+}
+
 /// The objects below an address, as they come. In no particular order for a local folder, by name for a bucket.
 pub struct Listing {
     pub(crate) objects: Box<dyn Iterator<Item = Result<Object>> + Send>,

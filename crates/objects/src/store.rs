@@ -7,7 +7,7 @@ use crate::backend::web::Web;
 use crate::backend::{aws, azure, gcp};
 use crate::credentials::Credentials;
 use crate::failure::{Result, StoreError, StoreErrorKind};
-use crate::listing::{Listing, Object};
+use crate::listing::{Level, Listing, Object};
 use crate::reader::{Place, Reader};
 use crate::runtime;
 use crate::writer::Writer;
@@ -96,16 +96,24 @@ impl Store {
         Ok(Listing { objects })
     }
 
+    /// What is directly in a folder.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    pub fn level(&self, below: &str) -> Result<Level> {
+        match &self.backend {
+            Backend::Local(local) => local.level(below),
+            Backend::Remote(remote) => remote.level(below),
+            Backend::Web(_) => Err(self.unsupported("a web server does not tell what it has", "name each file")),
+        }
+    }
+
     /// Names of the folders directly below a folder, in no particular order.
     ///
     /// # Errors
     /// As [`Store::list`].
     pub fn folders(&self, below: &str) -> Result<Vec<String>> {
-        match &self.backend {
-            Backend::Local(local) => local.children(below),
-            Backend::Remote(remote) => remote.children(below),
-            Backend::Web(_) => Err(self.unsupported("a web server does not tell what it has", "name each file")),
-        }
+        self.level(below).map(|level| level.folders)
     }
 
     /// What an object is; `None` if it is not there.

@@ -25,6 +25,9 @@ fn objects_come_and_go() {
     assert_eq!(keys(&store, "t/x"), ["t/x/y.csv"]);
     assert_eq!(keys(&store.below("t"), "x"), ["x/y.csv"]);
     assert_eq!(store.folders("").unwrap(), ["t"]);
+    let level = store.level("t").unwrap();
+    let found: Vec<_> = level.objects.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!((found, level.folders), (vec!["t/ü b#%20.jsonl"], vec!["x".to_owned()]));
     assert_eq!(store.read("t/ü b#%20.jsonl").unwrap(), b"one\n");
     let mut range = String::new();
     store.get_range("t/x/y.csv", 1..9).unwrap().read_to_string(&mut range).unwrap();

@@ -46,6 +46,9 @@ fn objects_come_and_go() {
     let mut folders = store.folders("").unwrap();
     folders.sort();
     assert_eq!(folders, ["t", "tt"]);
+    let level = store.level("t").unwrap();
+    let found: Vec<_> = level.objects.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!((found, level.folders), (vec!["t/ü b#%20+&.jsonl"], vec!["x".to_owned()]));
     assert_eq!(store.read("t/ü b#%20+&.jsonl").unwrap(), "t/ü b#%20+&.jsonl".as_bytes());
     let mut range = String::new();
     store.get_range("tt/other", 3..6).unwrap().read_to_string(&mut range).unwrap();

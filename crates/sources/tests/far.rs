@@ -122,6 +122,48 @@ fn parquet_of_a_bucket_is_looked_at_before_it_is_read() {
     }
 }
 
+/// Folders that the pattern cannot mean are not listed, however much is in them.
+#[test]
+fn a_pattern_lists_its_levels_and_no_more() {
+    let server = lake(&[
+        ("data/a.csv", b"id\n1\n"),
+        ("data/b.csv", b"id\n2\n"),
+        ("data/.hidden.csv", b"id\n9\n"),
+        ("data/old/c.csv", b"id\n3\n"),
+        ("data/year=1/x/d.csv", b"id\n4\n"),
+        ("data/year=2/x/d.csv", b"id\n5\n"),
+        ("data/year=2/y/e.csv", b"id\n6\n"),
+    ]);
+    let front = Front::before(server.address(), |_, _| Fault::None).unwrap();
+    let mut seen = 0;
+    let mut asked = |pattern: &str| {
+        let tables = read(&mut source(&front.url(), &format!("s3://lake/{pattern}")).table("t")).unwrap();
+        let rows: Vec<String> = tables.iter().flat_map(Table::batch_rows).collect();
+        let all = front.seen();
+        let lists = all[seen..].iter().filter(|path| path.contains("list-type=2"));
+        let lists: Vec<bool> = lists.map(|path| path.contains("delimiter")).collect();
+        seen = all.len();
+        (rows.join(" ").replace("\"id\":", ""), lists)
+    };
+    assert_eq!(asked("data/*.csv"), ("{1} {2}".to_owned(), vec![true]));
+    // The folder, and the two that fit; then the file by its name.
+    assert_eq!(asked("data/year=*/x/d.csv"), ("{4} {5}".to_owned(), vec![true]));
+    assert_eq!(asked("data/year=2/*/*.csv"), ("{5} {6}".to_owned(), vec![true; 3]));
+    assert_eq!(asked("data/{old,year=*}/**/*.csv"), ("{3} {4} {5} {6}".to_owned(), vec![true, false, false, false]));
+    assert_eq!(asked("data/{old/c,a}.csv"), ("{1} {3}".to_owned(), vec![false]));
+}
+
+#[test]
+fn parquet_of_the_web_is_fetched_once() {
+    let rows = parquet(&[1, 2], 3);
+    let server = web(move |_| page(&rows));
+    let at = |name: &str| format!("{}/{name}.parquet", server.url());
+    let tables = read(&mut files([at("a"), at("b")]).table("t")).unwrap();
+    assert_eq!(tables[0].batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 4);
+    let gets = server.requests().iter().filter(|request| request.method == "GET").count();
+    assert_eq!(gets, 2);
+}
+
 #[test]
 fn a_bucket_that_fails_for_a_while_is_waited_for() {
     let big: String = (0..50_000).map(|id| format!("{{\"id\":{id}}}\n")).collect();

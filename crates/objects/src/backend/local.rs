@@ -1,7 +1,7 @@
 //! A folder of this machine. What is written is complete, and on the disk, before it has its name.
 
 use crate::failure::{Result, StoreError};
-use crate::listing::Object;
+use crate::listing::{Level, Object};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -37,21 +37,25 @@ impl Local {
     }
 
     /// Folders and files directly below.
-    pub(crate) fn children(&self, below: &str) -> Result<Vec<String>> {
+    pub(crate) fn level(&self, below: &str) -> Result<Level> {
         let path = self.path(below);
+        let mut level = Level::default();
         let entries = match fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(level),
             Err(error) => return Err(StoreError::local("list", &path, &error)),
         };
-        let mut names = Vec::new();
         for entry in entries {
             let entry = entry.map_err(|error| StoreError::local("list", &path, &error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
             if entry.path().is_dir() {
-                names.push(entry.file_name().to_string_lossy().into_owned());
+                level.folders.push(name);
+            } else if !name.ends_with(PART) {
+                let key = if below.is_empty() { name } else { format!("{below}/{name}") };
+                level.objects.extend(self.head(&key)?);
             }
         }
-        Ok(names)
+        Ok(level)
     }
 
     pub(crate) fn create(&self, key: &str) -> Result<Making> {

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::failure::{Result, StoreError, StoreErrorKind};
-use crate::listing::Object;
+use crate::listing::{Level, Object};
 use crate::runtime;
 use crate::stream::{Opened, next};
 use futures_core::Stream;
@@ -73,21 +73,28 @@ impl Remote {
             StoreError::new(StoreErrorKind::Config, format!("{prefix} is no path in a bucket"))
                 .hint("write the path that is meant")
         })?;
-        // Keys are told below the address of the store.
-        let cut = if self.address.path().is_empty() { 0 } else { self.address.path().len() + 1 };
         let stream = self.store.list((!prefix.as_ref().is_empty()).then_some(&prefix));
-        Ok(Pages { stream: Some(stream), ready: VecDeque::new(), cut, at: self.at(below) })
+        Ok(Pages { stream: Some(stream), ready: VecDeque::new(), remote: self.clone(), at: self.at(below) })
     }
 
-    /// Names of the folders directly below.
-    pub(crate) fn children(&self, below: &str) -> Result<Vec<String>> {
+    /// Folders and objects directly below.
+    pub(crate) fn level(&self, below: &str) -> Result<Level> {
         let (store, prefix) = (Arc::clone(&self.store), self.path(below)?);
         let listed =
             runtime::wait(
                 async move { store.list_with_delimiter((!prefix.as_ref().is_empty()).then_some(&prefix)).await },
             );
         let listed = listed.map_err(|error| StoreError::of_store("list", &self.at(below), &error))?;
-        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
+        Ok(Level {
+            objects: listed.objects.iter().map(|meta| object(self.key(meta), meta)).collect(),
+            folders: listed.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect(),
+        })
+    }
+
+    /// The key of an object that was listed: below the address of the store.
+    fn key(&self, meta: &ObjectMeta) -> String {
+        let cut = if self.address.path().is_empty() { 0 } else { self.address.path().len() + 1 };
+        meta.location.as_ref().get(cut..).unwrap_or_default().to_owned()
     }
 
     pub(crate) fn put(&self, key: &str, bytes: Vec<u8>, mode: PutMode) -> Result<bool> {
@@ -172,7 +179,7 @@ type Metas = Pin<Box<dyn Stream<Item = object_store::Result<ObjectMeta>> + Send>
 struct Pages {
     stream: Option<Metas>,
     ready: VecDeque<object_store::Result<ObjectMeta>>,
-    cut: usize,
+    remote: Remote,
     at: String,
 }
 
@@ -206,7 +213,6 @@ impl Iterator for Pages {
             Ok(meta) => meta,
             Err(error) => return Some(Err(StoreError::of_store("list", &self.at, &error))),
         };
-        let key = meta.location.as_ref().get(self.cut..).unwrap_or_default().to_owned();
-        Some(Ok(object(key, &meta)))
+        Some(Ok(object(self.remote.key(&meta), &meta)))
     }
 }

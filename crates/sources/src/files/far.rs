@@ -2,6 +2,7 @@
 
 use super::format::{EXTENSIONS, Format, kind_of_name, parse_name};
 use super::left_out::{DataFile, LeftOut};
+use super::levels;
 use super::open::Place;
 use super::remote::{RemoteFile, store_error};
 use super::web_address;
@@ -65,15 +66,15 @@ pub(super) fn expand(
     {
         return file(&store, object, format).map(|file| vec![file]);
     }
-    let matcher = globset::GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .build()
-        .map_err(|cause| {
-            Error::new(ErrorKind::Config, "the pattern is not valid").at(address.to_string(), None).because(cause)
-        })?
-        .compile_matcher();
+    let invalid =
+        |cause| Error::new(ErrorKind::Config, "the pattern is not valid").at(address.to_string(), None).because(cause);
+    let matcher = levels::matcher(pattern).map_err(invalid)?;
+    let candidates = levels::candidates(&store, base, pattern).map_err(|failure| match failure {
+        levels::Failure::Pattern(cause) => invalid(cause),
+        levels::Failure::Store(error) => error,
+    })?;
     let mut files = Vec::new();
-    for object in objects(&store, base)? {
+    for object in visible(candidates, base) {
         let below = object.key.get(base.len()..).unwrap_or_default().trim_start_matches('/');
         if matcher.is_match(below) {
             files.push(file(&store, object, format)?);
@@ -114,16 +115,12 @@ fn head(store: &Store, key: &str) -> Result<Option<Object>> {
     }
 }
 
-/// What is below a folder, sorted; hidden files and the marks that some tools put for folders aside.
-fn objects(store: &Store, below: &str) -> Result<Vec<Object>> {
-    let mut objects = Vec::new();
-    for object in store.list(below).map_err(|error| store_error(error, false))? {
-        let object = object.map_err(|error| store_error(error, false))?;
+/// What was found below a folder, sorted; hidden files and the marks that some tools put for folders aside.
+fn visible(mut objects: Vec<Object>, below: &str) -> Vec<Object> {
+    objects.retain(|object| {
         let name = object.key.get(below.len()..).unwrap_or_default();
-        if !name.split('/').any(|part| part.starts_with('.')) && !name.is_empty() {
-            objects.push(object);
-        }
-    }
+        !name.split('/').any(|part| part.starts_with('.')) && !name.is_empty()
+    });
     objects.sort_by(|one, other| one.key.cmp(&other.key));
     let is_folder = |at: usize, objects: &[Object]| {
         let key = format!("{}/", objects[at].key);
@@ -133,7 +130,7 @@ fn objects(store: &Store, below: &str) -> Result<Vec<Object>> {
     let marks: Vec<bool> = (0..objects.len()).map(|at| is_folder(at, &objects)).collect();
     let mut marks = marks.into_iter();
     objects.retain(|_| !marks.next().unwrap_or_default());
-    Ok(objects)
+    objects
 }
 
 /// Every file below that is of a known format (with a format given: every file).
@@ -145,7 +142,8 @@ fn folder(
 ) -> Result<Vec<DataFile>> {
     let mut files = Vec::new();
     let (mut others, mut is_there) = (Vec::new(), false);
-    for object in objects(store, address.path())? {
+    let everything = store.list(address.path()).and_then(Iterator::collect);
+    for object in visible(everything.map_err(|error| store_error(error, false))?, address.path()) {
         is_there = true;
         let parts = parse_name(Path::new(&object.key));
         if format.is_some() || (parts.format.is_some() && !parts.is_rotated) {
@@ -174,7 +172,7 @@ fn file(store: &Store, object: Object, format: Option<Format>) -> Result<DataFil
             .hint(format!("known are {EXTENSIONS}; another name needs the format: `--format jsonl`")));
     };
     let name = object.key.rsplit('/').next().unwrap_or_default().to_owned();
-    let remote = RemoteFile { store: store.clone(), key: object.key.clone(), object, shown: shown.into(), name };
+    let remote = RemoteFile::new(store.clone(), object.key.clone(), object, &shown, name);
     Ok(DataFile { place: Place::Remote(Arc::new(remote)), format: Some(format), stem: parts.stem })
 }
 
@@ -200,7 +198,7 @@ fn web_page(address: &Address, credentials: &Credentials, format: Option<Format>
     };
     let name = web_address::name_of(address.path());
     let parts = parse_name(Path::new(&name));
-    let remote = RemoteFile { store, key: String::new(), object, shown: shown.into(), name };
+    let remote = RemoteFile::new(store, String::new(), object, &shown, name);
     Ok(DataFile { place: Place::Remote(Arc::new(remote)), format: format.or(parts.format), stem: parts.stem })
 }
 

@@ -11,6 +11,7 @@ mod found;
 mod incremental;
 mod items;
 mod left_out;
+mod levels;
 mod line_ends;
 mod lines;
 mod magic;

@@ -20,9 +20,15 @@ pub(crate) struct RemoteFile {
     pub(super) shown: Arc<str>,
     /// Its name, without folders.
     pub(super) name: String,
+    /// What was fetched to look at it, for whoever reads it afterwards.
+    looked_at: Arc<Mutex<Option<Section>>>,
 }
 
 impl RemoteFile {
+    pub(super) fn new(store: Store, key: String, object: Object, shown: &str, name: String) -> Self {
+        Self { store, key, object, shown: shown.into(), name, looked_at: Arc::default() }
+    }
+
     /// Opens the file.
     ///
     /// # Errors
@@ -57,11 +63,24 @@ impl RemoteFile {
         store_error(error, self.is_web())
     }
 
+    /// Copies the file into a temporary one, which is kept for who reads it: it is not to be fetched twice.
+    ///
+    /// # Errors
+    /// As [`RemoteFile::fetch`].
+    pub(super) fn fetch_to_look(&self) -> Result<Section> {
+        let section = self.fetch(&Spool::default())?;
+        *self.looked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(section.clone());
+        Ok(section)
+    }
+
     /// Copies the file into a temporary one.
     ///
     /// # Errors
     /// If the store fails, or the disk is full.
     pub(super) fn fetch(&self, spool: &Spool) -> Result<Section> {
+        if let Some(section) = self.take_looked_at() {
+            return Ok(section);
+        }
         self.keep(spool, &mut self.open()?)
     }
 
@@ -81,9 +100,16 @@ impl RemoteFile {
     /// # Errors
     /// If the store fails, or the file is gone.
     pub(super) fn read(&self) -> Result<Section> {
+        if let Some(section) = self.take_looked_at() {
+            return Ok(section);
+        }
         let mut bytes = Vec::with_capacity(usize::try_from(self.object.size).unwrap_or_default());
         self.open()?.read_to_end(&mut bytes).map_err(|cause| self.unreadable(cause))?;
         Ok(Section::memory(bytes))
+    }
+
+    fn take_looked_at(&self) -> Option<Section> {
+        self.looked_at.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn unreadable(&self, cause: io::Error) -> Error {

@@ -25,6 +25,7 @@ impl Bytes {
     pub(super) fn look(place: &Place) -> Result<Self> {
         match place {
             Place::Remote(remote) if !remote.is_web() => Ok(Self::Ranges(Arc::new(Ranges::of(remote.clone())))),
+            Place::Remote(remote) => remote.fetch_to_look().map(Self::File),
             place => Self::open(place),
         }
     }

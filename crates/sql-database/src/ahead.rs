@@ -26,6 +26,21 @@ struct Job {
     number: usize,
     reading: Reading,
     sender: SyncSender<Message>,
+    state: Option<Arc<State>>,
+}
+
+/// One state of the database for all tables of a run: that of a connection, which is open until the last of them is begun.
+pub(crate) struct State {
+    name: String,
+    _owner: Mutex<Box<dyn Session>>,
+}
+
+impl State {
+    /// That of a connection; `None` where the database cannot share it.
+    pub(crate) fn of(mut session: Box<dyn Session>) -> Result<Option<Arc<Self>>> {
+        let name = session.share_state()?;
+        Ok(name.map(|name| Arc::new(Self { name, _owner: Mutex::new(session) })))
+    }
 }
 
 /// The tables of a run that nobody reads yet, in order.
@@ -40,10 +55,10 @@ impl Ahead {
     }
 
     /// A reader of one more table.
-    pub(crate) fn reader(self: &Arc<Self>, number: usize, reading: Reading) -> TableReader {
+    pub(crate) fn reader(self: &Arc<Self>, number: usize, reading: Reading, state: Option<Arc<State>>) -> TableReader {
         let (sender, receiver) = sync_channel(WAITING);
         let input: Arc<str> = Arc::from(reading.name.as_str());
-        self.lock().push_back(Job { number, reading, sender });
+        self.lock().push_back(Job { number, reading, sender, state });
         TableReader { number, ahead: Arc::clone(self), receiver, input, rows: 0, is_begun: false }
     }
 
@@ -60,7 +75,7 @@ impl Ahead {
             let open = Arc::clone(&self.open);
             std::thread::Builder::new()
                 .name(format!("dlt-sql-{}", job.number))
-                .spawn(move || run(&job, &open))
+                .spawn(move || run(job, &open))
                 .map_err(|cause| {
                     Error::new(ErrorKind::Source, "a thread that reads cannot be started").because(cause)
                 })?;
@@ -73,9 +88,15 @@ impl Ahead {
     }
 }
 
-fn run(job: &Job, open: &Open) {
+fn run(job: Job, open: &Open) {
     let mut take = |batch| Ok(job.sender.send(Message::Batch(batch)).is_ok());
-    let read = || open().and_then(|mut session| session.read(&job.reading, &mut take));
+    let read = || {
+        let mut session = open()?;
+        if let Some(state) = job.state {
+            session.see_state(&state.name)?;
+        }
+        session.read(&job.reading, &mut take)
+    };
     let message = match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(())) => Message::End,
         Ok(Err(error)) => Message::Failed(error),

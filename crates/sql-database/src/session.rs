@@ -18,6 +18,17 @@ pub(crate) trait Session: Send {
     /// The columns that a query gives.
     fn describe(&mut self, sql: &str) -> Result<Vec<SqlColumn>>;
 
+    /// A name under which other connections can see the state that this one sees, for as long as it is open; `None` where the
+    /// database has no such thing.
+    fn share_state(&mut self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Sees the state of another connection from now on. Asked before anything else.
+    fn see_state(&mut self, _name: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Reads the rows of a statement, batch by batch. `take` tells whether more are wanted.
     fn read(&mut self, statement: &Reading, take: &mut dyn FnMut(RecordBatch) -> Result<bool>) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! The source: which tables are read, and how.
 
 use crate::address::Address;
-use crate::ahead::{Ahead, Open};
+use crate::ahead::{Ahead, Open, State};
 use crate::choice::{is_pattern, meant};
 use crate::connect::connect;
 use crate::failure::config;
@@ -244,13 +244,17 @@ impl Source for SqlDatabase {
         let address = self.address()?.clone();
         let open: Open = Arc::new(move || connect(&address));
         let ahead = Ahead::new(open);
-        let mut resources = Vec::new();
+        let mut plans = Vec::new();
         for table in chosen.into_iter().filter(|table| context.wants(&table.name, true)) {
-            let Plan { reading, hints, incremental } = plan::plan(&self.settings, &table, session.as_mut(), context)?;
-            let reader = ahead.reader(resources.len(), reading);
-            resources.push(Resource::new(table.name, reader).with_hints(hints).with_incremental(incremental));
+            plans.push((plan::plan(&self.settings, &table, session.as_mut(), context)?, table.name));
         }
-        Ok(resources)
+        let state = if plans.len() > 1 { State::of(session)? } else { None };
+        let resources = plans.into_iter().enumerate().map(|(number, (plan, name))| {
+            let Plan { reading, hints, incremental } = plan;
+            let reader = ahead.reader(number, reading, state.clone());
+            Resource::new(name, reader).with_hints(hints).with_incremental(incremental)
+        });
+        Ok(resources.collect())
     }
 }
 

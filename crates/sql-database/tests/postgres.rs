@@ -84,6 +84,28 @@ fn schemas_views_partitions_and_queries() {
     assert_eq!(server.sql("shop", "SELECT count(*) FROM p").unwrap(), "1");
 }
 
+/// Also those tables whose connections begin when others have written.
+#[test]
+fn all_tables_of_a_run_are_seen_in_one_state() {
+    let tables: String = (0..6).map(|number| format!("CREATE TABLE t{number} AS SELECT 1 AS id; ")).collect();
+    let server = server(&tables);
+    let resources = open(&sql_database(&server.url("shop"))).unwrap();
+    let mut rows = Vec::new();
+    for resource in resources {
+        let more: String = (0..6).map(|number| format!("INSERT INTO t{number} VALUES (2); ")).collect();
+        server.sql("shop", &more).unwrap();
+        rows.extend(drain(resource).unwrap().rows());
+    }
+    assert_eq!(rows, [r#"{"id":1}"#; 6]);
+    let open_now = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop' AND state = 'idle in transaction'";
+    // The server hears of the end a little later.
+    let is_over = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        server.sql("shop", open_now).unwrap() == "0"
+    });
+    assert!(is_over, "no transaction stays open");
+}
+
 #[test]
 fn what_is_new_is_asked_for() {
     let server = server(

@@ -1,6 +1,7 @@
 //! Postgres.
 //!
-//! Rows come by binary COPY. A connection reads within a transaction that sees one state and may not write.
+//! Rows come by binary COPY. A connection reads within a transaction that sees one state and may not write; several connections of a
+//! run see the same.
 
 use crate::address::Address;
 use crate::failure::of_source;
@@ -149,6 +150,20 @@ impl Session for Postgres {
 
     fn describe(&mut self, sql: &str) -> Result<Vec<SqlColumn>> {
         self.columns("run the query", plain(sql))
+    }
+
+    fn share_state(&mut self) -> Result<Option<String>> {
+        let rows = self.client.query("share the state that is read", "SELECT pg_export_snapshot()", &[]);
+        let rows = rows.map_err(|error| of_source(&self.place, &error))?;
+        Ok(rows.first().map(|row| row.get(0)))
+    }
+
+    fn see_state(&mut self, name: &str) -> Result<()> {
+        let sql = format!("SET TRANSACTION SNAPSHOT '{}'", name.replace('\'', "''"));
+        self.client.batch("see the state that the run began with", &sql).map_err(|error| {
+            of_source(&self.place, &error)
+                .hint("the connection that holds it was lost, or another server of the address answered: run it again")
+        })
     }
 
     fn read(&mut self, wanted: &Reading, take: &mut dyn FnMut(RecordBatch) -> Result<bool>) -> Result<()> {

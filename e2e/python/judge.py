@@ -9,6 +9,7 @@ Both keys may be there; loads come first. A description leaves out what no two l
 import base64
 import hashlib
 import json
+import pathlib
 import re
 import sys
 import zlib
@@ -35,7 +36,14 @@ def is_postgres(database):
     return database.startswith("postgresql://")
 
 
+def folder_of(database):
+    """The folder of a dataset of files, whose database is `lake:FOLDER`."""
+    return database.removeprefix("lake:") if database.startswith("lake:") else None
+
+
 def destination(database):
+    if folder_of(database):
+        return dlt.destinations.filesystem(folder_of(database))
     return dlt.destinations.postgres(database) if is_postgres(database) else dlt.destinations.duckdb(database)
 
 
@@ -52,6 +60,28 @@ class PostgresConnection:
         return self.cursor
 
 
+def open_files(folder, dataset):
+    """The files of a dataset as tables of a database in memory."""
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"CREATE SCHEMA {quote(dataset)}")
+    root = pathlib.Path(folder, dataset)
+    for path in sorted(root.iterdir()) if root.is_dir() else []:
+        table = f"{quote(dataset)}.{quote(path.name)}"
+        rows = [row for file in sorted(path.glob("*.jsonl")) for row in parse_lines(file)]
+        if path.name == "_dlt_pipeline_state":
+            # Rows of files have no ids.
+            rows = [{"_dlt_id": base64.b64encode(bytes(10)).decode().rstrip("="), **row} for row in rows]
+        if rows:
+            types = {name: "BIGINT" if isinstance(value, int) else "VARCHAR" for name, value in rows[0].items()}
+            connection.execute(f"CREATE TABLE {table} ({', '.join(f'{quote(name)} {types[name]}' for name in types)})")
+            marks = ", ".join("?" * len(types))
+            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", [[row.get(it) for it in types] for row in rows])
+        files = sorted(str(file) for file in path.glob("*.parquet"))
+        if files:
+            connection.execute(f"CREATE TABLE {table} AS SELECT * FROM read_parquet(?, union_by_name = true)", [files])
+    return connection
+
+
 def load(case):
     outcomes = []
     for run in case["runs"]:
@@ -62,7 +92,9 @@ def load(case):
         )
         try:
             contract = read_contract(run["options"].get("schema-contract"))
-            pipeline.run(resource(run["options"].get("table", case["table"]), run), schema_contract=contract)
+            file_format = "parquet" if folder_of(case["database"]) else None
+            table = run["options"].get("table", case["table"])
+            pipeline.run(resource(table, run), schema_contract=contract, loader_file_format=file_format)
             outcomes.append("loaded")
         except Exception as error:
             cause = error
@@ -205,7 +237,8 @@ def clean_schema(schema):
     }
     cleaned["tables"] = {}
     for name, table in schema["tables"].items():
-        ours = ("description", "x-original-keys", "x-original-name")
+        # A format that a run of Python dlt is told becomes a hint of its tables; ours is a setting of the destination.
+        ours = ("description", "x-original-keys", "x-original-name", "file_format")
         table = {key: value for key, value in table.items() if key not in ours}
         table["columns"] = {
             # A declared column that says nothing of it may be null.
@@ -313,12 +346,14 @@ def cut_digests(state):
 
 
 def describe(case):
+    dataset, problems = NamingConvention().normalize_identifier(case["dataset"]), []
     if is_postgres(case["database"]):
         connection = PostgresConnection(case["database"])
+    elif folder_of(case["database"]):
+        connection = open_files(folder_of(case["database"]), dataset)
     else:
         connection = duckdb.connect(case["database"], read_only=True)
     connection.execute("SET TimeZone = 'UTC'")
-    dataset, problems = NamingConvention().normalize_identifier(case["dataset"]), []
     tables = read_tables(connection, dataset)
     if "_dlt_version" not in tables:
         datasets = connection.execute("SELECT DISTINCT table_schema FROM information_schema.tables").fetchall()

@@ -84,7 +84,7 @@ pub(crate) fn times(count: usize) -> usize {
 }
 
 /// Another seed than the fixed one may be tried with `DLT_TEST_SEED`.
-fn seed(fixed: u64) -> u64 {
+pub(crate) fn seed(fixed: u64) -> u64 {
     std::env::var("DLT_TEST_SEED").map_or(fixed, |text| text.parse().unwrap())
 }
 

@@ -6,6 +6,10 @@ use anyhow::Result;
 use dlt_testkit::{PythonDlt, S3, Sandbox};
 use serde_json::Value;
 
+use crate::differential::{seed, times};
+use crate::documents;
+use crate::turns::{Place, compare};
+
 /// What Python dlt loads into a folder, or reads of it. Prints JSON.
 const PYTHON: &str = r#"
 import json, os, sys, dlt
@@ -107,6 +111,20 @@ fn a_folder_is_continued_by_turns() {
         assert_eq!(seen["tables"]["items"], serde_json::json!(["{\"id\": 10}"]), "{format}: {seen}");
         assert_eq!(query(&sandbox, &place, "SELECT id FROM items"), [serde_json::json!({"id": 10})], "{format}");
         assert_eq!(query(&sandbox, &place, "SELECT count(*) AS n FROM _dlt_loads"), [serde_json::json!({"n": 5})]);
+    }
+}
+
+#[test]
+fn generated_documents_are_as_with_python() {
+    let mut cases = documents::small_cases(seed(201), times(12));
+    cases.extend(documents::large_cases(seed(203), times(1)));
+    compare(&Place::Folders, &cases, None);
+}
+
+#[test]
+fn generated_documents_in_turns() {
+    for turn in [0, 1] {
+        compare(&Place::Folders, &documents::large_cases(seed(209 + turn), times(4)), Some(turn as usize));
     }
 }
 

@@ -17,8 +17,19 @@ const SCRIPT: &str = include_str!("../python/judge.py");
 pub(crate) struct Request {
     load: Vec<Value>,
     describe: Vec<Value>,
-    /// The beginning of the URLs of a server's databases; without one, each database is a DuckDB file.
-    server: Option<String>,
+    kind: Kind,
+}
+
+/// What the file that stands for a database means.
+#[derive(Debug, Default)]
+enum Kind {
+    /// A DuckDB file.
+    #[default]
+    DuckDb,
+    /// A database of a server, called like the file without its ending; this is the beginning of its URL.
+    Server(String),
+    /// A folder of files.
+    Folder,
 }
 
 /// What Python answered.
@@ -33,13 +44,19 @@ pub(crate) struct Verdict {
 impl Request {
     /// A request about databases of a Postgres server: each is called like the file that stands for it, without its ending.
     pub(crate) fn on(server: &Postgres) -> Self {
-        Self { server: Some(server.url("")), ..Self::default() }
+        Self { kind: Kind::Server(server.url("")), ..Self::default() }
+    }
+
+    /// A request about datasets of files, each in a folder.
+    pub(crate) fn in_folders() -> Self {
+        Self { kind: Kind::Folder, ..Self::default() }
     }
 
     /// The database as Python dlt is told it.
     fn database(&self, file: &Path) -> Value {
-        match (&self.server, file.file_stem().and_then(|stem| stem.to_str())) {
-            (Some(server), Some(name)) => json!(format!("{server}{name}")),
+        match (&self.kind, file.file_stem().and_then(|stem| stem.to_str())) {
+            (Kind::Server(server), Some(name)) => json!(format!("{server}{name}")),
+            (Kind::Folder, _) => json!(format!("lake:{}", file.display())),
             _ => json!(file),
         }
     }

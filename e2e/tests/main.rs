@@ -25,3 +25,4 @@ mod overhead;
 mod postgres;
 mod silence;
 mod tracker_report;
+mod turns;

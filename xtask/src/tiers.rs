@@ -85,7 +85,7 @@ pub(crate) fn diff(workspace: &Workspace, times: &str) -> Result<()> {
     duckdb::ensure(workspace)?;
     machine::ensure_test_tools()?;
     binary::build(workspace)?;
-    let filter = "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::) + test(killed_steps::) + test(postgres::))";
+    let filter = "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::) + test(killed_steps::) + test(postgres::) + test(files::))";
     let mut cargo = workspace.cargo();
     // A run of many cases is one long test.
     cargo.env("DLT_TEST_TIMES", times).env("NEXTEST_PROFILE", "long");

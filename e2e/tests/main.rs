@@ -12,6 +12,7 @@ mod databases;
 mod declared;
 mod differential;
 mod documents;
+mod faults;
 mod files;
 mod incremental;
 mod judge;

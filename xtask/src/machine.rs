@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 8] = [
+const TEST_TOOLS: [Tool; 10] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -31,6 +31,12 @@ const TEST_TOOLS: [Tool; 8] = [
         package: "postgresql",
         purpose: "a Postgres server of their own for tests of that destination",
     },
+    Tool {
+        probe: &["sh", "-c", "PATH=$PATH:/usr/sbin command -v pgbouncer"],
+        package: "pgbouncer",
+        purpose: "Postgres behind a pool of connections",
+    },
+    Tool { probe: &["openssl", "version"], package: "openssl", purpose: "certificates for servers of tests" },
     Tool {
         probe: &["sh", "-c", "command -v mariadb-install-db && PATH=$PATH:/usr/sbin command -v mariadbd"],
         package: "mariadb-server",

@@ -51,7 +51,7 @@ fn of_server(doing: &str, said: &DbError) -> Error {
     let message = said.message();
     match code.code() {
         "28P01" => failed(doing, &format!("the server refuses the password ({message})"))
-            .hint("correct the user name or the password; in a URL, write special characters as %XX (`@` as %40)"),
+            .hint("correct the user name or the password, which may have run out (VALID UNTIL); in a URL, write special characters as %XX (`@` as %40)"),
         "28000" => {
             let hint = match message.contains("no encryption") || message.contains("SSL off") {
                 true => "connect with TLS: sslmode=require",

@@ -87,6 +87,30 @@ fn tls_as_sslmode_says() {
     }
 }
 
+/// Who comes with a certificate needs no password; who comes without it, or with another's name, is not let in.
+#[test]
+fn a_client_certificate() {
+    let server = Postgres::with_tls().unwrap();
+    server.create_database("certified").unwrap();
+    let (certificate, key) = server.client_certificate();
+    let files = format!("sslcert={}&sslkey={}", certificate.display(), key.display());
+    let authority = server.authority();
+    let place = format!("127.0.0.1:{}/certified?sslmode=verify-ca&sslrootcert={}", server.port(), authority.display());
+    let user = Postgres::USER;
+    assert!(is_encrypted(&mut connect(&format!("postgresql://{user}@{place}&{files}")).unwrap()));
+    let (_, without) = said(&format!("postgresql://{user}@{place}"));
+    assert!(without.contains("certificate"), "{without}");
+    server.sql("postgres", "CREATE ROLE other LOGIN").unwrap();
+    let (_, other) = said(&format!("postgresql://other@{place}&{files}"));
+    assert!(other.contains("certificate authentication failed"), "{other}");
+    let (kind, missing) =
+        said(&format!("postgresql://{user}@{place}&sslcert=/nonexistent.crt&sslkey={}", key.display()));
+    assert!(
+        kind == ErrorKind::Config && missing.contains("cannot read the certificates in /nonexistent.crt"),
+        "{missing}"
+    );
+}
+
 #[test]
 fn a_server_that_ends_is_an_error_with_advice() {
     let mut server = Postgres::start().unwrap();

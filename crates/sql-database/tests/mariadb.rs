@@ -13,6 +13,32 @@ fn server(sql: &str) -> MariaDb {
     server
 }
 
+/// A server that takes nobody without TLS.
+#[test]
+fn tls_as_ssl_mode_says() {
+    let server = MariaDb::with_tls().unwrap();
+    server.create_database("shop").unwrap();
+    server.sql("shop", "CREATE TABLE t AS SELECT 1 AS id").unwrap();
+    let authority = server.authority().display().to_string();
+    let by_address = server.url("shop");
+    let by_name = by_address.replace("127.0.0.1", "localhost");
+    for url in [
+        format!("{by_address}?ssl_mode=REQUIRED"),
+        format!("{by_address}?ssl_mode=VERIFY_CA&ssl_ca={authority}"),
+        format!("{by_name}?ssl_mode=VERIFY_IDENTITY&ssl_ca={authority}"),
+    ] {
+        assert_eq!(read_one(&sql_database(&url)).column("id"), ["1"], "{url}");
+    }
+    for url in [
+        by_address.clone(),
+        format!("{by_address}?ssl_mode=VERIFY_IDENTITY&ssl_ca={authority}"),
+        format!("{by_name}?ssl_mode=VERIFY_IDENTITY"),
+    ] {
+        let error = told(&failure(&sql_database(&url)));
+        assert!(!error.contains(MariaDb::PASSWORD), "{error}");
+    }
+}
+
 #[test]
 fn types_keys_and_odd_values() {
     let server = server(

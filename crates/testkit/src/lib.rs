@@ -3,17 +3,20 @@
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
 //! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
-//! own, [`S3`] is the server of moto from PyPI, and [`Front`] stands before a server and makes it fail. Everything listens on 127.0.0.1 and writes below a
-//! temporary folder; nothing is sent off the machine.
+//! own, [`PgBouncer`] stands before one, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
+//! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
 mod binary;
 mod browser;
+mod certificates;
 mod client;
+mod disk;
 mod front;
 mod generator;
 mod mariadb;
 mod own_server;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod python;
@@ -27,9 +30,11 @@ pub use adbc::AdbcDrivers;
 pub use binary::dlt_binary;
 pub use browser::Browser;
 pub use client::Client;
+pub use disk::Disk;
 pub use front::{Fault, Front};
 pub use generator::Generator;
 pub use mariadb::MariaDb;
+pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use process::{Invocation, Output, Running};
 pub use python::PythonDlt;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::certificates;
 use crate::own_server::{OwnServer, State};
 
 /// A MariaDB server on 127.0.0.1 with a folder of its own, ended when dropped and when the process that started it ends. It
@@ -14,7 +15,10 @@ use crate::own_server::{OwnServer, State};
 ///
 /// The programs are those of `PATH` and `/usr/sbin`.
 #[derive(Debug)]
-pub struct MariaDb(OwnServer);
+pub struct MariaDb {
+    server: OwnServer,
+    tls: bool,
+}
 
 impl MariaDb {
     /// The user who owns everything.
@@ -29,10 +33,26 @@ impl MariaDb {
     /// # Errors
     /// When MariaDB is not installed, or does not start within a minute.
     pub fn start() -> Result<Self> {
+        Self::make(false)
+    }
+
+    /// Makes and starts a server that takes nobody without TLS, with a certificate for `localhost` by the authority of
+    /// [`MariaDb::authority`].
+    ///
+    /// # Errors
+    /// As [`MariaDb::start`], and when openssl is not installed.
+    pub fn with_tls() -> Result<Self> {
+        Self::make(true)
+    }
+
+    fn make(tls: bool) -> Result<Self> {
         let server = OwnServer::new("MariaDB", "KILL")?;
         // Temporary tables of servers that start at once would meet in the common folder.
         fs::create_dir(server.folder().join("tmp"))?;
-        let mut server = Self(server);
+        if tls {
+            certificates::make(server.folder(), Self::USER)?;
+        }
+        let mut server = Self { server, tls };
         server.initialize()?;
         server.resume()?;
         let made = format!(
@@ -46,12 +66,17 @@ impl MariaDb {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.0.port()
+        self.server.port()
+    }
+
+    /// The file of the authority that the server's certificate is by.
+    pub fn authority(&self) -> PathBuf {
+        self.server.folder().join("authority.crt")
     }
 
     /// The Unix socket.
     pub fn socket(&self) -> PathBuf {
-        socket(&self.0)
+        socket(&self.server)
     }
 
     /// `mysql://…` of a database, with user and password.
@@ -72,7 +97,7 @@ impl MariaDb {
     /// # Errors
     /// With what the client says.
     pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
-        client(&self.0, database, sql)
+        client(&self.server, database, sql)
     }
 
     /// Ends the server as a crash does: nothing is written any more, and who is connected is cut off.
@@ -80,7 +105,7 @@ impl MariaDb {
     /// # Errors
     /// When it does not end.
     pub fn crash(&mut self) -> Result<()> {
-        self.0.crash()
+        self.server.crash()
     }
 
     /// Starts it again after [`MariaDb::crash`], on the same port.
@@ -88,8 +113,9 @@ impl MariaDb {
     /// # Errors
     /// When it does not start within a minute.
     pub fn resume(&mut self) -> Result<()> {
+        let tls = self.tls;
         let arguments = |server: &OwnServer| {
-            vec![
+            let mut arguments = vec![
                 program("mariadbd").display().to_string(),
                 "--no-defaults".to_owned(),
                 format!("--user={}", user()),
@@ -104,21 +130,30 @@ impl MariaDb {
                 "--innodb-buffer-pool-size=32M".to_owned(),
                 "--innodb-log-file-size=16M".to_owned(),
                 "--skip-name-resolve".to_owned(),
-            ]
+            ];
+            if tls {
+                let folder = server.folder().display();
+                arguments.push("--require-secure-transport=ON".to_owned());
+                arguments.extend(
+                    [("ca", "authority.crt"), ("cert", "server.crt"), ("key", "server.key")]
+                        .map(|(option, file)| format!("--ssl-{option}={folder}/{file}")),
+                );
+            }
+            arguments
         };
         let look = |server: &OwnServer, _| match client(server, "mysql", "SELECT 1") {
             Ok(_) => State::Up,
             Err(_) if server.log().contains("[ERROR] Aborting") => State::Ended,
             Err(_) => State::Starting,
         };
-        self.0.start(|| Command::new("sh"), arguments, look)
+        self.server.start(|| Command::new("sh"), arguments, look)
     }
 
     fn initialize(&self) -> Result<()> {
         let output = Command::new("mariadb-install-db")
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
-            .arg(format!("--datadir={}", self.0.data().display()))
-            .arg(format!("--tmpdir={}", self.0.folder().join("tmp").display()))
+            .arg(format!("--datadir={}", self.server.data().display()))
+            .arg(format!("--tmpdir={}", self.server.folder().join("tmp").display()))
             .arg(format!("--user={}", user()))
             .output()
             .context("hint: MariaDB is needed (on Debian: apt-get install mariadb-server)")?;

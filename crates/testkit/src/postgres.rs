@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::certificates;
 use crate::own_server::{OwnServer, State};
 
 /// A Postgres server on 127.0.0.1 with a folder of its own, ended when dropped and when the process that started it ends. It
@@ -41,7 +42,8 @@ impl Postgres {
     }
 
     /// Makes and starts a server that offers TLS, with a certificate for `localhost` by the authority of
-    /// [`Postgres::authority`].
+    /// [`Postgres::authority`]. Its database `certified`, which is yet to be made, is for those who come with the certificate of
+    /// [`Postgres::client_certificate`].
     ///
     /// # Errors
     /// When Postgres or openssl is not installed, or the server does not start within a minute.
@@ -80,6 +82,28 @@ impl Postgres {
     /// The file of the authority that the server's certificate is by.
     pub fn authority(&self) -> PathBuf {
         self.server.folder().join("authority.crt")
+    }
+
+    /// The files of a certificate for [`Postgres::USER`] and of its key.
+    pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
+        let folder = self.server.folder();
+        (folder.join("client.crt"), folder.join("client.key"))
+    }
+
+    /// Makes a folder the place of a database's tables and temporary ones from now on.
+    ///
+    /// # Errors
+    /// When the server cannot use it.
+    pub fn keep_tables_in(&self, database: &str, folder: &Path) -> Result<()> {
+        let own = folder.join("tables");
+        fs::create_dir(&own)?;
+        self.give(&own)?;
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o700))?;
+        self.sql("postgres", &format!("CREATE TABLESPACE small LOCATION '{}'", own.display()))?;
+        let settings = ["default_tablespace", "temp_tablespaces"];
+        settings.iter().try_for_each(|setting| {
+            self.sql("postgres", &format!("ALTER DATABASE \"{database}\" SET {setting} = small")).map(drop)
+        })
     }
 
     /// Makes an empty database.
@@ -138,6 +162,7 @@ impl Postgres {
                 settings.push("ssl=on".to_owned());
                 settings.push(format!("ssl_cert_file={folder}/server.crt"));
                 settings.push(format!("ssl_key_file={folder}/server.key"));
+                settings.push(format!("ssl_ca_file={folder}/authority.crt"));
             }
             let program =
                 [programs.join("postgres").display().to_string(), "-D".to_owned(), server.data().display().to_string()];
@@ -169,14 +194,12 @@ impl Postgres {
 
     fn make_certificates(&self) -> Result<()> {
         let folder = self.server.folder();
-        let script = "set -e
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=testkit authority' -keyout authority.key -out authority.crt
-openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
-printf 'subjectAltName=DNS:localhost\\nbasicConstraints=CA:FALSE\\n' > server.ext
-openssl x509 -req -days 2 -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial -extfile server.ext -out server.crt
-chmod 600 server.key";
-        run(Command::new("sh").args(["-c", script]).current_dir(folder))?;
-        ["server.key", "server.crt"].iter().try_for_each(|name| self.give(&folder.join(name)))
+        certificates::make(folder, Self::USER)?;
+        // Who comes as this user needs the certificate, and no password.
+        let rules = self.server.data().join("pg_hba.conf");
+        let known = fs::read_to_string(&rules)?;
+        fs::write(&rules, format!("hostssl certified all 127.0.0.1/32 cert\n{known}"))?;
+        ["server.key", "server.crt", "authority.crt"].iter().try_for_each(|name| self.give(&folder.join(name)))
     }
 
     fn give(&self, path: &Path) -> Result<()> {

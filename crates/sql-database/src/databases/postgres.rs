@@ -14,10 +14,11 @@ use dlt_engine::{Notice, RecordBatch, Result};
 use dlt_postgres::postgres::types::{Kind as TypeKind, Type};
 use dlt_postgres::{Client, Query, ReadOptions, explain};
 
-/// What is sent when a connection begins. Times within arrays are written in its zone.
-const INIT: &str = "SET standard_conforming_strings = on; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; \
-     SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; \
-     BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+/// What is sent when a connection begins. Times within arrays are written in its zone. What is set holds for the transaction: a pool
+/// may give the session to others afterwards.
+const INIT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+     SET LOCAL standard_conforming_strings = on; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
+     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 /// Connects.
 pub(crate) fn connect(address: &Address) -> Result<Box<dyn Session>> {

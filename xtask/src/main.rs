@@ -41,6 +41,9 @@ cargo xtask CHORE
                      a table of Postgres into DuckDB and into Parquet files, beside COPY TO STDOUT
   bench overhead [--runs N] [--no-python]
                      what telemetry costs a command, at trackers that misbehave in every way
+  bench tracker [--rounds N] [--seconds N] [--sustain N] [--only-ours]
+                     dlt tracker serve beside two bare servers, under wrk: rates, latency, processor, memory; then loading
+                     under load
   tidy               which crate may depend on which, and what no file may contain
 
 demo and bench build the release binary, or take the one that DLT_BIN names.

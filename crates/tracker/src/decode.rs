@@ -4,9 +4,13 @@
 //! invalid event is quarantined alone (see [`crate::event`]).
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Read;
+use std::marker::PhantomData;
+use std::str::Utf8Error;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -129,7 +133,7 @@ pub(crate) fn inflate<'a>(body: &'a [u8], encoding: Option<&str>, limits: &Limit
 
 /// Takes a single event.
 pub(crate) fn single(body: &[u8]) -> Result<Delivery<'_>, Refusal> {
-    let event: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
+    let event: &RawValue = serde_json::from_str(text(body)?).map_err(|error| not_json(&error))?;
     if !event.get().starts_with('{') {
         return Err(Refusal::NotAnObject);
     }
@@ -139,25 +143,87 @@ pub(crate) fn single(body: &[u8]) -> Result<Delivery<'_>, Refusal> {
 #[derive(Deserialize)]
 struct BatchBody<'a> {
     #[serde(borrow)]
-    batch: Option<&'a RawValue>,
+    batch: Option<Listed<'a>>,
     context: Option<Value>,
     #[serde(rename = "sentAt")]
     sent_at: Option<Value>,
 }
 
+/// What a batch has in the place of its events.
+enum Listed<'a> {
+    Events(Vec<&'a RawValue>),
+    NoList,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Listed<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+/// Takes a list apart on the one pass that also finds whether all of it is JSON.
+struct ListVisitor<'a>(PhantomData<&'a ()>);
+
+impl<'de: 'a, 'a> Visitor<'de> for ListVisitor<'a> {
+    type Value = Listed<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Listed<'a>, A::Error> {
+        let mut events = Vec::new();
+        while let Some(event) = list.next_element::<&'de RawValue>()? {
+            events.push(event);
+        }
+        Ok(Listed::Events(events))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Listed<'a>, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Listed::NoList)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Listed<'a>, E> {
+        Ok(Listed::NoList)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Listed<'a>, E> {
+        Ok(Listed::NoList)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Listed<'a>, E> {
+        Ok(Listed::NoList)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Listed<'a>, E> {
+        Ok(Listed::NoList)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Listed<'a>, E> {
+        Ok(Listed::NoList)
+    }
+}
+
 /// Takes a batch apart, without looking into its events.
 pub(crate) fn batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Delivery<'a>, Refusal> {
-    let whole: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
-    if !whole.get().starts_with('{') {
-        return Err(Refusal::NotAnObject);
+    let body = text(body)?;
+    if !body.trim_start().starts_with('{') {
+        let whole: Result<&RawValue, _> = serde_json::from_str(body);
+        return Err(whole.map_or_else(|error| not_json(&error), |_| Refusal::NotAnObject));
     }
-    let parts: BatchBody<'a> = serde_json::from_str(whole.get()).map_err(|error| not_json(&error))?;
-    let list = parts.batch.ok_or(Refusal::NoBatch)?;
-    let events: Vec<&'a RawValue> = serde_json::from_str(list.get()).map_err(|_| Refusal::NoBatch)?;
+    let parts: BatchBody<'a> = serde_json::from_str(body).map_err(|error| not_json(&error))?;
+    let Some(Listed::Events(events)) = parts.batch else { return Err(Refusal::NoBatch) };
     if events.len() > limits.batch_events {
         return Err(Refusal::TooMany { count: events.len(), limit: limits.batch_events });
     }
     Ok(Delivery { events, is_batch: true, context: parts.context, sent_at: parts.sent_at })
+}
+
+/// All of a body as text, looked through once.
+fn text(body: &[u8]) -> Result<&str, Refusal> {
+    let no_text = |error: Utf8Error| Refusal::Json { reason: format!("no UTF-8 from byte {} on", error.valid_up_to()) };
+    std::str::from_utf8(body).map_err(no_text)
 }
 
 fn not_json(error: &serde_json::Error) -> Refusal {

@@ -3,9 +3,11 @@
 //! The row in the journal is the row that will be in the table. It is made here, before the sender is answered. Nothing
 //! else of the event is stored.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Number, Value};
 
 use crate::journal::{Kind, NewRecord};
 use crate::message_id;
@@ -13,11 +15,15 @@ use crate::outcome::Reason;
 use crate::scrub;
 
 mod client_form;
+mod incoming;
 mod quarantine;
+mod tree;
 
 use client_form::ClientForm;
+use incoming::Incoming;
 pub(crate) use quarantine::lost_row;
 use quarantine::quarantine;
+use tree::{Members, Tree};
 
 /// Longest id of a message or of a person's installation, in characters.
 const MAX_ID_CHARS: usize = 100;
@@ -81,34 +87,6 @@ impl Call {
             Self::Alias => Some("alias"),
         }
     }
-}
-
-/// The members of an event that are looked at; all others are passed over.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Incoming {
-    #[serde(default)]
-    message_id: Value,
-    #[serde(default)]
-    anonymous_id: Value,
-    #[serde(default)]
-    user_id: Value,
-    #[serde(default)]
-    event: Value,
-    #[serde(default)]
-    name: Value,
-    #[serde(default, rename = "type")]
-    call: Value,
-    #[serde(default)]
-    properties: Value,
-    #[serde(default)]
-    context: Value,
-    #[serde(default)]
-    timestamp: Value,
-    #[serde(default)]
-    original_timestamp: Value,
-    #[serde(default)]
-    sent_at: Value,
 }
 
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
@@ -204,7 +182,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
     if !text.starts_with('{') {
         return quarantine(text, Reason::NotAnObject, arrival);
     }
-    let Ok(incoming) = serde_json::from_str::<Incoming>(text) else {
+    let Ok(incoming) = serde_json::from_str::<Incoming<'_>>(text) else {
         return quarantine(text, Reason::Unreadable, arrival);
     };
     let is_own = arrival.hash.is_some() && ClientForm::fits(text);
@@ -217,40 +195,46 @@ pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
     }
 }
 
-fn row(incoming: Incoming, is_own: bool, arrival: &Arrival<'_>) -> Result<EventRow, Reason> {
+fn row(incoming: Incoming<'_>, is_own: bool, arrival: &Arrival<'_>) -> Result<EventRow, Reason> {
     let message_id = match incoming.message_id {
-        Value::Null => message_id::new(arrival.received_at),
-        Value::String(id) if id.is_empty() => message_id::new(arrival.received_at),
-        Value::String(id) if is_id(&id) => id,
+        Tree::Null => message_id::new(arrival.received_at),
+        Tree::Text(id) if id.is_empty() => message_id::new(arrival.received_at),
+        Tree::Text(id) if is_id(&id) => id.into_owned(),
         _ => return Err(Reason::BadMessageId),
     };
     let anonymous_id = match incoming.anonymous_id {
-        Value::Null => hashed_id(&incoming.user_id, arrival.id_key),
-        Value::String(id) if id.is_empty() => hashed_id(&incoming.user_id, arrival.id_key),
-        Value::String(id) if is_id(&id) => Some(id),
+        Tree::Null => hashed_id(&incoming.user_id, arrival.id_key),
+        Tree::Text(id) if id.is_empty() => hashed_id(&incoming.user_id, arrival.id_key),
+        Tree::Text(id) if is_id(&id) => Some(id.into_owned()),
         _ => return Err(Reason::BadAnonymousId),
     };
     let call = arrival.call.or_else(|| incoming.call.as_str().and_then(Call::named)).unwrap_or(Call::Track);
     let event = match (incoming.event, call.event()) {
         (_, Some(name)) => name.to_owned(),
-        (Value::String(name), None) if !name.is_empty() && is_name(&name) => name,
-        (Value::Null, None) => return Err(Reason::NoEventName),
+        (Tree::Text(name), None) if !name.is_empty() && is_name(&name) => name.into_owned(),
+        (Tree::Null, None) => return Err(Reason::NoEventName),
         (_, None) => return Err(Reason::BadEventName),
     };
     let mut properties = match incoming.properties {
-        Value::Null => Map::new(),
-        Value::Object(properties) => properties,
+        Tree::Null => Members::default(),
+        Tree::Object(properties) => properties,
         _ => return Err(Reason::PropertiesNotAnObject),
     };
-    let context = match (&incoming.context, &arrival.context) {
-        (Value::Object(own), batch) => context_columns(Some(own), batch.as_ref().and_then(Value::as_object)),
-        (Value::Null, batch) => context_columns(None, batch.as_ref().and_then(Value::as_object)),
+    let of_batch = arrival.context.as_ref().and_then(Value::as_object);
+    let context = match &incoming.context {
+        Tree::Object(own) => context_columns(Some(own), of_batch),
+        Tree::Null => context_columns(None, of_batch),
         _ => return Err(Reason::ContextNotAnObject),
     };
-    let sent_at = if incoming.sent_at.is_null() { arrival.sent_at.as_ref() } else { Some(&incoming.sent_at) };
+    let sent_at = match &incoming.sent_at {
+        Tree::Null => arrival.sent_at.as_ref().and_then(Value::as_str),
+        own => own.as_str(),
+    };
     let original =
         if incoming.original_timestamp.is_null() { &incoming.timestamp } else { &incoming.original_timestamp };
-    let timestamp = corrected(arrival.received_at, timestamp(Some(original)), timestamp(sent_at));
+    let timestamp = corrected(arrival.received_at, timestamp(original.as_str()), timestamp(sent_at));
+    let received_at = formatted(arrival.received_at);
+    let timestamp = if timestamp == arrival.received_at { received_at.clone() } else { formatted(timestamp) };
 
     let event_category = take_text(&mut properties, "event_category");
     let event_name = take_text(&mut properties, "event_name").or_else(|| match call {
@@ -266,8 +250,8 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival<'_>) -> Result<EventR
         event_category,
         event_name,
         anonymous_id,
-        timestamp: formatted(timestamp),
-        received_at: formatted(arrival.received_at),
+        timestamp,
+        received_at,
         context,
         known,
         properties,
@@ -278,10 +262,10 @@ fn row(incoming: Incoming, is_own: bool, arrival: &Arrival<'_>) -> Result<EventR
 
 /// What stands for an installation where only the id of a user is told, which may be a mail address: its hash by the
 /// tracker's own key. The same user has the same in this tracker, and another one in every other.
-fn hashed_id(user_id: &Value, key: &str) -> Option<String> {
+fn hashed_id(user_id: &Tree<'_>, key: &str) -> Option<String> {
     let id = match user_id {
-        Value::String(id) if !id.is_empty() => id.clone(),
-        Value::Number(id) => id.to_string(),
+        Tree::Text(id) if !id.is_empty() => id.clone(),
+        Tree::Number(id) => id.to_string().into(),
         _ => return None,
     };
     Some(format!("user-{}", &crate::hash::shake128(format!("user id\0{key}\0{id}").as_bytes())[..32]))
@@ -304,24 +288,24 @@ fn is_count_name(name: &str) -> bool {
 
 /// Removes a property that is a string. One of another type, or one that must be scrubbed, stays with the other
 /// properties.
-fn take_text(properties: &mut Map<String, Value>, name: &str) -> Option<String> {
+fn take_text(properties: &mut Members<'_>, name: &str) -> Option<String> {
     if properties.get(name)?.as_str().is_none_or(scrub::is_personal) {
         return None;
     }
-    match properties.shift_remove(name)? {
-        Value::String(text) => Some(text),
+    match properties.take(name)? {
+        Tree::Text(text) => Some(text.into_owned()),
         _ => None,
     }
 }
 
-fn known_columns(properties: &mut Map<String, Value>) -> KnownColumns {
-    let success = properties.get("success").and_then(Value::as_bool);
+fn known_columns(properties: &mut Members<'_>) -> KnownColumns {
+    let success = properties.get("success").and_then(Tree::as_bool);
     if success.is_some() {
-        properties.shift_remove("success");
+        properties.take("success");
     }
-    let elapsed = properties.get("elapsed").and_then(Value::as_f64);
+    let elapsed = properties.get("elapsed").and_then(Tree::as_number).and_then(Number::as_f64);
     if elapsed.is_some() {
-        properties.shift_remove("elapsed");
+        properties.take("elapsed");
     }
     KnownColumns {
         success,
@@ -338,59 +322,73 @@ fn known_columns(properties: &mut Map<String, Value>) -> KnownColumns {
 }
 
 /// The other properties: scalars as JSON, and the names of those that are not kept.
-fn rest(properties: Map<String, Value>) -> (Option<String>, Option<String>) {
-    let (mut kept, mut dropped) = (Map::new(), Vec::new());
-    for (name, value) in properties {
+fn rest(properties: Members<'_>) -> (Option<String>, Option<String>) {
+    let mut dropped = Vec::new();
+    let is_kept = |(name, value): &(Cow<'_, str>, Tree<'_>)| {
         if value.is_null() {
-            continue;
+            return false;
         }
-        if value.is_object() || value.is_array() || scrub::is_forbidden(&name, &value) {
-            dropped.push(if scrub::is_personal(&name) { "address".to_owned() } else { name });
-        } else {
-            kept.insert(name, value);
+        let is_dropped =
+            value.is_nested() || scrub::is_forbidden_name(name) || value.as_str().is_some_and(scrub::is_personal);
+        if is_dropped {
+            dropped.push(if scrub::is_personal(name) { "address".to_owned() } else { name.clone().into_owned() });
         }
-    }
+        !is_dropped
+    };
+    let kept: Members<'_> = properties.into_members().filter(is_kept).collect();
     dropped.sort_unstable();
     dropped.dedup();
-    let kept = if kept.is_empty() { None } else { Some(Value::Object(kept).to_string()) };
-    (kept, if dropped.is_empty() { None } else { Some(dropped.join(",")) })
+    (as_text(&kept), if dropped.is_empty() { None } else { Some(dropped.join(",")) })
 }
 
-fn context_columns(own: Option<&Map<String, Value>>, batch: Option<&Map<String, Value>>) -> ContextColumns {
-    let member = |name: &str| own.and_then(|own| own.get(name)).or_else(|| batch.and_then(|batch| batch.get(name)));
-    let text = |name: &str, inner: &str| member(name).and_then(|value| value.get(inner)).and_then(Value::as_str);
+/// Members as JSON; `None` where there are none.
+fn as_text(members: &Members<'_>) -> Option<String> {
+    // Members of a tree always serialise.
+    if members.iter().next().is_none() { None } else { serde_json::to_string(members).ok() }
+}
+
+fn context_columns(own: Option<&Members<'_>>, batch: Option<&Map<String, Value>>) -> ContextColumns {
+    let member = |name: &str| match own.and_then(|own| own.get(name)) {
+        Some(value) => Some(Cow::Borrowed(value)),
+        None => batch.and_then(|batch| batch.get(name)).map(|value| Cow::Owned(Tree::from(value))),
+    };
+    let part = |name: &str| member(name).unwrap_or_default();
+    let text = |part: &Tree<'_>, inner: &str, cleaned: fn(&str) -> Option<String>| {
+        part.get(inner).and_then(Tree::as_str).and_then(cleaned)
+    };
+    let (library, os, runtime) = (part("library"), part("os"), part("runtime"));
     ContextColumns {
-        library_name: text("library", "name").and_then(scrub::context_text),
-        library_version: text("library", "version").and_then(scrub::library_version),
-        os_name: text("os", "name").and_then(scrub::context_text),
-        os_version: text("os", "version").and_then(scrub::system_version),
-        python_version: member("python").and_then(Value::as_str).and_then(scrub::system_version),
-        runtime_name: text("runtime", "name").and_then(scrub::context_text),
-        runtime_version: text("runtime", "version").and_then(scrub::system_version),
-        cpu: member("cpu").and_then(Value::as_i64),
-        ci_run: member("ci_run").and_then(Value::as_bool),
-        exec_info: member("exec_info").and_then(Value::as_array).map(|names| {
+        library_name: text(&library, "name", scrub::context_text),
+        library_version: text(&library, "version", scrub::library_version),
+        os_name: text(&os, "name", scrub::context_text),
+        os_version: text(&os, "version", scrub::system_version),
+        python_version: part("python").as_str().and_then(scrub::system_version),
+        runtime_name: text(&runtime, "name", scrub::context_text),
+        runtime_version: text(&runtime, "version", scrub::system_version),
+        cpu: part("cpu").as_number().and_then(Number::as_i64),
+        ci_run: part("ci_run").as_bool(),
+        exec_info: part("exec_info").as_list().map(|names| {
             let mut names: Vec<String> =
-                names.iter().filter_map(Value::as_str).filter_map(scrub::context_text).collect();
+                names.iter().filter_map(Tree::as_str).filter_map(scrub::context_text).collect();
             names.sort_unstable();
             names.dedup();
             names.truncate(scrub::MAX_CONTEXT_MEMBERS);
             names.join(",")
         }),
-        client_dropped: member("dropped").and_then(Value::as_object).and_then(counts),
+        client_dropped: part("dropped").as_object().and_then(counts),
     }
 }
 
 /// What a client reports as lost, by reason: numbers only.
-fn counts(members: &Map<String, Value>) -> Option<String> {
-    let is_count = |(name, count): &(&String, &Value)| count.is_u64() && is_count_name(name);
-    let counts = members.iter().filter(is_count).take(scrub::MAX_CONTEXT_MEMBERS);
-    let counts: Map<String, Value> = counts.map(|(name, count)| (name.clone(), count.clone())).collect();
-    if counts.is_empty() { None } else { Some(Value::Object(counts).to_string()) }
+fn counts(members: &Members<'_>) -> Option<String> {
+    let is_count = |(name, count): &&(Cow<'_, str>, Tree<'_>)| {
+        count.as_number().is_some_and(Number::is_u64) && is_count_name(name)
+    };
+    as_text(&members.iter().filter(is_count).take(scrub::MAX_CONTEXT_MEMBERS).cloned().collect())
 }
 
-fn timestamp(value: Option<&Value>) -> Option<Timestamp> {
-    value.and_then(Value::as_str).and_then(|text| text.parse().ok())
+fn timestamp(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(|text| text.parse().ok())
 }
 
 /// When an event happened, by the tracker's clock. The sender's clock is trusted only for the time between event and

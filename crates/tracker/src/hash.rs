@@ -5,6 +5,8 @@ use keccak::Keccak;
 /// Bytes absorbed between two permutations.
 const RATE: usize = 168;
 
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
+
 /// The hash in lower-case hexadecimal, 64 digits.
 pub(crate) fn shake128(body: &[u8]) -> String {
     let permutation = Keccak::new();
@@ -21,8 +23,11 @@ pub(crate) fn shake128(body: &[u8]) -> String {
     last[RATE - 1] ^= 0x80;
     absorb(&mut state, &last);
     permutation.with_f1600(|f| f(&mut state));
-    let bytes = state.iter().take(4).flat_map(|word| word.to_le_bytes());
-    bytes.map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(64);
+    for byte in state.iter().take(4).flat_map(|word| word.to_le_bytes()) {
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from(DIGITS[usize::from(digit)])));
+    }
+    text
 }
 
 fn absorb(state: &mut [u64; 25], block: &[u8]) {

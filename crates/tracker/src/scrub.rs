@@ -113,6 +113,10 @@ fn is_separator(c: char) -> bool {
 }
 
 fn is_machine(word: &str) -> bool {
+    // Most words with a dot are versions and names of modules, and need no closer look.
+    if !word.contains(':') && word.bytes().filter(|byte| *byte == b'.').count() < 3 {
+        return false;
+    }
     // A sentence may go on behind it, but `2001:db8::` ends with its colons.
     [word, word.trim_end_matches(['.', ':'])]
         .into_iter()
@@ -130,7 +134,13 @@ fn is_mail(word: &str) -> bool {
 
 /// A text of the context; `None` if it is personal.
 pub(crate) fn context_text(text: &str) -> Option<String> {
-    if is_personal(text) { None } else { Some(text.chars().take(MAX_CONTEXT_CHARS).collect()) }
+    if is_personal(text) { None } else { Some(text[..end_of(text, MAX_CONTEXT_CHARS)].to_owned()) }
+}
+
+/// Where a text's first so many characters end.
+fn end_of(text: &str, chars: usize) -> usize {
+    // A character has at least one byte.
+    if text.len() <= chars { text.len() } else { text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at) }
 }
 
 /// A library's version. Its four numbers may look like an address: then the first two are kept.

@@ -173,6 +173,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         limits: options.limits,
         memory: Semaphore::new((options.memory_bytes / 1024).min(Semaphore::MAX_PERMITS)),
         proof: Arc::new(Semaphore::new(1)),
+        reports: Semaphore::new(http::REPORTS),
         body_timeout: options.body_timeout,
         id_key: id_key(&dir)?,
         key: key().map_err(Error::Start)?,

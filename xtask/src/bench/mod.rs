@@ -13,6 +13,7 @@ mod postgres;
 mod random;
 mod report;
 mod shape;
+mod tracker;
 
 use std::collections::BTreeMap;
 
@@ -85,6 +86,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["postgres", words @ ..] = words {
         return postgres::run(workspace, words);
+    }
+    if let ["tracker", words @ ..] = words {
+        return tracker::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

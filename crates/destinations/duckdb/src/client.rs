@@ -71,6 +71,14 @@ impl DuckDb {
         self
     }
 
+    /// Bytes of DuckDB's log from which a commit brings it into the file; closing the file always does. If not set: 16 MiB.
+    /// Where many loads follow each other with the file open, a larger log has the last rows of a table written less often.
+    #[must_use]
+    pub fn checkpoint_bytes(mut self, bytes: u64) -> Self {
+        self.settings.checkpoint_bytes = Some(bytes);
+        self
+    }
+
     /// The database file.
     pub fn file(&self) -> &Path {
         &self.file

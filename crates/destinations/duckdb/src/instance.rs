@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) memory_limit: Option<u64>,
     /// Threads of one query; `None`: one a core.
     pub(crate) threads: Option<usize>,
+    /// Bytes of the log from which a commit brings it into the file; `None`: DuckDB's own 16 MiB.
+    pub(crate) checkpoint_bytes: Option<u64>,
 }
 
 impl Settings {
@@ -139,6 +141,9 @@ fn open(file: &Path, access: Access, settings: Settings) -> Result<Connection> {
             .with("write_buffer_row_group_count", "1")?;
         if let Some(bytes) = memory_limit {
             config = config.max_memory(&format!("{bytes}B"))?;
+        }
+        if let Some(bytes) = settings.checkpoint_bytes {
+            config = config.with("checkpoint_threshold", format!("{bytes}B"))?;
         }
         if let Some(threads) = settings.threads {
             config = config.threads(i64::try_from(threads).unwrap_or(i64::MAX))?;

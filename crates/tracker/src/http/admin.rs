@@ -16,12 +16,14 @@ use crate::deletion::Request;
 use crate::error::{Error, in_full};
 use crate::event;
 use crate::journal::Journal;
-use crate::loader::Question;
+use crate::loader::{self, Question};
 use crate::query::pairs;
 use crate::secret::same;
 
 /// How long the journal may take to show that it can be written again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a report waits for what is not loaded yet.
+const LOAD_FIRST: Duration = Duration::from_millis(400);
 
 /// `GET /healthz`: whether events are taken and loaded.
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
@@ -55,9 +57,24 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     response
 }
 
-/// `GET /report.json`, for `dlt tracker report`.
+/// `GET /report.json`, for `dlt tracker report`. It is read beside the loader, from what is loaded by then.
 pub(crate) async fn report(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
-    ask(&app, &headers, Question::Report).await
+    if !is_allowed(&app, &headers) {
+        return unauthorized();
+    }
+    let (sender, tried) = oneshot::channel();
+    if app.loader.ask(Question::Load(sender)) {
+        // In most moments little waits, and then it is in the report, too.
+        let _ = tokio::time::timeout(LOAD_FIRST, tried).await;
+    }
+    let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
+    let (store, journal) = (Arc::clone(&app.dashboard.store), Arc::clone(&app.journal));
+    let read = tokio::task::spawn_blocking(move || loader::report(&*store, &*journal)).await;
+    drop(permit);
+    match read {
+        Ok(found) => found_or_failed(found),
+        Err(_) => failed("the report could not be read: the tracker's log says why".to_owned()),
+    }
 }
 
 /// `GET /check.json`, for `dlt tracker check`.
@@ -104,24 +121,39 @@ async fn ask<T: Serialize>(
     question: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Question,
 ) -> Response<Body> {
     if !is_allowed(app, headers) {
-        let text = json!({"code": "unauthorized", "message": "the key is in server.json in the data folder"});
-        return answer::document(StatusCode::UNAUTHORIZED, text.to_string());
+        return unauthorized();
     }
     let (sender, answer) = oneshot::channel();
     if !app.loader.ask(question(sender)) {
-        let text = json!({"code": "overloaded", "message": "too many ask for reports: ask again later"});
-        return answer::document(StatusCode::TOO_MANY_REQUESTS, text.to_string());
+        return overloaded();
     }
-    let failed = |message: String| {
-        let text = json!({"code": "unavailable", "message": message}).to_string();
-        answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
-    };
     match answer.await {
-        Ok(Ok(found)) => match serde_json::to_string(&found) {
+        Ok(found) => found_or_failed(found),
+        Err(_) => failed("the tracker is stopping".to_owned()),
+    }
+}
+
+fn found_or_failed<T: Serialize>(found: Result<T, Error>) -> Response<Body> {
+    match found {
+        Ok(found) => match serde_json::to_string(&found) {
             Ok(text) => answer::document(StatusCode::OK, text),
             Err(error) => failed(error.to_string()),
         },
-        Ok(Err(error)) => failed(in_full(&error)),
-        Err(_) => failed("the tracker is stopping".to_owned()),
+        Err(error) => failed(in_full(&error)),
     }
+}
+
+fn unauthorized() -> Response<Body> {
+    let text = json!({"code": "unauthorized", "message": "the key is in server.json in the data folder"});
+    answer::document(StatusCode::UNAUTHORIZED, text.to_string())
+}
+
+fn overloaded() -> Response<Body> {
+    let text = json!({"code": "overloaded", "message": "too many ask for reports: ask again later"});
+    answer::document(StatusCode::TOO_MANY_REQUESTS, text.to_string())
+}
+
+fn failed(message: String) -> Response<Body> {
+    let text = json!({"code": "unavailable", "message": message}).to_string();
+    answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
 }

@@ -244,6 +244,7 @@ fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Resu
     }
     // As the loader opens it: a database that this process has open for reading alone could not be loaded.
     let mut tables = store.open(Access::Write)?;
+    tables.hold_still()?;
     let page = dashboard::read(view, filter, &mut *tables, ledger)?;
     let mut offered: [Vec<String>; 3] = Default::default();
     if tables.exist()? {

@@ -27,6 +27,9 @@ use crate::metrics::Metrics;
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
 
+/// Reports that are read at a time.
+pub(crate) const REPORTS: usize = 2;
+
 /// The state that requests share.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -39,6 +42,8 @@ pub(crate) struct App {
     pub(crate) memory: Semaphore,
     /// One deletion request is checked at a time.
     pub(crate) proof: Arc<Semaphore>,
+    /// Reports that are read at a time; each may take as much of the cores as a load.
+    pub(crate) reports: Semaphore,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
     /// The key by which ids of users are hashed.

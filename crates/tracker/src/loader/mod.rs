@@ -1,8 +1,8 @@
 //! The loader: appends what is in the journal to the tables.
 //!
-//! One thread owns the database. It holds the file open only while it loads or answers a question, so other processes
+//! One thread writes the database. It holds the file open only while it loads or answers a question, so other processes
 //! can query it in between; while another process holds the file, events wait in the journal. The journal deletes an
-//! event only after the loader looked for it in a table.
+//! event only after the loader looked for it in a table. Reports are read beside it, and do not wait until all is loaded.
 
 mod refused;
 mod state;
@@ -25,14 +25,14 @@ use crate::error::Error;
 use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::report::Report;
-use crate::store::{JournalRows, Store, Tables};
+use crate::store::{Counts, JournalRows, Store, Tables};
 use refused::RefusedRows;
 
 pub(crate) use state::LoaderState;
 pub(crate) use thread::{LoaderThread, Question};
 
 /// Most payload bytes in one load.
-const LOAD_BYTES: usize = 32 << 20;
+const LOAD_BYTES: usize = 8 << 20;
 
 /// Loads, and answers what only the owner of the database can.
 pub(crate) struct Loader {
@@ -89,9 +89,9 @@ impl Loader {
     }
 
     fn load(&mut self, tables: &mut dyn Tables, durable: u64) -> Result<(), Error> {
-        let mut max_bytes = LOAD_BYTES;
+        let (mut max_bytes, mut has_room) = (LOAD_BYTES, false);
+        let mut position = self.position(tables)?;
         loop {
-            let position = tables.counts().map_err(|source| self.error(source))?.position;
             if position >= durable {
                 return Ok(());
             }
@@ -109,6 +109,7 @@ impl Loader {
                 Some(request) if request.sequence == batch.first() => {
                     self.delete(tables, request)?;
                     self.verified = request.sequence;
+                    position = self.position(tables)?;
                     continue;
                 }
                 Some(request) => {
@@ -126,10 +127,17 @@ impl Loader {
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::Data => self.quarantine(tables, &batch, &error)?,
+                // It may have needed more memory than loads usually do.
+                Err(error) if error.kind() == ErrorKind::Destination && !has_room => {
+                    tables.make_room().map_err(|_| self.error(error))?;
+                    has_room = true;
+                    continue;
+                }
                 Err(source) => return Err(self.error(source)),
             }
             self.state.loads.fetch_add(1, Ordering::Relaxed);
-            if tables.counts().map_err(|source| self.error(source))?.position == batch.last {
+            position = self.position(tables)?;
+            if position == batch.last {
                 self.state.corrupt.fetch_add(batch.missing_count(), Ordering::Relaxed);
                 self.verify(tables, &batch)?;
             } else {
@@ -137,6 +145,13 @@ impl Loader {
                 self.verify_earlier(tables)?;
             }
         }
+    }
+
+    /// The newest sequence number that the tables hold. Others learn it, too.
+    fn position(&self, tables: &mut dyn Tables) -> Result<u64, Error> {
+        let counts = tables.counts().map_err(|source| self.error(source))?;
+        self.state.set(counts);
+        Ok(counts.position)
     }
 
     /// Executes a deletion request. Everything that was acknowledged before it is in the tables.
@@ -206,10 +221,17 @@ impl Loader {
     /// Reads the report. Loads before what can be loaded.
     pub(crate) fn report(&mut self) -> Result<Report, Error> {
         self.ready_to_read()?;
-        let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
-        let counts = tables.counts().map_err(|source| self.error(source))?;
-        let ledger = counts.ledger(self.journal.durable());
-        Ok(Report { ledger, ..tables.report().map_err(|source| self.error(source))? })
+        report(&*self.store, &*self.journal)
+    }
+
+    /// How many events wait in the journal.
+    fn waiting(&self) -> u64 {
+        self.journal.durable().saturating_sub(self.state.counts().position)
+    }
+
+    /// Whether something is to be loaded, or was loaded and not looked for yet.
+    fn is_behind(&self) -> bool {
+        !self.settled || self.waiting() > 0 || self.verified < self.state.counts().position
     }
 
     /// Recounts everything. Loads before what can be loaded.
@@ -232,6 +254,28 @@ impl Loader {
             other => other,
         }
     }
+}
+
+/// Reads the report from what is loaded, beside a loader at work. What waits is in its ledger.
+pub(crate) fn report(store: &dyn Store, journal: &dyn Journal) -> Result<Report, Error> {
+    let failed = |source| Error::tables(store.location(), source);
+    if !store.exists() {
+        return Ok(Report { ledger: Counts::default().ledger(journal.durable()), ..Report::default() });
+    }
+    // As the loader opens it: it could not load what this process has open for reading alone.
+    let mut tables = match store.open(Access::Write) {
+        Err(error) if error.kind() == ErrorKind::DestinationBusy => store.open(Access::Read),
+        opened => opened,
+    }
+    .map_err(failed)?;
+    let mut read = || {
+        tables.hold_still()?;
+        let counts = tables.counts()?;
+        // After the counts: what they hold was accepted before.
+        let ledger = counts.ledger(journal.durable());
+        Ok(Report { ledger, ..tables.report()? })
+    };
+    read().map_err(failed)
 }
 
 #[cfg(test)]

@@ -54,6 +54,13 @@ impl Folder {
         )
     }
 
+    /// A loader whose database may take so much memory for loads.
+    fn loader_with_memory(&self, bytes: u64) -> Loader {
+        let store = DuckDbStore::with_memory(&self.path("tracker.duckdb"), &self.path("work"), bytes).unwrap();
+        let journal = Arc::clone(&self.journal) as Arc<dyn Journal>;
+        Loader::new(DataDir::new(self.dir.path()), Arc::new(store), journal, Arc::new(LoaderState::default()))
+    }
+
     fn store(&self) -> DuckDbStore {
         DuckDbStore::new(&self.path("tracker.duckdb"), &self.path("work")).unwrap()
     }
@@ -137,6 +144,59 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows() {
     assert!(!folder.path("refused").exists());
     folder.events(&["e"]);
     assert_eq!(loader.report().unwrap().ledger.unaccounted(), 1);
+}
+
+#[test]
+fn a_report_is_read_beside_the_loader_and_tells_what_waits() {
+    let folder = Folder::new();
+    let store = folder.store();
+    assert_eq!(report(&store, &*folder.journal).unwrap().ledger, crate::ledger::Ledger::default());
+    let mut loader = folder.loader();
+    folder.events(&["a", "b"]);
+    loader.catch_up().unwrap();
+    folder.events(&["c", "d", "a"]);
+    let found = report(&store, &*folder.journal).unwrap();
+    assert_eq!((found.total, found.ledger.in_journal, found.ledger.unaccounted()), (2, 3, 0));
+
+    // Whatever is loaded meanwhile, its numbers are of one moment.
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let total = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            loop {
+                let is_last = done.load(Ordering::Relaxed);
+                let found = report(&store, &*folder.journal).unwrap();
+                assert_eq!((found.ledger.unaccounted(), found.ledger.loaded), (0, found.total));
+                if is_last {
+                    break found.total;
+                }
+            }
+        });
+        for number in 0..12 {
+            folder.events(&[&format!("x{number}"), "a", &format!("y{number}")]);
+            loader.catch_up().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        reader.join().unwrap()
+    });
+    assert_eq!(total, 28);
+}
+
+#[test]
+fn a_load_that_needs_more_memory_gets_it() {
+    let folder = Folder::new();
+    folder.events(&["a"]);
+    folder.loader().catch_up().unwrap();
+    let ids: Vec<String> = (0..30_000).map(|number| format!("{number:090}")).collect();
+    folder.events(&Vec::from_iter(ids.iter().map(String::as_str)));
+    let mut loader = folder.loader_with_memory(12 << 20);
+    let mut tables = loader.store.open(Access::Write).unwrap();
+    let batch = folder.journal.reader(1).read(folder.journal.durable(), usize::MAX).unwrap();
+    let failed = tables.append(JournalRows::new(&batch, &HashSet::new(), Timestamp::now()));
+    assert!(failed.is_err_and(|error| error.kind() == ErrorKind::Destination), "so much fits into less");
+    drop(tables);
+    loader.catch_up().unwrap();
+    assert_eq!(loader.state.counts().loaded, 30_001);
+    assert!(loader.check().unwrap().is_sound());
 }
 
 #[test]

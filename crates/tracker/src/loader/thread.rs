@@ -12,15 +12,17 @@ use super::Loader;
 use crate::check::Check;
 use crate::deletion::{Claim, Forgotten};
 use crate::error::{Error, in_full};
-use crate::report::Report;
 
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
+/// So many events that came while others were loaded are no trickle.
+const CROWD: u64 = 5_000;
+
 /// A question to the loader's thread.
 pub(crate) enum Question {
-    /// Load, then report.
-    Report(oneshot::Sender<Result<Report, Error>>),
+    /// Load what waits, and tell when that was tried.
+    Load(oneshot::Sender<()>),
     /// Load, then recount.
     Check(oneshot::Sender<Result<Check, Error>>),
     /// Load, then look for the events that a deletion request names.
@@ -74,8 +76,9 @@ impl LoaderThread {
 fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
     let mut pause = Duration::ZERO;
     loop {
+        let mut asked = None;
         match inbox.recv_timeout(pause) {
-            Ok(Question::Report(answer)) => drop(answer.send(loader.report())),
+            Ok(Question::Load(tried)) => asked = Some(tried),
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
             Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
             Ok(Question::Forgotten(sequence, answer)) => drop(answer.send(loader.forgotten(sequence))),
@@ -85,17 +88,23 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        let position = loader.state.counts().position;
-        let behind = loader.journal.durable() > position || loader.verified < position;
         let started = Instant::now();
-        pause = if loader.settled && !behind {
+        pause = if !loader.is_behind() {
             interval
         } else if attempt(&mut loader) {
-            // Other processes get at least as much time with the file as a load takes.
-            interval.max(started.elapsed())
+            // Other processes get at least as much time with the file as a load takes; a fifth of it where loads would
+            // otherwise fall behind.
+            match loader.waiting() > CROWD {
+                true => started.elapsed() / 4,
+                false => interval.max(started.elapsed()),
+            }
         } else {
             (pause * 2).clamp(interval, MAX_PAUSE)
         };
+        if let Some(tried) = asked {
+            // Who asked may have stopped waiting.
+            let _ = tried.send(());
+        }
     }
 }
 

@@ -57,6 +57,24 @@ pub(crate) trait Store: Send + Sync {
 
 /// The tables, open. Ranges of sequence numbers include both ends.
 pub(crate) trait Tables {
+    /// From here on, all answers are of one moment, whatever is loaded meanwhile; until the value is dropped, and only for
+    /// questions. Default: nobody loads while the value lives.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn hold_still(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Takes what memory and threads questions may take, until the value is dropped: for an append that failed with less.
+    /// Default: appends take what they need.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn make_room(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Whether anything was ever appended.
     fn exist(&mut self) -> Result<bool, Error>;
 

@@ -195,7 +195,7 @@ impl SegmentJournal {
         let mut newest = loaded;
         if let Some(last) = segments.last() {
             let bytes = filesystem.read(&segment::path(dir, last.number), 0, last.bytes)?;
-            let (next, _) = segment::scan(&bytes, 0, last.number, last.first_sequence, None, |_| true);
+            let (next, _) = segment::scan(&bytes, 0, last.number, last.first_sequence, segment::Ends::Torn, |_| true);
             newest = newest.max(next - 1);
         }
         let next_number = segment::numbers(&*filesystem, dir)?.into_iter().max().unwrap_or(0) + 1;

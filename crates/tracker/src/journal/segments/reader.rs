@@ -1,12 +1,15 @@
 //! Reading records from the segments.
 
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::Shared;
-use super::segment::{self, Item, Listing};
+use super::segment::{self, Ends, Item, Listing};
 use crate::journal::{Batch, Entry, Reader};
+
+/// What is read of a segment at a time beside what was asked for.
+const MARGIN_BYTES: u64 = 64 << 10;
 
 /// A position in the segments.
 #[derive(Debug)]
@@ -23,22 +26,31 @@ impl SegmentReader {
         Self { shared, next: after + 1, located: None }
     }
 
+    /// Walks a piece of a segment; whether it is all that is left of it, and where the walk ended: the number expected
+    /// next and its place.
     fn read_segment(
         &self,
         number: u64,
         piece: Range<u64>,
-        next: u64,
-        last: u64,
+        limit: u64,
+        wanted: RangeInclusive<u64>,
         item: &mut dyn FnMut(Item<'_>) -> bool,
-    ) -> io::Result<(u64, u64)> {
-        let bytes = self.shared.filesystem.read(
-            &segment::path(&self.shared.dir, number),
-            piece.start,
-            piece.end - piece.start,
-        )?;
+    ) -> io::Result<(bool, u64, u64)> {
+        let path = segment::path(&self.shared.dir, number);
         let start = usize::try_from(piece.start).map_err(io::Error::other)?;
-        let (reached, end) = segment::scan(&bytes, start, number, next, Some(last), item);
-        Ok((reached, end as u64))
+        let whole = piece.end - piece.start;
+        let (next, last) = wanted.into_inner();
+        if whole > limit {
+            let bytes = self.shared.filesystem.read(&path, piece.start, limit)?;
+            let (reached, end) = segment::scan(&bytes, start, number, next, Ends::Later { last }, &mut *item);
+            // Else one record is longer than that, or all of it is damaged.
+            if reached > next {
+                return Ok((false, reached, end as u64));
+            }
+        }
+        let bytes = self.shared.filesystem.read(&path, piece.start, whole)?;
+        let (reached, end) = segment::scan(&bytes, start, number, next, Ends::With { last }, item);
+        Ok((true, reached, end as u64))
     }
 }
 
@@ -66,7 +78,9 @@ impl Reader for SegmentReader {
         {
             next = next.max(oldest.first_sequence);
         }
-        let mut bytes = 0;
+        let (mut bytes, mut is_cut) = (0, false);
+        // Records are somewhat longer than their payloads.
+        let limit = (max_bytes as u64).saturating_add(max_bytes as u64 / 4).saturating_add(MARGIN_BYTES);
         for (index, current) in segments.iter().enumerate() {
             let last = match segments.get(index + 1) {
                 Some(following) => until.min(following.first_sequence.saturating_sub(1)),
@@ -81,23 +95,25 @@ impl Reader for SegmentReader {
             };
             let written = if current.number == durable.segment { durable.offset } else { current.bytes };
             let piece = start..written.max(start);
-            let (reached, end) = self.read_segment(current.number, piece, next, last, &mut |item| {
-                match item {
-                    Item::Record { sequence, kind, payload } => {
-                        bytes += payload.len();
-                        batch.entries.push(Entry { sequence, kind, payload: payload.to_vec() });
+            let (is_whole, reached, end) =
+                self.read_segment(current.number, piece, limit, next..=last, &mut |item| {
+                    match item {
+                        Item::Record { sequence, kind, payload } => {
+                            bytes += payload.len();
+                            batch.entries.push(Entry { sequence, kind, payload: payload.to_vec() });
+                        }
+                        Item::Missing(range) => batch.missing.push(range),
                     }
-                    Item::Missing(range) => batch.missing.push(range),
-                }
-                bytes < max_bytes
-            })?;
+                    bytes < max_bytes
+                })?;
             next = reached;
             located = Some((current.number, end));
-            if bytes >= max_bytes || next > until {
+            is_cut = !is_whole;
+            if bytes >= max_bytes || next > until || is_cut {
                 break;
             }
         }
-        if bytes < max_bytes && next <= until {
+        if bytes < max_bytes && !is_cut && next <= until {
             // What was acknowledged and is in no segment was there once.
             batch.missing.push(next..=until);
             next = until + 1;

@@ -153,23 +153,37 @@ pub(super) enum Item<'a> {
     Missing(RangeInclusive<u64>),
 }
 
+/// What is known of the end of the records that are walked.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ends {
+    /// They end with this number.
+    With { last: u64 },
+    /// The segment ends with this number, and goes on behind these bytes.
+    Later { last: u64 },
+    /// Nothing: the newest segment of a journal that was not closed. What follows the last sound record is a torn write,
+    /// which was never acknowledged.
+    Torn,
+}
+
 /// Walks the records of one segment in order.
 ///
 /// `bytes` are the segment's contents from the offset `start` on, which is 0 or where a record begins; `expected` is the
-/// sequence number that comes next; `last` the last one that this segment holds, if that is known. `item` says whether
-/// to go on. Returns the sequence number expected after it and the offset where it stopped.
+/// sequence number that comes next. `item` says whether to go on. Returns the sequence number expected after it and the
+/// offset where it stopped.
 ///
 /// Where a record is damaged the walk goes on with the next sound one, and says which sequence numbers are missing.
-/// Where `last` is not known (the newest segment of a journal that was not closed), what follows the last sound record
-/// is a torn write, which was never acknowledged.
 pub(super) fn scan(
     bytes: &[u8],
     start: usize,
     segment: u64,
     mut expected: u64,
-    last: Option<u64>,
+    ends: Ends,
     mut item: impl FnMut(Item<'_>) -> bool,
 ) -> (u64, usize) {
+    let last = match ends {
+        Ends::With { last } | Ends::Later { last } => Some(last),
+        Ends::Torn => None,
+    };
     let mut offset = if start == 0 { HEADER_BYTES } else { 0 };
     while last.is_none_or(|last| expected <= last) {
         let found = match record::decode(bytes, offset, segment) {
@@ -196,7 +210,7 @@ pub(super) fn scan(
             return (expected, start + offset);
         }
     }
-    if let Some(last) = last
+    if let Ends::With { last } = ends
         && expected <= last
     {
         item(Item::Missing(expected..=last));

@@ -67,6 +67,38 @@ fn a_journal_removed_by_hand_goes_on_above_what_is_loaded() {
     assert_eq!(append(&journal, &["a"]), Ok(501));
 }
 
+/// Pieces of a segment end anywhere, also in a damaged record or before one that is longer than a piece.
+#[test]
+fn a_long_segment_is_read_piece_by_piece_and_what_is_damaged_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), SegmentOptions { segment_bytes: 2 << 20, ..SegmentOptions::default() }, 0);
+    let long = "l".repeat(300 << 10);
+    let texts: Vec<String> = (1..=3000).map(|n| if n == 2000 { long.clone() } else { format!("<{n:0200}>") }).collect();
+    append(&journal, &Vec::from_iter(texts.iter().map(String::as_str))).unwrap();
+    let file = segment::path(dir.path(), 1);
+    let mut bytes = std::fs::read(&file).unwrap();
+    for damaged in [1, 777, 778, 3000] {
+        let mark = format!("<{damaged:0200}>");
+        let at = memchr::memmem::find(&bytes, mark.as_bytes()).unwrap();
+        bytes[at] = b'?';
+    }
+    std::fs::write(&file, bytes).unwrap();
+    for max_bytes in [1, 5_000, 100_000, usize::MAX] {
+        let (mut reader, mut seen, mut missing) = (journal.reader(0), Vec::new(), Vec::new());
+        while reader.position() < 3000 {
+            let batch = reader.read(3000, max_bytes).unwrap();
+            assert!(!batch.is_empty() && batch.last == reader.position());
+            seen.extend(batch.entries.into_iter().map(|entry| {
+                assert_eq!(entry.payload, texts[entry.sequence as usize - 1].as_bytes());
+                entry.sequence
+            }));
+            missing.extend(batch.missing.into_iter().flatten());
+        }
+        assert_eq!(missing, [1, 777, 778, 3000], "{max_bytes}");
+        assert!(seen.is_sorted() && seen.len() == 2996, "{max_bytes}: {}", seen.len());
+    }
+}
+
 #[test]
 fn more_than_may_wait_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();

@@ -28,12 +28,25 @@ use deletion::{REQUESTS, TOMBSTONES};
 /// Most message ids that one statement lists.
 const MAX_LISTED: usize = 1000;
 
+/// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
+/// and loads are not faster with more.
+const LOADING_BYTES: u64 = 96 << 20;
+
+/// DuckDB's log while events are loaded one load after the other: with its usual 16 MiB it would write the last rows of the
+/// table anew with every other load.
+const LOG_BYTES: u64 = 32 << 20;
+
+/// Threads of DuckDB while events are loaded: the others serve requests.
+const LOADING_THREADS: usize = 1;
+
 /// A database file, and the folder of the engine's load packages.
 pub(crate) struct DuckDbStore {
     database: PathBuf,
     destination: Arc<dyn Destination>,
     pub(crate) pipeline: Pipeline,
     packages: PathBuf,
+    /// The database as it is opened for questions alone.
+    reader: DuckDb,
 }
 
 impl DuckDbStore {
@@ -42,18 +55,35 @@ impl DuckDbStore {
     /// # Errors
     /// If the library can't be used, or the path can't be that of a database.
     pub(crate) fn new(database: &Path, work: &Path) -> Result<Self, Error> {
+        Self::with_memory(database, work, LOADING_BYTES)
+    }
+
+    /// As [`DuckDbStore::new`], with so much memory for loads.
+    pub(crate) fn with_memory(database: &Path, work: &Path, bytes: u64) -> Result<Self, Error> {
         // Here, because otherwise only the first load would find that the library is missing.
         dlt_destination_duckdb::open_library()?;
-        let destination: Arc<dyn Destination> = Arc::new(DuckDb::at(database)?);
+        let reader = DuckDb::at(database)?;
+        let destination: Arc<dyn Destination> =
+            Arc::new(reader.clone().memory_limit(bytes).threads(LOADING_THREADS).checkpoint_bytes(LOG_BYTES));
         let pipeline = Pipeline::new(PIPELINE, Arc::clone(&destination), work)?.dataset_name(DATASET).workers(1);
         let packages = work.join("pipelines").join(PIPELINE).join("packages");
-        Ok(Self { database: database.to_owned(), destination, pipeline, packages })
+        Ok(Self { database: database.to_owned(), destination, pipeline, packages, reader })
     }
 
     /// The tables. While the value lives no other process can open the file for writing.
     pub(crate) fn tables(&self, access: Access) -> Result<DuckDbTables<'_>, Error> {
-        let connection = self.destination.connect(DATASET, access)?;
-        Ok(DuckDbTables { store: self, connection, has_deletions: None, records_duplicates: false })
+        let connection = match access {
+            Access::Read => self.reader.connect(DATASET, access),
+            Access::Write => self.destination.connect(DATASET, access),
+        }?;
+        Ok(DuckDbTables {
+            store: self,
+            connection,
+            access,
+            exist: false,
+            has_deletions: None,
+            records_duplicates: false,
+        })
     }
 }
 
@@ -83,6 +113,9 @@ impl Store for DuckDbStore {
 pub(crate) struct DuckDbTables<'a> {
     store: &'a DuckDbStore,
     connection: Box<dyn Connection>,
+    access: Access,
+    /// The tables are known to exist.
+    exist: bool,
     /// Whether anything was ever deleted on request, if that was asked before.
     has_deletions: Option<bool>,
     /// The loads are known to have the column `deduplicated`.
@@ -129,8 +162,29 @@ impl DuckDbTables<'_> {
 }
 
 impl Tables for DuckDbTables<'_> {
+    /// While the file is open for reading alone, nobody loads.
+    fn hold_still(&mut self) -> Result<(), Error> {
+        if self.access == Access::Read || !self.exist()? {
+            return Ok(());
+        }
+        self.make_room()?;
+        self.execute("BEGIN TRANSACTION READ ONLY")
+    }
+
+    /// Until the file is closed.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let threads = std::thread::available_parallelism().map_or(LOADING_THREADS, usize::from);
+        self.execute(&format!("SET GLOBAL threads = {threads}"))?;
+        match Destination::memory_limit(&self.store.reader) {
+            Some(bytes) => self.execute(&format!("SET GLOBAL memory_limit = '{bytes}B'")),
+            None => Ok(()),
+        }
+    }
+
     fn exist(&mut self) -> Result<bool, Error> {
-        Ok(self.connection.stored(PIPELINE, PIPELINE)?.schema.is_some())
+        // Nothing drops them while the file is open here.
+        self.exist = self.exist || self.connection.stored(PIPELINE, PIPELINE)?.schema.is_some();
+        Ok(self.exist)
     }
 
     /// The first version had no column `deduplicated`.

@@ -5,6 +5,7 @@ mod incremental;
 mod pipeline;
 mod portion;
 mod text;
+mod tracker;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ pub(crate) use incremental::Incremental;
 pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
 pub(crate) use text::Text;
+pub(crate) use tracker::{Folder, Serve, Tracker};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -268,50 +270,6 @@ pub(crate) enum TelemetryOperation {
     ResetId,
     /// Ask the tracker to delete what it has of this machine
     Forget,
-}
-
-/// `dlt tracker`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Tracker {
-    /// Receive events over HTTP, load them into DIR/tracker.duckdb, and show them in a browser
-    Serve {
-        /// Address to listen on; port 0 takes a free one
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-        listen: String,
-        /// Folder that keeps everything
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
-    /// Print who uses what, and how it goes; works beside a running server
-    Report {
-        /// Folder of the tracker
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-        /// How to print
-        #[arg(long, value_enum, default_value_t)]
-        format: ReportFormat,
-    },
-    /// Delete every event of an id: from tables, quarantine and journal
-    Forget {
-        /// The anonymous id
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Folder of the tracker
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
-    /// Print the token that opens the dashboard
-    Token {
-        /// Folder of the tracker
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
-    /// Recount from disk: every event that was accepted is accounted for
-    Check {
-        /// Folder of the tracker
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
-    },
 }
 
 /// `dlt completions`.

@@ -103,6 +103,22 @@ fn a_server_says_what_goes_wrong() {
 }
 
 #[test]
+fn settings_come_from_the_command_line_the_environment_and_a_file() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .write("t.toml", "data = \"kept\"\nlisten = \"127.0.0.1:0\"\n[limits]\nrequest = \"1 MB\"\nevent = \"1 KB\"\n");
+    let mut command = sandbox.command("tracker serve --config t.toml --set limits.event=2KB --show-config");
+    command.env("DLT_TRACKER_TOKEN", "a-token-of-16-letters").env("DLT_TRACKER_THREDS", "3");
+    assert_seen!("show_config", sandbox.see(command));
+    assert!(!sandbox.project().join("kept").exists(), "nothing was started");
+    sandbox.write("t.toml", "[limits]\nreqest = \"1 MB\"\n");
+    assert_seen!("unknown_setting", sandbox.run("tracker serve --data kept --config t.toml"));
+    assert_seen!("no_folder", sandbox.run("tracker serve"));
+    assert_seen!("not_a_setting", sandbox.run("tracker serve --data kept --set limits"));
+    assert!(!sandbox.project().join("kept").exists(), "nothing was begun");
+}
+
+#[test]
 fn wrong_folders() {
     let sandbox = Sandbox::new();
     assert_seen!("report_of_nothing", sandbox.run("tracker report --data nope"));

@@ -44,7 +44,6 @@ mod providers;
 mod recording;
 mod source;
 mod stream;
-mod toml;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/library.md")]

@@ -8,9 +8,8 @@ use dlt_engine::Result;
 use dlt_engine::connector::DestinationConnector;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
+use dlt_engine::settings::toml::read_if_there;
 use dlt_engine::settings::{Entry, Node, Origin, Section, Table, Value, unknown_word};
-
-use crate::toml::read_if_there;
 
 /// The key of a destination that may also be said for all of them.
 pub(crate) const CREDENTIALS: &str = "credentials";

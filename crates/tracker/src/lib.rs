@@ -36,6 +36,7 @@
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 
 mod check;
+mod config;
 mod dashboard;
 mod data_dir;
 mod decode;
@@ -60,6 +61,7 @@ mod server;
 mod store;
 
 pub use check::Check;
+pub use config::{Arguments, Config};
 pub use decode::Limits;
 pub use deletion::Forgotten;
 pub use error::Error;

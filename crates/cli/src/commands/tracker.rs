@@ -1,40 +1,23 @@
 //! `dlt tracker`: receives telemetry of programs that you maintain, and reports on it.
 
 use std::error::Error as _;
+use std::path::PathBuf;
 
-use dlt_tracker::{Error, ServeOptions};
+use dlt_tracker::{Arguments, Config, Error};
 
-use crate::args::{ReportFormat, Tracker};
+use crate::args::{Folder, ReportFormat, Serve, Tracker};
 use crate::exit::{Failure, Outcome};
 use crate::grid::count;
 use crate::printer::{BOLD, DIM};
 use crate::settings::Settings;
 
-/// Variable with the token of the dashboard, in the place of the data folder's.
-const TOKEN: &str = "DLT_TRACKER_TOKEN";
-
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
     crate::log::begin(printer);
     match arguments {
-        Tracker::Serve { listen, data } => {
-            let mut told = Ok(());
-            let mut options = ServeOptions::new(listen, data);
-            options.token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
-            let summary = dlt_tracker::serve(options, |ready| {
-                let database = ready.database.display();
-                // Always printed: with port 0 it is the only way to learn the address.
-                told = printer.data(&format!(
-                    "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
-                    ready.address
-                ));
-            })
-            .map_err(failure)?;
-            told?;
-            printer.report(&format!("Stopped after {} requests. {}", count(summary.requests), summary.ledger))
-        }
-        Tracker::Report { data, format } => {
-            let report = dlt_tracker::report(data).map_err(failure)?;
+        Tracker::Serve(arguments) => serve(arguments, settings),
+        Tracker::Report { folder, format } => {
+            let report = dlt_tracker::report(data_dir(folder)?).map_err(failure)?;
             match format {
                 ReportFormat::Text => printer.data(&with_line_end(report.to_string())),
                 ReportFormat::Json => {
@@ -44,20 +27,20 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                 }
             }
         }
-        Tracker::Forget { id, data } => {
-            let forgotten = dlt_tracker::forget(data, id).map_err(failure)?;
+        Tracker::Forget { id, folder } => {
+            let forgotten = dlt_tracker::forget(data_dir(folder)?, id).map_err(failure)?;
             let (events, quarantined) = (count(forgotten.events), count(forgotten.quarantined));
             printer.report(&format!(
                 "Deleted {events} events and {quarantined} rows of the quarantine; the request has number {} in the ledger",
                 forgotten.number
             ))
         }
-        Tracker::Token { data } => {
-            let token = dlt_tracker::dashboard_token(data).map_err(failure)?;
+        Tracker::Token { folder } => {
+            let token = dlt_tracker::dashboard_token(data_dir(folder)?).map_err(failure)?;
             printer.data(&with_line_end(token))
         }
-        Tracker::Check { data } => {
-            let check = dlt_tracker::check(data).map_err(failure)?;
+        Tracker::Check { folder } => {
+            let check = dlt_tracker::check(data_dir(folder)?).map_err(failure)?;
             printer.data(&with_line_end(check.to_string()))?;
             if check.is_sound() {
                 return Ok(());
@@ -65,6 +48,46 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
             Err(Failure::work("the tracker's data does not add up"))
         }
     }
+}
+
+fn serve(arguments: &Serve, settings: &Settings) -> Outcome {
+    let printer = settings.printer;
+    let config = config(&arguments.folder, arguments)?;
+    config.notices().iter().for_each(|notice| printer.note(notice));
+    let options = config.serve_options()?;
+    if arguments.show_config {
+        return printer.data(&config.shown());
+    }
+    let mut told = Ok(());
+    let summary = dlt_tracker::serve(options, |ready| {
+        let database = ready.database.display();
+        // Always printed: with port 0 it is the only way to learn the address.
+        told = printer.data(&format!(
+            "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
+            ready.address
+        ));
+    })
+    .map_err(failure)?;
+    told?;
+    printer.report(&format!("Stopped after {} requests. {}", count(summary.requests), summary.ledger))
+}
+
+/// What counts for a command that runs on a folder.
+fn config(folder: &Folder, serve: &Serve) -> Outcome<Config> {
+    let mut arguments = Arguments::default();
+    arguments.file = folder.config.clone();
+    arguments.set = serve.set.clone();
+    arguments.path("data", "--data", folder.data.clone());
+    arguments.text("listen", "--listen", serve.listen.clone());
+    // What is no text is no setting.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
+    Ok(Config::read(arguments, variables)?)
+}
+
+/// The folder that the other commands look at.
+fn data_dir(folder: &Folder) -> Outcome<PathBuf> {
+    Ok(config(folder, &Serve::default())?.data_dir()?)
 }
 
 fn with_line_end(mut text: String) -> String {
@@ -78,7 +101,7 @@ fn failure(error: Error) -> Failure {
     let failure = match &error {
         Error::NoData { .. } | Error::NoId => Failure::usage(error.to_string()),
         Error::ShortToken { .. } => {
-            Failure::usage(error.to_string()).hint(format!("set {TOKEN} to a longer one, or unset it"))
+            Failure::usage(error.to_string()).hint("set DLT_TRACKER_TOKEN or `token` to a longer one, or unset it")
         }
         Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
             Failure::usage(error.to_string()).hint("write an address and a port: --listen 127.0.0.1:8080")

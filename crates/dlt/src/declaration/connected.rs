@@ -6,13 +6,12 @@ use std::path::Path;
 use dlt_engine::Result;
 use dlt_engine::connector::Maker;
 use dlt_engine::destination::ReplaceStrategy;
-use dlt_engine::settings::{Entry, Section, Table, Value, unknown_word};
+use dlt_engine::settings::{Entry, Section, Table, Value, toml, unknown_word};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
 use crate::destination::{self, DestinationName};
 use crate::providers::{Around, CREDENTIALS, ConfigProviders, fill};
 use crate::source::AnySource;
-use crate::toml;
 
 use super::Origin;
 

@@ -24,7 +24,7 @@ use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 use dlt_engine::schema::Contract;
 pub use dlt_engine::settings::Origin;
-use dlt_engine::settings::{Located, Section, read_contract, relative_to};
+use dlt_engine::settings::{Located, Section, read_contract, relative_to, toml};
 use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
@@ -32,7 +32,6 @@ use crate::destination::DestinationName;
 use crate::pipeline::{Builder, MAX_WORKERS};
 pub use crate::providers::{Around, ConfigProviders};
 use crate::source::AnySource;
-use crate::toml;
 use connected::{DeclaredSource, read_destination, read_source};
 
 /// How the names of pipeline files end.

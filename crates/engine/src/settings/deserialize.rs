@@ -116,7 +116,7 @@ impl<'a> Located<'a> {
     /// The text of an environment variable, which stands for any scalar.
     fn variable(self) -> Option<&'a str> {
         match (&self.0.origin, &self.0.value) {
-            (Origin::Variable(_), Value::Text(text)) => Some(text.trim()),
+            (origin, Value::Text(text)) if origin.is_untyped() => Some(text.trim()),
             _ => None,
         }
     }

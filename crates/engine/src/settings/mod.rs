@@ -4,12 +4,15 @@
 //! Sections whose form is a type of its own are read by [`deserialize`].
 
 mod deserialize;
+mod duration;
 mod hints;
 mod key;
 mod section;
 mod size;
+pub mod toml;
 
 pub use deserialize::deserialize;
+pub use duration::duration_of;
 pub use hints::{HINT_KEYS, lacks_key, read_contract, read_hints, read_hints_of_known_tables};
 pub use key::Key;
 pub use section::{Located, Section, unknown_word, word_hint};
@@ -33,6 +36,8 @@ pub enum Origin {
     },
     /// An environment variable.
     Variable(String),
+    /// An argument of the command line, as it is written: `--listen`.
+    Argument(String),
     /// The program itself, or an argument of its command line.
     Program,
 }
@@ -42,6 +47,7 @@ impl fmt::Display for Origin {
         match self {
             Self::File { path, line } => write!(formatter, "{}:{line}", path.display()),
             Self::Variable(name) => write!(formatter, "environment variable {name}"),
+            Self::Argument(name) => formatter.write_str(name),
             Self::Program => formatter.write_str("the program"),
         }
     }
@@ -54,8 +60,14 @@ impl Origin {
         match self {
             Self::File { path, line } => error.at(path.display().to_string(), Some(*line)),
             Self::Variable(name) => error.at(format!("environment variable {name}"), None),
+            Self::Argument(name) => error.at(name.clone(), None),
             Self::Program => error,
         }
+    }
+
+    /// Whether what stands here has no types: a text also means a number, a flag, or a list of words between commas.
+    pub fn is_untyped(&self) -> bool {
+        matches!(self, Self::Variable(_) | Self::Argument(_))
     }
 
     /// The same complaint, with this place.

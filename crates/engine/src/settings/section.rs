@@ -1,10 +1,11 @@
 //! Takes a table of settings apart, key by key; what nobody asked for is an error that names the nearest right word.
 
-use super::size;
 use super::{Entry, Node, Origin, Table, Value};
+use super::{duration, size};
 use crate::error::{Error, Result};
 use crate::suggest::suggest;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A table that is being read.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Section {
         let nodes = match entry.node.value {
             Value::List(nodes) => nodes,
             // A variable holds a list as words between commas.
-            Value::Text(text) if matches!(entry.node.origin, Origin::Variable(_)) => text
+            Value::Text(text) if entry.node.origin.is_untyped() => text
                 .split(',')
                 .map(|word| Node { origin: entry.node.origin.clone(), value: Value::Text(word.trim().to_owned()) })
                 .collect(),
@@ -133,7 +134,7 @@ impl Section {
         let Some(entry) = self.take(key) else { return Ok(None) };
         let value = match &entry.node.value {
             Value::Flag(flag) => Some(*flag),
-            Value::Text(text) if matches!(entry.node.origin, Origin::Variable(_)) => text.trim().parse().ok(),
+            Value::Text(text) if entry.node.origin.is_untyped() => text.trim().parse().ok(),
             _ => None,
         };
         value.map(Some).ok_or_else(|| self.wrong(key, "true or false", &entry.node))
@@ -158,6 +159,16 @@ impl Section {
         size::bytes_of(&found.value).map(Some).ok_or_else(wrong)
     }
 
+    /// A span of time, longer than nothing. Written with its unit.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] with the place, if it is there and something else.
+    pub fn duration(&mut self, key: &'static str) -> Result<Option<Duration>> {
+        let Some(found) = self.text(key)? else { return Ok(None) };
+        let wrong = || found.origin.error(format!("`{}` must be {}", self.full_name(key), duration::EXPECTED));
+        duration::duration_of(&found.value).map(Some).ok_or_else(wrong)
+    }
+
     /// A whole number of at least 0.
     ///
     /// # Errors
@@ -167,7 +178,7 @@ impl Section {
         let origin = entry.node.origin.clone();
         let value = match &entry.node.value {
             Value::Integer(number) => u64::try_from(*number).ok(),
-            Value::Text(text) if matches!(origin, Origin::Variable(_)) => text.trim().parse().ok(),
+            Value::Text(text) if origin.is_untyped() => text.trim().parse().ok(),
             _ => None,
         };
         match value {

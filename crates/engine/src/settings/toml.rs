@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dlt_engine::settings::{Entry, Node, Origin, Table, Value};
-use dlt_engine::{Error, ErrorKind, Result};
+use super::{Entry, Node, Origin, Table, Value};
+use crate::error::{Error, ErrorKind, Result};
 use toml_edit::{Document, Item, TableLike, Value as TomlValue};
 
 /// Parses a TOML file; `shown` is the path for messages.
-pub(crate) fn parse(text: &str, shown: &Path) -> Result<Table> {
+///
+/// # Errors
+/// [`ErrorKind::Config`] with the line, if it is no TOML.
+pub fn parse(text: &str, shown: &Path) -> Result<Table> {
     let document = Document::parse(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
         Error::new(ErrorKind::Config, format!("this is not valid TOML: {}", error.message().replace('\n', "; ")))
@@ -19,7 +22,10 @@ pub(crate) fn parse(text: &str, shown: &Path) -> Result<Table> {
 }
 
 /// Reads and parses a TOML file that has to be there.
-pub(crate) fn read(path: &Path) -> Result<Table> {
+///
+/// # Errors
+/// [`ErrorKind::Config`], if it is not there, cannot be read, or is no TOML.
+pub fn read(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|cause| {
         let error = Error::new(ErrorKind::Config, format!("cannot read {}", path.display()));
         match cause.kind() {
@@ -34,7 +40,10 @@ pub(crate) fn read(path: &Path) -> Result<Table> {
 }
 
 /// Reads a TOML file; a missing one is empty.
-pub(crate) fn read_if_there(path: &Path) -> Result<Table> {
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_there(path: &Path) -> Result<Table> {
     if path.exists() { read(path) } else { Ok(Table::default()) }
 }
 

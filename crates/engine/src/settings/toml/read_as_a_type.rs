@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use dlt_engine::settings::{Node, Origin, Table, Value, deserialize};
+use crate::settings::{Node, Origin, Table, Value, deserialize};
 
 use super::parse;
 

@@ -1,0 +1,67 @@
+//! `dlt tracker` and its commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ReportFormat;
+
+/// `dlt tracker`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tracker {
+    /// Receive events over HTTP, load them into DIR/tracker.duckdb, and show them in a browser
+    Serve(Serve),
+    /// Print who uses what, and how it goes; works beside a running server
+    Report {
+        #[command(flatten)]
+        folder: Folder,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Delete every event of an id: from tables, quarantine and journal
+    Forget {
+        /// The anonymous id
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Print the token that opens the dashboard
+    Token {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Recount from disk: every event that was accepted is accounted for
+    Check {
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// Which tracker.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Folder {
+    /// Folder that keeps everything [default: DLT_TRACKER_DATA, or what the file of settings says]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// File of settings [default: DLT_TRACKER_CONFIG, or tracker.toml in the folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `dlt tracker serve`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Another setting, by its key in the file, such as `limits.request=1MB`; can be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Print every setting with its value and where it was said, and start nothing
+    #[arg(long)]
+    pub(crate) show_config: bool,
+}

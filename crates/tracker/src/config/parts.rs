@@ -1,0 +1,101 @@
+//! The sections that every tracker has.
+
+use dlt_engine::Result;
+use dlt_engine::settings::{Key, Section};
+
+use super::Part;
+
+pub(super) const TOP: Part = Part {
+    keys: &[
+        Key::new("listen", "address and port to listen on; port 0 takes a free one (`--listen`)", "\"127.0.0.1:8080\""),
+        Key::new("data", "folder that keeps everything; relative to the file that names it (`--data`)", "needed"),
+        Key::new("token", "what opens the dashboard, 16 characters at least", "that of the data folder").secret(),
+        Key::new("memory", "memory that all requests in progress may take; what is beyond gets 429", "\"128 MiB\""),
+        Key::new("connections", "connections at a time; more get 429", "4096"),
+        Key::new("threads", "threads that serve requests", "one for each core"),
+    ],
+    read: |top, options| {
+        options.listen = top.text("listen")?.map_or_else(|| "127.0.0.1:8080".to_owned(), |found| found.value);
+        options.token = top.text("token")?.map(|found| found.value);
+        set(&mut options.memory_bytes, size(top, "memory")?);
+        set(&mut options.connections, count(top, "connections")?);
+        set(&mut options.threads, count(top, "threads")?);
+        Ok(())
+    },
+};
+
+pub(super) const LIMITS: Part = Part {
+    keys: &[
+        Key::new("limits.request", "longest request, as sent and inflated; a longer one gets 400", "\"500 KiB\""),
+        Key::new("limits.event", "longest event, as JSON; a longer one is quarantined", "\"32 KiB\""),
+        Key::new("limits.batch_events", "most events of a batch; more get 400", "2500"),
+    ],
+    read: |top, options| {
+        let Some(mut section) = top.section("limits")? else { return Ok(()) };
+        set(&mut options.limits.request_bytes, size(&mut section, "request")?);
+        set(&mut options.limits.event_bytes, size(&mut section, "event")?);
+        set(&mut options.limits.batch_events, count(&mut section, "batch_events")?);
+        section.finish()
+    },
+};
+
+pub(super) const JOURNAL: Part = Part {
+    keys: &[
+        Key::new("journal.max_size", "most that may wait to be loaded; beyond it requests get 429", "\"8 GiB\""),
+        Key::new("journal.segment_size", "size of one file of the journal", "\"16 MiB\""),
+    ],
+    read: |top, options| {
+        let Some(mut section) = top.section("journal")? else { return Ok(()) };
+        set(&mut options.journal_bytes, section.size("max_size")?);
+        set(&mut options.segment_bytes, section.size("segment_size")?);
+        section.finish()
+    },
+};
+
+pub(super) const LOAD: Part = Part {
+    keys: &[Key::new("load.interval", "how often events are loaded into the tables", "\"1 s\"")],
+    read: |top, options| {
+        let Some(mut section) = top.section("load")? else { return Ok(()) };
+        set(&mut options.load_interval, section.duration("interval")?);
+        section.finish()
+    },
+};
+
+pub(super) const TIMEOUTS: Part = Part {
+    keys: &[
+        Key::new("timeouts.body", "how long a body may take to arrive, and the peer to read an answer", "\"10 s\""),
+        Key::new("timeouts.idle", "how long a connection may wait before its next request", "\"75 s\""),
+        Key::new("timeouts.drain", "how long requests in progress may take when the tracker stops", "\"5 s\""),
+    ],
+    read: |top, options| {
+        let Some(mut section) = top.section("timeouts")? else { return Ok(()) };
+        set(&mut options.body_timeout, section.duration("body")?);
+        set(&mut options.idle_timeout, section.duration("idle")?);
+        set(&mut options.drain, section.duration("drain")?);
+        section.finish()
+    },
+};
+
+/// What is said takes the place of the default.
+fn set<T>(place: &mut T, said: Option<T>) {
+    if let Some(value) = said {
+        *place = value;
+    }
+}
+
+fn size(section: &mut Section, key: &'static str) -> Result<Option<usize>> {
+    Ok(section.size(key)?.map(saturated))
+}
+
+/// A number of at least 1: of none nothing would be served.
+fn count(section: &mut Section, key: &'static str) -> Result<Option<usize>> {
+    let Some(found) = section.count(key)? else { return Ok(None) };
+    if found.value == 0 {
+        return Err(found.origin.error(format!("`{}` must be at least 1", section.full_name(key))));
+    }
+    Ok(Some(saturated(found.value)))
+}
+
+fn saturated(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

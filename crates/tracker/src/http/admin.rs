@@ -23,7 +23,7 @@ use crate::secret::same;
 /// How long the journal may take to show that it can be written again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a report waits for what is not loaded yet.
-const LOAD_FIRST: Duration = Duration::from_millis(400);
+const LOAD_FIRST: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: whether events are taken and loaded.
 pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {

@@ -125,6 +125,9 @@ pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     if let Some(seconds) = retry_after {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        // Scripts of other origins do not see them otherwise.
+        let shown = HeaderValue::from_static("retry-after, x-ratelimit-reset");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, shown);
         let reset = Timestamp::now().as_second().saturating_add(i64::from(seconds));
         headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
     }

@@ -154,6 +154,7 @@ fn gzip_text_and_single_letters_are_taken() {
     let count = |name: &str| counted.events.iter().find(|event| event.event == name).map_or(0, |event| event.count);
     assert_eq!(["a", "b", "c", "d", "e", "page", "identify"].map(count), [1, 1, 2, 2, 1, 2, 2]);
     let preflight = client.send("OPTIONS", "/v1/track", &[("origin", "https://x")], b"").unwrap();
+    assert_eq!(preflight.header("access-control-allow-headers"), Some("*, authorization"));
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (204, Some("*")));
 }
 

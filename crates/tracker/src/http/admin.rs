@@ -22,7 +22,7 @@ use crate::secret::same;
 
 /// How long the journal may take to show that it can be written again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a report waits for what is not loaded yet.
+/// How long a report waits for what is not loaded yet, where that is little.
 const LOAD_FIRST: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: whether events are taken and loaded.
@@ -63,8 +63,8 @@ pub(crate) async fn report(State(app): State<Arc<App>>, headers: HeaderMap) -> R
         return unauthorized();
     }
     let (sender, tried) = oneshot::channel();
-    if app.loader.ask(Question::Load(sender)) {
-        // In most moments little waits, and then it is in the report, too.
+    // In most moments little waits, and then it is in the report, too.
+    if app.ledger().in_journal <= loader::CROWD && app.loader.ask(Question::Load(sender)) {
         let _ = tokio::time::timeout(LOAD_FIRST, tried).await;
     }
     let Ok(permit) = app.reports.try_acquire() else { return overloaded() };

@@ -29,7 +29,7 @@ use crate::store::{Counts, JournalRows, Store, Tables};
 use refused::RefusedRows;
 
 pub(crate) use state::LoaderState;
-pub(crate) use thread::{LoaderThread, Question};
+pub(crate) use thread::{CROWD, LoaderThread, Question};
 
 /// Most payload bytes in one load.
 const LOAD_BYTES: usize = 8 << 20;

@@ -16,8 +16,8 @@ use crate::error::{Error, in_full};
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// So many events that came while others were loaded are no trickle.
-const CROWD: u64 = 5_000;
+/// So many events that wait are no trickle, and nobody waits for them.
+pub(crate) const CROWD: u64 = 5_000;
 
 /// A question to the loader's thread.
 pub(crate) enum Question {

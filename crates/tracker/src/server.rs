@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::query;
 use crate::report::Report;
 use crate::secret::{self, secret};
-use crate::store::duckdb::DuckDbStore;
+use crate::store::sql::SqlStore;
 use crate::store::{Counts, Store};
 use dlt_engine::destination::Access;
 
@@ -323,7 +323,7 @@ impl Parts {
         let folder = dir.journal();
         let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
         let database = dir.database();
-        let store = DuckDbStore::new(&database, &dir.work())
+        let store = SqlStore::duckdb(&database, &dir.work())
             .map_err(|source| Error::tables(database.display().to_string(), source))?;
         let store: Arc<dyn Store> = Arc::new(store);
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;

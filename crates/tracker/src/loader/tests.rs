@@ -10,8 +10,8 @@ use crate::data_dir::DataDir;
 use crate::journal::NewRecord;
 use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::store::Counts;
-use crate::store::duckdb::DuckDbStore;
 use crate::store::schema::LOADS;
+use crate::store::sql::SqlStore;
 
 /// A data folder with a journal.
 struct Folder {
@@ -56,13 +56,13 @@ impl Folder {
 
     /// A loader whose database may take so much memory for loads.
     fn loader_with_memory(&self, bytes: u64) -> Loader {
-        let store = DuckDbStore::with_memory(&self.path("tracker.duckdb"), &self.path("work"), bytes).unwrap();
+        let store = SqlStore::duckdb_with_memory(&self.path("tracker.duckdb"), &self.path("work"), bytes).unwrap();
         let journal = Arc::clone(&self.journal) as Arc<dyn Journal>;
         Loader::new(DataDir::new(self.dir.path()), Arc::new(store), journal, Arc::new(LoaderState::default()))
     }
 
-    fn store(&self) -> DuckDbStore {
-        DuckDbStore::new(&self.path("tracker.duckdb"), &self.path("work")).unwrap()
+    fn store(&self) -> SqlStore {
+        SqlStore::duckdb(&self.path("tracker.duckdb"), &self.path("work")).unwrap()
     }
 
     fn rows(&self, sql: &str) -> Vec<dlt_engine::destination::Row> {

@@ -1,8 +1,8 @@
 //! The store: the tables that events are loaded into, and what the tracker asks of them.
 //!
-//! This module is the contract; [`duckdb`] keeps it in one database file. The columns are the same in every store
-//! ([`schema`]), and the engine writes them: a store needs an engine destination that can merge by key in one
-//! transaction.
+//! This module is the contract; [`sql`] keeps it in a database that the engine loads into. The columns are the same in
+//! every store ([`schema`]), and the engine writes them: a store needs an engine destination that can merge by key in
+//! one transaction.
 //!
 //! # Exactly once
 //!
@@ -17,9 +17,9 @@
 //! ([`Tables::settle`]), before the journal may delete them.
 
 mod dialect;
-pub(crate) mod duckdb;
 mod rows;
 pub(crate) mod schema;
+pub(crate) mod sql;
 
 use std::collections::HashSet;
 

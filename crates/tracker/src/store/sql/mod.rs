@@ -4,7 +4,7 @@
 //! `sha256` as hexadecimal text, `unnest` of a list, `epoch_us`, `strftime`, `quantile_cont` and `regexp_matches`.
 
 mod deletion;
-mod dialect;
+mod duckdb;
 mod loads;
 mod report;
 
@@ -40,7 +40,7 @@ const LOG_BYTES: u64 = 32 << 20;
 const LOADING_THREADS: usize = 1;
 
 /// A database file, and the folder of the engine's load packages.
-pub(crate) struct DuckDbStore {
+pub(crate) struct SqlStore {
     database: PathBuf,
     destination: Arc<dyn Destination>,
     pub(crate) pipeline: Pipeline,
@@ -49,17 +49,17 @@ pub(crate) struct DuckDbStore {
     reader: DuckDb,
 }
 
-impl DuckDbStore {
+impl SqlStore {
     /// Opens DuckDB's library, but not the database. `work` is where the engine keeps its load packages.
     ///
     /// # Errors
     /// If the library can't be used, or the path can't be that of a database.
-    pub(crate) fn new(database: &Path, work: &Path) -> Result<Self, Error> {
-        Self::with_memory(database, work, LOADING_BYTES)
+    pub(crate) fn duckdb(database: &Path, work: &Path) -> Result<Self, Error> {
+        Self::duckdb_with_memory(database, work, LOADING_BYTES)
     }
 
-    /// As [`DuckDbStore::new`], with so much memory for loads.
-    pub(crate) fn with_memory(database: &Path, work: &Path, bytes: u64) -> Result<Self, Error> {
+    /// As [`SqlStore::duckdb`], with so much memory for loads.
+    pub(crate) fn duckdb_with_memory(database: &Path, work: &Path, bytes: u64) -> Result<Self, Error> {
         // Here, because otherwise only the first load would find that the library is missing.
         dlt_destination_duckdb::open_library()?;
         let reader = DuckDb::at(database)?;
@@ -71,23 +71,16 @@ impl DuckDbStore {
     }
 
     /// The tables. While the value lives no other process can open the file for writing.
-    pub(crate) fn tables(&self, access: Access) -> Result<DuckDbTables<'_>, Error> {
+    pub(crate) fn tables(&self, access: Access) -> Result<SqlTables<'_>, Error> {
         let connection = match access {
             Access::Read => self.reader.connect(DATASET, access),
             Access::Write => self.destination.connect(DATASET, access),
         }?;
-        Ok(DuckDbTables {
-            store: self,
-            connection,
-            access,
-            exist: false,
-            has_deletions: None,
-            records_duplicates: false,
-        })
+        Ok(SqlTables { store: self, connection, access, exist: false, has_deletions: None, records_duplicates: false })
     }
 }
 
-impl Store for DuckDbStore {
+impl Store for SqlStore {
     fn location(&self) -> String {
         self.database.display().to_string()
     }
@@ -110,8 +103,8 @@ impl Store for DuckDbStore {
 }
 
 /// The tables, open.
-pub(crate) struct DuckDbTables<'a> {
-    store: &'a DuckDbStore,
+pub(crate) struct SqlTables<'a> {
+    store: &'a SqlStore,
     connection: Box<dyn Connection>,
     access: Access,
     /// The tables are known to exist.
@@ -122,7 +115,7 @@ pub(crate) struct DuckDbTables<'a> {
     records_duplicates: bool,
 }
 
-impl DuckDbTables<'_> {
+impl SqlTables<'_> {
     /// The rows of a query.
     pub(crate) fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
@@ -161,7 +154,7 @@ impl DuckDbTables<'_> {
     }
 }
 
-impl Tables for DuckDbTables<'_> {
+impl Tables for SqlTables<'_> {
     /// While the file is open for reading alone, nobody loads.
     fn hold_still(&mut self) -> Result<(), Error> {
         if self.access == Access::Read || !self.exist()? {
@@ -345,7 +338,7 @@ impl Tables for DuckDbTables<'_> {
     }
 
     fn dialect(&self) -> &'static dyn Dialect {
-        &dialect::DuckDbDialect
+        &duckdb::DuckDbDialect
     }
 
     fn report(&mut self) -> Result<Report, Error> {

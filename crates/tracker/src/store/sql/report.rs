@@ -4,7 +4,7 @@ use dlt_engine::Error;
 use dlt_engine::destination::Row;
 use serde_json::Value;
 
-use super::{DuckDbTables, number};
+use super::{SqlTables, number};
 use crate::report::{EventSummary, Report, Share, VersionSummary};
 use crate::store::schema::{EVENTS, QUARANTINE};
 
@@ -12,7 +12,7 @@ use crate::store::schema::{EVENTS, QUARANTINE};
 const MAX_LINES: u32 = 100;
 
 /// Runs all queries; the ledger stays empty.
-pub(super) fn read(tables: &mut DuckDbTables<'_>) -> Result<Report, Error> {
+pub(super) fn read(tables: &mut SqlTables<'_>) -> Result<Report, Error> {
     // In microseconds: arithmetic on timestamps with a time zone takes an extension, which a bundled DuckDB does not have.
     let active = |days: u64| {
         let micros = days * 24 * 60 * 60 * 1_000_000;
@@ -59,7 +59,7 @@ pub(super) fn read(tables: &mut DuckDbTables<'_>) -> Result<Report, Error> {
     })
 }
 
-fn shares(tables: &mut DuckDbTables<'_>, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
+fn shares(tables: &mut SqlTables<'_>, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
     let rows = tables.rows(&format!(
         "SELECT {column} AS value, count(*) AS count, count(*) / sum(count(*)) OVER () AS share \
          FROM {table} WHERE {condition} GROUP BY {column} ORDER BY count DESC, value LIMIT {MAX_LINES}"

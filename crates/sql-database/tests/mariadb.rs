@@ -29,14 +29,61 @@ fn tls_as_ssl_mode_says() {
     ] {
         assert_eq!(read_one(&sql_database(&url)).column("id"), ["1"], "{url}");
     }
+    server
+        .sql(
+            "mysql",
+            "CREATE USER known@'%' IDENTIFIED BY 'w' REQUIRE X509; GRANT SELECT ON shop.* TO known@'%';
+             CREATE USER other@'%' IDENTIFIED BY 'w'; GRANT SELECT ON shop.* TO other@'%'",
+        )
+        .unwrap();
+    let folder = server.authority().parent().unwrap().display().to_string();
+    let certificate = format!("ssl_cert={folder}/client.crt&ssl_key={folder}/client.key");
+    let known = format!("mysql://known:w@127.0.0.1:{}/shop?{certificate}", server.port());
     for url in [
-        by_address.clone(),
-        format!("{by_address}?ssl_mode=VERIFY_IDENTITY&ssl_ca={authority}"),
-        format!("{by_name}?ssl_mode=VERIFY_IDENTITY"),
+        known.clone(),
+        format!("{by_name}?ssl_ca={authority}"),
+        format!("{by_address}?ssl_ca={authority}&ssl_check_hostname=false"),
+    ] {
+        assert_eq!(read_one(&sql_database(&url)).column("id"), ["1"], "{url}");
+    }
+    for (url, why, what_to_do) in [
+        (by_address.clone(), "Access denied", "then add ssl_mode=REQUIRED"),
+        (
+            format!("{by_address}?ssl_mode=VERIFY_IDENTITY&ssl_ca={authority}"),
+            "is not for this host, but for localhost",
+            "use the host name that it is for",
+        ),
+        // As Python's driver has it.
+        (format!("{by_address}?ssl_ca={authority}"), "is not for this host", "ssl_mode=VERIFY_CA"),
+        (format!("{by_name}?ssl_mode=VERIFY_IDENTITY"), "by an authority that is not known", "ssl_ca=FILE"),
+        (format!("{by_name}?ssl_ca={folder}/none.crt"), "`ssl_ca`: ", "a path on this machine"),
+        (
+            format!("{by_name}?ssl_ca={folder}/server.key"),
+            "does not hold what it should",
+            "-----BEGIN CERTIFICATE-----",
+        ),
+        (known.replace("client.key", "server.crt"), "`ssl_key`: ", "a file in PEM"),
+        (known.split("&ssl_key").next().unwrap().to_owned(), "there is only one", "ssl_cert=FILE&ssl_key=FILE"),
+        (known.replace(&certificate, "ssl_mode=REQUIRED"), "Access denied", "needs ssl_cert=FILE and ssl_key=FILE"),
     ] {
         let error = told(&failure(&sql_database(&url)));
-        assert!(!error.contains(MariaDb::PASSWORD), "{error}");
+        assert!(error.contains(why) && error.contains(what_to_do), "{url}\n{error}");
+        assert!(!error.contains(MariaDb::PASSWORD) && !error.contains("gone"), "{error}");
     }
+}
+
+#[test]
+fn what_speaks_no_tls_is_told_so() {
+    let server = server("CREATE TABLE t(id INT)");
+    let without = told(&failure(&sql_database(&format!("{}?ssl_mode=REQUIRED", server.url("shop")))));
+    assert!(without.contains("the server has no TLS") && without.contains("ssl_mode=DISABLED"), "{without}");
+
+    // What listens there ends the connection at once.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let other = told(&failure(&sql_database(&format!("mysql://loader@127.0.0.1:{port}/shop"))));
+    assert!(other.contains("does MySQL or MariaDB listen at this host and port?"), "{other}");
 }
 
 #[test]

@@ -4,12 +4,23 @@ use crate::address::Address;
 use crate::failure::config;
 use dlt_engine::Result;
 use dlt_engine::settings::word_hint;
-use mysql::{Opts, OptsBuilder, SslOpts};
+use mysql::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const KNOWN: [&str; 7] =
-    ["charset", "connect_timeout", "ssl_ca", "ssl_disabled", "ssl_mode", "ssl_verify_identity", "unix_socket"];
+const KNOWN: [&str; 11] = [
+    "charset",
+    "connect_timeout",
+    "ssl_ca",
+    "ssl_cert",
+    "ssl_check_hostname",
+    "ssl_disabled",
+    "ssl_key",
+    "ssl_mode",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "unix_socket",
+];
 
 /// What is sent when a connection begins. The server gives a client that does not read for a minute up: tables that wait
 /// until those before them are read would be lost.
@@ -32,7 +43,7 @@ pub(super) fn of(address: &Address) -> Result<Opts> {
         .tcp_keepalive_time_ms(Some(60_000))
         .max_allowed_packet(Some(PACKET))
         .init(INIT.map(str::to_owned).to_vec());
-    let mut tls = Tls::default();
+    let mut tls = Tls { authority: None, certificate: None, key: None, checks_host: true, mode: None };
     for (key, value) in &address.query {
         match key.as_str() {
             // All encodings give the same texts.
@@ -42,10 +53,14 @@ pub(super) fn of(address: &Address) -> Result<Opts> {
                 options = options.tcp_connect_timeout(Some(Duration::from_secs(value.parse().map_err(|_| wrong())?)));
             }
             "unix_socket" => options = options.socket(Some(value.clone())),
-            "ssl_ca" => tls.authority = Some(PathBuf::from(value)),
+            "ssl_ca" => tls.authority = Some(file(address, key, value)?),
+            "ssl_cert" => tls.certificate = Some(file(address, key, value)?),
+            "ssl_key" => tls.key = Some(file(address, key, value)?),
             "ssl_disabled" if is_true(value) => tls.mode = Some(Mode::Disabled),
             "ssl_verify_identity" if is_true(value) => tls.mode = Some(Mode::Identity),
-            "ssl_disabled" | "ssl_verify_identity" => {}
+            "ssl_verify_cert" if is_true(value) => tls.mode = tls.mode.or(Some(Mode::Authority)),
+            "ssl_check_hostname" => tls.checks_host = is_true(value),
+            "ssl_disabled" | "ssl_verify_cert" | "ssl_verify_identity" => {}
             "ssl_mode" => tls.mode = Some(mode(address, value)?),
             _ => {
                 let message = format!("{address}: unknown option `{key}`");
@@ -53,12 +68,15 @@ pub(super) fn of(address: &Address) -> Result<Opts> {
             }
         }
     }
-    Ok(options.ssl_opts(tls.options()).into())
+    Ok(options.ssl_opts(tls.options(address)?).into())
 }
 
-#[derive(Default)]
 struct Tls {
     authority: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    /// Whether an authority that is named says, without a mode, that the host is looked at, too; as in Python's driver.
+    checks_host: bool,
     mode: Option<Mode>,
 }
 
@@ -73,16 +91,40 @@ enum Mode {
 }
 
 impl Tls {
-    fn options(self) -> Option<SslOpts> {
-        let by_default = if self.authority.is_some() { Mode::Authority } else { Mode::Disabled };
-        let mode = self.mode.unwrap_or(by_default);
-        let options = SslOpts::default().with_root_cert_path(self.authority);
-        Some(match mode {
-            Mode::Disabled => return None,
+    fn options(self, address: &Address) -> Result<Option<SslOpts>> {
+        let by_default = match (&self.authority, &self.certificate) {
+            (Some(_), _) if self.checks_host => Mode::Identity,
+            (Some(_), _) => Mode::Authority,
+            (None, Some(_)) => Mode::Required,
+            (None, None) => Mode::Disabled,
+        };
+        let identity = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some(ClientIdentity::new(certificate, key)),
+            (None, None) => None,
+            _ => {
+                let message = format!("{address}: of `ssl_cert` and `ssl_key` there is only one");
+                return Err(config(message, "a certificate and its key go together: ssl_cert=FILE&ssl_key=FILE"));
+            }
+        };
+        let options = SslOpts::default().with_root_cert_path(self.authority).with_client_identity(identity);
+        Ok(Some(match self.mode.unwrap_or(by_default) {
+            Mode::Disabled => return Ok(None),
             Mode::Required => options.with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true),
             Mode::Authority => options.with_danger_skip_domain_validation(true),
             Mode::Identity => options,
-        })
+        }))
+    }
+}
+
+/// A file in PEM that can be read.
+fn file(address: &Address, key: &str, path: &str) -> Result<PathBuf> {
+    let wrong = |what: &str, hint: &str| config(format!("{address}: `{key}`: {path} {what}"), hint);
+    let text = std::fs::read(path)
+        .map_err(|cause| wrong("cannot be read", "a path on this machine, as it is seen from here").because(cause))?;
+    let holds = if key == "ssl_key" { "PRIVATE KEY-----" } else { "-----BEGIN CERTIFICATE-----" };
+    match text.windows(holds.len()).any(|part| part == holds.as_bytes()) {
+        true => Ok(PathBuf::from(path)),
+        false => Err(wrong("does not hold what it should", &format!("a file in PEM, with a line `{holds}`"))),
     }
 }
 

@@ -24,6 +24,7 @@ mod merging;
 mod messages;
 mod overhead;
 mod postgres;
+mod projects;
 mod silence;
 mod tracker_report;
 mod turns;

@@ -119,6 +119,33 @@ fn settings_come_from_the_command_line_the_environment_and_a_file() {
 }
 
 #[test]
+fn keys_are_made_shown_and_revoked() {
+    let sandbox = Sandbox::new();
+    let made = sandbox.run("tracker key add web --name site --data t").ok();
+    assert!(made.stdout.starts_with("dltk_") && made.stdout.lines().count() == 1, "{}", made.stdout);
+    sandbox.run("tracker key add app --key one-that-is-out --data t").ok();
+    let listed = sandbox.run("tracker key list --data t").ok();
+    assert!(listed.stdout.contains("web") && !listed.stdout.contains("dltk_"), "{}", listed.stdout);
+    let json = sandbox.run("tracker key list --data t --format json").ok();
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((&json[0]["name"], &json[1]["project"]), (&"site".into(), &"app".into()), "{json:#}");
+    let id = json[1]["id"].as_str().unwrap();
+    assert_seen!("key_is_there_already", sandbox.run("tracker key add web --key one-that-is-out --data t"));
+    assert_seen!("key_revoked", sandbox.run(&format!("tracker key revoke {id} --data t")));
+    assert_seen!("key_of_nobody", sandbox.run("tracker key revoke nothing --data t"));
+    assert_seen!("project_name", sandbox.run("tracker key add Web --data t"));
+    assert_seen!("key_form", sandbox.run("tracker key add web --key short --data t"));
+    assert_seen!("keys_of_nothing", sandbox.run("tracker key list --data nope"));
+    // A project is known by its keys also before it has events.
+    let server = Server::start(&sandbox);
+    sandbox.run("tracker key add web --data tracker").ok();
+    assert_seen!("project_of_nobody", sandbox.run("tracker report --project wbe --data tracker"));
+    let report = sandbox.run("tracker report --project web --data tracker").ok();
+    assert!(report.stdout.starts_with("No events yet"), "{}", report.stdout);
+    assert!(server.stop());
+}
+
+#[test]
 fn wrong_folders() {
     let sandbox = Sandbox::new();
     assert_seen!("report_of_nothing", sandbox.run("tracker report --data nope"));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable_dir;
 use crate::error::Error;
+use crate::projects::KeysFile;
 
 /// The paths in a data folder.
 #[derive(Debug, Clone)]
@@ -53,6 +54,11 @@ impl DataDir {
     /// The key by which ids of users are hashed.
     pub(crate) fn id_key(&self) -> PathBuf {
         self.0.join("id-key")
+    }
+
+    /// The hashes of write keys.
+    pub(crate) fn keys(&self) -> KeysFile {
+        KeysFile::new(self.0.join("keys.json"))
     }
 
     fn lock_file(&self) -> PathBuf {

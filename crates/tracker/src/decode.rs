@@ -107,6 +107,8 @@ pub(crate) struct Delivery<'a> {
     pub(crate) context: Option<Value>,
     /// When the sender's clock said that it sent this.
     pub(crate) sent_at: Option<Value>,
+    /// The key that a batch names.
+    pub(crate) write_key: Option<String>,
 }
 
 /// Inflates a body where its encoding says so.
@@ -137,7 +139,25 @@ pub(crate) fn single(body: &[u8]) -> Result<Delivery<'_>, Refusal> {
     if !event.get().starts_with('{') {
         return Err(Refusal::NotAnObject);
     }
-    Ok(Delivery { events: vec![event], is_batch: false, context: None, sent_at: None })
+    Ok(Delivery { events: vec![event], is_batch: false, context: None, sent_at: None, write_key: write_key(event) })
+}
+
+/// The key that an event names. Most name none, and are not looked through for it.
+fn write_key(event: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "writeKey")]
+        write_key: Option<Value>,
+    }
+    memchr::memmem::find(event.get().as_bytes(), b"\"writeKey\"")?;
+    serde_json::from_str::<Named>(event.get()).ok()?.write_key.and_then(text_of)
+}
+
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
 }
 
 #[derive(Deserialize)]
@@ -147,6 +167,8 @@ struct BatchBody<'a> {
     context: Option<Value>,
     #[serde(rename = "sentAt")]
     sent_at: Option<Value>,
+    #[serde(rename = "writeKey")]
+    write_key: Option<Value>,
 }
 
 /// What a batch has in the place of its events.
@@ -217,7 +239,8 @@ pub(crate) fn batch<'a>(body: &'a [u8], limits: &Limits) -> Result<Delivery<'a>,
     if events.len() > limits.batch_events {
         return Err(Refusal::TooMany { count: events.len(), limit: limits.batch_events });
     }
-    Ok(Delivery { events, is_batch: true, context: parts.context, sent_at: parts.sent_at })
+    let write_key = parts.write_key.and_then(text_of);
+    Ok(Delivery { events, is_batch: true, context: parts.context, sent_at: parts.sent_at, write_key })
 }
 
 /// All of a body as text, looked through once.

@@ -49,6 +49,36 @@ pub enum Error {
     /// What was given can't be an id.
     #[error("an id has between 1 and 100 characters")]
     NoId,
+    /// What was given can't be the name of a project.
+    #[error(
+        "`{name}` can't be the name of a project: it has lower-case letters, digits, `-` and `_`, 64 at most, and is not `default`"
+    )]
+    ProjectName {
+        /// What was given.
+        name: String,
+    },
+    /// What was given can't be a write key.
+    #[error("a write key has between 8 and 200 letters, digits and signs of ASCII, without spaces and `:`")]
+    KeyForm,
+    /// The write key is there already.
+    #[error("this write key is there already, as {id} of the project {project}")]
+    KeyTaken {
+        /// Its id.
+        id: String,
+        /// Its project.
+        project: String,
+    },
+    /// There is no such write key.
+    #[error("there is no write key with this id, and none that is this text")]
+    NoKey,
+    /// There is no such project.
+    #[error("there is no project `{name}`")]
+    NoProject {
+        /// What was given.
+        name: String,
+        /// The projects that there are.
+        known: Vec<String>,
+    },
     /// The process can't be set up: threads, signals.
     #[error("can't start the tracker")]
     Start(#[source] io::Error),

@@ -49,6 +49,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) hash: Option<String>,
     /// The key by which ids of users are hashed.
     pub(crate) id_key: &'a str,
+    /// The project that it belongs to; `None` for the default one.
+    pub(crate) project: Option<&'a str>,
 }
 
 /// The calls of the tracking protocol.
@@ -112,6 +114,8 @@ pub(crate) struct EventRow {
     properties_dropped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -257,6 +261,7 @@ fn row(incoming: Incoming<'_>, is_own: bool, arrival: &Arrival<'_>) -> Result<Ev
         properties,
         properties_dropped,
         body_digest,
+        project: arrival.project.map(str::to_owned),
     })
 }
 

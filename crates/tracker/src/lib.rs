@@ -26,6 +26,7 @@
 //! * A sender that proves an event to be its own can have all events of its id deleted. The request goes through the
 //!   journal as events do, so it survives a crash and covers what was acknowledged before it (see `deletion`).
 //! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
+//! * An event belongs to the project that its request's write key leads to (see `projects`); of a key only a hash is kept.
 //! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; requests beyond it get 429.
 //!
 //! # Seams
@@ -53,6 +54,7 @@ mod loader;
 mod message_id;
 mod metrics;
 mod outcome;
+mod projects;
 mod query;
 mod report;
 mod scrub;
@@ -67,5 +69,9 @@ pub use deletion::Forgotten;
 pub use error::Error;
 pub use ledger::Ledger;
 pub use outcome::Reason;
+pub use projects::{Key, NewKey, UnknownKey};
 pub use report::{EventSummary, Report, Share, VersionSummary};
-pub use server::{Ready, ServeOptions, StopHandle, Summary, check, dashboard_token, forget, report, serve};
+pub use server::{
+    Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, report, report_of,
+    revoke_key, serve,
+};

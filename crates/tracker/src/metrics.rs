@@ -7,6 +7,7 @@ use crate::journal::Status;
 use crate::ledger::Ledger;
 use crate::loader::LoaderState;
 use crate::outcome::Reason;
+use crate::projects::Refusal;
 
 /// What happened to requests since the process started.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) failed: AtomicU64,
     /// Events by why they were quarantined, in the order of [`Reason::ALL`].
     quarantined: [AtomicU64; Reason::ALL.len()],
+    /// Requests that were refused for their keys, in the order of [`Refusal::ALL`].
+    refused_keys: [AtomicU64; Refusal::ALL.len()],
 }
 
 impl Metrics {
@@ -33,6 +36,13 @@ impl Metrics {
     pub(crate) fn count_quarantined(&self, reason: Reason) {
         if let Some(at) = Reason::ALL.iter().position(|known| *known == reason) {
             Self::count(&self.quarantined[at]);
+        }
+    }
+
+    /// Counts a request that was refused for its key.
+    pub(crate) fn count_refused_key(&self, refusal: Refusal) {
+        if let Some(at) = Refusal::ALL.iter().position(|known| *known == refusal) {
+            Self::count(&self.refused_keys[at]);
         }
     }
 
@@ -75,6 +85,12 @@ impl Metrics {
         });
         let quarantined: Vec<(&str, u64)> = labels.iter().map(String::as_str).zip(counted).collect();
         metric(&mut page, "dlt_tracker_put_aside_total", "counter", "Quarantined events, by reason.", &quarantined);
+
+        let labels = Refusal::ALL.map(|refusal| format!("{{reason=\"{}\"}}", refusal.code()));
+        let keys: Vec<(&str, u64)> =
+            labels.iter().map(String::as_str).zip(self.refused_keys.iter().map(read)).collect();
+        let help = "Requests that were refused because of their write key, by reason.";
+        metric(&mut page, "dlt_tracker_refused_keys_total", "counter", help, &keys);
 
         let gauge = [("", journal.bytes)];
         metric(&mut page, "dlt_tracker_journal_bytes", "gauge", "Size of the journal's segments.", &gauge);

@@ -18,15 +18,23 @@ pub(crate) fn secret(file: &Path) -> io::Result<String> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = random_hex::<16>()?;
     let temporary = file.with_extension("tmp");
     let mut written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     writeln!(written, "{secret}")?;
     written.sync_all()?;
     fs::rename(&temporary, file)?;
     Ok(secret)
+}
+
+/// So many random bytes in hexadecimal.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn random_hex<const BYTES: usize>() -> io::Result<String> {
+    let mut bytes = [0u8; BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Compares secrets in a time that does not tell how much of them is alike.

@@ -23,9 +23,10 @@ use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOption
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
+use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
 use crate::report::Report;
-use crate::secret::{self, secret};
+use crate::secret::{self, random_hex, secret};
 use crate::store::sql::SqlStore;
 use crate::store::{Counts, Store};
 use dlt_engine::destination::Access;
@@ -59,6 +60,8 @@ pub struct ServeOptions {
     pub idle_timeout: Duration,
     /// How long requests in progress may take when the tracker stops. Default: 5 s.
     pub drain: Duration,
+    /// What becomes of events that name no key of this tracker. Default: they belong to the default project.
+    pub unknown_key: UnknownKey,
     /// What opens the dashboard, 16 characters at least. Default: the token of the data folder, which [`dashboard_token`]
     /// tells.
     pub token: Option<String>,
@@ -81,6 +84,7 @@ impl ServeOptions {
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(5),
+            unknown_key: UnknownKey::Default,
             token: None,
         }
     }
@@ -163,6 +167,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         Some(token) => token.clone(),
         None => token_of(&dir)?,
     };
+    let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
     let parts = Parts::open(&dir, journal_options)?;
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
     let app = Arc::new(App {
@@ -176,7 +181,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         reports: Semaphore::new(http::REPORTS),
         body_timeout: options.body_timeout,
         id_key: id_key(&dir)?,
-        key: key().map_err(Error::Start)?,
+        projects,
+        key: random_hex::<32>().map_err(Error::Start)?,
         dashboard: Dashboard::new(parts.store, token),
     });
     dir.announce(&ServerFile { address, pid: std::process::id(), key: app.key.clone() })?;
@@ -240,7 +246,78 @@ fn id_key(dir: &DataDir) -> Result<String, Error> {
 ///
 /// When there is no data, or the tables can't be read.
 pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
-    read(data_dir.as_ref(), "GET", "/report.json", |parts| parts.loader.report())
+    read(data_dir.as_ref(), "GET", "/report.json", |parts| parts.loader.report(None))
+}
+
+/// As [`report`], of one project; the default one is named `default`. The ledger is that of all projects.
+///
+/// # Errors
+///
+/// As [`report`], and when no key and no event is of such a project.
+pub fn report_of(data_dir: impl AsRef<Path>, project: &str) -> Result<Report, Error> {
+    let data_dir = data_dir.as_ref();
+    let path = format!("/report.json?project={}", query::encode(project));
+    let report = read(data_dir, "GET", &path, |parts| parts.loader.report(Some(project)))?;
+    if report.total == 0 && report.quarantine.is_empty() {
+        known_project(data_dir, project)?;
+    }
+    Ok(report)
+}
+
+/// Whether a project that has no events yet has a key at least.
+fn known_project(data_dir: &Path, project: &str) -> Result<(), Error> {
+    let mut known: Vec<String> = DataDir::new(data_dir).keys().read()?.into_iter().map(|key| key.project).collect();
+    known.push(projects::DEFAULT.to_owned());
+    known.sort_unstable();
+    known.dedup();
+    match known.iter().any(|name| name == project) {
+        true => Ok(()),
+        false => Err(Error::NoProject { name: project.to_owned(), known }),
+    }
+}
+
+/// Adds a write key to a project: one that senders have already, or a new one. `name` says what it is for. A running
+/// tracker takes it at once. The data folder is made where there is none.
+///
+/// # Errors
+///
+/// When the project or the key can't be one, the key is there already, or the folder can't be written.
+pub fn add_key(
+    data_dir: impl AsRef<Path>,
+    project: &str,
+    name: Option<&str>,
+    given: Option<&str>,
+) -> Result<NewKey, Error> {
+    let dir = DataDir::new(data_dir.as_ref());
+    dir.create()?;
+    dir.keys().add(project, name, given)
+}
+
+/// The write keys of a data folder, the oldest first.
+///
+/// # Errors
+///
+/// When there is no such folder, or the keys can't be read.
+pub fn keys(data_dir: impl AsRef<Path>) -> Result<Vec<Key>, Error> {
+    folder(data_dir.as_ref())?.keys().read()
+}
+
+/// Revokes a write key, which is named by its id or by itself: a running tracker refuses it a second later. What it
+/// brought stays.
+///
+/// # Errors
+///
+/// When there is no such folder or key, or the folder can't be written.
+pub fn revoke_key(data_dir: impl AsRef<Path>, named: &str) -> Result<Key, Error> {
+    folder(data_dir.as_ref())?.keys().revoke(named)
+}
+
+/// A data folder that is there.
+fn folder(path: &Path) -> Result<DataDir, Error> {
+    match path.is_dir() {
+        true => Ok(DataDir::new(path)),
+        false => Err(Error::NoData { folder: path.to_owned() }),
+    }
 }
 
 /// Recounts a data folder from tables and journal, whether a tracker runs on it or not. What is in the journal is
@@ -370,10 +447,4 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-fn key() -> io::Result<String> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -8,5 +8,6 @@ mod crash;
 mod dashboard;
 mod deletion;
 mod load;
+mod projects;
 mod server;
 mod tracker;

@@ -18,7 +18,13 @@ pub(crate) enum Tracker {
         /// How to print
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
+        /// Of one project; what came without a key belongs to `default` [default: all]
+        #[arg(long, value_name = "NAME")]
+        project: Option<String>,
     },
+    /// Write keys: which project the events of a sender belong to
+    #[command(subcommand)]
+    Key(Key),
     /// Delete every event of an id: from tables, quarantine and journal
     Forget {
         /// The anonymous id
@@ -34,6 +40,41 @@ pub(crate) enum Tracker {
     },
     /// Recount from disk: every event that was accepted is accounted for
     Check {
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// `dlt tracker key`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    /// Make a key of a project and print it; it is not kept, and cannot be printed again
+    Add {
+        /// The project; one is there as soon as it has a key
+        #[arg(value_name = "PROJECT")]
+        project: String,
+        /// What the key is for
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+        /// A key that senders have already
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Show which keys there are, without the keys themselves
+    List {
+        #[command(flatten)]
+        folder: Folder,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Refuse what comes with a key from now on
+    Revoke {
+        /// The key's id, as `list` shows it, or the key itself
+        #[arg(value_name = "ID")]
+        id: String,
         #[command(flatten)]
         folder: Folder,
     },

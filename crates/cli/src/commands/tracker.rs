@@ -1,5 +1,7 @@
 //! `dlt tracker`: receives telemetry of programs that you maintain, and reports on it.
 
+mod key;
+
 use std::error::Error as _;
 use std::path::PathBuf;
 
@@ -16,8 +18,14 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     crate::log::begin(printer);
     match arguments {
         Tracker::Serve(arguments) => serve(arguments, settings),
-        Tracker::Report { folder, format } => {
-            let report = dlt_tracker::report(data_dir(folder)?).map_err(failure)?;
+        Tracker::Key(arguments) => key::key(arguments, printer),
+        Tracker::Report { folder, format, project } => {
+            let data = data_dir(folder)?;
+            let report = match project {
+                Some(project) => dlt_tracker::report_of(data, project),
+                None => dlt_tracker::report(data),
+            }
+            .map_err(failure)?;
             match format {
                 ReportFormat::Text => printer.data(&with_line_end(report.to_string())),
                 ReportFormat::Json => {
@@ -99,7 +107,16 @@ fn with_line_end(mut text: String) -> String {
 
 fn failure(error: Error) -> Failure {
     let failure = match &error {
-        Error::NoData { .. } | Error::NoId => Failure::usage(error.to_string()),
+        Error::NoData { .. } | Error::NoId | Error::ProjectName { .. } | Error::KeyForm | Error::KeyTaken { .. } => {
+            Failure::usage(error.to_string())
+        }
+        Error::NoKey => Failure::usage(error.to_string()).hint("`dlt tracker key list` shows the ids"),
+        Error::NoProject { name, known } => {
+            Failure::usage(error.to_string()).hint(match dlt::suggest(name, known.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known are {}", known.join(", ")),
+            })
+        }
         Error::ShortToken { .. } => {
             Failure::usage(error.to_string()).hint("set DLT_TRACKER_TOKEN or `token` to a longer one, or unset it")
         }

@@ -4,6 +4,7 @@ use dlt_engine::Result;
 use dlt_engine::settings::{Key, Section};
 
 use super::Part;
+use crate::projects::UnknownKey;
 
 pub(super) const TOP: Part = Part {
     keys: &[
@@ -21,6 +22,21 @@ pub(super) const TOP: Part = Part {
         set(&mut options.connections, count(top, "connections")?);
         set(&mut options.threads, count(top, "threads")?);
         Ok(())
+    },
+};
+
+pub(super) const PROJECTS: Part = Part {
+    keys: &[Key::new(
+        "projects.unknown_key",
+        "what becomes of events that come with no write key of this tracker: `default`, they belong to the project of that \
+         name, or `refuse`, they get 400",
+        "\"default\"",
+    )],
+    read: |top, options| {
+        let Some(mut section) = top.section("projects")? else { return Ok(()) };
+        let words = [("default", UnknownKey::Default), ("refuse", UnknownKey::Refuse)];
+        set(&mut options.unknown_key, section.one_of("unknown_key", &words)?);
+        section.finish()
     },
 };
 

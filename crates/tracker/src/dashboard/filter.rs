@@ -24,6 +24,7 @@ pub(crate) struct Filter {
     pub(crate) library: Option<String>,
     pub(crate) version: Option<String>,
     pub(crate) event: Option<String>,
+    pub(crate) project: Option<String>,
 }
 
 /// Whether events of continuous integration are shown.
@@ -79,7 +80,7 @@ impl fmt::Display for Flaw {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { days: DEFAULT_DAYS, by: None, ci: Ci::All, library: None, version: None, event: None }
+        Self { days: DEFAULT_DAYS, by: None, ci: Ci::All, library: None, version: None, event: None, project: None }
     }
 }
 
@@ -107,8 +108,10 @@ impl Filter {
                 "library" => filter.library = Some(value),
                 "version" => filter.version = Some(value),
                 "event" => filter.event = Some(value),
+                "project" => filter.project = Some(value),
                 _ => {
-                    return Err(Flaw(format!("{name}={value}: known are range, by, ci, library, version and event")));
+                    let known = "known are range, by, ci, library, version, event and project";
+                    return Err(Flaw(format!("{name}={value}: {known}")));
                 }
             }
         }
@@ -126,7 +129,12 @@ impl Filter {
         if self.ci != default.ci {
             parts.push(format!("ci={}", self.ci.word()));
         }
-        let texts = [("library", &self.library), ("version", &self.version), ("event", &self.event)];
+        let texts = [
+            ("library", &self.library),
+            ("version", &self.version),
+            ("event", &self.event),
+            ("project", &self.project),
+        ];
         parts.extend(texts.into_iter().filter_map(|(name, value)| {
             let value = value.as_deref()?;
             Some(format!("{name}={}", encode(value)))
@@ -177,7 +185,8 @@ impl Filter {
         let texts = texts
             .into_iter()
             .filter_map(|(column, value)| Some(format!("{column} = {}", dialect.literal(value.as_deref()?))));
-        ci.into_iter().chain(texts).collect()
+        let project = self.project.as_deref().map(|name| dialect.of_project(name));
+        ci.into_iter().chain(texts).chain(project).collect()
     }
 }
 
@@ -206,6 +215,7 @@ mod tests {
             "range=7d",
             "range=all&by=month&ci=no",
             "ci=yes&library=dlt&version=1.31.0",
+            "range=7d&project=web",
             "library=a%26b%3D%C3%A9%20c&event=command_init",
         ] {
             let filter = Filter::parse(query).unwrap();

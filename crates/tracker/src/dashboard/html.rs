@@ -6,6 +6,7 @@ use super::chart::chart;
 use super::filter::{Ci, Filter, Pace, RANGES, range_word};
 use super::page::{Cell, Form, Page, Section};
 use super::panels::View;
+use crate::projects::DEFAULT;
 
 /// What is shown around a page.
 pub(crate) struct Around<'a> {
@@ -15,6 +16,7 @@ pub(crate) struct Around<'a> {
     pub(crate) libraries: Vec<String>,
     pub(crate) versions: Vec<String>,
     pub(crate) events: Vec<String>,
+    pub(crate) projects: Vec<String>,
 }
 
 /// A page of the dashboard.
@@ -131,6 +133,9 @@ fn filter_form(around: &Around<'_>) -> Markup {
             }
             (choice("Library", "library", filter.library.as_deref(), &around.libraries))
             (choice("Version", "version", filter.version.as_deref(), &around.versions))
+            @if filter.project.is_some() || around.projects.iter().any(|name| name != DEFAULT) {
+                (choice("Project", "project", filter.project.as_deref(), &around.projects))
+            }
             (choice("Event", "event", filter.event.as_deref(), &around.events))
             button type="submit" { "Show" }
         }
@@ -315,7 +320,8 @@ mod tests {
             filter: &filter,
             libraries: offered.clone(),
             versions: offered.clone(),
-            events: offered,
+            events: offered.clone(),
+            projects: offered,
         };
         let text = super::page(&page, &around).into_string();
         assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");

@@ -26,6 +26,8 @@ struct QuarantineRow<'a> {
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<&'a str>,
 }
 
 /// Quarantines an event, given as JSON text.
@@ -49,6 +51,7 @@ pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival<'_>) -> J
         received_at: formatted(arrival.received_at),
         bytes: text.len(),
         payload,
+        project: arrival.project,
     };
     // A struct of texts and numbers always serialises; an empty row would still be counted.
     let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
@@ -69,6 +72,7 @@ pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Ve
         received_at: formatted(found_at),
         bytes: 0,
         payload: None,
+        project: None,
     };
     serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec())
 }

@@ -14,6 +14,7 @@ fn arrival() -> Arrival<'static> {
         sent_at: None,
         max_event_bytes: 32 * 1024,
         hash: None,
+        project: None,
         id_key: "0123456789abcdef",
     }
 }

@@ -57,8 +57,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     response
 }
 
-/// `GET /report.json`, for `dlt tracker report`. It is read beside the loader, from what is loaded by then.
-pub(crate) async fn report(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
+/// `GET /report.json?project=NAME`, for `dlt tracker report`. It is read beside the loader, from what is loaded by then.
+pub(crate) async fn report(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
     if !is_allowed(&app, &headers) {
         return unauthorized();
     }
@@ -69,7 +73,8 @@ pub(crate) async fn report(State(app): State<Arc<App>>, headers: HeaderMap) -> R
     }
     let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
     let (store, journal) = (Arc::clone(&app.dashboard.store), Arc::clone(&app.journal));
-    let read = tokio::task::spawn_blocking(move || loader::report(&*store, &*journal)).await;
+    let project = value(query.as_deref(), "project").filter(|name| !name.is_empty());
+    let read = tokio::task::spawn_blocking(move || loader::report(&*store, &*journal, project.as_deref())).await;
     drop(permit);
     match read {
         Ok(found) => found_or_failed(found),
@@ -88,10 +93,9 @@ pub(crate) async fn forget(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    let fields = pairs(query.as_deref().unwrap_or_default());
-    let id = fields.iter().find(|(name, _)| name == "id").map_or("", |(_, value)| value.as_str());
+    let id = value(query.as_deref(), "id").unwrap_or_default();
     // Who may not ask is told so below, before anything is kept.
-    let sequence = match Request::of(id, event::formatted(Timestamp::now())).filter(|_| is_allowed(&app, &headers)) {
+    let sequence = match Request::of(&id, event::formatted(Timestamp::now())).filter(|_| is_allowed(&app, &headers)) {
         None => 0,
         Some(request) => match keep(&*app.journal, &request).await {
             Some(sequence) => sequence,
@@ -102,6 +106,11 @@ pub(crate) async fn forget(
         },
     };
     ask(&app, &headers, |sender| Question::Forgotten(sequence, sender)).await
+}
+
+/// A value of a query.
+fn value(query: Option<&str>, name: &str) -> Option<String> {
+    pairs(query.unwrap_or_default()).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 /// Puts a request into the journal; its number when it is durable.

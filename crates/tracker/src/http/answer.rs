@@ -11,12 +11,15 @@ use serde_json::json;
 use crate::decode::Refusal;
 use crate::deletion;
 use crate::journal::AppendError;
+use crate::projects;
 
 /// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The request is invalid: it must not be retried.
     Refused(Refusal),
+    /// Its write key is refused: it must not be retried.
+    KeyRefused(projects::Refusal),
     /// A deletion request is malformed or not proven.
     DeletionRefused(deletion::Refusal),
     /// Whether a deletion request is proven can't be found out now.
@@ -36,6 +39,12 @@ pub(crate) enum Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<projects::Refusal> for Failure {
+    fn from(refusal: projects::Refusal) -> Self {
+        Self::KeyRefused(refusal)
     }
 }
 
@@ -87,6 +96,7 @@ pub(crate) fn document(status: StatusCode, text: String) -> Response<Body> {
 pub(crate) fn failure(failure: &Failure) -> Response<Body> {
     let (status, code, message, retry_after) = match failure {
         Failure::Refused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
+        Failure::KeyRefused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
         Failure::DeletionRefused(refusal) => (StatusCode::BAD_REQUEST, refusal.code(), refusal.to_string(), None),
         Failure::Undecided => {
             let message = "the events can't be looked up now: ask again later".to_owned();

@@ -1,14 +1,16 @@
 //! The paths that take events.
 //!
-//! Only the body of a request goes further: no address, no header. A key (HTTP Basic, or `writeKey` in the body) is
-//! accepted and not kept.
+//! Only the body of a request goes further: no address, no header. A key (HTTP Basic, or `writeKey` in the body) says
+//! which project the events belong to, and is not kept.
 
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
 
 use super::answer::{self, Failure};
@@ -101,6 +103,9 @@ async fn take(app: &App, request: Request, form: Form) -> Result<(), Failure> {
 /// Counts how a request ended.
 pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
     let metrics = &app.metrics;
+    if let Err(Failure::KeyRefused(refusal)) = taken {
+        metrics.count_refused_key(*refusal);
+    }
     Metrics::count(match taken {
         Ok(_) => &metrics.accepted,
         Err(Failure::Overloaded | Failure::Journal(AppendError::Busy | AppendError::Full { .. })) => {
@@ -111,6 +116,7 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
         }
         Err(
             Failure::Refused(_)
+            | Failure::KeyRefused(_)
             | Failure::DeletionRefused(_)
             | Failure::UnknownPath
             | Failure::UnknownMethod
@@ -121,6 +127,7 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
 
 async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
     let mut memory = Reservation::begin(&app.memory)?;
+    let basic = basic_user(request.headers());
     let (encoding, body) = read(app, request, &mut memory).await?;
     let received_at = Timestamp::now();
     let mut row_bytes = 0;
@@ -131,6 +138,9 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         // client always says.
         let may_prove = !delivery.is_batch && memchr::memmem::find(&body, b"\"sentAt\"").is_some();
         let hash = may_prove.then(|| crate::hash::shake128(&body));
+        let keys =
+            [basic.as_deref(), delivery.write_key.as_deref()].into_iter().flatten().filter(|key| !key.is_empty());
+        let project = app.projects.of(keys)?;
         let arrival = Arrival {
             received_at,
             call,
@@ -139,6 +149,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
             max_event_bytes: app.limits.event_bytes,
             hash,
             id_key: &app.id_key,
+            project: project.as_deref(),
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();
@@ -173,6 +184,23 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         Err(_) => Err(AppendError::Closed.into()),
     }
 }
+
+/// The user of HTTP Basic, which is the key of clients of the protocol; some send no colon after it.
+fn basic_user(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = given.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD_FORGIVING.decode(encoded.trim()).ok()?).ok()?;
+    Some(text.split_once(':').map_or(text.as_str(), |(user, _)| user).to_owned())
+}
+
+/// Base64 with or without the signs that fill it up.
+const STANDARD_FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Reads the body of a request. Returns its encoding too. Takes memory also for what the body inflates to.
 pub(super) async fn read(

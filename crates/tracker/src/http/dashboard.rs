@@ -17,6 +17,7 @@ use super::App;
 use super::collect;
 use crate::dashboard::{self, Around, Filter, Page, View};
 use crate::ledger::Ledger;
+use crate::projects::DEFAULT;
 use crate::query::pairs;
 use crate::secret::same;
 use crate::store::Store;
@@ -196,15 +197,15 @@ async fn show(app: &Arc<App>, headers: &HeaderMap, name: &str, query: &str) -> R
     if is_json {
         return respond(StatusCode::OK, "application/json", dashboard::json(&answer.page));
     }
-    let [libraries, versions, events] = answer.offered;
-    let around = Around { view, filter: &filter, libraries, versions, events };
+    let [libraries, versions, events, projects] = answer.offered;
+    let around = Around { view, filter: &filter, libraries, versions, events, projects };
     shown(StatusCode::OK, &dashboard::html(&answer.page, &around))
 }
 
 struct Answer {
     page: Page,
-    /// Libraries, versions and events of the range.
-    offered: [Vec<String>; 3],
+    /// Libraries, versions, events and projects of the range.
+    offered: [Vec<String>; 4],
 }
 
 /// Reads a page, on a thread that may block.
@@ -246,11 +247,14 @@ fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Resu
     let mut tables = store.open(Access::Write)?;
     tables.hold_still()?;
     let page = dashboard::read(view, filter, &mut *tables, ledger)?;
-    let mut offered: [Vec<String>; 3] = Default::default();
+    let mut offered: [Vec<String>; 4] = Default::default();
     if tables.exist()? {
         let range = Filter { days: filter.days, ..Filter::default() };
         let condition = range.condition(tables.dialect(), jiff::Timestamp::now());
-        for (place, column) in offered.iter_mut().zip(["library_name", "library_version", "event"]) {
+        let project = format!("coalesce(project, '{DEFAULT}')");
+        // Tables of an earlier version have none yet.
+        let project = if tables.are_current()? { project.as_str() } else { "NULL" };
+        for (place, column) in offered.iter_mut().zip(["library_name", "library_version", "event", project]) {
             let rows = tables.select(&format!(
                 "SELECT {column} AS value FROM {EVENTS} WHERE {column} IS NOT NULL AND {condition} \
                  GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {OFFERED}"

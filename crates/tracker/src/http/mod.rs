@@ -23,6 +23,7 @@ use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::loader::{LoaderState, LoaderThread};
 use crate::metrics::Metrics;
+use crate::projects::Projects;
 
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub(crate) body_timeout: Duration,
     /// The key by which ids of users are hashed.
     pub(crate) id_key: String,
+    /// Whose events a request brings.
+    pub(crate) projects: Projects,
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
     pub(crate) dashboard: Dashboard,

@@ -219,9 +219,9 @@ impl Loader {
     }
 
     /// Reads the report. Loads before what can be loaded.
-    pub(crate) fn report(&mut self) -> Result<Report, Error> {
+    pub(crate) fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
         self.ready_to_read()?;
-        report(&*self.store, &*self.journal)
+        report(&*self.store, &*self.journal, project)
     }
 
     /// How many events wait in the journal.
@@ -256,8 +256,9 @@ impl Loader {
     }
 }
 
-/// Reads the report from what is loaded, beside a loader at work. What waits is in its ledger.
-pub(crate) fn report(store: &dyn Store, journal: &dyn Journal) -> Result<Report, Error> {
+/// Reads the report of one project or of all from what is loaded, beside a loader at work. What waits is in its ledger,
+/// which is that of all projects.
+pub(crate) fn report(store: &dyn Store, journal: &dyn Journal, project: Option<&str>) -> Result<Report, Error> {
     let failed = |source| Error::tables(store.location(), source);
     if !store.exists() {
         return Ok(Report { ledger: Counts::default().ledger(journal.durable()), ..Report::default() });
@@ -273,7 +274,7 @@ pub(crate) fn report(store: &dyn Store, journal: &dyn Journal) -> Result<Report,
         let counts = tables.counts()?;
         // After the counts: what they hold was accepted before.
         let ledger = counts.ledger(journal.durable());
-        Ok(Report { ledger, ..tables.report()? })
+        Ok(Report { ledger, ..tables.report(project)? })
     };
     read().map_err(failed)
 }

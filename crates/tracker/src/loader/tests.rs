@@ -143,19 +143,19 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows() {
     // They were looked for before: nothing of what is settled is read again.
     assert!(!folder.path("refused").exists());
     folder.events(&["e"]);
-    assert_eq!(loader.report().unwrap().ledger.unaccounted(), 1);
+    assert_eq!(loader.report(None).unwrap().ledger.unaccounted(), 1);
 }
 
 #[test]
 fn a_report_is_read_beside_the_loader_and_tells_what_waits() {
     let folder = Folder::new();
     let store = folder.store();
-    assert_eq!(report(&store, &*folder.journal).unwrap().ledger, crate::ledger::Ledger::default());
+    assert_eq!(report(&store, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
     let mut loader = folder.loader();
     folder.events(&["a", "b"]);
     loader.catch_up().unwrap();
     folder.events(&["c", "d", "a"]);
-    let found = report(&store, &*folder.journal).unwrap();
+    let found = report(&store, &*folder.journal, None).unwrap();
     assert_eq!((found.total, found.ledger.in_journal, found.ledger.unaccounted()), (2, 3, 0));
 
     // Whatever is loaded meanwhile, its numbers are of one moment.
@@ -164,7 +164,7 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits() {
         let reader = scope.spawn(|| {
             loop {
                 let is_last = done.load(Ordering::Relaxed);
-                let found = report(&store, &*folder.journal).unwrap();
+                let found = report(&store, &*folder.journal, None).unwrap();
                 assert_eq!((found.ledger.unaccounted(), found.ledger.loaded), (0, found.total));
                 if is_last {
                     break found.total;
@@ -218,7 +218,7 @@ fn what_is_not_found_is_kept_and_the_rest_goes_on() {
     let mut loader = folder.loader();
     let check = loader.check().unwrap();
     assert_eq!((check.ledger.deduplicated, check.ledger.unaccounted(), check.problems.len()), (20, 2, 3), "{check}");
-    assert_eq!(loader.report().unwrap().ledger, check.ledger);
+    assert_eq!(loader.report(None).unwrap().ledger, check.ledger);
     let kept = |number: u64| std::fs::read_to_string(folder.path(&format!("refused/{number:020}.json"))).unwrap();
     assert_eq!(kept(2), r#"{"message_id":"b","event":"e"}"#);
     assert!(kept(4).contains("no_event_name"));

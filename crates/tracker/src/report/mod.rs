@@ -12,6 +12,9 @@ use crate::ledger::Ledger;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
+    /// Projects, the most frequent first.
+    #[serde(default)]
+    pub projects: Vec<Share>,
     /// Events by name, the most frequent first.
     pub events: Vec<EventSummary>,
     /// Libraries that sent them, by name and version, the most frequent first.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Report, Share};
+use crate::projects::DEFAULT;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,6 +17,10 @@ impl fmt::Display for Report {
         let [day, week, month] = self.active_by_window;
         writeln!(f, "Active ids: {day} in a day, {week} in 7 days, {month} in 30 days, {} in all", self.active_ids)?;
         writeln!(f, "From CI: {}   from containers: {}", percent(self.ci_share), percent(self.container_share))?;
+
+        if self.projects.iter().any(|project| project.value.as_deref() != Some(DEFAULT)) {
+            table(f, &["PROJECT", "COUNT", "SHARE"], lines(&self.projects))?;
+        }
 
         let rows = self.events.iter().map(|event| {
             vec![

@@ -1,9 +1,16 @@
 //! What databases say each in its own words.
 
+use crate::projects::DEFAULT;
+
 /// What a database says in its own words. Times are microseconds since 1970, days are days since then.
 pub(crate) trait Dialect {
     /// A text.
     fn literal(&self, text: &str) -> String;
+
+    /// The condition for rows of a project, or of the default one by its word.
+    fn of_project(&self, name: &str) -> String {
+        if name == DEFAULT { "project IS NULL".to_owned() } else { format!("project = {}", self.literal(name)) }
+    }
 
     /// A moment.
     fn moment(&self, micros: i64) -> String;

@@ -133,8 +133,8 @@ pub(crate) trait Tables {
     /// How questions are asked.
     fn dialect(&self) -> &'static dyn Dialect;
 
-    /// The report, without its ledger. Empty where there are no tables.
-    fn report(&mut self) -> Result<Report, Error>;
+    /// The report, of one project or of all, without its ledger. Empty where there are no tables.
+    fn report(&mut self, project: Option<&str>) -> Result<Report, Error>;
 }
 
 /// What the tables hold.

@@ -47,6 +47,8 @@ const EVENT_COLUMNS: &[(&str, DataType)] = &[
     ("properties", DataType::Text),
     ("properties_dropped", DataType::Text),
     ("body_digest", DataType::Text),
+    // Null for the default project.
+    ("project", DataType::Text),
     ("journal_seq", DataType::Bigint),
 ];
 
@@ -58,6 +60,7 @@ const QUARANTINE_COLUMNS: &[(&str, DataType)] = &[
     ("received_at", DataType::Timestamp),
     ("bytes", DataType::Bigint),
     ("payload", DataType::Text),
+    ("project", DataType::Text),
     ("journal_seq", DataType::Bigint),
 ];
 

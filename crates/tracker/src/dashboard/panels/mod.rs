@@ -3,6 +3,7 @@
 mod active;
 mod commands;
 mod environments;
+mod projects;
 mod quarantine;
 mod retention;
 mod versions;
@@ -119,7 +120,10 @@ pub(crate) fn read(view: View, filter: &Filter, tables: &mut dyn Tables, ledger:
             versions::over_time(asking)?,
             commands::all(asking)?,
             self::ledger(ledger),
-        ],
+        ]
+        .into_iter()
+        .chain(projects::all(asking)?)
+        .collect(),
         View::Versions => vec![versions::over_time(asking)?, versions::all(asking)?, versions::errors(asking)?],
         View::Commands => vec![
             commands::all(asking)?,

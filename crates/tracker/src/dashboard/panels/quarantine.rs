@@ -10,10 +10,13 @@ use crate::store::schema::QUARANTINE;
 /// Rows of a table.
 const MAX_ROWS: u32 = 100;
 
-/// Only the range counts: what is put aside may lack all the rest.
+/// Only the range and the project count: what is put aside may lack all the rest.
 fn condition(asking: &Asking<'_>) -> String {
-    let since = asking.filter.since(asking.now);
-    since.map_or("true".to_owned(), |micros| format!("received_at >= {}", asking.dialect().moment(micros)))
+    let dialect = asking.dialect();
+    let since = asking.filter.since(asking.now).map(|micros| format!("received_at >= {}", dialect.moment(micros)));
+    let project = asking.filter.project.as_deref().map(|name| dialect.of_project(name));
+    let all: Vec<String> = since.into_iter().chain(project).collect();
+    if all.is_empty() { "true".to_owned() } else { all.join(" AND ") }
 }
 
 pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
@@ -24,7 +27,7 @@ pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
     ))?;
     Ok(section(
         ("reasons", "Reasons"),
-        "Events that were accepted and did not go into the tables. Of the filters only the range counts here.",
+        "Events that were accepted and did not go into the tables. Of the filters only range and project count here.",
         &[("reason", "Reason"), ("events", "Events")],
         rows.iter().map(|row| vec![named(row, "reason"), count(row, "events")]).collect(),
         Form::Bars,

@@ -76,7 +76,15 @@ impl SqlStore {
             Access::Read => self.reader.connect(DATASET, access),
             Access::Write => self.destination.connect(DATASET, access),
         }?;
-        Ok(SqlTables { store: self, connection, access, exist: false, has_deletions: None, records_duplicates: false })
+        Ok(SqlTables {
+            store: self,
+            connection,
+            access,
+            exist: false,
+            has_deletions: None,
+            records_duplicates: false,
+            has_projects: false,
+        })
     }
 }
 
@@ -113,6 +121,8 @@ pub(crate) struct SqlTables<'a> {
     has_deletions: Option<bool>,
     /// The loads are known to have the column `deduplicated`.
     records_duplicates: bool,
+    /// Events and quarantine are known to have the column `project`.
+    has_projects: bool,
 }
 
 impl SqlTables<'_> {
@@ -148,6 +158,12 @@ impl SqlTables<'_> {
         Ok(number(&row, "found") > 0)
     }
 
+    /// The first version had no column `deduplicated`.
+    fn records_duplicates(&mut self) -> Result<bool, Error> {
+        self.records_duplicates = self.records_duplicates || self.has_column(LOADS, "deduplicated")?;
+        Ok(self.records_duplicates)
+    }
+
     /// The tables in which a sequence number that was taken from the journal can be.
     fn numbered(&mut self) -> Result<&'static [&'static str], Error> {
         Ok(if self.have_deletions()? { &[EVENTS, QUARANTINE, TOMBSTONES, REQUESTS] } else { &[EVENTS, QUARANTINE] })
@@ -180,17 +196,17 @@ impl Tables for SqlTables<'_> {
         Ok(self.exist)
     }
 
-    /// The first version had no column `deduplicated`.
     fn are_current(&mut self) -> Result<bool, Error> {
-        self.records_duplicates = self.records_duplicates || self.has_column(LOADS, "deduplicated")?;
-        Ok(self.records_duplicates)
+        self.has_projects =
+            self.has_projects || self.has_column(EVENTS, "project")? && self.has_column(QUARANTINE, "project")?;
+        Ok(self.has_projects && self.records_duplicates()?)
     }
 
     fn counts(&mut self) -> Result<Counts, Error> {
         if !self.exist()? {
             return Ok(Counts::default());
         }
-        let records_duplicates = self.are_current()?;
+        let records_duplicates = self.records_duplicates()?;
         let row = self.row(&loads::counts(records_duplicates))?;
         let deleted = match self.have_deletions()? {
             false => Row::default(),
@@ -318,7 +334,7 @@ impl Tables for SqlTables<'_> {
             ..Recount::default()
         };
         let has_deletions = self.have_deletions()?;
-        if self.are_current()? {
+        if self.records_duplicates()? {
             let row = self.row(&loads::recount(has_deletions))?;
             recount.lost = number(&row, "lost");
             recount.unexplained = number(&row, "unexplained");
@@ -341,8 +357,12 @@ impl Tables for SqlTables<'_> {
         &duckdb::DuckDbDialect
     }
 
-    fn report(&mut self) -> Result<Report, Error> {
-        if self.exist()? { report::read(self) } else { Ok(Report::default()) }
+    fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
+        if !self.exist()? {
+            return Ok(Report::default());
+        }
+        let has_projects = self.are_current()?;
+        report::read(self, project, has_projects)
     }
 }
 

@@ -1,0 +1,152 @@
+//! Projects over HTTP: which one a key leads to, what settings refuse, and what the filters show.
+
+use base64::Engine as _;
+use dlt_tracker::{Error, UnknownKey, add_key, check, dashboard_token, keys, report, report_of, revoke_key};
+use serde_json::json;
+
+use crate::tracker::{Client, Tracker, options, sql};
+
+fn basic(user: &str) -> String {
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(user))
+}
+
+fn send(client: &mut Client, path: &str, key: Option<&str>, body: &serde_json::Value) -> (u16, String) {
+    let key = key.map(basic);
+    let headers: Vec<(&str, &str)> = key.iter().map(|key| ("authorization", key.as_str())).collect();
+    let answer = client.send("POST", path, &headers, body.to_string().as_bytes()).unwrap();
+    let code =
+        if answer.status == 204 { String::new() } else { answer.json()["code"].as_str().unwrap_or("").to_owned() };
+    (answer.status, code)
+}
+
+#[test]
+fn a_key_leads_to_its_project_wherever_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = add_key(dir.path(), "web", Some("the site"), None).unwrap().secret;
+    let tracker = Tracker::start(dir.path());
+    let client = &mut tracker.client();
+    // One that is added while it runs counts at once.
+    let app = add_key(dir.path(), "app", None, Some("a-key-of-old")).unwrap().secret;
+    let event = |id: &str| json!({"event": "e", "messageId": id, "anonymousId": "a"});
+    let with_key = |id: &str, key: &str| json!({"event": "e", "messageId": id, "anonymousId": "a", "writeKey": key});
+
+    assert_eq!(send(client, "/v1/track", Some(&format!("{web}:")), &event("web-1")).0, 200);
+    assert_eq!(send(client, "/v1/track", Some(&web), &event("web-2")).0, 200, "without a colon");
+    assert_eq!(send(client, "/v1/track", None, &with_key("web-3", &web)).0, 200);
+    let batch = json!({"batch": [event("app-1"), 7], "writeKey": app});
+    assert_eq!(send(client, "/v1/batch", None, &batch).0, 200);
+    assert_eq!(send(client, "/", Some(&app), &event("app-2")).0, 204);
+    // A proxy's own user stands in front of the key of the body.
+    assert_eq!(send(client, "/v1/track", Some("proxy:password"), &with_key("app-3", &app)).0, 200);
+    // Everything else belongs to the default project.
+    for (number, key) in [None, Some("another-key"), Some(":"), Some("\u{0}")].into_iter().enumerate() {
+        assert_eq!(send(client, "/v1/track", key, &event(&format!("none-{number}"))).0, 200);
+    }
+    for (number, key) in [json!(7), json!(null), json!(""), json!([web])].into_iter().enumerate() {
+        let body = json!({"event": "e", "messageId": format!("none-1{number}"), "writeKey": key});
+        assert_eq!(send(client, "/v1/track", None, &body).0, 200);
+    }
+    assert!(check(dir.path()).unwrap().is_sound());
+    tracker.stop();
+
+    let of = |table: &str| {
+        let rows =
+            sql(dir.path(), &format!("SELECT project, count(*) AS n FROM {table} GROUP BY 1 ORDER BY 1 NULLS LAST"));
+        json!(rows)
+    };
+    let expected = json!([{"project": "app", "n": 3}, {"project": "web", "n": 3}, {"project": null, "n": 8}]);
+    assert_eq!(of("events"), expected);
+    assert_eq!(of("quarantine"), json!([{"project": "app", "n": 1}]));
+    let misplaced = "SELECT message_id FROM events WHERE split_part(message_id, '-', 1) <> coalesce(project, 'none')";
+    assert_eq!(sql(dir.path(), misplaced), []);
+    // No key is anywhere in the folder.
+    for secret in [&web, &app] {
+        let found = std::process::Command::new("grep").args(["-rlF", secret]).arg(dir.path()).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    }
+}
+
+#[test]
+fn settings_refuse_what_has_no_key_and_revoked_keys_never_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = add_key(dir.path(), "web", None, None).unwrap();
+    let gone = add_key(dir.path(), "web", None, None).unwrap();
+    revoke_key(dir.path(), &gone.key.id).unwrap();
+    let mut options = options(dir.path());
+    options.unknown_key = UnknownKey::Refuse;
+    let tracker = Tracker::with(options);
+    let client = &mut tracker.client();
+    let event = json!({"event": "e"});
+    for path in ["/", "/v1/track"] {
+        assert_eq!(send(client, path, None, &event), (400, "missing_key".into()));
+        assert_eq!(send(client, path, Some("another-key:"), &event), (400, "unknown_key".into()));
+        assert_eq!(send(client, path, Some(&gone.secret), &event), (400, "revoked_key".into()));
+    }
+    // A revoked one does not hide a good one.
+    let both = json!({"event": "e", "writeKey": web.secret});
+    assert_eq!(send(client, "/", Some(&gone.secret), &both).0, 204);
+    // What can be no request is told as that.
+    assert_eq!(send(client, "/v1/batch", None, &event), (400, "no_batch".into()));
+    let metrics = client.get("/metrics").body;
+    for line in [
+        "dlt_tracker_refused_keys_total{reason=\"missing_key\"} 2",
+        "dlt_tracker_refused_keys_total{reason=\"unknown_key\"} 2",
+        "dlt_tracker_refused_keys_total{reason=\"revoked_key\"} 2",
+        "dlt_tracker_requests_total{outcome=\"refused\"} 7",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
+    tracker.stop();
+    assert_eq!(check(dir.path()).unwrap().ledger.accepted, 1);
+
+    // Also where keys that are not known are taken.
+    let tracker = Tracker::start(dir.path());
+    assert_eq!(send(&mut tracker.client(), "/", Some(&gone.secret), &event), (400, "revoked_key".into()));
+    tracker.stop();
+    let shown = keys(dir.path()).unwrap();
+    assert_eq!(shown.len(), 2);
+    assert!(matches!(keys(dir.path().join("no")), Err(Error::NoData { .. })));
+}
+
+#[test]
+fn report_and_pages_show_one_project_or_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = add_key(dir.path(), "web", None, None).unwrap().secret;
+    add_key(dir.path(), "quiet", None, None).unwrap();
+    let token = dashboard_token(dir.path()).unwrap();
+    let tracker = Tracker::start(dir.path());
+    let client = &mut tracker.client();
+    for number in 0..5 {
+        let event = json!({"event": if number < 2 { "seen" } else { "bought" }, "anonymousId": format!("a{number}")});
+        assert_eq!(send(client, "/", (number < 2).then_some(web.as_str()), &event).0, 204);
+    }
+    assert_eq!(send(client, "/v1/track", Some(&web), &json!({"event": ""})).0, 200);
+
+    let totals = |report: dlt_tracker::Report| (report.total, report.active_ids, report.quarantine.len());
+    assert_eq!(totals(report(dir.path()).unwrap()), (5, 5, 1));
+    assert_eq!(totals(report_of(dir.path(), "web").unwrap()), (2, 2, 1));
+    assert_eq!(totals(report_of(dir.path(), "default").unwrap()), (3, 3, 0));
+    assert_eq!(totals(report_of(dir.path(), "quiet").unwrap()), (0, 0, 0));
+    let Err(Error::NoProject { known, .. }) = report_of(dir.path(), "wbe") else { panic!("there is none") };
+    assert_eq!(known, ["default", "quiet", "web"]);
+    let text = report(dir.path()).unwrap().to_string();
+    assert!(text.contains("PROJECT") && text.contains("web"), "{text}");
+
+    let bearer = format!("Bearer {token}");
+    let mut page = |path: &str| client.send("GET", path, &[("authorization", &bearer)], b"").unwrap().body;
+    let count = |json: &str, id: &str| {
+        let page: serde_json::Value = serde_json::from_str(json).unwrap();
+        page["sections"][id].clone()
+    };
+    let of = |page: &str| count(page, "events").to_string();
+    assert!(of(&page("/commands.json?project=web")).contains("seen"));
+    assert!(!of(&page("/commands.json?project=web")).contains("bought"));
+    assert!(!of(&page("/commands.json?project=default")).contains("seen"));
+    assert!(of(&page("/commands.json")).contains("seen") && of(&page("/commands.json")).contains("bought"));
+    assert_eq!(count(&page("/quarantine.json?project=default"), "reasons"), json!([]));
+    assert_eq!(count(&page("/quarantine.json?project=web"), "reasons").as_array().unwrap().len(), 1);
+    let shown = page("/?project=web");
+    assert!(shown.contains("<option value=\"web\" selected>") && shown.contains("id=\"projects\""), "{shown}");
+    assert!(page("/commands?project=web").contains("/versions?project=web"), "links keep the project");
+    tracker.stop();
+}

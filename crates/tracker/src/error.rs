@@ -98,6 +98,18 @@ pub enum Error {
         /// Why the database can't be read.
         source: Box<Error>,
     },
+    /// The data folder belongs to other tables.
+    #[error("the events of {} are loaded into {owner}, and not into {named}", .folder.display())]
+    OtherTables {
+        /// The data folder.
+        folder: PathBuf,
+        /// What has them.
+        owner: String,
+        /// What was named.
+        named: String,
+        /// What to do about it.
+        advice: String,
+    },
     /// The running tracker does not answer.
     #[error("the tracker at {address} (process {pid}) gave no answer: {reason}")]
     NoAnswer {

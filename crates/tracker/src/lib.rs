@@ -31,7 +31,8 @@
 //!
 //! # Seams
 //!
-//! Two contracts can have a second implementation: `journal` (segments of a local disk today) and `store` (DuckDB today).
+//! Two contracts can have a second implementation: `journal` (segments of a local disk today) and `store` (a DuckDB file, or a
+//! Postgres database).
 //! [`serve`] chooses them in one place, `server::Parts`.
 //!
 //! This crate knows nothing of the telemetry client, command lines or terminals.
@@ -54,6 +55,7 @@ mod loader;
 mod message_id;
 mod metrics;
 mod outcome;
+mod place;
 mod projects;
 mod query;
 mod report;
@@ -69,6 +71,7 @@ pub use deletion::Forgotten;
 pub use error::Error;
 pub use ledger::Ledger;
 pub use outcome::Reason;
+pub use place::{Place, StoreAddress};
 pub use projects::{Key, NewKey, UnknownKey};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{

@@ -23,6 +23,7 @@ use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOption
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
+use crate::place::{Place, StoreAddress, Tables};
 use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
 use crate::report::Report;
@@ -39,6 +40,8 @@ pub struct ServeOptions {
     pub listen: String,
     /// The data folder. It is made if missing.
     pub data_dir: PathBuf,
+    /// Where the tables are. Default: a DuckDB file in the data folder.
+    pub store: StoreAddress,
     /// Limits on requests. Default: 500 KB a request, 32 KB an event, 2,500 events a batch.
     pub limits: Limits,
     /// How often events are loaded into the tables. Default: 1 s.
@@ -74,6 +77,7 @@ impl ServeOptions {
         Self {
             listen: listen.into(),
             data_dir: data_dir.into(),
+            store: StoreAddress::default(),
             limits: Limits::default(),
             load_interval: Duration::from_secs(1),
             memory_bytes: 128 << 20,
@@ -88,6 +92,11 @@ impl ServeOptions {
             token: None,
         }
     }
+
+    /// Where it keeps what it has: for [`report`], [`check`] and [`forget`].
+    pub fn place(&self) -> Place {
+        Place { data_dir: self.data_dir.clone(), store: self.store.clone() }
+    }
 }
 
 /// A tracker that is ready: events are taken.
@@ -98,8 +107,8 @@ pub struct Ready {
     pub address: SocketAddr,
     /// Its data folder.
     pub data_dir: PathBuf,
-    /// The database with the tables.
-    pub database: PathBuf,
+    /// The database with the tables: a file, or an address without its password.
+    pub database: String,
     /// The ledger as it was found.
     pub ledger: Ledger,
     /// Stops it from another thread, as SIGTERM does.
@@ -168,7 +177,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         None => token_of(&dir)?,
     };
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
-    let parts = Parts::open(&dir, journal_options)?;
+    let parts = Parts::open(&dir, &options.store, journal_options)?;
+    let database = parts.store.location();
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
     let app = Arc::new(App {
         journal: parts.journal,
@@ -191,7 +201,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     on_ready(&Ready {
         address,
         data_dir: dir.path().to_owned(),
-        database: dir.database(),
+        database,
         ledger: app.ledger(),
         stop: StopHandle(Arc::new(stop)),
     });
@@ -245,8 +255,8 @@ fn id_key(dir: &DataDir) -> Result<String, Error> {
 /// # Errors
 ///
 /// When there is no data, or the tables can't be read.
-pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
-    read(data_dir.as_ref(), "GET", "/report.json", |parts| parts.loader.report(None))
+pub fn report(place: impl Into<Place>) -> Result<Report, Error> {
+    read(&place.into(), "GET", "/report.json", |parts| parts.loader.report(None))
 }
 
 /// As [`report`], of one project; the default one is named `default`. The ledger is that of all projects.
@@ -254,12 +264,12 @@ pub fn report(data_dir: impl AsRef<Path>) -> Result<Report, Error> {
 /// # Errors
 ///
 /// As [`report`], and when no key and no event is of such a project.
-pub fn report_of(data_dir: impl AsRef<Path>, project: &str) -> Result<Report, Error> {
-    let data_dir = data_dir.as_ref();
+pub fn report_of(place: impl Into<Place>, project: &str) -> Result<Report, Error> {
+    let place = place.into();
     let path = format!("/report.json?project={}", query::encode(project));
-    let report = read(data_dir, "GET", &path, |parts| parts.loader.report(Some(project)))?;
+    let report = read(&place, "GET", &path, |parts| parts.loader.report(Some(project)))?;
     if report.total == 0 && report.quarantine.is_empty() {
-        known_project(data_dir, project)?;
+        known_project(&place.data_dir, project)?;
     }
     Ok(report)
 }
@@ -327,8 +337,8 @@ fn folder(path: &Path) -> Result<DataDir, Error> {
 ///
 /// When there is no data, or the tables can't be read. A ledger that does not add up is no error: see
 /// [`Check::is_sound`].
-pub fn check(data_dir: impl AsRef<Path>) -> Result<Check, Error> {
-    read(data_dir.as_ref(), "GET", "/check.json", |parts| parts.loader.check())
+pub fn check(place: impl Into<Place>) -> Result<Check, Error> {
+    read(&place.into(), "GET", "/check.json", |parts| parts.loader.check())
 }
 
 /// Deletes every event of an id, whether a tracker runs on the folder or not: from the tables, the quarantine, and what waits
@@ -337,10 +347,10 @@ pub fn check(data_dir: impl AsRef<Path>) -> Result<Check, Error> {
 /// # Errors
 ///
 /// When the id is empty or over 100 characters, there is no data, or the journal or the tables can't be written.
-pub fn forget(data_dir: impl AsRef<Path>, id: &str) -> Result<Forgotten, Error> {
+pub fn forget(place: impl Into<Place>, id: &str) -> Result<Forgotten, Error> {
     let request = Request::of(id, event::formatted(jiff::Timestamp::now())).ok_or(Error::NoId)?;
     let path = format!("/forget.json?id={}", query::encode(id));
-    read(data_dir.as_ref(), "POST", &path, |parts| {
+    read(&place.into(), "POST", &path, |parts| {
         let stopped = || Error::Start(io::Error::other("the journal takes no records"));
         let record = request.record().ok_or_else(stopped)?;
         let pending = parts.journal.append(vec![record]).map_err(|_| stopped())?;
@@ -353,24 +363,30 @@ pub fn forget(data_dir: impl AsRef<Path>, id: &str) -> Result<Forgotten, Error> 
 
 /// Asks the tracker that runs on a folder, or does its work where none runs.
 fn read<T: serde::de::DeserializeOwned>(
-    data_dir: &Path,
+    place: &Place,
     method: &str,
     path: &str,
     work: impl FnOnce(&mut Parts) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let dir = DataDir::new(data_dir);
+    let dir = DataDir::new(&place.data_dir);
     if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
     match dir.reach(method, path)? {
-        Reached::Free(lock) => stopped(&dir, lock, work),
+        Reached::Free(lock) => stopped(&dir, &place.store, lock, work),
         Reached::Answered(answer, server) => answered(&answer, &server),
     }
 }
 
-fn stopped<T>(dir: &DataDir, lock: Lock, work: impl FnOnce(&mut Parts) -> Result<T, Error>) -> Result<T, Error> {
+fn stopped<T>(
+    dir: &DataDir,
+    store: &StoreAddress,
+    lock: Lock,
+    work: impl FnOnce(&mut Parts) -> Result<T, Error>,
+) -> Result<T, Error> {
     // No events arrive, so the new segment needs no room for any.
-    let mut parts = Parts::open(dir, SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() })?;
+    let options = SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() };
+    let mut parts = Parts::open(dir, store, options)?;
     let found = work(&mut parts);
     parts.journal.close();
     drop(lock);
@@ -395,14 +411,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn open(dir: &DataDir, options: SegmentOptions) -> Result<Self, Error> {
+    fn open(dir: &DataDir, place: &StoreAddress, options: SegmentOptions) -> Result<Self, Error> {
         let filesystem = Arc::new(OsFilesystem);
         let folder = dir.journal();
         let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
-        let database = dir.database();
-        let store = SqlStore::duckdb(&database, &dir.work())
-            .map_err(|source| Error::tables(database.display().to_string(), source))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let store = open_store(dir, place)?;
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
         let loaded = match loaded(&*store) {
             Ok(counts) => counts,
@@ -416,6 +429,48 @@ impl Parts {
         state.set(loaded);
         let loader = Loader::new(dir.clone(), Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
         Ok(Self { store, journal, loader, state })
+    }
+}
+
+/// The store of a data folder.
+fn open_store(dir: &DataDir, place: &StoreAddress) -> Result<Arc<dyn Store>, Error> {
+    let (location, store) = match &place.0 {
+        Tables::File => {
+            let database = dir.database();
+            (database.display().to_string(), SqlStore::duckdb(&database, &dir.work()))
+        }
+        Tables::Postgres(address) => (place.shown(), SqlStore::postgres(address, &dir.work())),
+    };
+    let store = store.map_err(|source| Error::tables(location, source))?;
+    belongs(dir, place, &store)?;
+    Ok(Arc::new(store))
+}
+
+/// Whether the events of a data folder go into these tables. Those that the journal has released would be missing in others,
+/// and no ledger would tell.
+fn belongs(dir: &DataDir, place: &StoreAddress, store: &dyn Store) -> Result<(), Error> {
+    let note = dir.elsewhere();
+    let other = |owner: String, advice: String| Error::OtherTables {
+        folder: dir.path().to_owned(),
+        owner,
+        named: store.location(),
+        advice,
+    };
+    match &place.0 {
+        Tables::File if note.exists() => {
+            let advice = format!("name it: --store postgres://…; to begin new tables here, remove {}", note.display());
+            Err(other("a Postgres database".to_owned(), advice))
+        }
+        Tables::File => Ok(()),
+        Tables::Postgres(_) if note.exists() => Ok(()),
+        Tables::Postgres(_) if dir.database().exists() => {
+            let advice = "move them first: docs/guides/scaling-the-tracker.md says how; or give this tracker a data folder \
+                          of its own";
+            Err(other(dir.database().display().to_string(), advice.to_owned()))
+        }
+        Tables::Postgres(_) => {
+            std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod crash;
 mod dashboard;
 mod deletion;
 mod load;
+mod postgres;
 mod projects;
 mod server;
 mod tracker;

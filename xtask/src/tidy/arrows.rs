@@ -28,7 +28,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     // Queries over files are DuckDB's: no second engine, and one place that opens its library.
     ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects", "dlt-destination-duckdb"]),
     ("dlt-destination-postgres", &["dlt-engine", "dlt-postgres"]),
-    ("dlt-tracker", &["dlt-engine", "dlt-sources", "dlt-destination-duckdb"]),
+    (
+        "dlt-tracker",
+        &["dlt-engine", "dlt-sources", "dlt-postgres", "dlt-destination-duckdb", "dlt-destination-postgres"],
+    ),
     (
         "dlt",
         &[

@@ -9,7 +9,7 @@ use super::ReportFormat;
 /// `dlt tracker`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tracker {
-    /// Receive events over HTTP, load them into DIR/tracker.duckdb, and show them in a browser
+    /// Receive events over HTTP, load them into tables, and show them in a browser
     Serve(Serve),
     /// Print who uses what, and how it goes; works beside a running server
     Report {
@@ -89,6 +89,9 @@ pub(crate) struct Folder {
     /// File of settings [default: DLT_TRACKER_CONFIG, or tracker.toml in the folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Database that holds the tables, such as postgres://USER@HOST/DATABASE [default: tracker.duckdb in the folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
 }
 
 /// `dlt tracker serve`.

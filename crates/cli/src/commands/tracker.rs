@@ -5,7 +5,7 @@ mod key;
 use std::error::Error as _;
 use std::path::PathBuf;
 
-use dlt_tracker::{Arguments, Config, Error};
+use dlt_tracker::{Arguments, Config, Error, Place};
 
 use crate::args::{Folder, ReportFormat, Serve, Tracker};
 use crate::exit::{Failure, Outcome};
@@ -20,10 +20,10 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
         Tracker::Serve(arguments) => serve(arguments, settings),
         Tracker::Key(arguments) => key::key(arguments, printer),
         Tracker::Report { folder, format, project } => {
-            let data = data_dir(folder)?;
+            let place = place(folder)?;
             let report = match project {
-                Some(project) => dlt_tracker::report_of(data, project),
-                None => dlt_tracker::report(data),
+                Some(project) => dlt_tracker::report_of(place, project),
+                None => dlt_tracker::report(place),
             }
             .map_err(failure)?;
             match format {
@@ -36,7 +36,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
             }
         }
         Tracker::Forget { id, folder } => {
-            let forgotten = dlt_tracker::forget(data_dir(folder)?, id).map_err(failure)?;
+            let forgotten = dlt_tracker::forget(place(folder)?, id).map_err(failure)?;
             let (events, quarantined) = (count(forgotten.events), count(forgotten.quarantined));
             printer.report(&format!(
                 "Deleted {events} events and {quarantined} rows of the quarantine; the request has number {} in the ledger",
@@ -48,7 +48,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
             printer.data(&with_line_end(token))
         }
         Tracker::Check { folder } => {
-            let check = dlt_tracker::check(data_dir(folder)?).map_err(failure)?;
+            let check = dlt_tracker::check(place(folder)?).map_err(failure)?;
             printer.data(&with_line_end(check.to_string()))?;
             if check.is_sound() {
                 return Ok(());
@@ -68,7 +68,7 @@ fn serve(arguments: &Serve, settings: &Settings) -> Outcome {
     }
     let mut told = Ok(());
     let summary = dlt_tracker::serve(options, |ready| {
-        let database = ready.database.display();
+        let database = &ready.database;
         // Always printed: with port 0 it is the only way to learn the address.
         told = printer.data(&format!(
             "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
@@ -87,13 +87,19 @@ fn config(folder: &Folder, serve: &Serve) -> Outcome<Config> {
     arguments.set = serve.set.clone();
     arguments.path("data", "--data", folder.data.clone());
     arguments.text("listen", "--listen", serve.listen.clone());
+    arguments.text("store.url", "--store", folder.store.clone());
     // What is no text is no setting.
     let variables =
         std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
     Ok(Config::read(arguments, variables)?)
 }
 
-/// The folder that the other commands look at.
+/// What the other commands look at.
+fn place(folder: &Folder) -> Outcome<Place> {
+    Ok(config(folder, &Serve::default())?.serve_options()?.place())
+}
+
+/// The folder, for what is nowhere else.
 fn data_dir(folder: &Folder) -> Outcome<PathBuf> {
     Ok(config(folder, &Serve::default())?.data_dir()?)
 }
@@ -143,6 +149,7 @@ fn failure(error: Error) -> Failure {
 fn advice(error: &Error) -> Option<&str> {
     match error {
         Error::Tables { source, .. } => source.advice(),
+        Error::OtherTables { advice, .. } => Some(advice),
         Error::JournalGone { source, .. } => advice(source),
         _ => None,
     }

@@ -4,6 +4,7 @@ use dlt_engine::Result;
 use dlt_engine::settings::{Key, Section};
 
 use super::Part;
+use crate::place::StoreAddress;
 use crate::projects::UnknownKey;
 
 pub(super) const TOP: Part = Part {
@@ -36,6 +37,22 @@ pub(super) const PROJECTS: Part = Part {
         let Some(mut section) = top.section("projects")? else { return Ok(()) };
         let words = [("default", UnknownKey::Default), ("refuse", UnknownKey::Refuse)];
         set(&mut options.unknown_key, section.one_of("unknown_key", &words)?);
+        section.finish()
+    },
+};
+
+pub(super) const STORE: Part = Part {
+    keys: &[Key::new(
+        "store.url",
+        "database that holds the tables: `postgres://USER@HOST/DATABASE`, with a password in it or in `PGPASSWORD` (`--store`)",
+        "`tracker.duckdb` in the data folder",
+    )
+    .secret()],
+    read: |top, options| {
+        let Some(mut section) = top.section("store")? else { return Ok(()) };
+        if let Some(found) = section.text("url")? {
+            options.store = StoreAddress::parse(&found.value).map_err(|error| found.origin.relocated(&error))?;
+        }
         section.finish()
     },
 };

@@ -6,6 +6,7 @@ use dlt_engine::settings::{Key, Node, Table, Value};
 
 use super::layers::stands_for_any;
 use super::{Config, keys};
+use crate::place::StoreAddress;
 
 impl Config {
     /// Every setting with its value and, as a comment, where it was said. It is TOML again, except that secrets are left
@@ -20,6 +21,7 @@ impl Config {
                 let origin = &node.origin;
                 // Writing to a text does not fail.
                 let _ = match key.is_secret {
+                    true if key.name == "store.url" => writeln!(out, "{name} = {:?}  # {origin}", address(&node.value)),
                     true => writeln!(out, "# {name} is set and not shown  # {origin}"),
                     false => writeln!(out, "{name} = {}  # {origin}", literal(&node.value)),
                 };
@@ -33,6 +35,12 @@ impl Config {
         }
         out
     }
+}
+
+/// The address of the tables without its password.
+fn address(value: &Value) -> String {
+    let store = if let Value::Text(text) = value { StoreAddress::parse(text).ok() } else { None };
+    store.map_or_else(|| "not an address".to_owned(), |store| store.shown())
 }
 
 /// Whether the default of a key is a value, and not prose.

@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::report::Report;
-use crate::store::{Counts, JournalRows, Store, Tables};
+use crate::store::{Counts, JournalRows, Role, Store, Tables};
 use refused::RefusedRows;
 
 pub(crate) use state::LoaderState;
@@ -68,12 +68,20 @@ impl Loader {
         Error::folder("read the journal of", self.dir.journal(), source)
     }
 
-    /// Loads everything that is durable now.
+    /// Loads everything that is durable now, if this process leads.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
-        let durable = self.journal.durable();
         // Held open for all loads, so that the file is opened once and no other process comes in between.
         let store = Arc::clone(&self.store);
         let mut tables = store.open(Access::Write).map_err(|source| self.error(source))?;
+        match store.lead().map_err(|source| self.error(source))? {
+            Role::Leads { is_new: false } => {}
+            Role::Leads { is_new: true } => self.begin_to_lead()?,
+            Role::Follows => {
+                self.state.set(tables.counts().map_err(|source| self.error(source))?);
+                return Ok(());
+            }
+        }
+        let durable = self.journal.durable();
         let loaded = self.settle(&mut *tables).and_then(|()| self.load(&mut *tables, durable));
         if loaded.is_err() {
             // The next attempt begins with what the tables hold.
@@ -86,6 +94,14 @@ impl Loader {
             tracing::warn!(%error, "loaded events can't be deleted from the journal; it is tried again");
         }
         loaded
+    }
+
+    /// Forgets what was true before others loaded.
+    fn begin_to_lead(&mut self) -> Result<(), Error> {
+        self.settled = false;
+        self.reader = None;
+        let failed = |source| Error::folder("clear", self.dir.work(), source);
+        self.store.discard_unfinished().map_err(failed)
     }
 
     fn load(&mut self, tables: &mut dyn Tables, durable: u64) -> Result<(), Error> {

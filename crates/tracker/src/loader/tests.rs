@@ -13,19 +13,53 @@ use crate::store::Counts;
 use crate::store::schema::LOADS;
 use crate::store::sql::SqlStore;
 
+/// What holds the tables in a test.
+#[derive(Clone, Copy)]
+enum Database {
+    DuckDb,
+    Postgres,
+}
+
+/// Each case is a test on every database.
+macro_rules! on_every_database {
+    ($($case:ident),+ $(,)?) => {
+        mod duckdb {
+            $(#[test] fn $case() { super::$case(&super::Folder::new(super::Database::DuckDb)); })+
+        }
+        mod postgres {
+            $(#[test] fn $case() { super::$case(&super::Folder::new(super::Database::Postgres)); })+
+        }
+    };
+}
+
+on_every_database!(
+    a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded,
+    a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows,
+    what_came_again_is_written_down_once_and_a_lost_row_shows,
+    a_report_is_read_beside_the_loader_and_tells_what_waits,
+    what_is_not_found_is_kept_and_the_rest_goes_on,
+    a_deleted_message_does_not_return_and_its_sender_can_prove_it,
+    every_page_of_the_dashboard_can_be_asked,
+);
+
 /// A data folder with a journal.
 struct Folder {
     dir: tempfile::TempDir,
     journal: Arc<SegmentJournal>,
+    postgres: Option<dlt_testkit::Postgres>,
 }
 
 impl Folder {
-    fn new() -> Self {
+    fn new(database: Database) -> Self {
+        let postgres = match database {
+            Database::DuckDb => None,
+            Database::Postgres => Some(dlt_testkit::Postgres::start().unwrap()),
+        };
         let dir = tempfile::tempdir().unwrap();
         // Small segments, so that what is loaded is trimmed.
         let options = SegmentOptions { segment_bytes: 512, ..SegmentOptions::default() };
         let journal = SegmentJournal::open(Arc::new(OsFilesystem), &dir.path().join("journal"), options, 0).unwrap();
-        Self { dir, journal: Arc::new(journal) }
+        Self { dir, journal: Arc::new(journal), postgres }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -62,11 +96,21 @@ impl Folder {
     }
 
     fn store(&self) -> SqlStore {
-        SqlStore::duckdb(&self.path("tracker.duckdb"), &self.path("work")).unwrap()
+        match &self.postgres {
+            None => SqlStore::duckdb(&self.path("tracker.duckdb"), &self.path("work")).unwrap(),
+            Some(postgres) => {
+                let address = dlt_postgres::Address::from_url(&postgres.url("postgres")).unwrap();
+                SqlStore::postgres(&address, &self.path("work")).unwrap()
+            }
+        }
     }
 
     fn rows(&self, sql: &str) -> Vec<dlt_engine::destination::Row> {
         self.store().tables(Access::Write).unwrap().rows(sql).unwrap()
+    }
+
+    fn execute(&self, sql: &str) {
+        self.store().tables(Access::Write).unwrap().execute(sql).unwrap();
     }
 
     fn deduplicated(&self) -> Vec<Option<u64>> {
@@ -79,9 +123,7 @@ impl Folder {
     }
 }
 
-#[test]
-fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded() {
-    let folder = Folder::new();
+fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded(folder: &Folder) {
     let rows: Vec<String> = (0..40)
         .map(|number| match number {
             17 => "{\"message_id\":\"broken\",\"event\":}".to_owned(),
@@ -99,9 +141,7 @@ fn a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded() {
     assert_eq!(std::fs::read_to_string(folder.path("refused/00000000000000000018.json")).unwrap(), rows[17]);
 }
 
-#[test]
-fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows() {
-    let folder = Folder::new();
+fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows(folder: &Folder) {
     let refused = folder.path("refused");
     std::fs::create_dir_all(&refused).unwrap();
     for (name, id) in [("1.json", "ada"), ("2.json", "adam")] {
@@ -121,9 +161,7 @@ fn a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows
     assert!(!refused.join("1.json").exists() && refused.join("2.json").exists());
 }
 
-#[test]
-fn what_came_again_is_written_down_once_and_a_lost_row_shows() {
-    let folder = Folder::new();
+fn what_came_again_is_written_down_once_and_a_lost_row_shows(folder: &Folder) {
     let mut loader = folder.loader();
     for ids in [&["a", "b"][..], &["b", "c", "c"], &["d"]] {
         folder.events(ids);
@@ -135,7 +173,7 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows() {
     assert!(loader.check().unwrap().is_sound());
     drop(loader);
 
-    folder.rows("DELETE FROM events WHERE message_id = 'c'");
+    folder.execute("DELETE FROM events WHERE message_id = 'c'");
     let mut loader = folder.loader();
     let check = loader.check().unwrap();
     assert_eq!((check.ledger.deduplicated, check.ledger.unaccounted()), (2, 1));
@@ -146,9 +184,7 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows() {
     assert_eq!(loader.report(None).unwrap().ledger.unaccounted(), 1);
 }
 
-#[test]
-fn a_report_is_read_beside_the_loader_and_tells_what_waits() {
-    let folder = Folder::new();
+fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
     let store = folder.store();
     assert_eq!(report(&store, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
     let mut loader = folder.loader();
@@ -183,7 +219,7 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits() {
 
 #[test]
 fn a_load_that_needs_more_memory_gets_it() {
-    let folder = Folder::new();
+    let folder = Folder::new(Database::DuckDb);
     folder.events(&["a"]);
     folder.loader().catch_up().unwrap();
     let ids: Vec<String> = (0..30_000).map(|number| format!("{number:090}")).collect();
@@ -199,18 +235,16 @@ fn a_load_that_needs_more_memory_gets_it() {
     assert!(loader.check().unwrap().is_sound());
 }
 
-#[test]
-fn what_is_not_found_is_kept_and_the_rest_goes_on() {
-    let folder = Folder::new();
+fn what_is_not_found_is_kept_and_the_rest_goes_on(folder: &Folder) {
     let mut loader = folder.loader();
     folder.events(&["a", "b", "c"]);
     folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"no_event_name","bytes":2}"#]);
     loader.catch_up().unwrap();
     drop(loader);
     // A kill between the load and the search for it; and then somebody's hand.
-    folder.rows(&format!("UPDATE {LOADS} SET deduplicated = NULL"));
-    folder.rows("DELETE FROM quarantine");
-    folder.rows("DELETE FROM events WHERE message_id = 'b'");
+    folder.execute(&format!("UPDATE {LOADS} SET deduplicated = NULL"));
+    folder.execute("DELETE FROM quarantine");
+    folder.execute("DELETE FROM events WHERE message_id = 'b'");
     for number in 0..20 {
         folder.events(&["c", &format!("more{number}")]);
     }
@@ -258,7 +292,7 @@ fn load_as_before(folder: &Folder, after: u64) {
 
 #[test]
 fn a_database_of_the_version_before_gains_what_its_loads_took() {
-    let folder = Folder::new();
+    let folder = Folder::new(Database::DuckDb);
     let mut loader = folder.loader();
     folder.events(&["a", "b", "a"]);
     load_as_before(&folder, 0);
@@ -280,4 +314,96 @@ fn a_database_of_the_version_before_gains_what_its_loads_took() {
     folder.events(&["d", "a"]);
     assert!(loader.check().unwrap().is_sound());
     assert_eq!(folder.deduplicated(), [Some(1), Some(29), Some(1)]);
+}
+
+fn a_deleted_message_does_not_return_and_its_sender_can_prove_it(folder: &Folder) {
+    let mut loader = folder.loader();
+    let event = |id: &str, message: &str| {
+        let digest = "ab".repeat(32);
+        let row = format!(
+            "{{\"message_id\":\"{message}\",\"event\":\"e\",\"anonymous_id\":\"{id}\",\"body_digest\":\"{digest}\"}}"
+        );
+        folder.append(Kind::Event, &[&row]);
+    };
+    let claim = |id: &str, message: &str| {
+        let proof = format!("[{{\"messageId\":\"{message}\",\"digest\":\"{}\"}}]", "AB".repeat(32));
+        Claim::parse(format!("{{\"anonymousId\":\"{id}\",\"proof\":{proof}}}").as_bytes()).unwrap()
+    };
+    event("a'da", "m1");
+    event("bob", "m2");
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"x","payload":"{\"anonymousId\":\"a'da\"}"}"#]);
+    assert!(loader.prove(&claim("a'da", "m1")).unwrap());
+    assert!(!loader.prove(&claim("a'da", "m2")).unwrap(), "it is of somebody else");
+    let request = r#"{"anonymous_id":"a'da","requested_at":"2026-03-01T12:00:00.000000Z"}"#;
+    folder.append(Kind::Deletion, &[request]);
+    let forgotten = loader.forgotten(4).unwrap();
+    assert_eq!((forgotten.events, forgotten.quarantined), (1, 1));
+    assert!(loader.prove(&claim("a'da", "m1")).unwrap(), "who did not get the answer asks again");
+    event("a'da", "m1");
+    event("a'da", "m3");
+    loader.catch_up().unwrap();
+    let expected = Counts {
+        position: 6,
+        loaded: 2,
+        deduplicated: 1,
+        deleted_events: 1,
+        deleted_quarantined: 1,
+        requests: 1,
+        ..Counts::default()
+    };
+    assert_eq!(loader.state.counts(), expected);
+    let check = loader.check().unwrap();
+    assert!(check.is_sound(), "{check}");
+    // A process that took itself for the leader executes it once more, and nothing changes.
+    let mut tables = loader.store.open(Access::Write).unwrap();
+    let request = serde_json::from_str(request).unwrap();
+    if folder.postgres.is_some() {
+        tables.delete(&request, 4, "2026-03-01T12:00:00.000000Z").unwrap();
+    }
+    assert_eq!(tables.counts().unwrap(), expected);
+}
+
+fn every_page_of_the_dashboard_can_be_asked(folder: &Folder) {
+    let mut loader = folder.loader();
+    for number in 0..40 {
+        let row = format!(
+            "{{\"message_id\":\"m{number}\",\"event\":\"e{}\",\"anonymous_id\":\"i{}\",\"timestamp\":\"{}\",\
+             \"received_at\":\"2026-03-01T12:00:00Z\",\"library_name\":\"dlt\",\"library_version\":\"1.{}\",\"ci_run\":{},\
+             \"exec_info\":\"{}\",\"client_dropped\":\"{{\\\"full\\\":{number},\\\"old\\\":18446744073709551615}}\",\
+             \"success\":{},\"elapsed\":{number}.5,\"properties\":\"{{\\\"source_name\\\":\\\"files\\\"}}\",\
+             \"destination_type\":\"dlt.duckdb\",\"cpu\":{number}}}",
+            number % 3,
+            number % 7,
+            ["2026-01-31T23:59:59.5Z", "1969-12-31T00:00:00Z", "2024-02-29T12:00:00Z"][number % 3],
+            number % 4,
+            number % 2 == 0,
+            ["docker", "", "colab,docker"][number % 3],
+            number % 5 != 0,
+        );
+        folder.append(Kind::Event, &[&row]);
+    }
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"no_event_name","bytes":2}"#]);
+    loader.catch_up().unwrap();
+    let mut pages = Vec::new();
+    let mut tables = loader.store.open(Access::Write).unwrap();
+    tables.hold_still().unwrap();
+    let ledger = loader.state.ledger(&*folder.journal);
+    for query in ["range=all", "range=all&by=day&ci=no", "range=all&by=month&library=dlt&event=e1", "range=30d"] {
+        let filter = crate::dashboard::Filter::parse(query).unwrap();
+        for view in crate::dashboard::View::ALL {
+            let page = crate::dashboard::read(view, &filter, &mut *tables, &ledger).unwrap();
+            pages.push(format!("{query}: {}", crate::dashboard::json(&page)));
+        }
+    }
+    // The same snapshot for every database: whatever holds the tables, the pages show the same.
+    insta::with_settings!({prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("pages_of_every_database", pages.join("\n"));
+    });
+    drop(tables);
+    let found = loader.report(None).unwrap();
+    let shares = (found.total, found.active_ids, found.ci_share, found.container_share);
+    assert_eq!(shares, (40, 7, Some(0.5), Some(27.0 / 40.0)));
+    assert_eq!(found.last_event.as_deref(), Some("2026-01-31T23:59:59Z"));
+    assert_eq!((found.events[0].success_share, found.events[0].p50_seconds), (Some(11.0 / 14.0), Some(20.0)));
+    assert!(found.destinations.iter().all(|share| share.share > 0.0));
 }

@@ -3,7 +3,7 @@
 use crate::projects::DEFAULT;
 
 /// What a database says in its own words. Times are microseconds since 1970, days are days since then.
-pub(crate) trait Dialect {
+pub(crate) trait Dialect: Sync {
     /// A text.
     fn literal(&self, text: &str) -> String;
 
@@ -13,13 +13,18 @@ pub(crate) trait Dialect {
     }
 
     /// A moment.
-    fn moment(&self, micros: i64) -> String;
+    fn moment(&self, micros: i64) -> String {
+        let moment = jiff::Timestamp::from_microsecond(micros).map(crate::event::formatted).unwrap_or_default();
+        format!("TIMESTAMPTZ '{moment}'")
+    }
 
     /// The day of the column `timestamp`, as an integer.
     fn day(&self) -> &'static str;
 
     /// A day, given by an expression, as a date.
-    fn date(&self, day: &str) -> String;
+    fn date(&self, day: &str) -> String {
+        format!("(DATE '1970-01-01' + {day}::INTEGER)")
+    }
 
     /// The quotient of two integers, rounded down.
     fn quotient(&self, dividend: &str, divisor: u32) -> String;
@@ -36,9 +41,16 @@ pub(crate) trait Dialect {
     /// A text among the properties that have no column of their own.
     fn property(&self, name: &str) -> String;
 
-    /// A column of moments as text, to the second, in UTC.
-    fn written(&self, column: &str) -> String;
+    /// A moment as text, to the second, in UTC.
+    fn written(&self, moment: &str) -> String;
 
     /// The sum of the counts in the column `client_dropped`.
     fn dropped(&self) -> &'static str;
+
+    /// The SHA-256 of a text, in hexadecimal.
+    fn sha256(&self, text: &str) -> String;
+
+    /// Counts numbers by ranges: rows with `first_seq` and `held`. `ranges` selects `first_seq` and `last_seq` of ranges that
+    /// do not overlap; `numbers` selects `journal_seq` between two bounds, and `all` are bounds around all ranges.
+    fn count_by_range(&self, ranges: &str, numbers: &dyn Fn(&str, &str) -> String, all: (&str, &str)) -> String;
 }

@@ -48,6 +48,18 @@ pub(crate) trait Store: Send + Sync {
     /// When it can't be removed.
     fn discard_unfinished(&self) -> std::io::Result<()>;
 
+    /// Takes the lead among the processes that load into the tables, or keeps it; whoever follows loads nothing. Default:
+    /// who can open the tables for writing is alone.
+    ///
+    /// Two may take themselves for the leader for a moment, one of whose connections was lost. Nothing goes wrong then:
+    /// whatever they load of the same events is there once.
+    ///
+    /// # Errors
+    /// When the store can't be reached.
+    fn lead(&self) -> Result<Role, Error> {
+        Ok(Role::Leads { is_new: false })
+    }
+
     /// Opens the tables. They may be held exclusively until the value is dropped, so it lives for one load or question.
     ///
     /// # Errors
@@ -135,6 +147,18 @@ pub(crate) trait Tables {
 
     /// The report, of one project or of all, without its ledger. Empty where there are no tables.
     fn report(&mut self, project: Option<&str>) -> Result<Report, Error>;
+}
+
+/// What a process is among those that load into the same tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It loads.
+    Leads {
+        /// It did not a moment ago: others may have loaded what it knows nothing of.
+        is_new: bool,
+    },
+    /// Another one loads.
+    Follows,
 }
 
 /// What the tables hold.

@@ -27,8 +27,8 @@ pub(super) fn headline(asking: &mut Asking<'_>) -> Result<Section, Error> {
     ))?;
     let whole = asking.rows(&format!(
         "SELECT count(*) AS events, count(DISTINCT anonymous_id) AS active, \
-         avg(CASE WHEN ci_run THEN 1.0 WHEN NOT ci_run THEN 0.0 END) AS ci, \
-         avg(CASE WHEN {container} THEN 1.0 WHEN NOT {container} THEN 0.0 END) AS container, \
+         CAST(avg(CASE WHEN ci_run THEN 1.0 WHEN NOT ci_run THEN 0.0 END) AS DOUBLE PRECISION) AS ci, \
+         CAST(avg(CASE WHEN {container} THEN 1.0 WHEN NOT {container} THEN 0.0 END) AS DOUBLE PRECISION) AS container, \
          {} AS dropped FROM {EVENTS} WHERE {condition}",
         dialect.dropped()
     ))?;

@@ -26,7 +26,7 @@ pub(super) fn all(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let (dialect, condition) = (asking.dialect(), asking.condition.clone());
     let rows = asking.rows(&format!(
         "SELECT event, count(*) AS events, count(DISTINCT anonymous_id) AS installs, \
-         avg(CASE WHEN success THEN 1.0 WHEN NOT success THEN 0.0 END) AS success, {} AS p50, {} AS p95 \
+         CAST(avg(CASE WHEN success THEN 1.0 WHEN NOT success THEN 0.0 END) AS DOUBLE PRECISION) AS success, {} AS p50, {} AS p95 \
          FROM {EVENTS} WHERE {condition} GROUP BY event ORDER BY events DESC, event LIMIT {MAX_ROWS}",
         dialect.quantile(0.5),
         dialect.quantile(0.95)

@@ -60,7 +60,7 @@ pub(super) fn errors(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let condition = asking.condition.clone();
     let rows = asking.rows(&format!(
         "SELECT concat(coalesce(library_name, 'not told'), ' ', coalesce(library_version, '')) AS version, \
-         avg(CASE WHEN success THEN 0.0 ELSE 1.0 END) AS errors, count(*) AS events \
+         CAST(avg(CASE WHEN success THEN 0.0 ELSE 1.0 END) AS DOUBLE PRECISION) AS errors, count(*) AS events \
          FROM {EVENTS} WHERE success IS NOT NULL AND {condition} GROUP BY 1 ORDER BY events DESC, 1 LIMIT {MAX_ROWS}"
     ))?;
     let row = |row: &Row| vec![named(row, "version"), share(row, "errors"), count(row, "events")];

@@ -3,8 +3,8 @@
 //! They write two tables that the engine does not: `deletion_requests`, a row for each request that was executed, and
 //! `deleted_messages`, the tombstones. Neither holds an anonymous id or a message id, only hashes of them.
 
-use super::literal;
 use crate::deletion::{Claim, Proof, Request};
+use crate::store::Dialect;
 use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
 
 /// One row for each request that was executed.
@@ -13,11 +13,20 @@ pub(super) const REQUESTS: &str = "deletion_requests";
 pub(super) const TOMBSTONES: &str = "deleted_messages";
 
 /// The statements that execute a request; all in one transaction. `now` is a timestamp as rows have it.
-pub(super) fn statements(request: &Request, sequence: u64, has_id_in_quarantine: bool, now: &str) -> Vec<String> {
+pub(super) fn statements(
+    dialect: &dyn Dialect,
+    request: &Request,
+    sequence: u64,
+    has_id_in_quarantine: bool,
+    now: &str,
+) -> Vec<String> {
+    let literal = |text: &str| dialect.literal(text);
+    let message_hash = dialect.sha256("message_id");
+    let proof_hash = dialect.sha256("anonymous_id || ' ' || message_id || ' ' || body_digest");
     let id = literal(&request.anonymous_id);
     let named = serde_json::to_string(&request.anonymous_id).unwrap_or_default();
     // Rows from before the quarantine had a column for it have the id in their payload only.
-    let in_payload = format!("coalesce(contains(payload, {}), false)", literal(&format!("\"anonymousId\":{named}")));
+    let in_payload = format!("coalesce(strpos(payload, {}) > 0, false)", literal(&format!("\"anonymousId\":{named}")));
     let matches = match has_id_in_quarantine {
         true => format!("(coalesce(anonymous_id = {id}, false) OR {in_payload})"),
         false => in_payload,
@@ -34,12 +43,11 @@ pub(super) fn statements(request: &Request, sequence: u64, has_id_in_quarantine:
              is_event BOOLEAN NOT NULL, journal_seq BIGINT NOT NULL, request_seq BIGINT NOT NULL)"
         ),
         format!(
-            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), \
-             sha256(anonymous_id || ' ' || message_id || ' ' || body_digest), true, journal_seq, {sequence} \
+            "INSERT INTO {TOMBSTONES} SELECT {message_hash}, {proof_hash}, true, journal_seq, {sequence} \
              FROM {EVENTS} WHERE anonymous_id = {id}"
         ),
         format!(
-            "INSERT INTO {TOMBSTONES} SELECT sha256(message_id), NULL, false, journal_seq, {sequence} \
+            "INSERT INTO {TOMBSTONES} SELECT {message_hash}, NULL, false, journal_seq, {sequence} \
              FROM {QUARANTINE} WHERE {matches}"
         ),
         format!("DELETE FROM {EVENTS} WHERE anonymous_id = {id}"),
@@ -67,7 +75,8 @@ pub(super) fn counts() -> String {
 }
 
 /// Counts the events of a claim that are in the table with their hashes.
-pub(super) fn held(claim: &Claim) -> String {
+pub(super) fn held(dialect: &dyn Dialect, claim: &Claim) -> String {
+    let literal = |text: &str| dialect.literal(text);
     let id = literal(&claim.anonymous_id);
     let named = |proof: &Proof| {
         let (message, digest) = (literal(&proof.message_id), literal(&proof.digest));
@@ -78,34 +87,37 @@ pub(super) fn held(claim: &Claim) -> String {
 }
 
 /// Counts the events of a claim that were deleted before: a client that did not get the answer asks again.
-pub(super) fn deleted_before(claim: &Claim) -> String {
+pub(super) fn deleted_before(dialect: &dyn Dialect, claim: &Claim) -> String {
     let hash = |proof: &Proof| {
-        format!("sha256({})", literal(&format!("{} {} {}", claim.anonymous_id, proof.message_id, proof.digest)))
+        let text = format!("{} {} {}", claim.anonymous_id, proof.message_id, proof.digest);
+        dialect.sha256(&dialect.literal(&text))
     };
     let any: Vec<String> = claim.proof.iter().map(hash).collect();
     format!("SELECT count(*) AS found FROM {TOMBSTONES} WHERE proof_hash IN ({})", any.join(", "))
 }
 
 /// Which of these message ids were deleted.
-pub(super) fn deleted_of(ids: &[String]) -> String {
-    let values: Vec<String> = ids.iter().map(|id| format!("({})", literal(id))).collect();
+pub(super) fn deleted_of(dialect: &dyn Dialect, ids: &[String]) -> String {
+    let values: Vec<String> = ids.iter().map(|id| format!("({}::TEXT)", dialect.literal(id))).collect();
     format!(
         "SELECT id FROM (VALUES {}) AS message(id) \
-         WHERE sha256(id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)",
-        values.join(", ")
+         WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)",
+        values.join(", "),
+        dialect.sha256("id")
     )
 }
 
 /// What the requests recorded, rows that have a tombstone (`undeleted`), and events that were stored again (`returned`).
-pub(super) fn recount() -> String {
+pub(super) fn recount(dialect: &dyn Dialect) -> String {
     let still =
         |table| format!("(SELECT count(*) FROM {table} WHERE journal_seq IN (SELECT journal_seq FROM {TOMBSTONES}))");
     format!(
         "SELECT (SELECT coalesce(sum(events + quarantined), 0)::BIGINT FROM {REQUESTS}) AS recorded, \
                 {} + {} AS undeleted, \
                 (SELECT count(*) FROM {EVENTS} \
-                 WHERE sha256(message_id) IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)) AS returned",
+                 WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)) AS returned",
         still(EVENTS),
-        still(QUARANTINE)
+        still(QUARANTINE),
+        dialect.sha256("message_id")
     )
 }

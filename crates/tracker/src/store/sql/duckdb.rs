@@ -1,26 +1,140 @@
-//! DuckDB's words for the questions of the dashboard.
+//! Tables in a DuckDB file.
 //!
 //! Nothing here needs the extension for time zones, which a bundled DuckDB does not have.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dlt_destination_duckdb::DuckDb;
+use dlt_engine::destination::{Access, Connection, Row};
+use dlt_engine::{Destination, Error, rows_of};
+
+use super::database::{Database, Session};
 use crate::store::Dialect;
+use crate::store::schema::{DATASET, PIPELINE};
+
+/// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
+/// and loads are not faster with more.
+pub(super) const LOADING_BYTES: u64 = 96 << 20;
+
+/// DuckDB's log while events are loaded one load after the other: with its usual 16 MiB it would write the last rows of the
+/// table anew with every other load.
+const LOG_BYTES: u64 = 32 << 20;
+
+/// Threads of DuckDB while events are loaded: the others serve requests.
+const LOADING_THREADS: usize = 1;
+
+/// A database file.
+pub(super) struct DuckDbFile {
+    path: PathBuf,
+    destination: Arc<dyn Destination>,
+    /// The database as it is opened for questions alone.
+    reader: DuckDb,
+}
+
+impl DuckDbFile {
+    /// Opens DuckDB's library, but not the database. `bytes` is the memory for loads.
+    pub(super) fn new(path: &Path, bytes: u64) -> Result<Self, Error> {
+        // Here, because otherwise only the first load would find that the library is missing.
+        dlt_destination_duckdb::open_library()?;
+        let reader = DuckDb::at(path)?;
+        let destination: Arc<dyn Destination> =
+            Arc::new(reader.clone().memory_limit(bytes).threads(LOADING_THREADS).checkpoint_bytes(LOG_BYTES));
+        Ok(Self { path: path.to_owned(), destination, reader })
+    }
+}
+
+impl Database for DuckDbFile {
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    fn destination(&self) -> &Arc<dyn Destination> {
+        &self.destination
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        &DuckDbDialect
+    }
+
+    fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error> {
+        let connection = match access {
+            Access::Read => self.reader.connect(DATASET, access),
+            Access::Write => self.destination.connect(DATASET, access),
+        }?;
+        Ok(Box::new(Open { file: self, connection, access }))
+    }
+}
+
+/// The file, open. While the value lives no other process can open it for writing.
+struct Open<'a> {
+    file: &'a DuckDbFile,
+    connection: Box<dyn Connection>,
+    access: Access,
+}
+
+impl Session for Open<'_> {
+    fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        self.connection.query(sql, &mut |_, batch| {
+            rows.extend(rows_of(&batch)?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.connection.query(sql, &mut |_, _| Ok(()))
+    }
+
+    fn is_begun(&mut self) -> Result<bool, Error> {
+        Ok(self.connection.stored(PIPELINE, PIPELINE)?.schema.is_some())
+    }
+
+    /// While the file is open for reading alone, nobody loads.
+    fn hold_still(&mut self) -> Result<(), Error> {
+        if self.access == Access::Read || !self.is_begun()? {
+            return Ok(());
+        }
+        self.make_room()?;
+        self.execute("BEGIN TRANSACTION READ ONLY")
+    }
+
+    /// Until the file is closed.
+    fn make_room(&mut self) -> Result<(), Error> {
+        let threads = std::thread::available_parallelism().map_or(LOADING_THREADS, usize::from);
+        self.execute(&format!("SET GLOBAL threads = {threads}"))?;
+        match Destination::memory_limit(&self.file.reader) {
+            Some(bytes) => self.execute(&format!("SET GLOBAL memory_limit = '{bytes}B'")),
+            None => Ok(()),
+        }
+    }
+
+    fn transaction(&mut self, _unless: &str, statements: &[String]) -> Result<(), Error> {
+        self.execute("BEGIN TRANSACTION")?;
+        let done = statements.iter().try_for_each(|sql| self.execute(sql)).and_then(|()| self.execute("COMMIT"));
+        if done.is_err() {
+            // The first failure is reported. Where this one fails too, the transaction ends with the connection.
+            drop(self.execute("ROLLBACK"));
+        }
+        done
+    }
+}
 
 pub(super) struct DuckDbDialect;
 
 impl Dialect for DuckDbDialect {
+    /// NUL, which a statement can't hold, is put in by its number.
     fn literal(&self, text: &str) -> String {
-        super::literal(text)
-    }
-
-    fn moment(&self, micros: i64) -> String {
-        format!("TIMESTAMPTZ '{}'", instant(micros))
+        format!("('{}')", text.replace('\'', "''").replace('\0', "' || chr(0) || '"))
     }
 
     fn day(&self) -> &'static str {
         "(epoch_us(timestamp) // 86400000000)"
-    }
-
-    fn date(&self, day: &str) -> String {
-        format!("(DATE '1970-01-01' + {day}::INTEGER)")
     }
 
     fn quotient(&self, dividend: &str, divisor: u32) -> String {
@@ -40,19 +154,28 @@ impl Dialect for DuckDbDialect {
     }
 
     fn property(&self, name: &str) -> String {
-        format!("json_extract_string(properties, {})", super::literal(&format!("$.{name}")))
+        format!("json_extract_string(properties, {})", self.literal(&format!("$.{name}")))
     }
 
-    fn written(&self, column: &str) -> String {
-        format!("strftime(make_timestamp(epoch_us({column})), '%Y-%m-%d %H:%M:%S')")
+    fn written(&self, moment: &str) -> String {
+        format!("strftime(make_timestamp(epoch_us({moment})), '%Y-%m-%d %H:%M:%S')")
     }
 
     fn dropped(&self) -> &'static str {
-        "CAST(coalesce(sum(list_sum(list_transform(regexp_extract_all(client_dropped, ':([0-9]+)', 1), \
+        // Of more digits the sum would be out of range.
+        "CAST(coalesce(sum(list_sum(list_transform(regexp_extract_all(client_dropped, ':([0-9]{1,12})', 1), \
          lambda x: x::BIGINT))), 0) AS BIGINT)"
     }
-}
 
-fn instant(micros: i64) -> String {
-    jiff::Timestamp::from_microsecond(micros).map(crate::event::formatted).unwrap_or_default()
+    fn sha256(&self, text: &str) -> String {
+        format!("sha256({text})")
+    }
+
+    fn count_by_range(&self, ranges: &str, numbers: &dyn Fn(&str, &str) -> String, all: (&str, &str)) -> String {
+        let numbers = numbers(all.0, all.1);
+        format!(
+            "SELECT took.first_seq, count(*) AS held FROM ({numbers}) AS number ASOF JOIN ({ranges}) AS took \
+             ON number.journal_seq >= took.first_seq WHERE number.journal_seq <= took.last_seq GROUP BY took.first_seq"
+        )
+    }
 }

@@ -4,10 +4,11 @@
 //! request and left a tombstone, and some were duplicates (`deduplicated`). All others are lost.
 
 use super::deletion::TOMBSTONES;
+use crate::store::Dialect;
 use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
 
-/// The sequence numbers of events that have a row or a tombstone, in a range.
-fn held(first: u64, last: u64, has_deletions: bool) -> String {
+/// The sequence numbers of events that have a row or a tombstone, between two bounds.
+fn held(first: &str, last: &str, has_deletions: bool) -> String {
     let mut sql = format!("SELECT journal_seq FROM {EVENTS} WHERE journal_seq BETWEEN {first} AND {last}");
     if has_deletions {
         sql.push_str(&format!(
@@ -19,16 +20,21 @@ fn held(first: u64, last: u64, has_deletions: bool) -> String {
 }
 
 /// Counts numbers by load.
-fn by_load(numbers: &str, first: u64, last: u64) -> String {
-    format!(
-        "SELECT took.first_seq, count(*) AS held FROM ({numbers}) AS number ASOF JOIN \
-         (SELECT first_seq, last_seq FROM {LOADS} WHERE first_seq BETWEEN {first} AND {last}) AS took \
-         ON number.journal_seq >= took.first_seq WHERE number.journal_seq <= took.last_seq GROUP BY took.first_seq"
-    )
+fn by_load(
+    dialect: &dyn Dialect,
+    numbers: &dyn Fn(&str, &str) -> String,
+    first: u64,
+    last: u64,
+    condition: &str,
+) -> String {
+    let loads =
+        format!("SELECT first_seq, last_seq FROM {LOADS} WHERE first_seq BETWEEN {first} AND {last}{condition}");
+    dialect.count_by_range(&loads, numbers, (&first.to_string(), &last.to_string()))
 }
 
-/// The position, and the counts of events and quarantine. `since` is the first load that is not settled.
-pub(super) fn counts(records_duplicates: bool) -> String {
+/// The position, and the counts of events and quarantine, of what came after a number. `since` is the first load that is not
+/// settled.
+pub(super) fn counts(after: u64, records_duplicates: bool) -> String {
     let (deduplicated, since) = match records_duplicates {
         true => (
             "coalesce(sum(deduplicated), 0)::BIGINT",
@@ -37,26 +43,37 @@ pub(super) fn counts(records_duplicates: bool) -> String {
         // Tables of the first version.
         false => ("0", "0"),
     };
+    // A condition that all rows meet would have them read.
+    let (numbered, loads) = match after {
+        0 => (String::new(), String::new()),
+        after => (format!(" WHERE journal_seq > {after}"), format!(" WHERE first_seq > {after}")),
+    };
     format!(
         "SELECT coalesce(max(last_seq), 0) AS position, {deduplicated} AS deduplicated, {since} AS since, \
-                (SELECT count(*) FROM {EVENTS}) AS loaded, \
-                (SELECT count(*) FROM {QUARANTINE}) AS quarantined FROM {LOADS}"
+                (SELECT count(*) FROM {EVENTS}{numbered}) AS loaded, \
+                (SELECT count(*) FROM {QUARANTINE}{numbered}) AS quarantined FROM {LOADS}{loads}"
     )
 }
 
 /// Records for the unsettled loads of a range how many events they took that are neither held nor lost.
-pub(super) fn settle(first: u64, last: u64, lost: &[u64], has_deletions: bool) -> String {
-    let mut numbers = held(first, last, has_deletions);
-    if !lost.is_empty() {
-        let lost: Vec<String> = lost.iter().map(u64::to_string).collect();
-        numbers.push_str(&format!(" UNION ALL SELECT unnest([{}]::BIGINT[])", lost.join(",")));
-    }
+pub(super) fn settle(dialect: &dyn Dialect, first: u64, last: u64, lost: &[u64], has_deletions: bool) -> String {
+    let lost = Vec::from_iter(lost.iter().map(u64::to_string)).join(",");
+    let numbers = |first: &str, last: &str| {
+        let mut numbers = held(first, last, has_deletions);
+        if !lost.is_empty() {
+            numbers.push_str(&format!(
+                " UNION ALL SELECT lost.journal_seq FROM unnest(ARRAY[{lost}]::BIGINT[]) AS lost(journal_seq) \
+                 WHERE lost.journal_seq BETWEEN {first} AND {last}"
+            ));
+        }
+        numbers
+    };
     format!(
         "UPDATE {LOADS} SET deduplicated = greatest(events - counted.held, 0) \
          FROM (SELECT load.first_seq AS number, coalesce(by_load.held, 0) AS held FROM {LOADS} AS load \
                LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.first_seq BETWEEN {first} AND {last}) AS counted \
          WHERE first_seq = counted.number AND deduplicated IS NULL",
-        by_load(&numbers, first, last)
+        by_load(dialect, &numbers, first, last, " AND deduplicated IS NULL")
     )
 }
 
@@ -66,19 +83,20 @@ pub(super) fn unsettled_duplicates(since: u64, records_duplicates: bool, has_del
     let taken = if records_duplicates { "events - coalesce(deduplicated, 0)" } else { "events" };
     format!(
         "SELECT greatest((SELECT coalesce(sum({taken}), 0) FROM {LOADS} WHERE first_seq >= {since}) \
-                       - (SELECT count(*) FROM ({})), 0)::BIGINT AS deduplicated",
-        held(since, MAX, has_deletions)
+                       - (SELECT count(*) FROM ({}) AS held), 0)::BIGINT AS deduplicated",
+        held(&since.to_string(), &MAX.to_string(), has_deletions)
     )
 }
 
 /// Events that loads took and that are gone (`lost`), and rows that no load took (`unexplained`).
-pub(super) fn recount(has_deletions: bool) -> String {
+pub(super) fn recount(dialect: &dyn Dialect, has_deletions: bool) -> String {
+    let numbers = |first: &str, last: &str| held(first, last, has_deletions);
     format!(
         "SELECT coalesce(sum(greatest(difference, 0)), 0)::BIGINT AS lost, \
                 coalesce(sum(greatest(-difference, 0)), 0)::BIGINT AS unexplained \
          FROM (SELECT load.events - load.deduplicated - coalesce(by_load.held, 0) AS difference FROM {LOADS} AS load \
-               LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.deduplicated IS NOT NULL)",
-        by_load(&held(0, MAX, has_deletions), 0, MAX)
+               LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.deduplicated IS NOT NULL) AS compared",
+        by_load(dialect, &numbers, 0, MAX, "")
     )
 }
 

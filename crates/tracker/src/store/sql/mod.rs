@@ -1,11 +1,14 @@
-//! The store in a DuckDB file.
+//! The store in a database that is asked in SQL.
 //!
-//! The statements here are DuckDB's. What another database says otherwise: `ASOF JOIN` (the load of a sequence number),
-//! `sha256` as hexadecimal text, `unnest` of a list, `epoch_us`, `strftime`, `quantile_cont` and `regexp_matches`.
+//! The statements are those of all databases; what each says in its own words is its [`Dialect`], and what each does in its
+//! own way is behind `database`: [`duckdb`] is one file, [`postgres`] a database of a server.
 
+mod cache;
+mod database;
 mod deletion;
 mod duckdb;
 mod loads;
+mod postgres;
 mod report;
 
 use std::collections::HashSet;
@@ -13,74 +16,69 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dlt_destination_duckdb::DuckDb;
-use dlt_engine::destination::{Access, Connection, Row};
-use dlt_engine::{Destination, Error, Pipeline, rows_of};
+use dlt_engine::destination::{Access, Row};
+use dlt_engine::{Error, Pipeline};
+use dlt_postgres::Address;
 use serde_json::Value;
 
 use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE};
-use super::{Counts, JournalRows, Recount, Store, Tables};
+use super::{Counts, JournalRows, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
 use crate::store::Dialect;
+use cache::Cache;
+use database::{Database, Session};
 use deletion::{REQUESTS, TOMBSTONES};
 
 /// Most message ids that one statement lists.
 const MAX_LISTED: usize = 1000;
 
-/// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
-/// and loads are not faster with more.
-const LOADING_BYTES: u64 = 96 << 20;
-
-/// DuckDB's log while events are loaded one load after the other: with its usual 16 MiB it would write the last rows of the
-/// table anew with every other load.
-const LOG_BYTES: u64 = 32 << 20;
-
-/// Threads of DuckDB while events are loaded: the others serve requests.
-const LOADING_THREADS: usize = 1;
-
-/// A database file, and the folder of the engine's load packages.
+/// A database, and the folder of the engine's load packages.
 pub(crate) struct SqlStore {
-    database: PathBuf,
-    destination: Arc<dyn Destination>,
+    database: Box<dyn Database>,
     pub(crate) pipeline: Pipeline,
     packages: PathBuf,
-    /// The database as it is opened for questions alone.
-    reader: DuckDb,
+    cache: Cache,
 }
 
 impl SqlStore {
-    /// Opens DuckDB's library, but not the database. `work` is where the engine keeps its load packages.
+    /// Tables in a DuckDB file. Opens DuckDB's library, but not the database. `work` is where the engine keeps its load
+    /// packages.
     ///
     /// # Errors
     /// If the library can't be used, or the path can't be that of a database.
     pub(crate) fn duckdb(database: &Path, work: &Path) -> Result<Self, Error> {
-        Self::duckdb_with_memory(database, work, LOADING_BYTES)
+        Self::duckdb_with_memory(database, work, duckdb::LOADING_BYTES)
     }
 
     /// As [`SqlStore::duckdb`], with so much memory for loads.
     pub(crate) fn duckdb_with_memory(database: &Path, work: &Path, bytes: u64) -> Result<Self, Error> {
-        // Here, because otherwise only the first load would find that the library is missing.
-        dlt_destination_duckdb::open_library()?;
-        let reader = DuckDb::at(database)?;
-        let destination: Arc<dyn Destination> =
-            Arc::new(reader.clone().memory_limit(bytes).threads(LOADING_THREADS).checkpoint_bytes(LOG_BYTES));
-        let pipeline = Pipeline::new(PIPELINE, Arc::clone(&destination), work)?.dataset_name(DATASET).workers(1);
-        let packages = work.join("pipelines").join(PIPELINE).join("packages");
-        Ok(Self { database: database.to_owned(), destination, pipeline, packages, reader })
+        Self::new(Box::new(duckdb::DuckDbFile::new(database, bytes)?), work)
     }
 
-    /// The tables. While the value lives no other process can open the file for writing.
+    /// Tables in a database of a Postgres server. Connects to nothing.
+    ///
+    /// # Errors
+    /// If the address lacks what the environment doesn't say either.
+    pub(crate) fn postgres(address: &Address, work: &Path) -> Result<Self, Error> {
+        Self::new(Box::new(postgres::PostgresDatabase::new(address)?), work)
+    }
+
+    fn new(database: Box<dyn Database>, work: &Path) -> Result<Self, Error> {
+        let pipeline =
+            Pipeline::new(PIPELINE, Arc::clone(database.destination()), work)?.dataset_name(DATASET).workers(1);
+        let packages = work.join("pipelines").join(PIPELINE).join("packages");
+        Ok(Self { database, pipeline, packages, cache: Cache::default() })
+    }
+
+    /// The tables.
     pub(crate) fn tables(&self, access: Access) -> Result<SqlTables<'_>, Error> {
-        let connection = match access {
-            Access::Read => self.reader.connect(DATASET, access),
-            Access::Write => self.destination.connect(DATASET, access),
-        }?;
         Ok(SqlTables {
             store: self,
-            connection,
-            access,
+            session: self.database.open(access)?,
+            dialect: self.database.dialect(),
             exist: false,
+            is_still: false,
             has_deletions: None,
             records_duplicates: false,
             has_projects: false,
@@ -90,19 +88,23 @@ impl SqlStore {
 
 impl Store for SqlStore {
     fn location(&self) -> String {
-        self.database.display().to_string()
+        self.database.location()
     }
 
     fn exists(&self) -> bool {
         self.database.exists()
     }
 
-    /// The load package is bound to the database's path, which may have changed since.
+    /// The load package is bound to the database's place, which may have changed since.
     fn discard_unfinished(&self) -> io::Result<()> {
         match std::fs::remove_dir_all(&self.packages) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    fn lead(&self) -> Result<Role, Error> {
+        self.database.lead()
     }
 
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error> {
@@ -113,10 +115,12 @@ impl Store for SqlStore {
 /// The tables, open.
 pub(crate) struct SqlTables<'a> {
     store: &'a SqlStore,
-    connection: Box<dyn Connection>,
-    access: Access,
+    session: Box<dyn Session + 'a>,
+    dialect: &'static dyn Dialect,
     /// The tables are known to exist.
     exist: bool,
+    /// All answers are of one moment.
+    is_still: bool,
     /// Whether anything was ever deleted on request, if that was asked before.
     has_deletions: Option<bool>,
     /// The loads are known to have the column `deduplicated`.
@@ -128,21 +132,17 @@ pub(crate) struct SqlTables<'a> {
 impl SqlTables<'_> {
     /// The rows of a query.
     pub(crate) fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::new();
-        self.connection.query(sql, &mut |_, batch| {
-            rows.extend(rows_of(&batch)?);
-            Ok(())
-        })?;
-        Ok(rows)
+        self.session.rows(sql)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.session.execute(sql)
     }
 
     /// The only row of a query.
     fn row(&mut self, sql: &str) -> Result<Row, Error> {
         Ok(self.rows(sql)?.into_iter().next().unwrap_or_default())
-    }
-
-    fn execute(&mut self, sql: &str) -> Result<(), Error> {
-        self.connection.query(sql, &mut |_, _| Ok(()))
     }
 
     /// The texts of the column `id` of a query.
@@ -152,8 +152,8 @@ impl SqlTables<'_> {
 
     fn has_column(&mut self, table: &str, column: &str) -> Result<bool, Error> {
         let row = self.row(&format!(
-            "SELECT count(*) AS found FROM duckdb_columns() WHERE database_name = current_database() \
-             AND schema_name = '{DATASET}' AND table_name = '{table}' AND column_name = '{column}'"
+            "SELECT count(*) AS found FROM information_schema.columns WHERE table_catalog = current_database() \
+             AND table_schema = '{DATASET}' AND table_name = '{table}' AND column_name = '{column}'"
         ))?;
         Ok(number(&row, "found") > 0)
     }
@@ -168,31 +168,43 @@ impl SqlTables<'_> {
     fn numbered(&mut self) -> Result<&'static [&'static str], Error> {
         Ok(if self.have_deletions()? { &[EVENTS, QUARANTINE, TOMBSTONES, REQUESTS] } else { &[EVENTS, QUARANTINE] })
     }
+
+    /// What the loads after a number took, and what is there of it: all of the tables for 0.
+    fn counts_after(&mut self, after: u64) -> Result<(Counts, bool), Error> {
+        let records_duplicates = self.records_duplicates()?;
+        let row = self.row(&loads::counts(after, records_duplicates))?;
+        let unsettled = match row.get("since").and_then(Value::as_u64) {
+            Some(since) => {
+                let has_deletions = self.have_deletions()?;
+                self.row(&loads::unsettled_duplicates(since, records_duplicates, has_deletions))?
+            }
+            None => Row::default(),
+        };
+        let counts = Counts {
+            position: number(&row, "position"),
+            loaded: number(&row, "loaded"),
+            quarantined: number(&row, "quarantined"),
+            deduplicated: number(&row, "deduplicated") + number(&unsettled, "deduplicated"),
+            ..Counts::default()
+        };
+        Ok((counts, row.get("since").is_none_or(Value::is_null)))
+    }
 }
 
 impl Tables for SqlTables<'_> {
-    /// While the file is open for reading alone, nobody loads.
     fn hold_still(&mut self) -> Result<(), Error> {
-        if self.access == Access::Read || !self.exist()? {
-            return Ok(());
-        }
-        self.make_room()?;
-        self.execute("BEGIN TRANSACTION READ ONLY")
+        self.session.hold_still()?;
+        self.is_still = true;
+        Ok(())
     }
 
-    /// Until the file is closed.
     fn make_room(&mut self) -> Result<(), Error> {
-        let threads = std::thread::available_parallelism().map_or(LOADING_THREADS, usize::from);
-        self.execute(&format!("SET GLOBAL threads = {threads}"))?;
-        match Destination::memory_limit(&self.store.reader) {
-            Some(bytes) => self.execute(&format!("SET GLOBAL memory_limit = '{bytes}B'")),
-            None => Ok(()),
-        }
+        self.session.make_room()
     }
 
     fn exist(&mut self) -> Result<bool, Error> {
         // Nothing drops them while the file is open here.
-        self.exist = self.exist || self.connection.stored(PIPELINE, PIPELINE)?.schema.is_some();
+        self.exist = self.exist || self.session.is_begun()?;
         Ok(self.exist)
     }
 
@@ -206,32 +218,40 @@ impl Tables for SqlTables<'_> {
         if !self.exist()? {
             return Ok(Counts::default());
         }
-        let records_duplicates = self.records_duplicates()?;
-        let row = self.row(&loads::counts(records_duplicates))?;
         let deleted = match self.have_deletions()? {
             false => Row::default(),
             true => self.row(&deletion::counts())?,
         };
-        let unsettled = match row.get("since").and_then(Value::as_u64) {
-            Some(since) => {
-                let has_deletions = self.have_deletions()?;
-                self.row(&loads::unsettled_duplicates(since, records_duplicates, has_deletions))?
-            }
-            None => Row::default(),
-        };
-        Ok(Counts {
-            position: number(&row, "position"),
-            loaded: number(&row, "loaded"),
-            quarantined: number(&row, "quarantined"),
-            deduplicated: number(&row, "deduplicated") + number(&unsettled, "deduplicated"),
+        let deleted = Counts {
             deleted_events: number(&deleted, "events"),
             deleted_quarantined: number(&deleted, "quarantined"),
             requests: number(&deleted, "requests"),
-        })
+            ..Counts::default()
+        };
+        // Whoever asks what is there at one moment gets it counted.
+        let counts_slowly = self.store.database.counts_slowly() && !self.is_still;
+        let before = if counts_slowly { self.store.cache.before(&deleted) } else { Counts::default() };
+        let (since, is_settled) = self.counts_after(before.position)?;
+        let counts = Counts {
+            position: since.position.max(before.position),
+            loaded: before.loaded + since.loaded,
+            quarantined: before.quarantined + since.quarantined,
+            deduplicated: before.deduplicated + since.deduplicated,
+            ..deleted
+        };
+        if counts_slowly && is_settled {
+            self.store.cache.set(counts);
+        }
+        Ok(counts)
     }
 
     fn append(&mut self, rows: JournalRows) -> Result<(), Error> {
-        self.store.pipeline.run(rows).map(drop)
+        self.store.pipeline.run(rows).map(drop)?;
+        if !self.exist {
+            self.exist = true;
+            self.session.make_indexes()?;
+        }
+        Ok(())
     }
 
     fn count_between(&mut self, first: u64, last: u64) -> Result<u64, Error> {
@@ -251,7 +271,7 @@ impl Tables for SqlTables<'_> {
     fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
         let mut known = self.deleted_messages(ids)?;
         for ids in ids.chunks(MAX_LISTED) {
-            let quoted: Vec<String> = ids.iter().map(|id| literal(id)).collect();
+            let quoted: Vec<String> = ids.iter().map(|id| self.dialect.literal(id)).collect();
             let sql = format!("SELECT message_id AS id FROM {EVENTS} WHERE message_id IN ({})", quoted.join(","));
             known.extend(self.ids(&sql)?);
         }
@@ -264,7 +284,7 @@ impl Tables for SqlTables<'_> {
             return Ok(deleted);
         }
         for ids in ids.chunks(MAX_LISTED) {
-            deleted.extend(self.ids(&deletion::deleted_of(ids))?);
+            deleted.extend(self.ids(&deletion::deleted_of(self.dialect, ids))?);
         }
         Ok(deleted)
     }
@@ -273,7 +293,7 @@ impl Tables for SqlTables<'_> {
         if let Some(known) = self.has_deletions {
             return Ok(known);
         }
-        let has = self.exist()? && self.connection.tables()?.iter().any(|table| table == TOMBSTONES);
+        let has = self.exist()? && self.has_column(TOMBSTONES, "message_hash")?;
         self.has_deletions = Some(has);
         Ok(has)
     }
@@ -288,7 +308,7 @@ impl Tables for SqlTables<'_> {
 
     fn settle(&mut self, first: u64, last: u64, lost: &[u64]) -> Result<(), Error> {
         let has_deletions = self.have_deletions()?;
-        self.execute(&loads::settle(first, last, lost, has_deletions))
+        self.session.execute(&loads::settle(self.dialect, first, last, lost, has_deletions))
     }
 
     fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {
@@ -296,23 +316,21 @@ impl Tables for SqlTables<'_> {
             return Ok(false);
         }
         let found = |tables: &mut Self, sql: &str| Ok::<_, Error>(number(&tables.row(sql)?, "found") > 0);
-        if self.has_column(EVENTS, "body_digest")? && found(self, &deletion::held(claim))? {
+        let dialect = self.dialect;
+        if self.has_column(EVENTS, "body_digest")? && found(self, &deletion::held(dialect, claim))? {
             return Ok(true);
         }
-        Ok(self.have_deletions()? && found(self, &deletion::deleted_before(claim))?)
+        Ok(self.have_deletions()? && found(self, &deletion::deleted_before(dialect, claim))?)
     }
 
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error> {
         let has_id = self.has_column(QUARANTINE, "anonymous_id")?;
-        self.execute("BEGIN TRANSACTION")?;
-        let statements = deletion::statements(request, sequence, has_id, now);
-        let done = statements.iter().try_for_each(|sql| self.execute(sql)).and_then(|()| self.execute("COMMIT"));
-        match &done {
-            Ok(()) => self.has_deletions = None,
-            // The first failure is reported. Where this one fails too, the transaction ends with the connection.
-            Err(_) => drop(self.execute("ROLLBACK")),
-        }
-        done
+        let statements = deletion::statements(self.dialect, request, sequence, has_id, now);
+        // Where several processes load, another one may have executed it.
+        let is_done = format!("SELECT 1 AS one FROM {LOADS} WHERE first_seq = {sequence}");
+        self.session.transaction(&is_done, &statements)?;
+        self.has_deletions = None;
+        Ok(())
     }
 
     fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error> {
@@ -335,12 +353,12 @@ impl Tables for SqlTables<'_> {
         };
         let has_deletions = self.have_deletions()?;
         if self.records_duplicates()? {
-            let row = self.row(&loads::recount(has_deletions))?;
+            let row = self.row(&loads::recount(self.dialect, has_deletions))?;
             recount.lost = number(&row, "lost");
             recount.unexplained = number(&row, "unexplained");
         }
         if has_deletions {
-            let row = self.row(&deletion::recount())?;
+            let row = self.row(&deletion::recount(self.dialect))?;
             let recorded = number(&row, "recorded");
             recount.deletion_difference = recorded.abs_diff(counts.deleted_events + counts.deleted_quarantined);
             recount.undeleted = number(&row, "undeleted");
@@ -354,7 +372,7 @@ impl Tables for SqlTables<'_> {
     }
 
     fn dialect(&self) -> &'static dyn Dialect {
-        &duckdb::DuckDbDialect
+        self.dialect
     }
 
     fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
@@ -364,11 +382,6 @@ impl Tables for SqlTables<'_> {
         let has_projects = self.are_current()?;
         report::read(self, project, has_projects)
     }
-}
-
-/// A text as an SQL literal. NUL, which a statement can't hold, is put in by its number.
-fn literal(text: &str) -> String {
-    format!("('{}')", text.replace('\'', "''").replace('\0', "' || chr(0) || '"))
 }
 
 /// A number of a row; 0 where there is none.

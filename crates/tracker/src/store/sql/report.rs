@@ -2,12 +2,12 @@
 
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{SqlTables, number};
 use crate::projects::DEFAULT;
 use crate::report::{EventSummary, Report, Share, VersionSummary};
-use crate::store::Tables;
 use crate::store::schema::{EVENTS, QUARANTINE};
 
 /// Most rows of one list.
@@ -17,33 +17,33 @@ const MAX_LINES: u32 = 100;
 pub(super) fn read(tables: &mut SqlTables<'_>, project: Option<&str>, has_projects: bool) -> Result<Report, Error> {
     let condition = match project {
         None => "true".to_owned(),
-        Some(name) if has_projects => tables.dialect().of_project(name),
+        Some(name) if has_projects => tables.dialect.of_project(name),
         Some(name) => (name == DEFAULT).to_string(),
     };
-    // In microseconds: arithmetic on timestamps with a time zone takes an extension, which a bundled DuckDB does not have.
-    let active = |days: u64| {
-        let micros = days * 24 * 60 * 60 * 1_000_000;
-        format!(
-            "count(DISTINCT anonymous_id) FILTER (epoch_us(timestamp) > epoch_us(now()) - {micros}) AS active_{days}"
-        )
+    let (dialect, now) = (tables.dialect, Timestamp::now().as_microsecond());
+    let active = |days: i64| {
+        let since = dialect.moment(now - days * 24 * 60 * 60 * 1_000_000);
+        format!("count(DISTINCT anonymous_id) FILTER (WHERE timestamp > {since}) AS active_{days}")
     };
-    let formatted = |instant: &str| format!("strftime(make_timestamp(epoch_us({instant})), '%Y-%m-%dT%H:%M:%SZ')");
+    let container = dialect.runs_in(&["docker", "kubernetes"]);
     let whole = tables.row(&format!(
         "SELECT count(*) AS total, count(DISTINCT anonymous_id) AS active, {}, {}, {}, \
-                avg(ci_run::INTEGER) AS ci, \
-                avg(regexp_matches(exec_info, '(^|,)(docker|kubernetes)(,|$)')::INTEGER) AS container, \
+                CAST(avg(ci_run::INTEGER) AS DOUBLE PRECISION) AS ci, \
+                CAST(avg({container}::INTEGER) AS DOUBLE PRECISION) AS container, \
                 {} AS first, {} AS last \
          FROM {EVENTS} WHERE {condition}",
         active(1),
         active(7),
         active(30),
-        formatted("min(timestamp)"),
-        formatted("max(timestamp)")
+        dialect.written("min(timestamp)"),
+        dialect.written("max(timestamp)")
     ))?;
     let events = tables.rows(&format!(
-        "SELECT event, count(*) AS count, count(DISTINCT anonymous_id) AS active, avg(success::INTEGER) AS success, \
-                quantile_cont(elapsed, 0.5) AS p50, quantile_cont(elapsed, 0.95) AS p95 \
-         FROM {EVENTS} WHERE {condition} GROUP BY event ORDER BY count DESC, event LIMIT {MAX_LINES}"
+        "SELECT event, count(*) AS count, count(DISTINCT anonymous_id) AS active, \
+                CAST(avg(success::INTEGER) AS DOUBLE PRECISION) AS success, {} AS p50, {} AS p95 \
+         FROM {EVENTS} WHERE {condition} GROUP BY event ORDER BY count DESC, event LIMIT {MAX_LINES}",
+        dialect.quantile(0.5),
+        dialect.quantile(0.95)
     ))?;
     let versions = tables.rows(&format!(
         "SELECT library_name, library_version, count(*) AS count, count(DISTINCT anonymous_id) AS active \
@@ -65,8 +65,8 @@ pub(super) fn read(tables: &mut SqlTables<'_>, project: Option<&str>, has_projec
         active_by_window: ["active_1", "active_7", "active_30"].map(|name| number(&whole, name)),
         ci_share: real(&whole, "ci"),
         container_share: real(&whole, "container"),
-        first_event: text(&whole, "first"),
-        last_event: text(&whole, "last"),
+        first_event: text(&whole, "first").map(|at| instant(&at)),
+        last_event: text(&whole, "last").map(|at| instant(&at)),
         quarantine: shares(tables, "reason", QUARANTINE, &condition)?,
         ..Report::default()
     })
@@ -74,7 +74,7 @@ pub(super) fn read(tables: &mut SqlTables<'_>, project: Option<&str>, has_projec
 
 fn shares(tables: &mut SqlTables<'_>, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {
     let rows = tables.rows(&format!(
-        "SELECT {column} AS value, count(*) AS count, count(*) / sum(count(*)) OVER () AS share \
+        "SELECT {column} AS value, count(*) AS count, CAST(count(*) AS DOUBLE PRECISION) / sum(count(*)) OVER () AS share \
          FROM {table} WHERE {condition} GROUP BY 1 ORDER BY count DESC, value LIMIT {MAX_LINES}"
     ))?;
     let share = |row: &Row| Share {
@@ -103,6 +103,11 @@ fn version(row: &Row) -> VersionSummary {
         count: number(row, "count"),
         active_ids: number(row, "active"),
     }
+}
+
+/// `2026-03-01 12:00:00` as ISO 8601 has it.
+fn instant(written: &str) -> String {
+    format!("{}Z", written.replace(' ', "T"))
 }
 
 fn text(row: &Row, name: &str) -> Option<String> {

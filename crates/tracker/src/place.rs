@@ -1,0 +1,84 @@
+//! Where a tracker keeps what it has.
+
+use std::path::{Path, PathBuf};
+
+use dlt_engine::{Error, ErrorKind, Result};
+use dlt_postgres::Address;
+
+/// Where a tracker keeps what it has: its data folder, and what is elsewhere.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Place {
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The tables. Default: a DuckDB file in the data folder.
+    pub store: StoreAddress,
+}
+
+impl From<&Path> for Place {
+    fn from(data_dir: &Path) -> Self {
+        Self { data_dir: data_dir.to_owned(), store: StoreAddress::default() }
+    }
+}
+
+impl From<&PathBuf> for Place {
+    fn from(data_dir: &PathBuf) -> Self {
+        Self::from(data_dir.as_path())
+    }
+}
+
+/// Where the tables are. Its debug output has no password.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreAddress(pub(crate) Tables);
+
+/// What holds the tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// `tracker.duckdb` in the data folder.
+    #[default]
+    File,
+    /// A database of a Postgres server.
+    Postgres(Address),
+}
+
+impl StoreAddress {
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`; what it lacks is taken from libpq's variables and password file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], if it is no such URL. The message holds nothing of the password.
+    pub fn parse(text: &str) -> Result<Self> {
+        if dlt_postgres::is_url(text) {
+            return Ok(Self(Tables::Postgres(Address::from_url(text)?)));
+        }
+        let error = Error::new(ErrorKind::Config, "the tracker can't keep its tables there");
+        Err(error.hint(
+            "name a Postgres database: postgres://USER@HOST/DATABASE; or nothing, for a DuckDB file in the data folder",
+        ))
+    }
+
+    /// As [`StoreAddress::parse`] reads it, without its password.
+    pub fn shown(&self) -> String {
+        match &self.0 {
+            Tables::File => String::new(),
+            Tables::Postgres(address) => format!("postgres://{}", address.shown()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let store = StoreAddress::parse("postgres://ada:secret@db:5433/events?sslmode=require").unwrap();
+        assert_eq!(store.shown(), "postgres://ada@db:5433/events?sslmode=require");
+        assert!(!format!("{store:?}").contains("secret"));
+        for wrong in ["mysql://ada:secret@db/events", "tracker.duckdb", "postgres://ada:secret@db/events?sslmod=x"] {
+            let error = StoreAddress::parse(wrong).unwrap_err();
+            assert!(!error.to_string().contains("secret") && error.advice().is_some(), "{error}");
+        }
+    }
+}

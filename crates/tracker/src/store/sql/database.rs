@@ -1,0 +1,66 @@
+//! What a database is to the store: a destination of the engine, and sessions that ask in its words.
+
+use std::sync::Arc;
+
+use dlt_engine::destination::{Access, Row};
+use dlt_engine::{Destination, Error};
+
+use crate::store::{Dialect, Role};
+
+/// A database that holds the tables.
+pub(super) trait Database: Send + Sync {
+    /// The file or the address, without secrets.
+    fn location(&self) -> String;
+
+    /// Whether it is there. It may be without tables.
+    fn exists(&self) -> bool;
+
+    /// What loads go through.
+    fn destination(&self) -> &Arc<dyn Destination>;
+
+    /// How it is asked.
+    fn dialect(&self) -> &'static dyn Dialect;
+
+    /// Whether to count all rows takes long, so that what was counted before is remembered.
+    fn counts_slowly(&self) -> bool {
+        false
+    }
+
+    /// A session in the dataset.
+    fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error>;
+
+    /// Takes the lead among those who load into the tables, or keeps it.
+    fn lead(&self) -> Result<Role, Error> {
+        // Who has the file open for writing is alone.
+        Ok(Role::Leads { is_new: false })
+    }
+}
+
+/// A connection. A statement alone is a transaction.
+pub(super) trait Session {
+    /// The rows of a query.
+    fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
+
+    /// Runs a statement that gives no rows.
+    fn execute(&mut self, sql: &str) -> Result<(), Error>;
+
+    /// Whether the tables are there.
+    fn is_begun(&mut self) -> Result<bool, Error>;
+
+    /// See [`crate::store::Tables::hold_still`].
+    fn hold_still(&mut self) -> Result<(), Error>;
+
+    /// See [`crate::store::Tables::make_room`].
+    fn make_room(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Makes what speeds up questions, where it is missing. Only when the tables are there.
+    fn make_indexes(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Runs statements that are committed together, behind all loads under way; none of them where the query `unless` has a
+    /// row by then.
+    fn transaction(&mut self, unless: &str, statements: &[String]) -> Result<(), Error>;
+}

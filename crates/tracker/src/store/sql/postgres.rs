@@ -1,0 +1,233 @@
+//! Tables in a database of a Postgres server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dlt_destination_postgres::Postgres;
+use dlt_engine::destination::{Access, Row};
+use dlt_engine::{Destination, Error, ErrorKind, rows_of};
+use dlt_postgres::postgres::types::Type;
+use dlt_postgres::{Address, Client, Lost, Query, ReadOptions};
+
+use super::database::{Database, Session};
+use crate::store::schema::{DATASET, EVENTS, LOADS, QUARANTINE};
+use crate::store::{Dialect, Role};
+
+/// The number of the lock of those who lead: `dlt lead` in ASCII.
+const LEAD: i64 = 0x646c_7420_6c65_6164;
+
+/// A database of a server.
+pub(super) struct PostgresDatabase {
+    address: Address,
+    destination: Arc<dyn Destination>,
+    /// The session whose lock makes this process the one that loads. The server lets the lock go when the session ends.
+    leading: Mutex<Option<Client>>,
+}
+
+impl PostgresDatabase {
+    /// Connects to nothing. What the address lacks is taken from libpq's variables and password file.
+    pub(super) fn new(address: &Address) -> Result<Self, Error> {
+        let address = address.clone().completed(&|name| std::env::var(name).ok())?;
+        // The store makes the indexes that its questions need; one on the ids of rows would serve nobody.
+        let destination: Arc<dyn Destination> = Arc::new(Postgres::at(address.clone()).create_indexes(false));
+        Ok(Self { address, destination, leading: Mutex::new(None) })
+    }
+}
+
+impl Database for PostgresDatabase {
+    fn location(&self) -> String {
+        format!("postgres://{}", self.address.shown())
+    }
+
+    fn exists(&self) -> bool {
+        true
+    }
+
+    fn destination(&self) -> &Arc<dyn Destination> {
+        &self.destination
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        &PostgresDialect
+    }
+
+    fn counts_slowly(&self) -> bool {
+        true
+    }
+
+    fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error> {
+        Ok(Box::new(Open { client: Client::connect(&self.address)?, access, is_still: false }))
+    }
+
+    fn lead(&self) -> Result<Role, Error> {
+        let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = leading.as_mut() {
+            // A session that ended has no lock any more, and somebody else may lead.
+            if client.query("keep the lead", "SELECT 1", &[]).is_ok() {
+                return Ok(Role::Leads { is_new: false });
+            }
+            *leading = None;
+        }
+        let mut client = Client::connect(&self.address)?;
+        // Its lock is of no use in a pool that hands the connection to others; nothing then goes wrong, see `Tables::lead`.
+        let locked = client.query("take the lead", "SELECT pg_try_advisory_lock($1)", &[(&LEAD, Type::INT8)])?;
+        if !locked.first().is_some_and(|row| row.get(0)) {
+            return Ok(Role::Follows);
+        }
+        *leading = Some(client);
+        Ok(Role::Leads { is_new: true })
+    }
+}
+
+/// A connection.
+struct Open {
+    client: Client,
+    access: Access,
+    /// A transaction is open, in which all questions are asked.
+    is_still: bool,
+}
+
+/// Where tables are looked for.
+fn search_path() -> String {
+    format!("SET LOCAL search_path TO \"{DATASET}\", public")
+}
+
+impl Open {
+    /// Runs `work` in a transaction, which finds the tables by their bare names. In a pool of connections, a setting of the
+    /// session would be somebody else's.
+    fn within<T>(&mut self, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        if self.is_still {
+            return work(&mut self.client);
+        }
+        let mode = if self.access == Access::Read { "READ ONLY" } else { "READ WRITE" };
+        self.client.batch("begin", &format!("BEGIN TRANSACTION {mode}; {}", search_path()))?;
+        let done = work(&mut self.client);
+        let ended = self.client.batch("end the transaction", if done.is_ok() { "COMMIT" } else { "ROLLBACK" });
+        done.and_then(|done| ended.map(|()| done))
+    }
+}
+
+impl Session for Open {
+    fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.within(|client| {
+            let query = Query::prepare(client, sql, ReadOptions::default())?;
+            let mut rows = Vec::new();
+            let lost = query.run(client, &mut |batch| {
+                rows.extend(rows_of(&batch)?);
+                Ok(())
+            })?;
+            match lost.first() {
+                None => Ok(rows),
+                Some(Lost { column, .. }) => Err(Error::new(
+                    ErrorKind::Data,
+                    format!("column `{column}` holds a value that cannot be shown: NaN, or a time after the last"),
+                )),
+            }
+        })
+    }
+
+    fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.within(|client| client.batch("write to the tables", sql))
+    }
+
+    fn is_begun(&mut self) -> Result<bool, Error> {
+        let rows = self.rows(&format!("SELECT 1 AS one WHERE to_regclass('\"{DATASET}\".{LOADS}') IS NOT NULL"))?;
+        Ok(!rows.is_empty())
+    }
+
+    fn hold_still(&mut self) -> Result<(), Error> {
+        let begin = format!("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", search_path());
+        self.client.batch("begin", &begin)?;
+        self.is_still = true;
+        Ok(())
+    }
+
+    fn make_indexes(&mut self) -> Result<(), Error> {
+        let there =
+            self.rows(&format!("SELECT 1 AS one WHERE to_regclass('\"{DATASET}\".{LOADS}_first_seq') IS NOT NULL"))?;
+        if !there.is_empty() {
+            return Ok(());
+        }
+        let index = |table: &str, columns: &str, kind: &str| {
+            let name = columns.replace(", ", "_");
+            format!("CREATE {kind}INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})")
+        };
+        // The last one says that all are there.
+        let statements = [
+            index(EVENTS, "message_id", "UNIQUE "),
+            index(EVENTS, "journal_seq", ""),
+            index(EVENTS, "timestamp", ""),
+            index(EVENTS, "event, timestamp", ""),
+            index(EVENTS, "anonymous_id", ""),
+            index(EVENTS, "received_at", ""),
+            index(QUARANTINE, "journal_seq", ""),
+            index(QUARANTINE, "received_at", ""),
+            index(QUARANTINE, "anonymous_id", ""),
+            index(LOADS, "first_seq", ""),
+        ];
+        self.transaction("", &statements)
+    }
+
+    fn transaction(&mut self, unless: &str, statements: &[String]) -> Result<(), Error> {
+        let turn = format!("LOCK TABLE {LOADS} IN SHARE ROW EXCLUSIVE MODE");
+        self.within(|client| {
+            client.batch("wait for loads under way", &turn)?;
+            if !unless.is_empty() && !client.query("look what is done", unless, &[])?.is_empty() {
+                return Ok(());
+            }
+            statements.iter().try_for_each(|sql| client.batch("write to the tables", sql))
+        })
+    }
+}
+
+struct PostgresDialect;
+
+impl Dialect for PostgresDialect {
+    /// Postgres holds no NUL: rows are stored without.
+    fn literal(&self, text: &str) -> String {
+        format!("('{}')", text.replace('\'', "''").replace('\0', ""))
+    }
+
+    fn day(&self) -> &'static str {
+        "floor(extract(epoch FROM timestamp) / 86400)::BIGINT"
+    }
+
+    fn quotient(&self, dividend: &str, divisor: u32) -> String {
+        format!("floor({dividend}::NUMERIC / {divisor})::BIGINT")
+    }
+
+    fn quantile(&self, share: f64) -> String {
+        format!("percentile_cont({share}) WITHIN GROUP (ORDER BY elapsed)")
+    }
+
+    fn runs_in(&self, words: &[&str]) -> String {
+        format!("(exec_info ~ '(^|,)({})(,|$)')", words.join("|"))
+    }
+
+    fn words_of_exec_info(&self) -> &'static str {
+        ", regexp_split_to_table(exec_info, ',') AS words(word)"
+    }
+
+    fn property(&self, name: &str) -> String {
+        // A NUL, which JSON may hold escaped, no text of Postgres can.
+        format!("(CASE WHEN strpos(properties, '\\u0000') = 0 THEN properties::JSONB ->> {} END)", self.literal(name))
+    }
+
+    fn written(&self, moment: &str) -> String {
+        format!("to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')")
+    }
+
+    fn dropped(&self) -> &'static str {
+        "coalesce(sum((SELECT sum(found[1]::BIGINT) FROM regexp_matches(client_dropped, ':([0-9]{1,12})', 'g') \
+         AS found)), 0)::BIGINT"
+    }
+
+    fn sha256(&self, text: &str) -> String {
+        format!("encode(sha256(convert_to({text}, 'UTF8')), 'hex')")
+    }
+
+    fn count_by_range(&self, ranges: &str, numbers: &dyn Fn(&str, &str) -> String, _all: (&str, &str)) -> String {
+        // A range is a short walk through an index.
+        let numbers = numbers("took.first_seq", "took.last_seq");
+        format!("SELECT took.first_seq, (SELECT count(*) FROM ({numbers}) AS number) AS held FROM ({ranges}) AS took")
+    }
+}

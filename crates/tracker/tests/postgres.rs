@@ -1,0 +1,107 @@
+//! A tracker whose tables are in Postgres.
+
+use std::time::{Duration, Instant};
+
+use dlt_testkit::Postgres;
+use dlt_tracker::{Error, ServeOptions, StoreAddress, check, report};
+
+use crate::tracker::{Tracker, options};
+
+fn at(postgres: &Postgres, data_dir: &std::path::Path) -> ServeOptions {
+    let mut options = options(data_dir);
+    options.store = StoreAddress::parse(&postgres.url("postgres")).unwrap();
+    options
+}
+
+fn send(tracker: &Tracker, ids: std::ops::Range<u32>) {
+    let mut client = tracker.client();
+    for id in ids {
+        let event = format!(r#"{{"event":"e{}","messageId":"m{id}","anonymousId":"a{}"}}"#, id % 2, id % 5);
+        assert_eq!(client.post("/v1/track", event.as_bytes()).status, 200);
+    }
+}
+
+fn wait_for(tracker: &Tracker, line: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let metrics = tracker.client().get("/metrics").body;
+        if metrics.lines().any(|found| found == line) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{line} in\n{metrics}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn events_outlive_a_crash_of_the_server_and_are_there_once() {
+    let mut postgres = Postgres::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::with(at(&postgres, dir.path()));
+    assert!(!tracker.ready.database.contains("p%40ss"), "{}", tracker.ready.database);
+    send(&tracker, 0..50);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 50");
+
+    postgres.crash().unwrap();
+    send(&tracker, 40..100);
+    assert_eq!(tracker.client().get("/healthz").status, 200, "events are taken");
+    postgres.resume().unwrap();
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 100");
+
+    let place = at(&postgres, dir.path()).place();
+    let running = report(place.clone()).unwrap();
+    assert_eq!((running.total, running.active_ids), (100, 5));
+    assert_eq!(
+        running.ledger.to_string(),
+        "accepted 110 = loaded 100 + quarantined 0 + deduplicated 10 + deleted 0 + in journal 0"
+    );
+    assert_eq!(dlt_tracker::forget(place.clone(), "a1").unwrap().events, 20);
+    send(&tracker, 0..10);
+    tracker.stop();
+    assert_eq!(report(place.clone()).unwrap().ledger.deleted, 21, "20 events and the request");
+    let sound = check(place).unwrap();
+    assert!(sound.is_sound(), "{sound}");
+    let ids = "SELECT count(*), count(DISTINCT message_id) FROM telemetry.events";
+    assert_eq!(postgres.sql("postgres", ids).unwrap(), "80|80");
+    let plan = "EXPLAIN SELECT * FROM telemetry.events WHERE message_id = 'm3'";
+    assert!(
+        postgres.sql("postgres", &format!("SET enable_seqscan = off; {plan}")).unwrap().contains("events_message_id")
+    );
+}
+
+#[test]
+fn a_tracker_starts_while_the_server_is_away_and_takes_events() {
+    let mut postgres = Postgres::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let begun = Tracker::with(at(&postgres, dir.path()));
+    send(&begun, 0..5);
+    begun.stop();
+    postgres.crash().unwrap();
+    let tracker = Tracker::with(at(&postgres, dir.path()));
+    send(&tracker, 5..9);
+    postgres.resume().unwrap();
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 9");
+    assert!(check(at(&postgres, dir.path()).place()).unwrap().is_sound());
+}
+
+#[test]
+fn a_data_folder_belongs_to_its_tables() {
+    let postgres = Postgres::start().unwrap();
+    let (elsewhere, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for options in [at(&postgres, elsewhere.path()), options(here.path())] {
+        let tracker = Tracker::with(options);
+        send(&tracker, 0..3);
+        tracker.stop();
+    }
+    for options in [options(elsewhere.path()), at(&postgres, here.path())] {
+        let refused = dlt_tracker::serve(options, |_| panic!("events would be in no table")).unwrap_err();
+        assert!(matches!(refused, Error::OtherTables { .. }), "{refused}");
+        assert!(!refused.to_string().contains("p%40ss"), "{refused}");
+    }
+    let mut wrong = options(elsewhere.path());
+    let url = postgres.url("postgres").replace("p%40ss", "wrong");
+    wrong.store = StoreAddress::parse(&url).unwrap();
+    let refused = report(wrong.place()).unwrap_err();
+    let told = format!("{refused}: {:?}", std::error::Error::source(&refused));
+    assert!(told.contains("refuses the password") && !told.contains("wrong%3Aw"), "{told}");
+}

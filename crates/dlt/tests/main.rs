@@ -7,6 +7,7 @@ mod contracts;
 mod declarations;
 mod exports;
 mod interrupted;
+mod nested;
 mod parquet_files;
 mod pipelines;
 mod refresh;

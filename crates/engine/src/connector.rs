@@ -61,6 +61,8 @@ pub struct SourceConnector {
     pub about: &'static str,
     /// The settings below `[source]`, without `type`.
     pub keys: &'static [Key],
+    /// The settings of tables within that section.
+    pub nested: &'static [Nested],
     /// TOML of the whole section, for what the file leaves open; a file that has `unless` stands by itself.
     pub ready_made: Option<ReadyMade>,
     /// What `dlt init` writes below `type` in `[source]`. Headings are those of a file of its own: `[client]`.
@@ -73,6 +75,36 @@ pub struct SourceConnector {
     /// # Errors
     /// [`crate::ErrorKind::Config`] with the place of what is wrong.
     pub read: fn(kind: &'static str, section: Section, folder: &Path) -> Result<Maker>,
+}
+
+/// The settings of a table that stands within a section, in one place or several.
+#[derive(Clone, Copy, Debug)]
+pub struct Nested {
+    /// What it is called on the reference pages. Several whose `type` decides which settings there are have one name.
+    pub name: &'static str,
+    /// Its `type`, if that decides.
+    pub kind: Option<&'static str>,
+    /// Where it stands: keys with points between. `[]` behind a key stands for a list of such tables, the key `*` for any name.
+    pub places: &'static [&'static str],
+    /// The settings, without `type`.
+    pub keys: &'static [Key],
+}
+
+impl Nested {
+    /// A table whose settings are always the same.
+    pub const fn new(name: &'static str, places: &'static [&'static str], keys: &'static [Key]) -> Self {
+        Self { name, kind: None, places, keys }
+    }
+
+    /// A table of this `type`.
+    pub const fn of_kind(
+        name: &'static str,
+        kind: &'static str,
+        places: &'static [&'static str],
+        keys: &'static [Key],
+    ) -> Self {
+        Self { name, kind: Some(kind), places, keys }
+    }
 }
 
 /// A declaration that is there already.

@@ -12,7 +12,7 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (distance(&word, &folded(candidate)), candidate))
-        .filter(|(distance, _)| *distance <= bound)
+        .filter(|((slips, _), _)| *slips <= bound)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -22,13 +22,13 @@ fn folded(word: &str) -> String {
     word.trim().to_lowercase().replace(['-', ' ', '.'], "_")
 }
 
-fn distance(left: &str, right: &str) -> usize {
+/// Slips, and letters that differ: of `data` and `data_selector`, the latter is nearer to `data_selectr`.
+fn distance(left: &str, right: &str) -> (usize, usize) {
+    let letters = strsim::damerau_levenshtein(left, right);
     // `primary` for `primary_key`, `paths` for `path`: a beginning counts as one slip.
     let shorter = left.chars().count().min(right.chars().count());
-    if shorter >= 3 && (left.starts_with(right) || right.starts_with(left)) {
-        return 1;
-    }
-    strsim::damerau_levenshtein(left, right)
+    let is_beginning = shorter >= 3 && (left.starts_with(right) || right.starts_with(left));
+    (if is_beginning { letters.min(1) } else { letters }, letters)
 }
 
 #[cfg(test)]
@@ -37,14 +37,16 @@ mod tests {
 
     #[test]
     fn typos_and_what_is_no_typo() {
-        let keys = ["name", "dataset", "path", "write_disposition", "primary_key", "table"];
+        let keys = ["primary", "name", "dataset", "path", "write_disposition", "primary_key", "table"];
         for (typed, meant) in [
             ("datset", Some("dataset")),
             ("write-disposition", Some("write_disposition")),
             ("WriteDisposition", Some("write_disposition")),
-            ("primary", Some("primary_key")),
+            ("primary", Some("primary")),
+            ("write", Some("write_disposition")),
             ("paths", Some("path")),
             ("nmae", Some("name")),
+            ("primary_keyz", Some("primary_key")),
             ("zebra", None),
             ("", None),
             ("x", None),

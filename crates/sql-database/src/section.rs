@@ -3,9 +3,10 @@
 use crate::address::{Address, Parts};
 use crate::source::SqlDatabase;
 use crate::table::{Level, SqlTable};
-use dlt_engine::connector::{Key, Maker, SourceConnector};
+use dlt_engine::connector::{Key, Maker, Nested, SourceConnector};
 use dlt_engine::incremental::Incremental;
-use dlt_engine::settings::{Entry, HINT_KEYS, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables};
+use dlt_engine::settings::{COLUMN_KEYS, CONTRACT_KEYS, HINT_KEYS, INCREMENTAL_KEYS, SCD2_KEYS};
+use dlt_engine::settings::{Entry, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables};
 use dlt_engine::{Error, Result};
 use std::path::Path;
 
@@ -14,6 +15,7 @@ pub static CONNECTOR: SourceConnector = SourceConnector {
     name: "sql_database",
     about: "tables, views and queries of a database: Postgres, MySQL, MariaDB, SQLite, DuckDB",
     keys: KEYS,
+    nested: NESTED,
     ready_made: None,
     template: include_str!("template.toml"),
     secrets: "\
@@ -65,6 +67,48 @@ const KEYS: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+];
+
+const NESTED: &[Nested] = &[
+    Nested::new("tables", &["tables[]"], TABLE),
+    Nested::new("credentials", &["credentials"], CREDENTIALS),
+    Nested::new("incremental", &["incremental", "tables[].incremental"], INCREMENTAL_KEYS),
+    Nested::new("columns", &["columns.*", "columns[]", "tables[].columns.*"], COLUMN_KEYS),
+    Nested::new("schema_contract", &["schema_contract", "tables[].schema_contract"], CONTRACT_KEYS),
+    Nested::new("scd2", &["scd2", "tables[].scd2"], SCD2_KEYS),
+];
+
+const TABLE: &[Key] = &[
+    Key::new("name", "the table or view, `*` and `?` stand for letters; of a query, what it is called", "needed"),
+    Key::new("query", "a query whose rows are loaded in place of a table's", "the table"),
+    Key::new("where", "which rows are loaded: a condition in the database's SQL", "all"),
+    Key::new("table", "the table of the dataset", "named after the database's"),
+    Key::new("incremental", "as below `[source]`", "as there"),
+    HINT_KEYS[0],
+    HINT_KEYS[1],
+    HINT_KEYS[2],
+    Key::new("primary_key", "columns that identify a row; a text or a list", "what the database says"),
+    HINT_KEYS[4],
+    HINT_KEYS[5],
+    HINT_KEYS[6],
+    HINT_KEYS[7],
+    HINT_KEYS[8],
+    HINT_KEYS[9],
+    HINT_KEYS[10],
+];
+
+const CREDENTIALS: &[Key] = &[
+    Key::new(
+        "drivername",
+        "`postgres`, `mysql`, `sqlite` or `duckdb`; names of Python's drivers are understood",
+        "needed",
+    ),
+    Key::new("username", "the user", "none"),
+    Key::new("password", "the password", "none").secret(),
+    Key::new("host", "the server", "`localhost`, as the database has it"),
+    Key::new("port", "its port", "the database's own"),
+    Key::new("database", "the database, or its file", "as the database has it"),
+    Key::new("query", "options: a table of texts", "none"),
 ];
 
 const LEVELS: &[(&str, Level)] =

@@ -7,6 +7,7 @@ mod deserialize;
 mod duration;
 mod hints;
 mod key;
+mod nested;
 mod section;
 mod size;
 pub mod toml;
@@ -15,6 +16,7 @@ pub use deserialize::deserialize;
 pub use duration::duration_of;
 pub use hints::{HINT_KEYS, lacks_key, read_contract, read_hints, read_hints_of_known_tables};
 pub use key::Key;
+pub use nested::{COLUMN_KEYS, CONTRACT_KEYS, INCREMENTAL_KEYS, SCD2_KEYS};
 pub use section::{Located, Section, unknown_word, word_hint};
 pub use size::bytes_of;
 

@@ -3,9 +3,10 @@
 use super::text_section::TextDeclaration;
 use super::{Files, FilesIncremental, Format, files};
 use dlt_engine::Result;
-use dlt_engine::connector::{Key, Maker, SourceConnector};
+use dlt_engine::connector::{Key, Maker, Nested, SourceConnector};
 use dlt_engine::incremental::Incremental;
-use dlt_engine::settings::{HINT_KEYS, Node, Section, Value, deserialize, read_hints, relative_to};
+use dlt_engine::settings::{COLUMN_KEYS, CONTRACT_KEYS, HINT_KEYS, INCREMENTAL_KEYS, SCD2_KEYS};
+use dlt_engine::settings::{Node, Section, Value, deserialize, read_hints, relative_to};
 use dlt_engine::source::TableHints;
 use dlt_objects::{Address, Credentials};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ pub(crate) static CONNECTOR: SourceConnector = SourceConnector {
     name: "filesystem",
     about: "files: JSON, JSON Lines, CSV and Parquet, also packed, in folders or by a pattern",
     keys: KEYS,
+    nested: NESTED,
     ready_made: None,
     template: include_str!("template.toml"),
     secrets: "",
@@ -65,6 +67,13 @@ const KEYS: &[Key] = &[
         "what is new is loaded: a field of the rows, `modification_date` of the files, or a table ([more](incremental.md))",
         "everything",
     ),
+];
+
+const NESTED: &[Nested] = &[
+    Nested::new("incremental", &["incremental"], INCREMENTAL_KEYS),
+    Nested::new("columns", &["columns.*", "columns[]"], COLUMN_KEYS),
+    Nested::new("schema_contract", &["schema_contract"], CONTRACT_KEYS),
+    Nested::new("scd2", &["scd2"], SCD2_KEYS),
 ];
 
 /// What a section says of files.

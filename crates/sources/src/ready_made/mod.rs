@@ -1,6 +1,7 @@
 //! Sources that are declared and ready to be taken: a REST API each, as a person would write it.
 
-use crate::rest::section::{KEYS, read};
+use crate::rest::keys::{KEYS, NESTED};
+use crate::rest::section::read;
 use dlt_engine::connector::{ReadyMade, SourceConnector};
 
 /// An API that is declared already: everything but what tells it apart.
@@ -11,7 +12,7 @@ const fn api(
     secrets: &'static str,
 ) -> SourceConnector {
     let ready_made = Some(ReadyMade { config_toml, unless: "resources" });
-    SourceConnector { name, about, keys: KEYS, ready_made, template: config_toml, secrets, read }
+    SourceConnector { name, about, keys: KEYS, nested: NESTED, ready_made, template: config_toml, secrets, read }
 }
 
 pub(crate) static CHESS: SourceConnector =

@@ -1,7 +1,8 @@
 //! REST APIs in the registry of sources, and what a section of a pipeline file says of one.
 
-use super::{RestConfig, rest};
-use dlt_engine::connector::{Key, Maker, SourceConnector};
+use super::keys::{KEYS, NESTED};
+use super::{RestConfig, foreign, rest};
+use dlt_engine::connector::{Maker, SourceConnector};
 use dlt_engine::settings::{Node, Section, Value, deserialize, lacks_key};
 use dlt_engine::source::ExtractContext;
 use dlt_engine::{Error, ErrorKind, Result, Source as _};
@@ -12,6 +13,7 @@ pub(crate) static CONNECTOR: SourceConnector = SourceConnector {
     name: "rest_api",
     about: "any REST API, declared: base URL, resources, pages, parents and children",
     keys: KEYS,
+    nested: NESTED,
     ready_made: None,
     template: include_str!("template.toml"),
     secrets: "\
@@ -22,18 +24,11 @@ pub(crate) static CONNECTOR: SourceConnector = SourceConnector {
     read,
 };
 
-/// The keys of a section that declares a REST API.
-pub(crate) const KEYS: &[Key] = &[
-    Key::new("name", "the schema that the tables belong to", "the type: `rest_api`"),
-    Key::new("client", "how the API is reached: [REST APIs](sources.md#rest-apis-rest_api)", "needed"),
-    Key::new("resource_defaults", "what resources have in common", "nothing"),
-    Key::new("resources", "what is loaded: a table for each", "needed"),
-];
-
 /// Reads the section of a REST API, one that is declared in the file or ready-made.
 pub(crate) fn read(kind: &'static str, mut section: Section, _: &Path) -> Result<Maker> {
     let name = section.text("name")?.map_or_else(|| kind.to_owned(), |found| found.value);
     let node = section.into_node();
+    foreign::refuse(&node)?;
     let config = deserialize::<RestConfig>(&node, "source")?;
     check_rest(&config, &node)?;
     Ok(Box::new(move || Box::new(rest(config.clone()).named(&name))))

@@ -85,3 +85,35 @@ fn what_is_not_there_is_told() {
         assert!(output.stderr.contains(said) && output.stderr.contains(hint), "{to}: {}", output.stderr);
     }
 }
+
+/// DuckDB's library is a driver, too: it stands for a warehouse that reads files by itself.
+#[test]
+fn rows_go_by_way_of_files_and_the_keys_of_the_store_are_not_told() {
+    let sandbox = sandbox();
+    let library = dlt_testkit::dlt_binary().unwrap().with_file_name("libduckdb.so");
+    let manifest = format!("[Driver]\nentrypoint = \"duckdb_adbc_init\"\nshared = {:?}\n", library.to_str().unwrap());
+    sandbox.write("duckdb.toml", manifest).unwrap();
+    let pipeline = "[pipeline]\nname = \"shop\"\ndataset = \"raw\"\n\n[destination]\ntype = \"adbc\"\ndriver = \"./duckdb.toml\"\n\n\
+                    [destination.staging]\nbucket_url = \"staged\"\ncopy = \"COPY {table} FROM '{url}' (FORMAT parquet)\"\n\n\
+                    [source]\ntype = \"filesystem\"\npaths = [\"orders.jsonl\"]\nwrite_disposition = \"merge\"\nprimary_key = \"id\"\n";
+    sandbox.write("shop.toml", pipeline).unwrap();
+    let database = sandbox.path("shop.duckdb");
+    let secrets = format!(
+        "[destination.adbc.options]\npath = {:?}\n\n[destination.adbc.staging.credentials]\naws_secret_access_key = \"hunter2\"\n",
+        database.to_str().unwrap()
+    );
+    sandbox.write(".dlt/secrets.toml", secrets).unwrap();
+    for _ in 0..2 {
+        let run = dlt(&sandbox, &["run", "shop.toml", "-v"]);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert!(!told.contains("hunter2"), "{told}");
+        assert!(
+            told.contains("destination.staging.credentials.aws_secret_access_key: from .dlt/secrets.toml:5"),
+            "{told}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(sandbox.path("staged/_dlt_staged")).unwrap().count(), 0);
+    let count = ["dataset", "raw", "--from", &format!("duckdb:{}", database.display()), "--format", "csv", "--sql"];
+    let rows = dlt(&sandbox, &[&count[..], &["SELECT count(*) AS n, sum(id) AS ids FROM orders"]].concat());
+    assert_eq!(rows.stdout.replace("\r\n", "\n"), "n,ids\n2,3\n");
+}

@@ -23,7 +23,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     // is one crate.
     ("dlt-source-sql-database", &["dlt-engine", "dlt-postgres", "dlt-destination-duckdb"]),
     ("dlt-destination-compliance", &["dlt-engine"]),
-    ("dlt-destination-adbc", &["dlt-engine"]),
+    ("dlt-destination-adbc", &["dlt-engine", "dlt-objects"]),
     ("dlt-destination-duckdb", &["dlt-engine"]),
     // Queries over files are DuckDB's: no second engine, and one place that opens its library.
     ("dlt-destination-filesystem", &["dlt-engine", "dlt-objects", "dlt-destination-duckdb"]),

@@ -1,5 +1,6 @@
 //! The destination and its connections.
 
+use crate::bucket::Staging;
 use crate::dataset::{Dataset, file_of, files_of};
 use crate::dialect::{Dialect, literal, quote};
 use crate::driver;
@@ -14,8 +15,10 @@ use adbc_core::{Database as _, Driver as _};
 use dlt_engine::destination::{Access, Capabilities, Connection, Destination, Stored, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
+use dlt_objects::{Address, Credentials};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A database that is reached by an ADBC driver, which is a library of its own, loaded when the first connection is opened.
 ///
@@ -26,6 +29,7 @@ pub struct Adbc {
     uri: Option<String>,
     options: Vec<(String, String)>,
     dialect: Dialect,
+    staging: Option<Arc<Staging>>,
     name: Option<String>,
 }
 
@@ -34,7 +38,7 @@ impl Adbc {
     pub fn new(driver: impl Into<String>) -> Self {
         let driver = driver.into();
         let dialect = Dialect::of_driver(&driver);
-        Self { driver, uri: None, options: Vec::new(), dialect, name: None }
+        Self { driver, uri: None, options: Vec::new(), dialect, staging: None, name: None }
     }
 
     /// Says which database: a file of SQLite, else a connection string as the driver takes it. It is never shown with a
@@ -50,6 +54,28 @@ impl Adbc {
     pub fn option(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.push((key.into(), value.into()));
         self
+    }
+
+    /// Has new rows go by way of files in a store.
+    ///
+    /// `copy` is the statement by which the database takes one: `{table}` stands for the table and `{url}` for the file, which
+    /// is written within quotes: `COPY {table} FROM '{url}' (FORMAT parquet)`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if something is missing in the statement, or the database is one that takes no files.
+    pub fn staging(mut self, at: Address, credentials: Credentials, copy: impl Into<String>) -> Result<Self> {
+        if self.dialect != Dialect::Ansi {
+            let what = format!("{} takes no files of a store", self.dialect.database());
+            return Err(Error::new(ErrorKind::Config, what).hint(
+                "leave `staging` out; a warehouse that only speaks as PostgreSQL does is told by dialect = \"ansi\"",
+            ));
+        }
+        let staging = Staging::new(at, credentials, copy.into()).map_err(|why| {
+            Error::new(ErrorKind::Config, format!("the statement that takes a staged file {why}"))
+                .hint("write such as: copy = \"COPY {table} FROM '{url}' (FORMAT parquet)\"")
+        })?;
+        self.staging = Some(Arc::new(staging));
+        Ok(self)
     }
 
     /// Gives it a name of the user's own, as it is told in reports.
@@ -81,7 +107,7 @@ impl Adbc {
         let own = self.options.iter().map(|(key, value)| (OptionDatabase::from(key.as_str()), value.as_str().into()));
         let failed = |error| explain_connect(&self.place(), &error, self.dialect);
         let database = driver.new_database_with_opts(options.into_iter().chain(own)).map_err(failed)?;
-        Ok(Link::new(database.new_connection().map_err(failed)?, self.dialect))
+        Ok(Link::new(database.new_connection().map_err(failed)?, self.dialect, self.staging.clone()))
     }
 
     /// Where it is, for messages.
@@ -138,12 +164,8 @@ impl Adbc {
             Dialect::Sqlite | Dialect::Ansi => uri,
         });
         let link = self.open(uri)?;
-        match self.dialect {
-            Dialect::Postgres => {
-                link.execute("open the dataset", &format!("SET search_path TO {}", quote(dataset)))?;
-            }
-            // Not every driver has it; names with the dataset before them are understood all the same.
-            Dialect::Sqlite | Dialect::Ansi => link.set_schema(dataset),
+        if self.dialect == Dialect::Postgres {
+            link.execute("open the dataset", &format!("SET search_path TO {}", quote(dataset)))?;
         }
         Ok(link)
     }

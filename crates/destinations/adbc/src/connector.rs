@@ -6,6 +6,7 @@ use crate::{driver, place};
 use dlt_engine::connector::{DestinationConnector, Key};
 use dlt_engine::settings::{Located, Node, Origin, Section, Table, Value, relative_to};
 use dlt_engine::{Destination, Error, ErrorKind, Result};
+use dlt_objects::{Address, Credentials, Scheme};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,6 +29,12 @@ pub static CONNECTOR: DestinationConnector = DestinationConnector {
         )
         .secret(),
         Key::new("options", "a table of the driver's own options, with texts as values", "none").secret(),
+        Key::new(
+            "staging",
+            "[files first, then the database's own copy](destination-adbc.md#by-way-of-files), as a table",
+            "the driver hands the rows over",
+        )
+        .secret(),
         Key::new("dialect", "the SQL of the database: `sqlite`, `postgres` or `ansi`", "by the name of the driver"),
     ],
     template: "driver = \"sqlite\"                  # or postgresql, or the path of a driver's library\n\
@@ -99,9 +106,16 @@ fn settle(settings: &mut Table, folder: &Path, pipeline: &str) {
             .map(|uri| relative_to(folder, place::plain_path(uri))),
         (Dialect::Postgres | Dialect::Ansi, _) => None,
     };
-    for (key, path) in [("driver", driver), ("uri", uri)] {
+    let staged = match settings.get("staging").map(|node| &node.value) {
+        Some(Value::Table(staging)) => staging.path("bucket_url").and_then(Path::to_str),
+        _ => None,
+    };
+    let staged = staged.filter(|url| !url.trim().is_empty() && !Address::is_address(url));
+    let staged = staged.map(|folder_url| relative_to(folder, folder_url));
+    for (key, path) in [(&["driver"][..], driver), (&["uri"], uri), (&["staging", "bucket_url"], staged)] {
         if let Some(path) = path {
-            settings.set(&[key.to_owned()], Node { origin: Origin::Program, value: Value::Path(path) });
+            let key: Vec<String> = key.iter().map(|&part| part.to_owned()).collect();
+            settings.set(&key, Node { origin: Origin::Program, value: Value::Path(path) });
         }
     }
 }
@@ -132,6 +146,7 @@ fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
             options.push((entry.key, value));
         }
     }
+    let staging = settings.section("staging")?;
     settings.finish()?;
     let Some(name) = driver.value.to_str() else {
         return Err(driver.origin.error("`destination.driver` is not UTF-8"));
@@ -149,7 +164,28 @@ fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
         database = database.uri(text);
     }
     database.file().map_err(|error| origin.relocated(&error))?;
+    if let Some(staging) = staging {
+        database = with_staging(database, staging)?;
+    }
     Ok(Arc::new(database))
+}
+
+fn with_staging(database: Adbc, mut section: Section) -> Result<Adbc> {
+    let place = section.path("bucket_url")?;
+    let credentials = Credentials::take(&mut section)?;
+    let copy = section.required_text("copy", "\"COPY {table} FROM '{url}' (FORMAT parquet)\"")?;
+    let Some(place) = place else { return Err(section.missing("bucket_url", "\"s3://bucket/staging\"")) };
+    let name = section.full_name("bucket_url");
+    section.finish()?;
+    let address = place.value.to_str().map(Address::parse).transpose();
+    let address = address.map_err(|error| place.origin.relocated(&error.into_engine(ErrorKind::Config)))?;
+    match address {
+        Some(address) if address.scheme() != Scheme::Http => {
+            database.staging(address, credentials, copy.value).map_err(|error| copy.origin.relocated(&error))
+        }
+        Some(address) => Err(place.origin.error(format!("nothing can be written to {address}"))),
+        None => Err(place.origin.error(format!("`{name}` is not UTF-8"))),
+    }
 }
 
 fn shown(settings: &Table) -> String {
@@ -219,6 +255,37 @@ mod tests {
             ("adbc:postgresql:postgresql://h/db", "project", "postgresql:postgresql://h/db"),
         ] {
             assert_eq!(shown(&settled(text, folder)), file, "{text}");
+        }
+    }
+
+    fn staged(keys: &[(&str, &str)], dialect: &str) -> Result<Arc<dyn Destination>> {
+        let mut settings = Table::default();
+        settings.set_text("driver", "snowflake", Origin::Program);
+        settings.set_text("dialect", dialect, Origin::Program);
+        for (key, value) in keys {
+            let node = Node { origin: Origin::Program, value: Value::Text((*value).to_owned()) };
+            settings.set(&["staging".to_owned(), (*key).to_owned()], node);
+        }
+        settle(&mut settings, Path::new("/project"), "shop");
+        open(Section::new("destination", Origin::Program, settings))
+    }
+
+    #[test]
+    fn staging_needs_a_store_and_a_statement() {
+        let (place, copy) = (("bucket_url", "s3://b/in"), ("copy", "COPY {table} FROM '{url}'"));
+        assert!(staged(&[place, copy], "ansi").is_ok());
+        assert!(staged(&[("bucket_url", "in"), copy], "ansi").is_ok());
+        for (keys, dialect, reason) in [
+            (&[place][..], "ansi", "`destination.staging.copy`"),
+            (&[copy], "ansi", "`destination.staging.bucket_url`"),
+            (&[place, ("copy", "COPY {table} FROM 's3://b'")], "ansi", "has no `{url}`"),
+            (&[place, copy, ("copyy", "x")], "ansi", "unknown key in [destination.staging]: `copyy`"),
+            (&[("bucket_url", "https://h/x"), copy], "ansi", "nothing can be written to https://h/x"),
+            (&[place, copy], "postgres", "PostgreSQL takes no files of a store"),
+        ] {
+            let error = staged(keys, dialect).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(reason), "{error}");
         }
     }
 

@@ -12,11 +12,13 @@
 //! Everything of a load happens in one transaction of one connection. The rows of the job files go by the driver's bulk
 //! ingestion, one batch at a time, into temporary tables; from there SQL takes them into their tables, with casts and merges
 //! in the dialect of the database. Values that drivers or databases would change are handed over as text of an exact form.
+//! Where a store is named, the batches go there as Parquet files, and the database takes them by a statement of its own.
 //!
 //! # What never happens
 //!
 //! No value of a cell and no part of a connection string that may be a secret gets into an error message.
 
+mod bucket;
 mod client;
 mod connector;
 mod dataset;

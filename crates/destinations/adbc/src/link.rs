@@ -1,7 +1,8 @@
 //! An open connection of a driver, and what is asked of it.
 
-use crate::dialect::Dialect;
-use crate::failure::{explain, explain_stream};
+use crate::bucket::Staging;
+use crate::dialect::{Dialect, literal};
+use crate::failure::{explain, explain_refusal, explain_stream};
 use adbc_core::error::Result as AdbcResult;
 use adbc_core::options::{IngestMode, OptionConnection, OptionStatement};
 use adbc_core::{Connection as _, Optionable as _, Statement as _};
@@ -12,20 +13,22 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use dlt_engine::{Error, ErrorKind, Result};
+use std::sync::Arc;
 
 /// A connection with the dialect of its database.
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: ManagedConnection,
     dialect: Dialect,
+    staging: Option<Arc<Staging>>,
 }
 
 /// A row of a catalog, as text.
 pub(crate) type Texts = Vec<Option<String>>;
 
 impl Link {
-    pub(crate) fn new(connection: ManagedConnection, dialect: Dialect) -> Self {
-        Self { connection, dialect }
+    pub(crate) fn new(connection: ManagedConnection, dialect: Dialect, staging: Option<Arc<Staging>>) -> Self {
+        Self { connection, dialect, staging }
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
@@ -101,8 +104,15 @@ impl Link {
             .ok_or_else(|| Error::new(ErrorKind::Destination, format!("cannot {doing}: the answer is no number")))
     }
 
-    /// Makes a temporary table of what `rows` gives.
-    pub(crate) fn ingest(&self, table: &str, rows: Box<dyn RecordBatchReader + Send>) -> AdbcResult<()> {
+    /// Makes a temporary table of what `rows` gives: `doing` tells of it.
+    pub(crate) fn ingest(&self, doing: &str, table: &str, rows: Box<dyn RecordBatchReader + Send>) -> Result<()> {
+        match &self.staging {
+            Some(staging) => staging.ingest(self.dialect, &|sql| self.run(sql).map(drop), table, rows),
+            None => self.bind(table, rows).map_err(|error| explain_refusal(doing, &error, self.dialect)),
+        }
+    }
+
+    fn bind(&self, table: &str, rows: Box<dyn RecordBatchReader + Send>) -> AdbcResult<()> {
         let mut statement = self.statement()?;
         statement.set_option(OptionStatement::TargetTable, table.into())?;
         statement.set_option(OptionStatement::IngestMode, IngestMode::Create.into())?;
@@ -111,10 +121,12 @@ impl Link {
         statement.execute_update().map(drop)
     }
 
-    /// Makes names without a schema mean tables of this one, if the driver can.
+    /// Makes names without a schema mean tables of this one, if the driver or the SQL of the database can.
     pub(crate) fn set_schema(&self, schema: &str) {
         // Names that have their schema before them are understood all the same.
-        let _ = self.connection.clone().set_option(OptionConnection::CurrentSchema, schema.into());
+        if self.connection.clone().set_option(OptionConnection::CurrentSchema, schema.into()).is_err() {
+            let _ = self.run(&format!("SET SCHEMA {}", literal(schema)));
+        }
     }
 
     /// Begins a transaction, or ends one by committing it.

@@ -32,6 +32,10 @@ pub(crate) fn run(
     on_batch: OnBatch<'_>,
 ) -> Result<()> {
     require_dataset(link, dataset, file)?;
+    if dataset.dialect == Dialect::Ansi {
+        // Again for each query: the schema may have been made since the connection was opened.
+        link.set_schema(&dataset.name);
+    }
     let statement = reads::one(sql)?;
     if access == Access::Read && !statement.reads() {
         // What is misspelt, the database says best. PostgreSQL does when it is run, which changes nothing there.

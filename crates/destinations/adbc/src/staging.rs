@@ -5,7 +5,6 @@
 
 use crate::dialect::{Dialect, quote};
 use crate::exact;
-use crate::failure::explain_refusal;
 use crate::link::Link;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatchReader, new_null_array};
 use arrow::compute::cast;
@@ -33,12 +32,11 @@ pub(crate) fn stage(link: &Link, table: &Table, files: &[PathBuf], name: &str) -
     let position = position_name(&columns);
     let failure = Failure::default();
     let rows = JobRows::new(table, files, &columns, &position, dialect, &failure);
-    let ingested = link.ingest(name, Box::new(rows));
+    let ingested = link.ingest(&format!("stage the new rows of table `{}`", table.name), name, Box::new(rows));
     if let Some(error) = failure.take() {
         return Err(error);
     }
-    ingested
-        .map_err(|error| explain_refusal(&format!("stage the new rows of table `{}`", table.name), &error, dialect))?;
+    ingested?;
     let raw = dialect.temporary(name);
     let position = quote(&position);
     let relation = match dialect {

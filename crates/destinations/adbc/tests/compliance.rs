@@ -32,3 +32,22 @@ fn postgres() {
         Fresh { destination: Box::new(places::postgres(&server, &database)), _keep: Box::new(()) }
     });
 }
+
+/// The common dialect, by a database that nothing here knows.
+#[test]
+fn duckdb_in_the_common_dialect() {
+    check(|| {
+        let folder = tempfile::tempdir().unwrap();
+        Fresh { destination: Box::new(places::duckdb(folder.path())), _keep: Box::new(folder) }
+    });
+}
+
+/// The same by way of files.
+#[test]
+fn duckdb_by_way_of_files() {
+    check(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = folder.path().join("it's staged");
+        Fresh { destination: Box::new(places::staged(places::duckdb(folder.path()), &staged)), _keep: Box::new(folder) }
+    });
+}

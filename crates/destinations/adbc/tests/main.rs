@@ -8,3 +8,4 @@ mod places;
 mod postgres;
 mod processes;
 mod sqlite;
+mod staging;

@@ -80,6 +80,9 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Forget { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("forget"), elapsed, success });
         }
+        Command::Tracker(Tracker::Contract(_)) => {
+            telemetry.record(&CommandTracker { operation: Word::new("contract"), elapsed, success });
+        }
         Command::Tracker(Tracker::Key(_)) => {
             telemetry.record(&CommandTracker { operation: Word::new("key"), elapsed, success });
         }

@@ -146,6 +146,26 @@ fn keys_are_made_shown_and_revoked() {
 }
 
 #[test]
+fn contracts_are_checked_and_shown() {
+    let sandbox = Sandbox::new();
+    let good = "[events.sold.fields]\ntotal = { type = \"number\", privacy = \"measure\" }\n";
+    sandbox.write("good.toml", good);
+    sandbox.write("wrong.toml", good.replace("number", "nmber"));
+    assert_seen!("contract_is_one", sandbox.run("tracker contract check good.toml"));
+    assert_seen!("contract_is_none", sandbox.run("tracker contract check wrong.toml"));
+    assert_seen!("contract_is_not_there", sandbox.run("tracker contract check no.toml"));
+    sandbox.run("tracker key add web --data t").ok();
+    sandbox.write("t/contracts/web.toml", good);
+    let shown = sandbox.run("tracker contract show web --data t").ok();
+    assert!(shown.stdout.contains("[events.sold.fields]\ntotal = {"), "{}", shown.stdout);
+    sandbox.write("shown.toml", &shown.stdout);
+    sandbox.run("tracker contract check shown.toml").ok();
+    assert_seen!("contract_of_nobody", sandbox.run("tracker contract show wbe --data t"));
+    sandbox.write("t/contracts/web.toml", good.replace("number", "nmber"));
+    assert_seen!("serve_with_a_wrong_contract", sandbox.run("tracker serve --listen 127.0.0.1:0 --data t"));
+}
+
+#[test]
 fn wrong_folders() {
     let sandbox = Sandbox::new();
     assert_seen!("report_of_nothing", sandbox.run("tracker report --data nope"));

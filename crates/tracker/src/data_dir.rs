@@ -61,6 +61,11 @@ impl DataDir {
         KeysFile::new(self.0.join("keys.json"))
     }
 
+    /// What each project may send.
+    pub(crate) fn contracts(&self) -> PathBuf {
+        self.0.join("contracts")
+    }
+
     /// Says that the events of this folder are loaded into tables elsewhere.
     pub(crate) fn elsewhere(&self) -> PathBuf {
         self.0.join("tables-are-elsewhere")

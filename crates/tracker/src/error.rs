@@ -71,6 +71,9 @@ pub enum Error {
     /// There is no such write key.
     #[error("there is no write key with this id, and none that is this text")]
     NoKey,
+    /// A contract can't be read, or says what no contract says.
+    #[error("the contract can't be used")]
+    Contract(#[source] Box<dlt_engine::Error>),
     /// There is no such project.
     #[error("there is no project `{name}`")]
     NoProject {

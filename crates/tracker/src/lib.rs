@@ -27,6 +27,7 @@
 //!   journal as events do, so it survives a crash and covers what was acknowledged before it (see `deletion`).
 //! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
 //! * An event belongs to the project that its request's write key leads to (see `projects`); of a key only a hash is kept.
+//! * What a project's contract does not name is in the quarantine, whole, and not in the tables (see `contract`).
 //! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; requests beyond it get 429.
 //!
 //! # Seams
@@ -39,6 +40,7 @@
 
 mod check;
 mod config;
+mod contract;
 mod dashboard;
 mod data_dir;
 mod decode;
@@ -62,10 +64,13 @@ mod report;
 mod scrub;
 mod secret;
 mod server;
+mod stamp;
 mod store;
+mod tree;
 
 pub use check::Check;
 pub use config::{Arguments, Config};
+pub use contract::{ContractSummary, check_contract};
 pub use decode::Limits;
 pub use deletion::Forgotten;
 pub use error::Error;
@@ -76,5 +81,5 @@ pub use projects::{Key, NewKey, UnknownKey};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
     Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, report, report_of,
-    revoke_key, serve,
+    revoke_key, serve, show_contract,
 };

@@ -22,6 +22,14 @@ pub enum Reason {
     PropertiesNotAnObject,
     /// `context` is not an object.
     ContextNotAnObject,
+    /// Its project's contract does not name the event.
+    UndeclaredEvent,
+    /// Its project's contract does not name a property, or a member of an object.
+    UndeclaredProperty,
+    /// A property is not of the type that its project's contract names.
+    WrongType,
+    /// A property that its project's contract asks for is not there.
+    MissingProperty,
     /// Its record in the journal was damaged on the disk.
     CorruptRecord,
     /// The tables refused its row, which lies in the folder `refused`.
@@ -30,7 +38,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::TooLarge,
         Self::NotAnObject,
         Self::Unreadable,
@@ -40,9 +48,17 @@ impl Reason {
         Self::BadAnonymousId,
         Self::PropertiesNotAnObject,
         Self::ContextNotAnObject,
+        Self::UndeclaredEvent,
+        Self::UndeclaredProperty,
+        Self::WrongType,
+        Self::MissingProperty,
         Self::CorruptRecord,
         Self::RefusedRow,
     ];
+
+    /// Those of a contract: the event is kept whole, and can be stored when the contract names it.
+    pub const OF_CONTRACTS: [Self; 4] =
+        [Self::UndeclaredEvent, Self::UndeclaredProperty, Self::WrongType, Self::MissingProperty];
 
     /// The value of the quarantine's column `reason`, and the label in the metrics.
     pub fn code(self) -> &'static str {
@@ -56,6 +72,10 @@ impl Reason {
             Self::BadAnonymousId => "bad_anonymous_id",
             Self::PropertiesNotAnObject => "properties_not_an_object",
             Self::ContextNotAnObject => "context_not_an_object",
+            Self::UndeclaredEvent => "undeclared_event",
+            Self::UndeclaredProperty => "undeclared_property",
+            Self::WrongType => "wrong_type",
+            Self::MissingProperty => "missing_property",
             Self::CorruptRecord => "corrupt_record",
             Self::RefusedRow => "refused_row",
         }

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde_json::{Map, Value};
 
+use crate::tree::Tree;
+
 /// Longest text about the sender itself, such as the name of a library, in characters.
 const MAX_CONTEXT_CHARS: usize = 200;
 /// Most members of a list in the context, and of an object there whose names are the sender's.
@@ -74,6 +76,43 @@ const FORBIDDEN_LAST_WORDS: &[&str] = &["ip", "key", "mail"];
 /// Whether a property must not be kept, by its name or by its value.
 pub(crate) fn is_forbidden(name: &str, value: &Value) -> bool {
     is_forbidden_name(name) || value.as_str().is_some_and(is_personal)
+}
+
+/// As [`is_forbidden`], for a value as events are read.
+pub(crate) fn is_forbidden_member(name: &str, value: &Tree<'_>) -> bool {
+    is_forbidden_name(name) || value.as_str().is_some_and(is_personal)
+}
+
+/// The name of a property that is not kept, as it may be told.
+pub(crate) fn shown_name(name: &str) -> &str {
+    if is_personal(name) { "address" } else { name }
+}
+
+/// Takes out of a list or an object, however deep, what must not be kept; tells its places.
+pub(crate) fn clean(value: &mut Tree<'_>, path: &str, dropped: &mut Vec<String>) {
+    match value {
+        Tree::Object(members) => members.retain(|name, value| {
+            let path = format!("{path}.{}", shown_name(name));
+            let is_kept = !is_forbidden_member(name, value);
+            match is_kept {
+                true => clean(value, &path, dropped),
+                false => dropped.push(path),
+            }
+            is_kept
+        }),
+        Tree::List(items) => {
+            let path = format!("{path}[]");
+            items.retain(|item| {
+                let is_kept = item.as_str().is_none_or(|text| !is_personal(text));
+                if !is_kept {
+                    dropped.push(path.clone());
+                }
+                is_kept
+            });
+            items.iter_mut().for_each(|item| clean(item, &path, dropped));
+        }
+        _ => {}
+    }
 }
 
 /// Whether a name says that an address or a secret comes with it, or is an address itself.

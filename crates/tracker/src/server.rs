@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::check::Check;
+use crate::contract::{self, Contracts};
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
 use crate::deletion::{Forgotten, Request};
@@ -177,6 +178,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         None => token_of(&dir)?,
     };
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
+    let contracts = Arc::new(Contracts::open(dir.contracts())?);
     let parts = Parts::open(&dir, &options.store, journal_options)?;
     let database = parts.store.location();
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
@@ -192,6 +194,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         body_timeout: options.body_timeout,
         id_key: id_key(&dir)?,
         projects,
+        contracts,
         key: random_hex::<32>().map_err(Error::Start)?,
         dashboard: Dashboard::new(parts.store, token),
     });
@@ -320,6 +323,33 @@ pub fn keys(data_dir: impl AsRef<Path>) -> Result<Vec<Key>, Error> {
 /// When there is no such folder or key, or the folder can't be written.
 pub fn revoke_key(data_dir: impl AsRef<Path>, named: &str) -> Result<Key, Error> {
     folder(data_dir.as_ref())?.keys().revoke(named)
+}
+
+/// The contract of a project as TOML, as its file says it now; of one that has none, what is built in.
+///
+/// # Errors
+///
+/// When there is no such folder or project, or its file is no contract.
+pub fn show_contract(data_dir: impl AsRef<Path>, project: &str) -> Result<String, Error> {
+    let dir = folder(data_dir.as_ref())?;
+    let contracts = Contracts::open(dir.contracts())?;
+    let file = contracts.file(project);
+    if !file.exists() {
+        known_project(dir.path(), project)?;
+    }
+    let kept = match file.exists() {
+        true => format!(
+            "# {}, and dlt's own events, which are built in. What is not named goes into the quarantine.
+",
+            file.display()
+        ),
+        false => {
+            "# There is no file: dlt's own events are named; of others texts, numbers and truth values are kept, too.
+"
+            .to_owned()
+        }
+    };
+    Ok(kept + &contract::to_toml(&*contracts.fresh(project)?))
 }
 
 /// A data folder that is there.

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod contract;
+mod contracts;
 mod crash;
 mod dashboard;
 mod deletion;

@@ -25,6 +25,9 @@ pub(crate) enum Tracker {
     /// Write keys: which project the events of a sender belong to
     #[command(subcommand)]
     Key(Key),
+    /// Contracts: which events a project may send, with which properties
+    #[command(subcommand)]
+    Contract(Contract),
     /// Delete every event of an id: from tables, quarantine and journal
     Forget {
         /// The anonymous id
@@ -75,6 +78,25 @@ pub(crate) enum Key {
         /// The key's id, as `list` shows it, or the key itself
         #[arg(value_name = "ID")]
         id: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// `dlt tracker contract`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Contract {
+    /// Look whether a file is a contract
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Print what a project may send
+    Show {
+        /// The project; `default` is that of events without a key
+        #[arg(value_name = "PROJECT")]
+        project: String,
         #[command(flatten)]
         folder: Folder,
     },

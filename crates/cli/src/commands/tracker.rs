@@ -1,5 +1,6 @@
 //! `dlt tracker`: receives telemetry of programs that you maintain, and reports on it.
 
+mod contract;
 mod key;
 
 use std::error::Error as _;
@@ -18,6 +19,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     crate::log::begin(printer);
     match arguments {
         Tracker::Serve(arguments) => serve(arguments, settings),
+        Tracker::Contract(arguments) => contract::contract(arguments, printer),
         Tracker::Key(arguments) => key::key(arguments, printer),
         Tracker::Report { folder, format, project } => {
             let place = place(folder)?;
@@ -112,6 +114,11 @@ fn with_line_end(mut text: String) -> String {
 }
 
 fn failure(error: Error) -> Failure {
+    let error = match error {
+        // It says file, line and key.
+        Error::Contract(error) => return (*error).into(),
+        other => other,
+    };
     let failure = match &error {
         Error::NoData { .. } | Error::NoId | Error::ProjectName { .. } | Error::KeyForm | Error::KeyTaken { .. } => {
             Failure::usage(error.to_string())

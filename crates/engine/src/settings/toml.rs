@@ -17,7 +17,8 @@ pub fn parse(text: &str, shown: &Path) -> Result<Table> {
         Error::new(ErrorKind::Config, format!("this is not valid TOML: {}", error.message().replace('\n', "; ")))
             .at(shown.display().to_string(), line)
     })?;
-    let file = TomlFile { text, path: shown.into() };
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+    let file = TomlFile { ends, path: shown.into() };
     file.table(document.as_table())
 }
 
@@ -51,14 +52,15 @@ fn line_of(text: &str, offset: usize) -> u64 {
     1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count() as u64
 }
 
-struct TomlFile<'a> {
-    text: &'a str,
+struct TomlFile {
+    /// Where lines end: a file is long, and each of its keys has a place.
+    ends: Vec<usize>,
     path: Arc<Path>,
 }
 
-impl TomlFile<'_> {
+impl TomlFile {
     fn origin(&self, span: Option<std::ops::Range<usize>>) -> Origin {
-        let line = span.map_or(1, |span| line_of(self.text, span.start));
+        let line = span.map_or(1, |span| 1 + self.ends.partition_point(|end| *end < span.start) as u64);
         Origin::File { path: Arc::clone(&self.path), line }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::tree::Tree;
+use crate::tree::Tree;
 
 /// The members of an event that are looked at; all others are passed over.
 #[derive(Deserialize)]

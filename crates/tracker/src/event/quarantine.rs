@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::parts::Parts;
 use super::{Arrival, Judged, MAX_NAME_CHARS, formatted, is_id};
+use crate::contract::Breach;
 use crate::journal::{Kind, NewRecord};
 use crate::message_id;
 use crate::outcome::Reason;
@@ -20,6 +22,8 @@ struct QuarantineRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     anonymous_id: Option<&'a str>,
     reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
     received_at: String,
@@ -47,6 +51,7 @@ pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival<'_>) -> J
         message_id: message_id::new(arrival.received_at),
         anonymous_id: anonymous_id.as_deref(),
         reason: reason.code(),
+        path: None,
         event: event.as_deref(),
         received_at: formatted(arrival.received_at),
         bytes: text.len(),
@@ -56,6 +61,28 @@ pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival<'_>) -> J
     // A struct of texts and numbers always serialises; an empty row would still be counted.
     let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
     Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(reason) }
+}
+
+/// Quarantines an event that its contract does not name. It is kept whole, so that it can be stored when it is named.
+pub(super) fn undeclared(mut parts: Parts<'_>, breach: &Breach, bytes: usize, project: Option<&str>) -> Judged {
+    let Parts { properties, dropped, .. } = &mut parts;
+    properties.retain(|name, value| {
+        scrub::clean(value, name, dropped);
+        true
+    });
+    let row = QuarantineRow {
+        message_id: message_id::new(Timestamp::now()),
+        anonymous_id: parts.anonymous_id.as_deref(),
+        reason: breach.reason.code(),
+        path: Some(&breach.path),
+        event: Some(&parts.event),
+        received_at: parts.received_at.clone(),
+        bytes,
+        payload: serde_json::to_string(&parts).ok(),
+        project,
+    };
+    let payload = serde_json::to_vec(&row).unwrap_or_else(|_| b"{}".to_vec());
+    Judged { record: NewRecord { kind: Kind::Quarantine, payload }, reason: Some(breach.reason) }
 }
 
 fn clipped_name(name: &str) -> String {
@@ -68,6 +95,7 @@ pub(crate) fn lost_row(sequence: u64, reason: Reason, found_at: Timestamp) -> Ve
         message_id: format!("{}-{sequence}", reason.code()),
         anonymous_id: None,
         reason: reason.code(),
+        path: None,
         event: None,
         received_at: formatted(found_at),
         bytes: 0,

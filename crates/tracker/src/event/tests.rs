@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::quarantine::MAX_QUARANTINED_BYTES;
 use super::*;
+use parts::{corrected, timestamp};
 
 fn arrival() -> Arrival<'static> {
     Arrival {
@@ -15,6 +16,7 @@ fn arrival() -> Arrival<'static> {
         max_event_bytes: 32 * 1024,
         hash: None,
         project: None,
+        contract: crate::contract::Contract::built_in(),
         id_key: "0123456789abcdef",
     }
 }
@@ -328,4 +330,18 @@ proptest! {
         prop_assert_eq!(judged.reason.is_some(), judged.record.kind == Kind::Quarantine);
         prop_assert!(row.as_object().unwrap().values().all(|value| !value.is_object() && !value.is_array()));
     }
+}
+
+#[test]
+fn lists_and_objects_that_are_named_are_kept_without_what_is_never_kept() {
+    let data =
+        json!([{"name": "users", "data_type": "resource"}, {"name": "of ada@example.org", "data_type": "source"}]);
+    let row = stored(&json!({"event": "pipeline_extract", "properties": {"extract_data": data, "other": [1], "n": 1}}));
+    let kept =
+        "{\"extract_data\":[{\"name\":\"users\",\"data_type\":\"resource\"},{\"data_type\":\"source\"}],\"n\":1}";
+    assert_eq!(row["properties"], kept);
+    assert_eq!(row["properties_dropped"], "extract_data[].name,other");
+    // What is not of the form that is named is dropped as before.
+    let row = stored(&json!({"event": "pipeline_extract", "properties": {"extract_data": [{"name": "x", "rows": 1}]}}));
+    assert_eq!((&row["properties"], &row["properties_dropped"]), (&json!(null), &json!("extract_data")));
 }

@@ -141,6 +141,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         let keys =
             [basic.as_deref(), delivery.write_key.as_deref()].into_iter().flatten().filter(|key| !key.is_empty());
         let project = app.projects.of(keys)?;
+        let contract = app.contracts.of(project.as_deref());
         let arrival = Arrival {
             received_at,
             call,
@@ -150,6 +151,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
             hash,
             id_key: &app.id_key,
             project: project.as_deref(),
+            contract: &contract,
         };
         let mut records = Vec::with_capacity(delivery.events.len());
         let mut reasons = Vec::new();

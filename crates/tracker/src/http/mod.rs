@@ -18,6 +18,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use crate::contract::Contracts;
 use crate::decode::Limits;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
@@ -51,6 +52,8 @@ pub(crate) struct App {
     pub(crate) id_key: String,
     /// Whose events a request brings.
     pub(crate) projects: Projects,
+    /// What each project may send.
+    pub(crate) contracts: Arc<Contracts>,
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
     pub(crate) dashboard: Dashboard,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 pub(crate) use file::KeysFile;
 pub use file::{Key, NewKey};
+pub(crate) use name::is_project_name;
 pub(crate) use ring::KeyRing;
 
 /// What the default project is called where a name is needed: in filters, commands and pages. No other has this name.

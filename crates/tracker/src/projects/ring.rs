@@ -1,13 +1,12 @@
 //! The keys as a running tracker knows them. Commands change the file beside it; the ring notices.
 
 use std::collections::HashMap;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::file::{KeysFile, hashed};
 use crate::error::{Error, in_full};
+use crate::stamp::Stamp;
 
 /// How long a key that was revoked may still count.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -19,9 +18,6 @@ pub(super) enum Found {
     Revoked,
     Nothing,
 }
-
-/// Tells one state of the file from another: it is replaced as a whole.
-type Stamp = Option<(u64, u64, i64, i64)>;
 
 #[derive(Debug)]
 struct Held {
@@ -43,7 +39,7 @@ impl KeyRing {
     /// # Errors
     /// When they can't be read.
     pub(crate) fn open(file: KeysFile) -> Result<Self, Error> {
-        let stamp = stamp(file.path());
+        let stamp = Stamp::of(file.path());
         let held = Held { stamp, looked: Instant::now(), by_hash: by_hash(&file)? };
         Ok(Self { file, held: RwLock::new(held) })
     }
@@ -55,7 +51,7 @@ impl KeyRing {
         let found = held.by_hash.get(&hash).cloned().unwrap_or(Found::Nothing);
         let (is_fresh, known) = (held.looked.elapsed() < LOOK_AGAIN, held.stamp);
         drop(held);
-        if is_fresh && found != Found::Nothing || stamp(self.file.path()) == known && self.looked(&found) {
+        if is_fresh && found != Found::Nothing || Stamp::of(self.file.path()) == known && self.looked(&found) {
             return found;
         }
         self.read_again();
@@ -74,7 +70,7 @@ impl KeyRing {
 
     /// Takes the file as it is now. Where it can't be read, what was known counts on.
     fn read_again(&self) {
-        let stamp = stamp(self.file.path());
+        let stamp = Stamp::of(self.file.path());
         let read = by_hash(&self.file);
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         held.stamp = stamp;
@@ -92,11 +88,6 @@ fn by_hash(file: &KeysFile) -> Result<HashMap<String, Found>, Error> {
         None => Found::Project(Arc::from(key.project.as_str())),
     };
     Ok(file.kept()?.into_iter().map(|kept| (kept.hash, state(&kept.key))).collect())
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let about = std::fs::metadata(path).ok()?;
-    Some((about.ino(), about.len(), about.mtime(), about.mtime_nsec()))
 }
 
 #[cfg(test)]

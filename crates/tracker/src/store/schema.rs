@@ -56,6 +56,8 @@ const QUARANTINE_COLUMNS: &[(&str, DataType)] = &[
     ("message_id", DataType::Text),
     ("anonymous_id", DataType::Text),
     ("reason", DataType::Text),
+    // Where in the event, if a contract was broken.
+    ("path", DataType::Text),
     ("event", DataType::Text),
     ("received_at", DataType::Timestamp),
     ("bytes", DataType::Bigint),

@@ -37,12 +37,21 @@ pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
 pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let condition = condition(asking);
     let written = asking.dialect().written("received_at");
+    // Tables of an earlier version have none yet.
+    let path = if asking.tables.are_current()? { "path" } else { "NULL" };
     let rows = asking.rows(&format!(
-        "SELECT {written} AS at, reason, event, bytes, payload FROM {QUARANTINE} WHERE {condition} \
+        "SELECT {written} AS at, reason, {path} AS path, event, bytes, payload FROM {QUARANTINE} WHERE {condition} \
          ORDER BY received_at DESC, journal_seq DESC LIMIT {MAX_ROWS}"
     ))?;
     let row = |row: &Row| {
-        vec![text(row, "at"), named(row, "reason"), text(row, "event"), count(row, "bytes"), text(row, "payload")]
+        vec![
+            text(row, "at"),
+            named(row, "reason"),
+            text(row, "path"),
+            text(row, "event"),
+            count(row, "bytes"),
+            text(row, "payload"),
+        ]
     };
     Ok(section(
         ("latest", "Latest"),
@@ -50,6 +59,7 @@ pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
         &[
             ("received_at", "Received (UTC)"),
             ("reason", "Reason"),
+            ("path", "Where"),
             ("event", "Event"),
             ("bytes", "Bytes"),
             ("payload", "What is kept of it"),

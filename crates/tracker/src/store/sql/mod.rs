@@ -210,7 +210,7 @@ impl Tables for SqlTables<'_> {
 
     fn are_current(&mut self) -> Result<bool, Error> {
         self.has_projects =
-            self.has_projects || self.has_column(EVENTS, "project")? && self.has_column(QUARANTINE, "project")?;
+            self.has_projects || self.has_column(EVENTS, "project")? && self.has_column(QUARANTINE, "path")?;
         Ok(self.has_projects && self.records_duplicates()?)
     }
 

@@ -15,7 +15,7 @@ const FEW: usize = 32;
 
 /// A JSON value.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) enum Tree<'a> {
+pub(crate) enum Tree<'a> {
     /// Null, or not there.
     #[default]
     Null,
@@ -28,42 +28,42 @@ pub(super) enum Tree<'a> {
 
 /// The members of an object in their order. Of a name that comes twice, the last value stands in the first place.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Members<'a>(Vec<(Cow<'a, str>, Tree<'a>)>);
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Tree<'a>)>);
 
 impl<'a> Tree<'a> {
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(crate) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(super) fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
             _ => None,
         }
     }
 
-    pub(super) fn as_number(&self) -> Option<&Number> {
+    pub(crate) fn as_number(&self) -> Option<&Number> {
         match self {
             Self::Number(number) => Some(number),
             _ => None,
         }
     }
 
-    pub(super) fn as_list(&self) -> Option<&[Tree<'a>]> {
+    pub(crate) fn as_list(&self) -> Option<&[Tree<'a>]> {
         match self {
             Self::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(super) fn as_object(&self) -> Option<&Members<'a>> {
+    pub(crate) fn as_object(&self) -> Option<&Members<'a>> {
         match self {
             Self::Object(members) => Some(members),
             _ => None,
@@ -71,31 +71,36 @@ impl<'a> Tree<'a> {
     }
 
     /// The member of an object.
-    pub(super) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
         self.as_object()?.get(name)
     }
 
     /// Whether it has parts.
-    pub(super) fn is_nested(&self) -> bool {
+    pub(crate) fn is_nested(&self) -> bool {
         matches!(self, Self::List(_) | Self::Object(_))
     }
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn get(&self, name: &str) -> Option<&Tree<'a>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Tree<'a>> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Takes a value out; null stays.
-    pub(super) fn take(&mut self, name: &str) -> Option<Tree<'a>> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<Tree<'a>> {
         self.0.iter_mut().find(|(known, _)| known == name).map(|(_, value)| std::mem::take(value))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(Cow<'a, str>, Tree<'a>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(Cow<'a, str>, Tree<'a>)> {
         self.0.iter()
     }
 
-    pub(super) fn into_members(self) -> impl Iterator<Item = (Cow<'a, str>, Tree<'a>)> {
+    /// Takes out those for which that does not hold, and lets the others be changed.
+    pub(crate) fn retain(&mut self, mut holds: impl FnMut(&str, &mut Tree<'a>) -> bool) {
+        self.0.retain_mut(|(name, value)| holds(name, value));
+    }
+
+    pub(crate) fn into_members(self) -> impl Iterator<Item = (Cow<'a, str>, Tree<'a>)> {
         self.0.into_iter()
     }
 }
@@ -148,6 +153,15 @@ impl Serialize for Members<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Tree<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Tree::deserialize(deserializer)? {
+            Tree::Object(members) => Ok(members),
+            _ => Err(serde::de::Error::custom("not an object")),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
   sqlite FILE                reads SQL from standard input and runs it on an SQLite file
   load DATABASE              reads a JSON request from standard input, and loads into the DuckDB file
-                             {"credentials", "tables": [name], "level", "views", "incremental": cursor, "merge": bool}
+                             {"credentials", "tables": [name], "level", "views", "incremental": cursor, "merge": bool, "backend"}
 """
 
 import json
@@ -28,6 +28,7 @@ def load(database):
         reflection_level=request.get("level", "full"),
         include_views=request.get("views", False),
         resolve_foreign_keys=request.get("references", False),
+        backend=request.get("backend") or "sqlalchemy",
     )
     for resource in source.resources.values():
         if request.get("incremental"):

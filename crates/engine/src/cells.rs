@@ -30,12 +30,19 @@ use std::sync::Arc;
 const EXTENSION: &str = "ARROW:extension:name";
 /// A column of JSON text.
 pub const JSON_EXTENSION: (&str, &str) = (EXTENSION, "arrow.json");
+/// Beside [`JSON_EXTENSION`]: that what the texts hold becomes columns and tables, as what is nested in JSON does.
+pub const NESTED_JSON: (&str, &str) = ("dlt.json", "nested");
 /// A column of UUIDs as 16 bytes each.
 pub const UUID_EXTENSION: (&str, &str) = (EXTENSION, "arrow.uuid");
 
 /// Whether these are UUIDs.
 pub(crate) fn is_uuid(field: &Field) -> bool {
     *field.data_type() == DataType::FixedSizeBinary(16) && is_marked(field, UUID_EXTENSION)
+}
+
+/// Whether these are texts of JSON that are to be taken apart.
+pub(crate) fn is_nested_json(field: &Field) -> bool {
+    is_marked(field, JSON_EXTENSION) && is_marked(field, NESTED_JSON)
 }
 
 /// Whether these are texts of JSON.

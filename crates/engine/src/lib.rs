@@ -63,7 +63,7 @@ pub mod versions;
 
 /// Rows in columns, as queries give them and sources may hand them over.
 pub use arrow::record_batch::RecordBatch;
-pub use cells::{JSON_EXTENSION, UUID_EXTENSION};
+pub use cells::{JSON_EXTENSION, NESTED_JSON, UUID_EXTENSION};
 pub use choice::ColumnChoice;
 pub use dataset::{Dataset, TableAccess, relabel_utc, rows_of};
 pub use destination::Destination;

@@ -38,7 +38,7 @@ impl Builder {
                 let data_type = DataType::Decimal128(precision.clamp(1, 38), scale.min(38) as i8);
                 Self::Decimal(Decimal128Builder::new().with_data_type(data_type))
             }
-            Kind::Text | Kind::Json => Self::Text(StringBuilder::new()),
+            Kind::Text | Kind::Json | Kind::NestedJson => Self::Text(StringBuilder::new()),
             Kind::Binary => Self::Binary(BinaryBuilder::new()),
             Kind::Date => Self::Date(Date32Builder::new()),
             Kind::Time => Self::Time(Time64MicrosecondBuilder::new()),

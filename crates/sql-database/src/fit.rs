@@ -78,7 +78,9 @@ pub(crate) fn fitted(kind: Kind, cell: Cell<'_>) -> (Slot, Cell<'_>) {
             Some(micros) => own(Cell::Timestamp(micros)),
             None => by_itself(Cell::Text(text)),
         },
-        (Kind::Json, Cell::Text(text)) if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() => {
+        (Kind::Json | Kind::NestedJson, Cell::Text(text))
+            if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok() =>
+        {
             own(Cell::Text(parse::compact_json(&text).into()))
         }
         (_, cell) => by_itself(cell),

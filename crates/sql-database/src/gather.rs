@@ -1,13 +1,14 @@
 //! Batches that a database gives itself, brought to the size that is wanted.
 
 use crate::parse;
+use crate::rows::marked;
 use crate::session::Reading;
 use crate::table::Kind;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, StringArray};
 use arrow::compute::{concat_batches, filter_record_batch, not};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use dlt_engine::{Error, ErrorKind, RecordBatch, Result};
+use dlt_engine::{Error, ErrorKind, JSON_EXTENSION, NESTED_JSON, RecordBatch, Result};
 use std::sync::Arc;
 
 /// Bytes of a batch, about.
@@ -112,19 +113,24 @@ fn typed(batch: RecordBatch, wanted: &Reading) -> Result<Vec<RecordBatch>, Arrow
                 }
                 decimals
             }
-            (Some(Kind::Json), DataType::Utf8) => {
+            (Some(Kind::Json | Kind::NestedJson), DataType::Utf8) => {
                 let texts = array.as_string::<i32>().iter();
                 Arc::new(texts.map(|text| text.map(parse::compact_json)).collect::<StringArray>())
             }
             (Some(Kind::Instant), DataType::Timestamp(TimeUnit::Microsecond, None)) => {
-                arrow::compute::cast(array, &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))?
+                // A cast would want to know the zone; the numbers are the same.
+                Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
             }
             (Some(Kind::Decimal(precision, scale)), DataType::Decimal128(..)) => {
                 arrow::compute::cast(array, &DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(0)))?
             }
             _ => array.clone(),
         };
-        let field = Field::new(name, array.data_type().clone(), true).with_metadata(field.metadata().clone());
+        let made = Field::new(name, array.data_type().clone(), true);
+        let field = match column.map(|column| column.kind) {
+            Some(Kind::NestedJson) => marked(made, &[JSON_EXTENSION, NESTED_JSON]),
+            _ => made.with_metadata(field.metadata().clone()),
+        };
         fields.push(field);
         columns.push(array);
     }

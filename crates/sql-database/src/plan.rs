@@ -5,11 +5,12 @@ use crate::range;
 use crate::session::{Reading, Session};
 use crate::settings::Settings;
 use crate::statement::{From, Select};
-use crate::table::{Kind, Level, Reflected, SqlColumn, SqlTable};
+use crate::table::{Kind, Reflected, SqlColumn, SqlTable};
 use dlt_engine::incremental::{Incremental, Tracker};
+use dlt_engine::schema::Column;
 use dlt_engine::settings::{lacks_key, word_hint};
 use dlt_engine::source::{ExtractContext, Reference, TableHints};
-use dlt_engine::{Notice, Notices, Result};
+use dlt_engine::{Notices, Result};
 
 /// See [`plan`].
 pub(crate) struct Plan {
@@ -77,7 +78,6 @@ pub(crate) fn plan(
             incremental.is_listed_key = true;
         }
     }
-    say_json(settings, table, &columns, context);
     let dialect = session.dialect();
     let from = match &table.query {
         Some(query) => From::Query(query),
@@ -96,7 +96,7 @@ pub(crate) fn plan(
         keeps_order: select.order.is_some(),
         columns: columns
             .iter()
-            .map(|column| SqlColumn { kind: column.kind_at(settings.level), ..column.clone() })
+            .map(|column| SqlColumn { kind: kind(column, settings, &hints), ..column.clone() })
             .collect(),
         chunk_size: settings.chunk_size,
         notices: context.notices.clone(),
@@ -105,14 +105,6 @@ pub(crate) fn plan(
     hints.choice.included.clear();
     hints.choice.excluded.clear();
     Ok(Plan { reading, hints, incremental })
-}
-
-/// Says that JSON is not taken apart, which Python dlt does where it knows no types.
-fn say_json(settings: &Settings, table: &SqlTable, columns: &[SqlColumn], context: &ExtractContext) {
-    if settings.level == Level::Minimal && columns.iter().any(|column| column.kind == Kind::Json) {
-        let told = format!("JSON of `{}` stays JSON, also with reflection_level = \"minimal\"", table.name);
-        context.notices.say(Notice::new(told).hint("no tables are made of it; a query can take it apart"));
-    }
 }
 
 /// Where the run begins and ends. What there is to say of that the engine says, when it begins itself.
@@ -179,6 +171,15 @@ fn chosen_columns(
 }
 
 /// What is known of the table: what was said, and what the database says beyond that.
+/// What its rows are handed over as: JSON stays JSON where somebody says so.
+fn kind(column: &SqlColumn, settings: &Settings, hints: &TableHints) -> Kind {
+    let is_said = |said: &Column| said.name == column.name && said.data_type.is_some();
+    match settings.kind_of(column) {
+        Kind::NestedJson if hints.columns.iter().any(is_said) => Kind::Json,
+        kind => kind,
+    }
+}
+
 fn hints(settings: &Settings, table: &SqlTable, reflected: &Reflected, columns: &[SqlColumn]) -> TableHints {
     let mut hints = table.hints.clone();
     let has_key = !hints.primary_key.is_empty() || hints.columns.iter().any(|column| column.is("primary_key"));
@@ -187,7 +188,7 @@ fn hints(settings: &Settings, table: &SqlTable, reflected: &Reflected, columns: 
         let known = column.hint(settings.level, is_key);
         match hints.columns.iter_mut().find(|said| said.name == column.name) {
             Some(said) => {
-                if said.data_type.is_none() {
+                if said.data_type.is_none() && settings.kind_of(column) != Kind::NestedJson {
                     said.data_type = known.data_type;
                     for (hint, value) in known.hints {
                         said.hints.entry(hint).or_insert(value);
@@ -197,6 +198,8 @@ fn hints(settings: &Settings, table: &SqlTable, reflected: &Reflected, columns: 
                     said.hints.insert("primary_key".to_owned(), true.into());
                 }
             }
+            // What becomes columns of its own is no column itself.
+            None if settings.kind_of(column) == Kind::NestedJson => {}
             None => hints.columns.push(known),
         }
     }

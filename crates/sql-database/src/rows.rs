@@ -9,7 +9,7 @@ use crate::fit::{Cell, Slot, fitted, kind_of};
 use crate::table::{Kind, SqlColumn};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use dlt_engine::{Error, ErrorKind, JSON_EXTENSION, RecordBatch, Result};
+use dlt_engine::{Error, ErrorKind, JSON_EXTENSION, NESTED_JSON, RecordBatch, Result};
 use std::sync::Arc;
 
 /// Bytes of a batch, about.
@@ -122,10 +122,8 @@ impl Rows {
         let fields = fields.map(|((name, array), (kind, slot))| {
             let field = Field::new(name, array.data_type().clone(), true);
             match (kind, slot) {
-                (Kind::Json, Slot::Own) => {
-                    let (key, word) = JSON_EXTENSION;
-                    field.with_metadata([(key.to_owned(), word.to_owned())].into())
-                }
+                (Kind::Json, Slot::Own) => marked(field, &[JSON_EXTENSION]),
+                (Kind::NestedJson, Slot::Own) => marked(field, &[JSON_EXTENSION, NESTED_JSON]),
                 _ => field,
             }
         });
@@ -133,6 +131,11 @@ impl Rows {
         RecordBatch::try_new(schema, columns)
             .map_err(|cause| Error::new(ErrorKind::Internal, "rows do not make a batch").because(cause))
     }
+}
+
+/// The field with what its texts mean.
+pub(crate) fn marked(field: Field, marks: &[(&str, &str)]) -> Field {
+    field.with_metadata(marks.iter().map(|(key, word)| ((*key).to_owned(), (*word).to_owned())).collect())
 }
 
 #[cfg(test)]

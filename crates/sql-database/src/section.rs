@@ -6,7 +6,9 @@ use crate::table::{Level, SqlTable};
 use dlt_engine::connector::{Key, Maker, Nested, SourceConnector};
 use dlt_engine::incremental::Incremental;
 use dlt_engine::settings::{COLUMN_KEYS, CONTRACT_KEYS, HINT_KEYS, INCREMENTAL_KEYS, SCD2_KEYS};
-use dlt_engine::settings::{Entry, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables};
+use dlt_engine::settings::{
+    Entry, Node, Origin, Section, Value, deserialize, read_hints_of_known_tables, unknown_word,
+};
 use dlt_engine::{Error, Result};
 use std::path::Path;
 
@@ -44,7 +46,12 @@ const KEYS: &[Key] = &[
     Key::new("tables", "what is said of single tables, and queries: `[[source.tables]]` with `name`", "nothing"),
     Key::new("include_views", "whether views are loaded that are not named", "`false`"),
     Key::new("chunk_size", "rows of a batch, at most; it ends at 8 MiB, too", "50000"),
-    Key::new("backend", "`sqlalchemy`: rows with `_dlt_id`; the other words of Python dlt are refused", "`sqlalchemy`"),
+    Key::new(
+        "backend",
+        "`sqlalchemy`, or `pyarrow`, which differs in `minimal` alone ([more](sources.md#databases-sql_database)); the other words of \
+         Python dlt are refused",
+        "`sqlalchemy`",
+    ),
     Key::new(
         "reflection_level",
         "what of the database's types goes into the schema: `minimal`, `full`, `full_with_precision`",
@@ -124,7 +131,7 @@ fn read(kind: &'static str, mut section: Section, folder: &Path) -> Result<Maker
     let chunk_size = read_chunk_size(&mut section)?;
     let level = section.one_of("reflection_level", LEVELS)?.unwrap_or_default();
     let resolve_foreign_keys = section.flag("resolve_foreign_keys")?.unwrap_or(false);
-    read_backend(&mut section)?;
+    let is_pyarrow = read_backend(&mut section)?;
     let incremental = section.take("incremental").map(|entry| read_incremental(&entry, "source")).transpose()?;
     let hints = read_hints_of_known_tables(&mut section)?;
     let missing = section.origin().clone();
@@ -142,6 +149,7 @@ fn read(kind: &'static str, mut section: Section, folder: &Path) -> Result<Maker
     source.settings.include_views = include_views;
     source.settings.chunk_size = chunk_size.unwrap_or(source.settings.chunk_size);
     source.settings.level = level;
+    source.settings.is_pyarrow = is_pyarrow;
     source.settings.resolve_foreign_keys = resolve_foreign_keys;
     source.settings.hints = hints;
     source.settings.incremental = incremental;
@@ -157,21 +165,25 @@ fn read_chunk_size(section: &mut Section) -> Result<Option<usize>> {
     }
 }
 
-/// Rows are handed over in columns whatever the word; the others of the original change what is stored.
-fn read_backend(section: &mut Section) -> Result<()> {
-    let Some(found) = section.text("backend")? else { return Ok(()) };
-    let refused = |message: String| {
-        found.origin.error(message).hint(
-            "leave `backend` out: rows are read in columns anyway, and have `_dlt_id` and `_dlt_load_id` as with `sqlalchemy`",
-        )
-    };
+/// Rows are read in columns whatever the word. Whether they are those of `pyarrow`, whose tables differ in little; those of the other
+/// words have what a library of Python makes of values.
+fn read_backend(section: &mut Section) -> Result<bool> {
+    let Some(found) = section.text("backend")? else { return Ok(false) };
     match found.value.as_str() {
-        "sqlalchemy" => Ok(()),
-        "pyarrow" | "pandas" | "connectorx" => Err(refused(format!(
-            "`source.backend`: tables without row ids, as `{}` makes them, are not made here",
-            found.value
-        ))),
-        other => Err(refused(format!("unknown value of `source.backend`: `{other}`"))),
+        "sqlalchemy" => Ok(false),
+        "pyarrow" => Ok(true),
+        "pandas" | "connectorx" => {
+            let message = format!("`source.backend`: `{}` is a library of Python, with types of its own", found.value);
+            Err(found.origin.error(message).hint(
+                "write backend = \"pyarrow\", which has the database's types, or leave it out; rows are read in columns anyway",
+            ))
+        }
+        other => Err(unknown_word(
+            &found.origin,
+            "value of `source.backend`",
+            other,
+            &["sqlalchemy", "pyarrow", "pandas", "connectorx"],
+        )),
     }
 }
 

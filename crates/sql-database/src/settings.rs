@@ -1,6 +1,6 @@
 //! What is said of a database beside its address.
 
-use crate::table::{Level, SqlTable};
+use crate::table::{Kind, Level, SqlColumn, SqlTable};
 use dlt_engine::incremental::Incremental;
 use dlt_engine::source::TableHints;
 
@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) include_views: bool,
     pub(crate) chunk_size: usize,
     pub(crate) level: Level,
+    /// Whether tables are those of Python dlt's backend `pyarrow`.
+    pub(crate) is_pyarrow: bool,
     pub(crate) resolve_foreign_keys: bool,
     /// What holds for all tables.
     pub(crate) hints: TableHints,
@@ -29,9 +31,21 @@ impl Default for Settings {
             include_views: false,
             chunk_size: CHUNK_SIZE,
             level: Level::Full,
+            is_pyarrow: false,
             resolve_foreign_keys: false,
             hints: TableHints::default(),
             incremental: None,
+        }
+    }
+}
+
+impl Settings {
+    /// What a column is handed over as, where nobody says more of it.
+    pub(crate) fn kind_of(&self, column: &SqlColumn) -> Kind {
+        match column.kind_at(self.level) {
+            // Documents are not taken apart on that way.
+            Kind::NestedJson if self.is_pyarrow => Kind::Json,
+            kind => kind,
         }
     }
 }

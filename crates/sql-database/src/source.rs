@@ -117,6 +117,14 @@ impl SqlDatabase {
         self
     }
 
+    /// Makes tables as Python dlt does by `backend = "pyarrow"`: with [`Level::Minimal`] JSON stays JSON. Rows have ids all the same,
+    /// which a run says. Default no.
+    #[must_use]
+    pub fn as_pyarrow(mut self, is_pyarrow: bool) -> Self {
+        self.settings.is_pyarrow = is_pyarrow;
+        self
+    }
+
     /// Puts foreign keys into the schema, as references between tables; default no.
     #[must_use]
     pub fn resolve_foreign_keys(mut self, resolve: bool) -> Self {
@@ -211,11 +219,12 @@ impl Source for SqlDatabase {
         let place = self.address.as_ref().map_or_else(|wrong| wrong.message.clone(), ToString::to_string);
         let hints = serde_json::to_string(&self.settings.hints).unwrap_or_default();
         format!(
-            "tables {:?} of {place} schema {:?} views {} by {:?} keys {} new by {:?} with {hints}",
+            "tables {:?} of {place} schema {:?} views {} by {:?} pyarrow {} keys {} new by {:?} with {hints}",
             self.settings.tables,
             self.settings.schema,
             self.settings.include_views,
             self.settings.level,
+            self.settings.is_pyarrow,
             self.settings.resolve_foreign_keys,
             self.settings.incremental
         )
@@ -240,6 +249,11 @@ impl Source for SqlDatabase {
         let chosen = self.chosen(session.as_mut())?;
         if self.settings.tables.is_empty() {
             say_all(&chosen, context);
+        }
+        if self.settings.is_pyarrow {
+            let told = "rows have `_dlt_id` and `_dlt_load_id`, which Python dlt leaves out of tables with backend = \"pyarrow\"";
+            let hint = "its tables can be gone on with; leave `backend` out to say nothing of it";
+            context.notices.say(Notice::new(told).hint(hint));
         }
         let address = self.address()?.clone();
         let open: Open = Arc::new(move || connect(&address));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// How much of what a database says of its columns goes into the schema.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
-    /// Names, types and keys; neither digits of decimals, nor that a time has no zone.
+    /// Names, types and keys; neither digits of decimals, nor that a time has no zone. JSON becomes columns and tables.
     Minimal,
     /// Digits of decimals too, and whether a time has a zone.
     #[default]
@@ -84,6 +84,8 @@ pub(crate) enum Kind {
     /// A moment.
     Instant,
     Json,
+    /// JSON that becomes columns and tables, as what is nested in documents does.
+    NestedJson,
     /// What the first value shows.
     Any,
     /// Handed over as the database gives it in columns; its type is told by Arrow.
@@ -103,7 +105,7 @@ impl Kind {
             Self::Time => DataType::Time,
             Self::Timestamp | Self::Instant => DataType::Timestamp,
             Self::Json => DataType::Json,
-            Self::Any | Self::Given => return None,
+            Self::NestedJson | Self::Any | Self::Given => return None,
         })
     }
 }
@@ -157,6 +159,7 @@ impl SqlColumn {
     pub(crate) fn kind_at(&self, level: Level) -> Kind {
         match self.kind {
             Kind::Timestamp if level == Level::Minimal => Kind::Instant,
+            Kind::Json if level == Level::Minimal => Kind::NestedJson,
             Kind::Decimal(..) if level == Level::Minimal => Kind::Decimal(38, 9),
             kind => kind,
         }

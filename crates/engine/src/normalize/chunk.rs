@@ -55,6 +55,11 @@ pub(crate) struct TableBatch {
 /// # Errors
 /// [`ErrorKind::Data`] with input and line, if the chunk is not what it claims to be.
 pub(crate) fn normalize(chunk: &Chunk, layout: &mut Layout, load_id: &str) -> Result<NormalizedChunk> {
+    let unfolded = match chunk {
+        Chunk::Arrow(chunk) => super::arrow::unfolded(chunk)?.map(Chunk::Json),
+        Chunk::Json(_) => None,
+    };
+    let chunk = unfolded.as_ref().unwrap_or(chunk);
     normalize_rows(chunk, layout, load_id).map_err(|error| match layout.lacking.take() {
         Some((table, row)) => place_of_row(error, chunk, layout, table, row),
         None => error,

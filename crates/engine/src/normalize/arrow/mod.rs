@@ -17,13 +17,14 @@ use super::digests::no_form;
 use super::layout::{Layout, NONE, ROOT_NODE, ROOT_TABLE};
 use super::names::Placed;
 use super::rows::ReadyColumns;
-use crate::cells::{Cells, in_utc};
+use crate::cells::{Cells, in_utc, is_nested_json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::json::write_text;
 use crate::schema::{Column, DataType};
-use crate::source::ArrowChunk;
+use crate::source::{ArrowChunk, JsonChunk};
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType as ArrowType, FieldRef};
+use arrow::record_batch::RecordBatch;
 use contract::{leave_out, write_rejected};
 use nested::{Shape, entries, fields, lists, shape, shaped};
 use places::Places;
@@ -101,20 +102,48 @@ pub(super) fn read_batch(chunk: &ArrowChunk, layout: &mut Layout) -> Result<Read
     }
 }
 
+/// The rows as a JSON object a line, if a column holds JSON that is to be taken apart: then they are read as such.
+pub(super) fn unfolded(chunk: &ArrowChunk) -> Result<Option<JsonChunk>> {
+    if !chunk.batch.schema_ref().fields().iter().any(|field| is_nested_json(field)) {
+        return Ok(None);
+    }
+    let broken = || Error::new(ErrorKind::Data, "a row has no form as JSON").at(&*chunk.input, None);
+    let mut lines = String::new();
+    with_texts(&chunk.batch, |text| {
+        for row in 0..chunk.batch.num_rows() {
+            text(row, &mut lines).ok_or_else(broken)?;
+            lines.push('\n');
+        }
+        Ok(())
+    })
+    .map_err(|cause| broken().because(cause))??;
+    let first_line = chunk.first_row;
+    Ok(Some(JsonChunk { bytes: lines.into_bytes(), input: chunk.input.clone(), first_line }))
+}
+
 /// Notes the rows, where their ids are digests of them.
 fn digest_rows(chunk: &ArrowChunk, layout: &mut Layout) -> Result<()> {
     if !layout.digests_rows() {
         return Ok(());
     }
-    let no_form = |cause| no_form().because(cause).at(&*chunk.input, None);
-    let arrays = chunk.batch.columns().iter().map(in_utc).collect::<std::result::Result<Vec<_>, _>>();
-    let arrays = arrays.map_err(no_form)?;
-    let fields = chunk.batch.schema_ref().fields().iter().zip(&arrays);
+    with_texts(&chunk.batch, |text| {
+        layout.digest_rows(chunk.batch.num_rows(), text).map_err(|error| error.at(&*chunk.input, None))
+    })
+    .map_err(|cause| no_form().because(cause).at(&*chunk.input, None))?
+}
+
+/// Does something with what writes a row as a JSON object, or says that the row has no such form.
+fn with_texts<T>(
+    batch: &RecordBatch,
+    act: impl FnOnce(&dyn Fn(usize, &mut String) -> Option<()>) -> T,
+) -> std::result::Result<T, arrow::error::ArrowError> {
+    let arrays = batch.columns().iter().map(in_utc).collect::<std::result::Result<Vec<_>, _>>()?;
+    let fields = batch.schema_ref().fields().iter().zip(&arrays);
     let fields: Vec<_> =
         fields.map(|(field, array)| field.as_ref().clone().with_data_type(array.data_type().clone())).collect();
     let columns =
         fields.iter().zip(&arrays).map(|(field, array)| Ok((field.name().as_str(), Cells::new(field, array)?)));
-    let columns = columns.collect::<std::result::Result<Vec<_>, _>>().map_err(no_form)?;
+    let columns = columns.collect::<std::result::Result<Vec<_>, arrow::error::ArrowError>>()?;
     let text = |row: usize, out: &mut String| {
         out.push('{');
         for (at, (name, cells)) in columns.iter().enumerate() {
@@ -128,7 +157,7 @@ fn digest_rows(chunk: &ArrowChunk, layout: &mut Layout) -> Result<()> {
         out.push('}');
         Some(())
     };
-    layout.digest_rows(chunk.batch.num_rows(), text).map_err(|error| error.at(&*chunk.input, None))
+    Ok(act(&text))
 }
 
 impl Walk<'_> {

@@ -20,6 +20,7 @@ mod killed_pipeline;
 mod killed_steps;
 mod killed_tracker;
 mod known_differences;
+mod lake;
 mod merging;
 mod messages;
 mod overhead;

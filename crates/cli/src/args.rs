@@ -112,6 +112,10 @@ pub(crate) struct Ingest {
     /// How a merge treats rows whose key is there [default: as before; delete-insert for a new table]
     #[arg(long, value_enum, value_name = "STRATEGY")]
     pub(crate) merge_strategy: Option<MergeStrategy>,
+    /// In which format the table is kept, in destinations that have several [default: as before; the destination's own for a
+    /// new table]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) table_format: Option<TableFormat>,
     #[command(flatten)]
     pub(crate) versions: Versions,
     /// Columns that identify a row, separated by commas; needed for merge, but for scd2
@@ -304,6 +308,15 @@ pub(crate) enum MergeStrategy {
     Scd2,
     /// As upsert, and delete the rows whose key the load lacks
     Cdc,
+}
+
+/// In which format a table is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableFormat {
+    /// As the destination keeps tables by itself
+    Native,
+    /// Delta Lake: Parquet files with a log, which other tools read and write
+    Delta,
 }
 
 /// How names are made of keys.

@@ -61,7 +61,7 @@ pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, On
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{
     Column, ColumnHints, Columns, Contract, DataType, Diagram, Entity, MergeStrategy, Mode, Modes, Schema, SortOrder,
-    Table, TableChange, WriteDisposition, column_in_short,
+    Table, TableChange, TableFormat, WriteDisposition, column_in_short,
 };
 pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;

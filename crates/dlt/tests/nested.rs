@@ -110,7 +110,6 @@ fn words_of_python_that_mean_nothing_here_are_refused_with_what_to_do() {
         ("resources[]", "references", "leave it out"),
         ("resources[]", "nested_hints", "`max_table_nesting`"),
         ("resource_defaults", "file_format", "below [destination]"),
-        ("resource_defaults", "table_format", "leave it out"),
         ("resources[].endpoint.incremental", "convert", "`processing_steps`"),
     ] {
         let error = complaint(rest, place, vec![entry(word, LINE, Value::Flag(true))]);

@@ -88,6 +88,15 @@ fn apply_hints(
     if let Some(strategy) = hints.merge_strategy {
         table.set_merge_strategy(strategy);
     }
+    if let Some(format) = hints.table_format {
+        if !is_new && table.table_format() != format {
+            let (was, name) = (table.table_format(), &table.name);
+            let message = format!("table `{name}` has the table format `{was}`, and is to have `{format}`");
+            return Err(Error::new(ErrorKind::Config, message)
+                .hint("leave `table_format` as it was, load into another table, or drop the table first"));
+        }
+        table.set_table_format(format);
+    }
     if let Some(depth) = hints.max_nesting {
         let normalizer = table.hints.entry("x-normalizer").or_insert_with(|| serde_json::json!({}));
         normalizer["max_nesting"] = depth.into();

@@ -4,7 +4,7 @@ use crate::choice::ColumnChoice;
 use crate::cursor::Incremental;
 use crate::error::{Error, Result};
 use crate::notices::Notices;
-use crate::schema::{Column, Contract, MergeStrategy, WriteDisposition};
+use crate::schema::{Column, Contract, MergeStrategy, TableFormat, WriteDisposition};
 use crate::versions::Scd2;
 use arrow::record_batch::RecordBatch;
 use serde_json::{Map, Value};
@@ -201,6 +201,9 @@ pub struct TableHints {
     /// How rows are merged, where they are. Default: what is stored of the table, and delete-insert where nothing is.
     #[serde(default)]
     pub merge_strategy: Option<MergeStrategy>,
+    /// In which format the table is kept. Default: what is stored of the table, and the destination's own where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_format: Option<TableFormat>,
     /// Options of the merge strategy scd2.
     #[serde(default)]
     pub scd2: Option<Scd2>,

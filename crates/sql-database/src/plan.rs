@@ -24,6 +24,7 @@ pub(crate) fn inherit(table: &mut SqlTable, common: &TableHints, incremental: Op
     let own = &mut table.hints;
     own.disposition = own.disposition.or(common.disposition);
     own.merge_strategy = own.merge_strategy.or(common.merge_strategy);
+    own.table_format = own.table_format.or(common.table_format);
     own.max_nesting = own.max_nesting.or(common.max_nesting);
     own.contract = own.contract.or(common.contract);
     if own.scd2.is_none() {

@@ -74,6 +74,7 @@ const KEYS: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+    HINT_KEYS[11],
 ];
 
 const NESTED: &[Nested] = &[
@@ -102,6 +103,7 @@ const TABLE: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+    HINT_KEYS[11],
 ];
 
 const CREDENTIALS: &[Key] = &[

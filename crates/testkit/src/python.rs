@@ -43,6 +43,15 @@ impl PythonDlt {
         Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-s3")?, &requirements)? })
     }
 
+    /// The same with what it needs for Delta tables, on disks and on S3, in an environment of its own.
+    ///
+    /// # Errors
+    /// As [`PythonDlt::shared`].
+    pub fn with_delta() -> Result<Self> {
+        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(["s3fs", "deltalake==1.6.6"]).collect();
+        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-delta")?, &requirements)? })
+    }
+
     /// The interpreter.
     pub fn python(&self) -> PathBuf {
         self.folder.join("bin/python")

@@ -10,7 +10,9 @@ use dlt::{AnySource, TableHints};
 
 use super::ingest_database;
 use super::load::load;
-use crate::args::{Format, Ingest, LoneSurrogates, MergeStrategy, Naming, Text, Versions, WriteDisposition};
+use crate::args::{
+    Format, Ingest, LoneSurrogates, MergeStrategy, Naming, TableFormat, Text, Versions, WriteDisposition,
+};
 use crate::exit::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -29,6 +31,7 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     let hints = TableHints {
         disposition: arguments.write_disposition.map(Into::into),
         merge_strategy: arguments.merge_strategy.map(Into::into),
+        table_format: arguments.table_format.map(Into::into),
         scd2: versions(&arguments.versions)?,
         primary_key: arguments.primary_key.clone(),
         merge_key: arguments.merge_key.clone(),
@@ -166,6 +169,15 @@ fn total_bytes(paths: &[String]) -> Option<u64> {
             (is_plain && found.is_file()).then_some(found.len())
         })
         .sum()
+}
+
+impl From<TableFormat> for dlt::TableFormat {
+    fn from(word: TableFormat) -> Self {
+        match word {
+            TableFormat::Native => Self::Native,
+            TableFormat::Delta => Self::Delta,
+        }
+    }
 }
 
 impl From<WriteDisposition> for dlt::WriteDisposition {

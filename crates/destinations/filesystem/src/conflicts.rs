@@ -1,6 +1,6 @@
 //! Tables whose files hold other types than new rows have: no reader could make one column of both.
 
-use dlt_engine::schema::{Column, DataType, Schema, Table};
+use dlt_engine::schema::{Column, DataType, Schema, Table, TableFormat};
 use dlt_engine::{Error, ErrorKind};
 use std::collections::HashMap;
 
@@ -11,22 +11,37 @@ pub(crate) type Conflicts = HashMap<String, Error>;
 pub(crate) fn find(stored: Option<&Schema>, schema: &Schema) -> Conflicts {
     let mut conflicts = Conflicts::new();
     for table in schema.tables.values() {
-        if let Some(error) = of_format(table).or_else(|| of_types(stored?.tables.get(&table.name)?, table)) {
+        if let Some(error) = of_format(schema, table).or_else(|| {
+            let stored = stored?;
+            let before = stored.tables.get(&table.name)?;
+            of_another_format((stored, before), (schema, table)).or_else(|| of_types(before, table))
+        }) {
             conflicts.insert(table.name.clone(), error);
         }
     }
     conflicts
 }
 
-/// Tables of a format of their own are no files that can be added to.
-pub(crate) fn of_format(table: &Table) -> Option<Error> {
-    let format = table.hints.get("table_format")?.as_str()?;
-    if !matches!(format, "delta" | "iceberg" | "hive") {
+/// Tables of a format that is not known are no files that can be added to.
+pub(crate) fn of_format(schema: &Schema, table: &Table) -> Option<Error> {
+    let format = schema.format_of(table);
+    if matches!(format, TableFormat::Native | TableFormat::Delta) {
         return None;
     }
     let message =
         format!("table `{}` is kept in the table format `{format}`, which dlt cannot read or write", table.name);
     Some(Error::new(ErrorKind::Config, message).hint("load into another dataset, or leave out `table_format`"))
+}
+
+/// A table stays in the format that it was begun in: readers of the other would see only a part of it.
+fn of_another_format(before: (&Schema, &Table), now: (&Schema, &Table)) -> Option<Error> {
+    before.1.complete_columns().next()?;
+    let (was, is) = (before.0.format_of(before.1), now.0.format_of(now.1));
+    (was != is).then(|| {
+        let message =
+            format!("table `{}` has the table format `{was}` in the dataset, and is to have `{is}`", now.1.name);
+        Error::new(ErrorKind::Config, message).hint("load into another table, or leave `table_format` as it was")
+    })
 }
 
 fn of_types(before: &Table, table: &Table) -> Option<Error> {

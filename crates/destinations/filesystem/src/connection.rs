@@ -3,6 +3,7 @@
 use crate::dataset::Dataset;
 use crate::load::Load;
 use crate::query;
+use crate::settle::settle;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_destination_duckdb::in_memory::quote;
@@ -25,7 +26,7 @@ impl Connection for Files {
         let Some(form) = self.dataset.form()? else { return Ok(Stored::default()) };
         if self.access == Access::Write {
             self.dataset.check_layout(&form)?;
-            self.dataset.settle(None)?;
+            settle(&self.dataset, None)?;
         }
         Ok(Stored { schema: self.dataset.stored_schema(schema)?, state: self.dataset.stored_state(pipeline)? })
     }
@@ -33,7 +34,7 @@ impl Connection for Files {
     fn is_loaded(&mut self, load_id: &str) -> Result<bool> {
         let is_loaded = self.dataset.loads()?.contains(load_id);
         if is_loaded && self.access == Access::Write {
-            self.dataset.settle(None)?;
+            settle(&self.dataset, None)?;
         }
         Ok(is_loaded)
     }

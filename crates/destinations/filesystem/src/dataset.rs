@@ -1,18 +1,15 @@
 //! A dataset: a folder of a store.
 
+use crate::failure::failed;
 use crate::intent::{self, Intent};
 use crate::layout::Layout;
 use crate::records::{self, Form, Versioned};
 use crate::settings::Filesystem;
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
-use dlt_objects::{Store, StoreError, StoreErrorKind};
+use dlt_objects::{Store, StoreErrorKind};
 use std::collections::{BTreeMap, HashSet};
-use std::time::{Duration, SystemTime};
-
-/// How long the intent of a load stands that nobody commits or tries again. Then its files are deleted: whoever began it has given
-/// it up, or begun it anew under another id.
-const GIVEN_UP: Duration = Duration::from_secs(24 * 3600);
+use std::time::SystemTime;
 
 /// A dataset that may or may not be there.
 #[derive(Clone, Debug)]
@@ -23,11 +20,16 @@ pub(crate) struct Dataset {
     pub(crate) settings: Filesystem,
 }
 
-impl Dataset {
-    pub(crate) fn failed(error: StoreError) -> Error {
-        error.into_engine(ErrorKind::Destination)
-    }
+/// See [`Dataset::invisible`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Invisible {
+    /// Files of loads that are not committed, and those that a committed one deletes.
+    pub(crate) files: HashSet<String>,
+    /// Ids of loads that are not committed.
+    pub(crate) loads: HashSet<String>,
+}
 
+impl Dataset {
     /// The text of `init`; `None` where there is no dataset.
     pub(crate) fn init(&self) -> Result<Option<String>> {
         self.read(records::INIT)
@@ -82,15 +84,15 @@ impl Dataset {
         match self.store.read(key) {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
             Err(error) if matches!(error.kind(), StoreErrorKind::NotFound) => Ok(None),
-            Err(error) => Err(Self::failed(error)),
+            Err(error) => Err(failed(error)),
         }
     }
 
     /// Paths of all files in a folder of the dataset, at any depth, by name.
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>> {
         let mut keys = Vec::new();
-        for object in self.store.list(folder).map_err(Self::failed)? {
-            keys.push(object.map_err(Self::failed)?.key);
+        for object in self.store.list(folder).map_err(failed)? {
+            keys.push(object.map_err(failed)?.key);
         }
         keys.sort_unstable();
         Ok(keys)
@@ -120,7 +122,7 @@ impl Dataset {
         // A version of a load that was killed before its commit is none yet: its next try must find what it began with.
         if table == VERSION_TABLE {
             let invisible = self.invisible()?;
-            keys.retain(|key| !invisible.contains(key));
+            keys.retain(|key| !invisible.files.contains(key));
         }
         let mut found: Vec<_> = keys.iter().filter_map(|key| Versioned::parse(key)).collect();
         found.sort_by(|one, other| one.at.cmp(&other.at));
@@ -170,8 +172,8 @@ impl Dataset {
     /// Intents of loads that are under way, were killed, or are not finished.
     pub(crate) fn intents(&self) -> Result<Vec<(Intent, SystemTime)>> {
         let mut intents = Vec::new();
-        for object in self.store.list(intent::FOLDER).map_err(Self::failed)? {
-            let object = object.map_err(Self::failed)?;
+        for object in self.store.list(intent::FOLDER).map_err(failed)? {
+            let object = object.map_err(failed)?;
             let Some(text) = self.read(&object.key)? else { continue };
             let intent = Intent::parse(text.as_bytes()).ok_or_else(|| {
                 let message = format!("{} cannot be understood", self.store.address().join(&object.key));
@@ -183,49 +185,32 @@ impl Dataset {
     }
 
     pub(crate) fn delete(&self, keys: &[String]) -> Result<()> {
-        self.store.delete(keys.iter().map(String::as_str)).map_err(Self::failed)
-    }
-
-    /// Takes an intent away, with those files of it that are to go.
-    fn end(&self, intent: &Intent, files: &[String]) -> Result<()> {
-        self.delete(files)?;
-        self.delete(&[Intent::key(&intent.load_id)])
-    }
-
-    /// Finishes loads that were killed after their commit, and takes back what was given up. Loads that others have under way are
-    /// left alone, and so is the load `except`.
-    pub(crate) fn settle(&self, except: Option<&str>) -> Result<()> {
-        let intents = self.intents()?;
-        if intents.is_empty() {
-            return Ok(());
-        }
-        let loads = self.loads()?;
-        for (intent, written) in intents.iter().filter(|(intent, _)| Some(&*intent.load_id) != except) {
-            if loads.contains(&intent.load_id) {
-                self.end(intent, &intent.deletes)?;
-            } else if written.elapsed().is_ok_and(|age| age > GIVEN_UP) {
-                self.end(intent, &intent.writes)?;
-                self.remove_parts(intent)?;
-            }
-        }
-        Ok(())
+        self.store.delete(keys.iter().map(String::as_str)).map_err(failed)
     }
 
     /// Removes half-written files of a load that was killed.
     pub(crate) fn remove_parts(&self, intent: &Intent) -> Result<()> {
         let files: HashSet<&str> = intent.writes.iter().filter_map(|key| key.rsplit('/').next()).collect();
         let is_meant = |name: &str| name.contains(&intent.load_id) || files.iter().any(|file| name.contains(file));
-        self.store.delete_parts("", &is_meant).map_err(Self::failed)
+        self.store.delete_parts("", &is_meant).map_err(failed)
     }
 
-    /// Files that are no part of the dataset, though they are in its folders.
-    pub(crate) fn invisible(&self) -> Result<HashSet<String>> {
+    /// What is no part of the dataset, though it is in its folders.
+    pub(crate) fn invisible(&self) -> Result<Invisible> {
         let intents = self.intents()?;
+        let mut invisible = Invisible::default();
         if intents.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(invisible);
         }
         let loads = self.loads()?;
-        let hidden = |intent: Intent| if loads.contains(&intent.load_id) { intent.deletes } else { intent.writes };
-        Ok(intents.into_iter().flat_map(|(intent, _)| hidden(intent)).collect())
+        for (intent, _) in intents {
+            if loads.contains(&intent.load_id) {
+                invisible.files.extend(intent.deletes);
+            } else {
+                invisible.files.extend(intent.writes);
+                invisible.loads.insert(intent.load_id);
+            }
+        }
+        Ok(invisible)
     }
 }

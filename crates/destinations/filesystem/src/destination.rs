@@ -2,9 +2,11 @@
 
 use crate::connection::Files;
 use crate::dataset::Dataset;
+use crate::failure::failed;
 use crate::settings::Filesystem;
 use dlt_engine::destination::{Access, Capabilities, Connection, Destination};
 use dlt_engine::digest::name_digest;
+use dlt_engine::schema::TableFormat;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Address, Scheme, Store};
 
@@ -28,6 +30,7 @@ impl Destination for Filesystem {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new();
         capabilities.merge_strategies = &[];
+        capabilities.table_formats = &[(TableFormat::Delta, &[])];
         capabilities
     }
 
@@ -39,7 +42,7 @@ impl Destination for Filesystem {
         if dataset.is_empty() {
             return Err(Error::new(ErrorKind::Config, "a dataset needs a name"));
         }
-        let store = Store::open(&self.address, &self.credentials).map_err(Dataset::failed)?.below(dataset);
+        let store = Store::open(&self.address, &self.credentials).map_err(failed)?.below(dataset);
         Ok(Box::new(Files::new(Dataset { name: dataset.to_owned(), store, settings: self.clone() }, access)))
     }
 }

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 /// Job files that become one: about a million rows. Fewer, larger files are what readers of lakes want; several can be written at the
 /// same time.
-const JOB_FILES: usize = 16;
+pub(crate) const JOB_FILES: usize = 16;
 
 /// New rows of a table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Staged {
     pub(crate) table: Table,
     pub(crate) files: Vec<PathBuf>,
@@ -46,12 +46,17 @@ impl Staged {
         let chunks = self.files.chunks(at_once).enumerate();
         chunks
             .map(|(number, files)| {
-                let number = number.to_string();
-                let parts = [load_id.as_bytes(), b"\0", self.table.name.as_bytes(), b"\0", number.as_bytes()];
-                let file_id: String = shake128::<5>(&parts).iter().map(|byte| format!("{byte:02x}")).collect();
+                let file_id = file_id(load_id, &self.table.name, number);
                 let name = FileName { schema, table: &self.table.name, load_id, file_id: &file_id, extension };
                 Output { key: settings.layout.path(name), table: &self.table, files }
             })
             .collect()
     }
+}
+
+/// The name of a file of a load: the same whenever the load is tried.
+pub(crate) fn file_id(load_id: &str, table: &str, number: usize) -> String {
+    let number = number.to_string();
+    let parts = [load_id.as_bytes(), b"\0", table.as_bytes(), b"\0", number.as_bytes()];
+    shake128::<5>(&parts).iter().map(|byte| format!("{byte:02x}")).collect()
 }

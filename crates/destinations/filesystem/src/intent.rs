@@ -14,6 +14,16 @@ pub(crate) struct Intent {
     pub(crate) writes: Vec<String>,
     /// Files that are no part of the dataset when the load is committed.
     pub(crate) deletes: Vec<String>,
+    /// Tables with a log that the load changes: their files are found by its id.
+    pub(crate) tables: Vec<Begun>,
+}
+
+/// A table with a log, as it was when a load began to change it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) folder: String,
+    /// Its version; `None` where there was no table.
+    pub(crate) version: Option<u64>,
 }
 
 impl Intent {
@@ -23,8 +33,17 @@ impl Intent {
     }
 
     pub(crate) fn to_json(&self) -> String {
-        json!({"load_id": self.load_id, "schema_name": self.schema, "writes": self.writes, "deletes": self.deletes})
-            .to_string()
+        let mut intent = json!({
+            "load_id": self.load_id,
+            "schema_name": self.schema,
+            "writes": self.writes,
+            "deletes": self.deletes,
+        });
+        if !self.tables.is_empty() {
+            let tables = self.tables.iter().map(|table| json!({"folder": table.folder, "version": table.version}));
+            intent["tables"] = tables.collect();
+        }
+        intent.to_string()
     }
 
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
@@ -38,6 +57,20 @@ impl Intent {
             schema: text("schema_name")?,
             writes: list("writes")?,
             deletes: list("deletes")?,
+            tables: match value.get("tables") {
+                None => Vec::new(),
+                Some(tables) => tables.as_array()?.iter().map(Begun::parse).collect::<Option<_>>()?,
+            },
+        })
+    }
+}
+
+impl Begun {
+    fn parse(value: &Value) -> Option<Self> {
+        let version = value.get("version").filter(|version| !version.is_null());
+        Some(Self {
+            folder: value.get("folder")?.as_str()?.to_owned(),
+            version: version.map(|version| version.as_u64().ok_or(())).transpose().ok()?,
         })
     }
 }
@@ -53,6 +86,7 @@ mod tests {
             schema: "shop".into(),
             writes: vec!["t/a \"1\".csv".into()],
             deletes: vec!["t/ü".into()],
+            tables: vec![Begun { folder: "d".into(), version: Some(3) }, Begun { folder: "e".into(), version: None }],
         };
         assert_eq!(Intent::parse(intent.to_json().as_bytes()), Some(intent));
         assert_eq!(Intent::parse(b"{\"load_id\": 1}"), None);

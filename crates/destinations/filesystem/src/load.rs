@@ -2,28 +2,30 @@
 
 use crate::conflicts::{self, Conflicts};
 use crate::dataset::Dataset;
+use crate::delta::Removal;
 use crate::encode::{self, Stop};
+use crate::failure::failed;
 use crate::gather::{Output, Staged};
 use crate::intent::Intent;
+use crate::lake::{self, Job};
 use crate::moment::Moment;
+use crate::parallel::for_each;
 use crate::records::{self, Form, Versioned};
+use crate::settle::settle;
 use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
-use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, VERSION_TABLE};
+use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, TableFormat, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::StoreError;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Files that are written at the same time: encoding takes a core each, sending waits.
-const WRITERS: usize = 4;
 
 /// Everything waits for the commit, which knows the id of the load.
 pub(crate) struct Load<'a> {
     dataset: &'a Dataset,
     conflicts: Conflicts,
     staged: Vec<Staged>,
+    /// Rows of tables that have a log, and whether they replace all others.
+    logged: Vec<(Staged, Removal)>,
     /// Tables whose files go.
     emptied: BTreeSet<String>,
     /// A schema whose stored versions go, with the tables of it.
@@ -32,17 +34,26 @@ pub(crate) struct Load<'a> {
 
 impl<'a> Load<'a> {
     pub(crate) fn begin(dataset: &'a Dataset) -> Self {
-        Self { dataset, conflicts: Conflicts::new(), staged: Vec::new(), emptied: BTreeSet::new(), dropped: None }
+        Self {
+            dataset,
+            conflicts: Conflicts::new(),
+            staged: Vec::new(),
+            logged: Vec::new(),
+            emptied: BTreeSet::new(),
+            dropped: None,
+        }
     }
 
     /// Files of tables that are to be emptied or dropped.
     fn old_files(&self, schema: &Schema) -> Result<BTreeSet<String>> {
         let mut old = BTreeSet::new();
-        for table in &self.emptied {
+        for table in self.emptied.iter().filter(|table| !is_logged(schema, table)) {
             old.extend(self.dataset.files_of(&schema.name, table)?);
         }
         if let Some((schema, tables)) = &self.dropped {
-            for table in tables {
+            // A table that gets rows goes on: its log tells that the others went.
+            let goes_on = |table: &&String| self.logged.iter().any(|(staged, _)| staged.table.name == **table);
+            for table in tables.iter().filter(|table| !goes_on(table)) {
                 old.extend(self.dataset.files_of(schema, table)?);
             }
             let versions = self.dataset.versioned(VERSION_TABLE)?;
@@ -58,7 +69,7 @@ impl<'a> Load<'a> {
             return Ok(());
         }
         for output in outputs.iter().filter(|output| !self.emptied.contains(&output.table.name)) {
-            if !own.writes.contains(&output.key) && self.dataset.store.exists(&output.key).map_err(Dataset::failed)? {
+            if !own.writes.contains(&output.key) && self.dataset.store.exists(&output.key).map_err(failed)? {
                 let message = format!(
                     "table `{}` has a file {} already, and by the layout the new rows would take its place",
                     output.table.name, output.key
@@ -87,8 +98,31 @@ impl<'a> Load<'a> {
         Ok(Some((format!("{VERSION_TABLE}/{}", file.file()), records::version_row(schema, now))))
     }
 
+    /// What becomes of tables that have a log.
+    fn jobs(&self, record: &LoadRecord<'_>, earlier: &Intent) -> Result<Vec<Job>> {
+        let (dataset, schema, load_id) = (self.dataset, record.schema, record.load_id);
+        let dropped =
+            self.dropped.as_ref().filter(|(name, _)| *name == schema.name).map_or(&[][..], |(_, tables)| tables);
+        let mut jobs = Vec::new();
+        for (staged, removal) in &self.logged {
+            let is_dropped = dropped.contains(&staged.table.name);
+            let is_emptied = is_dropped || self.emptied.contains(&staged.table.name);
+            let removal = if is_emptied { Removal::All } else { removal.clone() };
+            jobs.push(Job::new(dataset, schema, staged.clone(), removal, is_dropped, load_id, earlier)?);
+        }
+        let has_rows = |table: &str| self.logged.iter().any(|(staged, _)| staged.table.name == table);
+        for name in
+            self.emptied.iter().filter(|name| is_logged(schema, name) && !has_rows(name) && !dropped.contains(name))
+        {
+            let Some(table) = schema.tables.get(name) else { continue };
+            let staged = Staged { table: table.clone(), files: Vec::new() };
+            jobs.push(Job::new(dataset, schema, staged, Removal::All, false, load_id, earlier)?);
+        }
+        Ok(jobs)
+    }
+
     fn put(&self, key: &str, text: String) -> Result<()> {
-        self.dataset.store.put(key, text).map_err(Dataset::failed)
+        self.dataset.store.put(key, text).map_err(failed)
     }
 
     fn write_state(&self, state: &StateRecord, record: &LoadRecord<'_>) -> Result<()> {
@@ -142,6 +176,7 @@ impl Transaction for Load<'_> {
             let message = format!("rows of table `{table}` are to be merged, and files can only be added or replaced");
             return Err(Error::new(ErrorKind::Config, message).hint("use append or replace"));
         }
+        let format = chain.tables.first().map_or(TableFormat::Native, |root| root.table.table_format());
         let mut rows = Vec::new();
         for load in &chain.tables {
             if let Some(error) = self.conflicts.remove(&load.table.name)
@@ -154,8 +189,10 @@ impl Transaction for Load<'_> {
             }
             let staged = Staged { table: load.table.clone(), files: load.files.clone() };
             rows.push(staged.rows()?);
-            if !staged.files.is_empty() {
-                self.staged.push(staged);
+            match staged.files.is_empty() {
+                true => {}
+                false if format == TableFormat::Delta => self.logged.push((staged, Removal::None)),
+                false => self.staged.push(staged),
             }
         }
         Ok(rows)
@@ -163,7 +200,7 @@ impl Transaction for Load<'_> {
 
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
         let (dataset, load_id) = (self.dataset, record.load_id);
-        dataset.settle(Some(load_id))?;
+        settle(dataset, Some(load_id))?;
         let form = dataset.form()?;
         if let Some(form) = &form {
             dataset.check_layout(form)?;
@@ -183,6 +220,7 @@ impl Transaction for Load<'_> {
         let earlier = dataset.intents()?.into_iter().map(|(intent, _)| intent).find(|intent| intent.load_id == load_id);
         let earlier = earlier.unwrap_or_default();
         self.check_names(&outputs, &earlier)?;
+        let jobs = self.jobs(record, &earlier)?;
         let version = self.new_version(record.schema)?;
         let mut writes: Vec<String> = outputs.iter().map(|output| output.key.clone()).collect();
         writes.extend(version.iter().map(|(key, _)| key.clone()));
@@ -195,19 +233,22 @@ impl Transaction for Load<'_> {
             schema: record.schema.name.clone(),
             writes: writes.iter().chain(&leftovers).cloned().collect(),
             deletes: old.into_iter().collect(),
+            tables: jobs.iter().map(Job::begun).collect(),
         };
         self.put(&Intent::key(load_id), intent.to_json())?;
         if !earlier.load_id.is_empty() {
             dataset.delete(&leftovers)?;
+            lake::remove_leftovers(dataset, &earlier)?;
             dataset.remove_parts(&earlier)?;
         }
-        write_all(dataset, &outputs)?;
+        for_each(dataset, &outputs, |output| write(dataset, output))?;
         if let Some((key, row)) = version {
             self.put(&key, row)?;
         }
         if let Some(state) = record.state {
             self.write_state(state, record)?;
         }
+        lake::run(dataset, jobs, load_id)?;
         let loads = format!("{LOADS_TABLE}/{}", records::load_file(&record.schema.name, load_id));
         self.put(&loads, records::load_row(record, now_micros()))?;
         // From here on the load is committed: what follows is done by whoever comes next, if it is not done now.
@@ -217,44 +258,23 @@ impl Transaction for Load<'_> {
     }
 }
 
-/// Writes files, several at the same time; the first failure ends it.
-fn write_all(dataset: &Dataset, outputs: &[Output<'_>]) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let stopped = AtomicBool::new(false);
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // Sending to a store waits more than it computes.
-    let remote = if dataset.store.local_path("").is_some() { 1 } else { 2 };
-    let writers = (cores * remote).min(WRITERS).min(outputs.len());
-    std::thread::scope(|scope| {
-        for _ in 0..writers {
-            scope.spawn(|| {
-                while !stopped.load(Ordering::Relaxed) {
-                    let Some(output) = outputs.get(next.fetch_add(1, Ordering::Relaxed)) else { return };
-                    if let Err(error) = write(dataset, output) {
-                        stopped.store(true, Ordering::Relaxed);
-                        let mut failure = failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        failure.get_or_insert(error);
-                    }
-                }
-            });
-        }
-    });
-    failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).map_or(Ok(()), Err)
-}
-
 fn write(dataset: &Dataset, output: &Output<'_>) -> Result<()> {
-    let mut writer = dataset.store.writer(&output.key).map_err(Dataset::failed)?;
+    let mut writer = dataset.store.writer(&output.key).map_err(failed)?;
     let settings = &dataset.settings;
     let written = encode::write(settings.format, settings.is_compressed(), output.table, output.files, &mut writer);
     match written {
-        Ok(()) => writer.finish().map_err(Dataset::failed),
+        Ok(()) => writer.finish().map_err(failed),
         Err(Stop::Rows(error)) => Err(error),
         Err(Stop::Place(error)) => Err(match StoreError::of_io(&error) {
-            Some(store) => Dataset::failed(store.clone()),
+            Some(store) => failed(store.clone()),
             None => Error::new(ErrorKind::Destination, format!("cannot write {}", output.key)).because(error),
         }),
     }
+}
+
+/// Whether a table has a log.
+fn is_logged(schema: &Schema, table: &str) -> bool {
+    schema.tables.get(table).is_some_and(|table| schema.format_of(table) == TableFormat::Delta)
 }
 
 fn now_micros() -> i64 {

@@ -1,7 +1,10 @@
 //! Queries of the user: DuckDB's, over the files.
 
 use crate::conflicts;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Invisible};
+use crate::delta::Log;
+use crate::failure::failed;
+use crate::lake;
 use crate::records::Form;
 use crate::views::{DataFile, Kind, view};
 use arrow::datatypes::SchemaRef;
@@ -10,7 +13,7 @@ use dlt_destination_duckdb::in_memory::{InMemory, quote};
 use dlt_engine::schema::{STATE_TABLE, Schema, Table, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::StoreError;
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -19,21 +22,19 @@ const DOING: &str = "run the query";
 /// Tables of the dataset, those of the contract first.
 pub(crate) fn tables(dataset: &Dataset) -> Result<Vec<String>> {
     require(dataset)?;
-    let names = all_tables(dataset)?.into_iter().map(|(_, table)| table.name);
+    let names = all_tables(dataset, &dataset.schemas()?)?.into_iter().map(|(_, table)| table.name);
     Ok(names.collect())
 }
 
 /// Tables with the name of their schema. A name that several schemas have is one table, with the columns of all.
-fn all_tables(dataset: &Dataset) -> Result<Vec<(String, Table)>> {
+fn all_tables(dataset: &Dataset, schemas: &[Schema]) -> Result<Vec<(String, Table)>> {
     let mut tables: Vec<(String, Table)> = Vec::new();
     let mut own = Schema::new("");
     if !dataset.list(STATE_TABLE)?.is_empty() {
         own.ensure_state_table();
     }
-    let schemas = dataset.schemas()?;
-    for (schema, table) in std::iter::once(&own)
-        .chain(&schemas)
-        .flat_map(|schema| schema.tables.values().map(move |table| (schema, table)))
+    for (schema, table) in
+        std::iter::once(&own).chain(schemas).flat_map(|schema| schema.tables.values().map(move |table| (schema, table)))
     {
         if table.complete_columns().next().is_none() {
             continue;
@@ -74,11 +75,13 @@ pub(crate) fn run(
     database.execute(DOING, &format!("CREATE SCHEMA IF NOT EXISTS {name}; USE {name}"))?;
     let invisible = dataset.invisible()?;
     let lower = sql.to_lowercase();
-    for (schema, table) in all_tables(dataset)? {
+    let schemas = dataset.schemas()?;
+    for (schema, table) in all_tables(dataset, &schemas)? {
         // What the text does not name cannot be read by it: only its columns are shown.
         let name = table.name.to_lowercase();
         let is_named = lower.contains(&name) || lower.contains(&name.replace('"', "\"\""));
-        if is_named && let Some(error) = conflicts::of_format(&table) {
+        let of_schema = schemas.iter().find(|known| known.name == schema);
+        if is_named && let Some(error) = of_schema.and_then(|schema| conflicts::of_format(schema, &table)) {
             return Err(error);
         }
         let files = match is_named {
@@ -96,13 +99,16 @@ fn local_files(
     dataset: &Dataset,
     schema: &str,
     table: &str,
-    invisible: &HashSet<String>,
+    invisible: &Invisible,
     folder: &Path,
     hides_compression: bool,
 ) -> Result<Vec<DataFile>> {
     let is_own = table.starts_with("_dlt_");
     let mut keys = if is_own { dataset.list(table)? } else { dataset.files_of(schema, table)? };
-    keys.retain(|key| !invisible.contains(key));
+    if !is_own && keys.iter().any(|key| lake::is_of_log(key, &dataset.settings.layout.prefix(schema, table))) {
+        return logged_files(dataset, schema, table, invisible, folder);
+    }
+    keys.retain(|key| !invisible.files.contains(key));
     if is_own && table != VERSION_TABLE && table != STATE_TABLE {
         keys.retain(|key| key.ends_with(".jsonl"));
     }
@@ -116,18 +122,41 @@ fn local_files(
             Some(path) => path,
             None => fetch(dataset, key, folder.join(format!("{table}.{number}.{}", kind.ending())))?,
         };
-        files.push(DataFile { path, kind });
+        files.push(DataFile { path, kind, partition: BTreeMap::new() });
+    }
+    Ok(files)
+}
+
+/// The files that the log of a table names.
+fn logged_files(
+    dataset: &Dataset,
+    schema: &str,
+    table: &str,
+    invisible: &Invisible,
+    folder: &Path,
+) -> Result<Vec<DataFile>> {
+    let below = lake::folder(dataset, schema, table)?;
+    let log = Log::of(dataset.store.below(&below), table);
+    let Some(snapshot) = log.snapshot_without(&invisible.loads)? else { return Ok(Vec::new()) };
+    let mut files = Vec::new();
+    for (number, (key, partition)) in log.files(&snapshot)?.into_iter().enumerate() {
+        let key = format!("{below}/{key}");
+        let path = match dataset.store.local_path(&key) {
+            Some(path) => path,
+            None => fetch(dataset, &key, folder.join(format!("{table}.{number}.parquet")))?,
+        };
+        files.push(DataFile { path, kind: Kind::Parquet, partition });
     }
     Ok(files)
 }
 
 fn fetch(dataset: &Dataset, key: &str, to: PathBuf) -> Result<PathBuf> {
-    let mut reader = dataset.store.get(key).map_err(Dataset::failed)?;
+    let mut reader = dataset.store.get(key).map_err(failed)?;
     let mut file = std::fs::File::create(&to).map_err(|error| Error::storage("create", &to, error))?;
     match std::io::copy(&mut reader, &mut file) {
         Ok(_) => Ok(to),
         Err(error) => Err(match StoreError::of_io(&error) {
-            Some(store) => Dataset::failed(store.clone()),
+            Some(store) => failed(store.clone()),
             None => Error::storage("write", &to, error),
         }),
     }

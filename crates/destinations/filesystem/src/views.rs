@@ -3,6 +3,7 @@
 use dlt_destination_duckdb::in_memory::{InMemory, path_literal, quote, sql_type};
 use dlt_engine::Result;
 use dlt_engine::schema::{Column, DataType, Table};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A file of a table, on this machine.
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 pub(crate) struct DataFile {
     pub(crate) path: PathBuf,
     pub(crate) kind: Kind,
+    /// Values of columns that the file itself has not, as texts.
+    pub(crate) partition: BTreeMap<String, Option<String>>,
 }
 
 /// How a file is read.
@@ -57,9 +60,13 @@ pub(crate) fn view(database: &InMemory, table: &Table, files: &[DataFile]) -> Re
     }
     let mut parts = Vec::new();
     for kind in kinds {
-        let paths = files.iter().filter(|file| file.kind == kind).map(|file| path_literal(&file.path));
+        let files: Vec<&DataFile> = files.iter().filter(|file| file.kind == kind).collect();
+        let paths = files.iter().map(|file| path_literal(&file.path));
         let paths = paths.collect::<Result<Vec<_>>>()?.join(", ");
-        parts.push(part(database, table, kind, &paths)?);
+        parts.push(match files.iter().any(|file| !file.partition.is_empty()) {
+            true => divided(database, table, &files, &paths)?,
+            false => part(database, table, kind, &paths)?,
+        });
     }
     if parts.is_empty() {
         parts.push(format!("SELECT {} WHERE false", selected(table, |_, _| None)));
@@ -67,11 +74,46 @@ pub(crate) fn view(database: &InMemory, table: &Table, files: &[DataFile]) -> Re
     Ok(format!("CREATE VIEW {} AS {}", quote(&table.name), parts.join(" UNION ALL ")))
 }
 
+/// The column that tells which file a row is of.
+const FILE: &str = "__dlt_file";
+
+/// Files that lack the columns by which their table is divided: the values are joined to their rows.
+fn divided(database: &InMemory, table: &Table, files: &[&DataFile], paths: &str) -> Result<String> {
+    let reading = format!("read the files of table `{}`", table.name);
+    let names: BTreeSet<&String> = files.iter().flat_map(|file| file.partition.keys()).collect();
+    let mut rows = Vec::new();
+    for file in files {
+        let mut row = vec![text(&file.path.to_string_lossy())];
+        let value = |name: &String| file.partition.get(name).and_then(Option::as_deref).map_or("NULL".into(), text);
+        row.extend(names.iter().map(|name| value(name)));
+        rows.push(format!("({})", row.join(", ")));
+    }
+    let relation =
+        format!("read_parquet([{paths}], union_by_name = true, hive_partitioning = false, filename = '{FILE}')");
+    let has = database.columns_of(&reading, &relation)?;
+    // A row whose file is not found would lose its values, or be lost itself.
+    let known =
+        |value: String| format!("CASE WHEN p.{FILE} IS NULL THEN error('a file has another name') ELSE {value} END");
+    let columns = selected(table, |column, _| match names.contains(&column.name) {
+        true => Some(known(format!("p.{}", quote(&column.name)))),
+        false => has.contains(&column.name).then(|| format!("r.{}", quote(&column.name))),
+    });
+    let heading: Vec<String> = std::iter::once(quote(FILE)).chain(names.iter().map(|name| quote(name))).collect();
+    let (rows, heading) = (rows.join(", "), heading.join(", "));
+    Ok(format!(
+        "SELECT {columns} FROM {relation} AS r LEFT JOIN (VALUES {rows}) AS p({heading}) ON r.{FILE} = p.{FILE}"
+    ))
+}
+
+fn text(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}
+
 fn part(database: &InMemory, table: &Table, kind: Kind, paths: &str) -> Result<String> {
     let reading = format!("read the files of table `{}`", table.name);
     Ok(match kind {
         Kind::Parquet => {
-            let relation = format!("read_parquet([{paths}], union_by_name = true)");
+            let relation = format!("read_parquet([{paths}], union_by_name = true, hive_partitioning = false)");
             let has = database.columns_of(&reading, &relation)?;
             let columns = selected(table, |column, _| has.contains(&column.name).then(|| quote(&column.name)));
             format!("SELECT {columns} FROM {relation}")

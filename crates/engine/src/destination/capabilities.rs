@@ -5,7 +5,8 @@
 
 use super::{Destination, ReplaceStrategy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{MergeStrategy, Schema, Table, WriteDisposition};
+use crate::notice::Notice;
+use crate::schema::{MergeStrategy, Schema, Table, TableFormat, WriteDisposition};
 
 /// What a destination can take. Begin with [`Capabilities::new`] and change what differs.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,9 @@ pub struct Capabilities {
     pub max_identifier_length: usize,
     /// How it can merge rows. A table that is to be merged otherwise is refused before anything is read. Default: all ways.
     pub merge_strategies: &'static [MergeStrategy],
+    /// In which formats it can keep tables besides its own, and how rows are merged there. A table of another format is refused
+    /// before anything is read. Default: none, and what a table says of its format means nothing.
+    pub table_formats: &'static [(TableFormat, &'static [MergeStrategy])],
     /// How it can replace tables. A run that asks for another way is refused before anything is read. Default: all
     /// but [`ReplaceStrategy::StagingOptimized`].
     pub replace_strategies: &'static [ReplaceStrategy],
@@ -29,6 +33,7 @@ impl Capabilities {
         Self {
             max_identifier_length: usize::MAX,
             merge_strategies: &MergeStrategy::ALL,
+            table_formats: &[],
             replace_strategies: &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging],
             max_columns: usize::MAX,
         }
@@ -48,13 +53,25 @@ impl Default for Capabilities {
 pub(crate) fn check(destination: &dyn Destination, table: &Table) -> Result<()> {
     let capabilities = destination.capabilities();
     let (name, place) = (&table.name, destination.type_name());
+    let format = table.table_format();
+    let formats = capabilities.table_formats;
+    let of_format = formats.iter().find(|(known, _)| *known == format).map(|(_, strategies)| *strategies);
+    if of_format.is_none() && format != TableFormat::Native && !formats.is_empty() {
+        let known: Vec<_> = formats.iter().map(|(known, _)| format!("`{known}`")).collect();
+        let what = format!("table `{name}` is to be kept in the table format `{format}`, which {place} cannot do");
+        return Err(Error::new(ErrorKind::Config, what)
+            .hint(format!("load into another table with {} or without a table format", known.join(" or "))));
+    }
     if table.write_disposition == Some(WriteDisposition::Merge) {
         let strategy = table.merge_strategy()?;
-        let known = capabilities.merge_strategies;
+        let known = of_format.unwrap_or(capabilities.merge_strategies);
         if !known.contains(&strategy) {
             let what = format!("table `{name}` is to be merged by {}, which {place} cannot do", strategy.name());
             let known: Vec<_> = known.iter().map(|known| known.name()).collect();
             return Err(Error::new(ErrorKind::Config, what).hint(match known.as_slice() {
+                [] if of_format.is_none() && !formats.is_empty() => {
+                    format!("use append or replace, or the table format `{}`", formats[0].0)
+                }
                 [] => "use append or replace".to_owned(),
                 known => format!("set its merge strategy to {}", known.join(" or ")),
             }));
@@ -68,6 +85,16 @@ pub(crate) fn check(destination: &dyn Destination, table: &Table) -> Result<()> 
             .hint("a smaller max_nesting keeps nested data in fewer columns, as JSON"));
     }
     Ok(())
+}
+
+/// What to say of a table format that was given for a destination which has none.
+pub(crate) fn format_without_meaning(destination: &dyn Destination, format: Option<TableFormat>) -> Option<Notice> {
+    let format = format.filter(|format| *format != TableFormat::Native)?;
+    destination.capabilities().table_formats.is_empty().then(|| {
+        let place = destination.type_name();
+        Notice::new(format!("{place} has no table formats: `{format}` means nothing there"))
+            .hint("leave out `table_format`")
+    })
 }
 
 /// Whether the destination can load a table as it was declared.

@@ -14,7 +14,7 @@ mod plan;
 mod replacing;
 
 pub use capabilities::Capabilities;
-pub(crate) use capabilities::{check, check_declared};
+pub(crate) use capabilities::{check, check_declared, format_without_meaning};
 pub use plan::{ChainLoad, TableLoad, Write};
 pub use replacing::ReplaceStrategy;
 

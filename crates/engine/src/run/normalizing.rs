@@ -67,6 +67,10 @@ impl Run<'_> {
             }
             let mut apart = Apart::new(naming);
             let roots = declare(&mut schema, &resources, &package.manifest, naming, &notices)?;
+            let given = resources.iter().find_map(|resource| resource.hints.table_format);
+            if let Some(notice) = destination::format_without_meaning(&*pipeline.destination, given) {
+                notices.say(notice);
+            }
             for (resource, root) in resources.iter().zip(&roots) {
                 destination::check_declared(&*pipeline.destination, &schema, root)?;
                 apart.see_table(given_name(&resource.name, &resource.hints), root);

@@ -1,6 +1,6 @@
 //! How a table is merged: the strategy and the columns that take part in it, as hints of the stored schema say.
 
-use super::{Column, Table};
+use super::{Column, Table, TableFormat};
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,7 +76,8 @@ pub enum SortOrder {
 }
 
 impl Table {
-    /// The strategy by which the table is merged, if it is to be merged: the stored one, or delete-insert.
+    /// The strategy by which the table is merged, if it is to be merged: the stored one, or delete-insert, or for a table
+    /// of Delta or Iceberg upsert.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the stored schema asks for a strategy or an option that this version does not have: to do
@@ -95,7 +96,10 @@ impl Table {
             return refuse(format!("a merge with the option `{option}`"));
         }
         let Some(stored) = self.hints.get(STRATEGY).filter(|value| !value.is_null()) else {
-            return Ok(MergeStrategy::default());
+            return Ok(match self.table_format() {
+                TableFormat::Delta | TableFormat::Iceberg => MergeStrategy::Upsert,
+                _ => MergeStrategy::default(),
+            });
         };
         match MergeStrategy::ALL.into_iter().find(|strategy| stored.as_str() == Some(strategy.name())) {
             Some(strategy) => Ok(strategy),
@@ -148,6 +152,7 @@ mod tests {
     fn a_strategy_is_obeyed_or_refused() {
         assert_eq!(table(&[]).merge_strategy().unwrap(), MergeStrategy::DeleteInsert);
         assert_eq!(table(&[(STRATEGY, Value::Null)]).merge_strategy().unwrap(), MergeStrategy::DeleteInsert);
+        assert_eq!(table(&[("table_format", "delta".into())]).merge_strategy().unwrap(), MergeStrategy::Upsert);
         for strategy in MergeStrategy::ALL {
             assert_eq!(table(&[(STRATEGY, strategy.name().into())]).merge_strategy().unwrap(), strategy);
         }

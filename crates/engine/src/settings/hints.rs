@@ -5,7 +5,7 @@ use super::deserialize;
 use super::{Located, Section};
 use crate::choice::ColumnChoice;
 use crate::error::Result;
-use crate::schema::{Column, Columns, Contract, MergeStrategy, WriteDisposition};
+use crate::schema::{Column, Columns, Contract, MergeStrategy, TableFormat, WriteDisposition};
 use crate::source::TableHints;
 use crate::versions::Scd2;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ const DISPOSITIONS: &[(&str, WriteDisposition)] =
     &[("append", WriteDisposition::Append), ("replace", WriteDisposition::Replace), ("merge", WriteDisposition::Merge)];
 
 /// The keys that [`read_hints`] takes, for the entries of sources in a registry.
-pub const HINT_KEYS: [Key; 11] = [
+pub const HINT_KEYS: [Key; 12] = [
     Key::new(
         "write_disposition",
         "`append` adds the rows, `replace` puts them in the place of all others, `merge` in the place of those with the same \
@@ -45,6 +45,11 @@ pub const HINT_KEYS: [Key; 11] = [
     Key::new("included_columns", "the only columns that are loaded; a text or a list", "all"),
     Key::new("excluded_columns", "columns that are left out; a text or a list", "none"),
     Key::new("renamed_columns", "other names for keys at the top of a row: `{ userId = \"customer\" }`", "their own"),
+    Key::new(
+        "table_format",
+        "`delta` keeps the tables as [Delta tables](destination-filesystem.md#delta-tables), in destinations that can",
+        "as before; the destination's own for a new table",
+    ),
 ];
 
 /// Reads the keys of a table's hints.
@@ -72,6 +77,7 @@ pub fn read_hints_of_known_tables(section: &mut Section) -> Result<TableHints> {
         disposition: section.one_of("write_disposition", DISPOSITIONS)?,
         merge_strategy: section.one_of("merge_strategy", &strategies)?,
         scd2: read_versions(section)?,
+        table_format: section.one_of("table_format", &TableFormat::ALL.map(|format| (format.name(), format)))?,
         primary_key: texts(section.texts("primary_key")?),
         merge_key: texts(section.texts("merge_key")?),
         max_nesting: section.count("max_nesting")?.map(|depth| max_nesting(depth.value)),

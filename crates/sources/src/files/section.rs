@@ -62,6 +62,7 @@ const KEYS: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+    HINT_KEYS[11],
     Key::new(
         "incremental",
         "what is new is loaded: a field of the rows, `modification_date` of the files, or a table ([more](incremental.md))",

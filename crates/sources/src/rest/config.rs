@@ -2,7 +2,7 @@
 
 use super::cursor::EndpointIncremental;
 pub use super::values::{Names, Parallel, Secret};
-use dlt_engine::schema::{Columns, Contract, MergeStrategy, WriteDisposition};
+use dlt_engine::schema::{Columns, Contract, MergeStrategy, TableFormat, WriteDisposition};
 use dlt_engine::versions::Scd2;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -120,6 +120,8 @@ pub struct ResourceDefaults {
     pub write_disposition: Option<WriteDisposition>,
     /// See [`ResourceConfig::merge_strategy`].
     pub merge_strategy: Option<MergeStrategy>,
+    /// See [`ResourceConfig::table_format`].
+    pub table_format: Option<TableFormat>,
     /// See [`ResourceConfig::scd2`].
     pub scd2: Option<Scd2>,
     /// See [`ResourceConfig::merge_key`].
@@ -167,6 +169,8 @@ pub struct ResourceConfig {
     pub write_disposition: Option<WriteDisposition>,
     /// What a merge does with rows whose key is in the table. Default: as before; delete-insert for a new table.
     pub merge_strategy: Option<MergeStrategy>,
+    /// In which format the table is kept. Default: as before; the destination's own for a new table.
+    pub table_format: Option<TableFormat>,
     /// Options of the merge strategy scd2.
     pub scd2: Option<Scd2>,
     /// The fields whose values delete-insert replaces as a whole.

@@ -14,7 +14,6 @@ const OF_RESOURCE: &[Word] = &[
     ("parent", "the name of the parent, which is not taken from it", "refer to its fields: {resources.PARENT.FIELD}"),
     ("references", "not taken here", "leave it out: it changes no row"),
     ("nested_hints", "not taken here", "`columns` and `max_table_nesting` say what becomes of nested data"),
-    ("table_format", "not taken here", "leave it out; tables are made as the destination makes them"),
     ("file_format", "not taken here", "name the format where the destination has one: `format` below [destination]"),
 ];
 

@@ -121,6 +121,7 @@ const RESOURCE: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+    HINT_KEYS[11],
 ];
 
 const DEFAULTS: &[Key] = &[
@@ -139,6 +140,7 @@ const DEFAULTS: &[Key] = &[
     HINT_KEYS[8],
     HINT_KEYS[9],
     HINT_KEYS[10],
+    HINT_KEYS[11],
 ];
 
 const ENDPOINT_KEYS: &[Key] = &[

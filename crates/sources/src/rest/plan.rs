@@ -158,6 +158,7 @@ fn read(
         table: resource.table_name.clone(),
         disposition: resource.write_disposition.or(defaults.write_disposition),
         merge_strategy,
+        table_format: resource.table_format.or(defaults.table_format),
         scd2: resource.scd2.clone().or(default_versions),
         primary_key: primary_key.map(|names| names.0.clone()).unwrap_or_default(),
         merge_key: merge_key.map(|names| names.0.clone()).unwrap_or_default(),

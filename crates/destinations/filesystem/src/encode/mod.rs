@@ -3,7 +3,7 @@
 mod cells;
 mod csv;
 mod jsonl;
-mod parquet;
+pub(crate) mod parquet;
 
 use crate::settings::FileFormat;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -95,13 +95,13 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(table: &'a Table, files: &'a [PathBuf]) -> Self {
+    pub(crate) fn new(table: &'a Table, files: &'a [PathBuf]) -> Self {
         let columns = table.complete_columns().filter_map(|(column, _)| Some((column, column.arrow_type()?)));
         Self { columns: columns.collect(), files: files.iter(), open: None }
     }
 
     /// The next rows, with their count.
-    fn next(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>> {
+    pub(crate) fn next(&mut self) -> Result<Option<(usize, Vec<ArrayRef>)>> {
         loop {
             if let Some((path, reader)) = &mut self.open {
                 match reader.next() {

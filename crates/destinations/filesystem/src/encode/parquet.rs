@@ -21,31 +21,37 @@ pub(super) fn write(mut rows: Rows<'_>, out: &mut (dyn Write + Send)) -> Result<
     let fields: Vec<Field> =
         rows.columns.iter().map(|(column, kind)| Field::new(&column.name, kind.clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(ROW_GROUP))
-        .build();
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(stopped)?;
+    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties()))?;
     while let Some((count, arrays)) = rows.next()? {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options).map_err(|error| {
             Error::new(ErrorKind::Internal, "rows do not have the columns of their table").because(error)
         })?;
-        writer.write(&batch).map_err(stopped)?;
+        writer.write(&batch)?;
         if writer.in_progress_size() > ROW_GROUP_BYTES {
-            writer.flush().map_err(stopped)?;
+            writer.flush()?;
         }
     }
-    writer.close().map(drop).map_err(stopped)
+    Ok(writer.close().map(drop)?)
 }
 
-fn stopped(error: ParquetError) -> Stop {
-    match error {
-        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(io) => Stop::Place(*io),
-            Err(other) => Stop::Place(std::io::Error::other(other)),
-        },
-        other => Stop::Rows(Error::new(ErrorKind::Internal, "a Parquet file cannot be written").because(other)),
+/// How Parquet files are written.
+pub(crate) fn properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(ROW_GROUP))
+        .build()
+}
+
+impl From<ParquetError> for Stop {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+                Ok(io) => Stop::Place(*io),
+                Err(other) => Stop::Place(std::io::Error::other(other)),
+            },
+            other => Stop::Rows(Error::new(ErrorKind::Internal, "a Parquet file cannot be written").because(other)),
+        }
     }
 }

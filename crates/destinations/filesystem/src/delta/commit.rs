@@ -1,0 +1,194 @@
+//! A change of a table, as the next version of its log.
+
+use super::action::{Action, Add, Metadata, Remove};
+use super::features;
+use super::files::now_millis;
+use super::log::{LOAD_ID, Log, Snapshot};
+use super::types::{Shape, arrow_type, shape};
+use dlt_engine::digest::shake128;
+use dlt_engine::schema::Table;
+use dlt_engine::{Error, ErrorKind, Result};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// How often others may be faster before it is given up.
+const TRIES: usize = 100;
+
+/// What a load does to a table.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    pub(crate) load_id: &'a str,
+    /// The table as the load has it.
+    pub(crate) table: &'a Table,
+    /// Whether the table begins anew: its columns are those of the load alone.
+    pub(crate) is_new: bool,
+    pub(crate) removal: Removal,
+    /// The files of the load.
+    pub(crate) adds: Vec<Add>,
+}
+
+/// Which files of the table go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    None,
+    All,
+}
+
+impl Change<'_> {
+    /// The columns of the table once the change is done.
+    ///
+    /// # Errors
+    /// As [`shape`].
+    pub(crate) fn shape(&self, before: Option<&Snapshot>) -> Result<Shape> {
+        shape(self.table, before.filter(|_| !self.is_new).map(|before| &before.shape))
+    }
+
+    /// Whether it changes nothing.
+    fn is_empty(&self, before: Option<&Snapshot>) -> bool {
+        let Some(before) = before else { return false };
+        let removes = match &self.removal {
+            Removal::None => false,
+            Removal::All => !before.files.is_empty(),
+        };
+        self.adds.is_empty() && !removes && self.shape(Some(before)).is_ok_and(|shape| shape == before.shape)
+    }
+
+    /// Looks whether the table may be changed so, before anything is written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Destination`] if it asks its writers for more than is known, or rows may only be added to it.
+    pub(crate) fn check(&self, log: &Log, before: Option<&Snapshot>) -> Result<()> {
+        let Some(before) = before else { return Ok(()) };
+        features::check_writing(log.table(), &before.protocol, &before.metadata, &before.shape.fields)?;
+        let removes = self.removal != Removal::None && !before.files.is_empty();
+        if removes && features::is_append_only(&before.metadata) {
+            let message = format!("rows can only be added to the Delta table {} (`delta.appendOnly`)", log.table());
+            return Err(
+                Error::new(ErrorKind::Destination, message).hint("use append, or take the property from the table")
+            );
+        }
+        Ok(())
+    }
+
+    /// Writes the version.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if others change the table all the time, or the types of its columns; if the store fails.
+    pub(crate) fn commit(&self, log: &Log, mut before: Option<Snapshot>) -> Result<()> {
+        let planned = self.shape(before.as_ref())?;
+        for _ in 0..TRIES {
+            if self.is_empty(before.as_ref()) {
+                return Ok(());
+            }
+            let version = before.as_ref().map_or(0, |before| before.version + 1);
+            let shape = self.shape(before.as_ref())?;
+            if !agree(&planned, &shape) {
+                return Err(busy(log));
+            }
+            if log.put_version(version, &self.actions(before.as_ref(), &shape))? {
+                return Ok(());
+            }
+            match &mut before {
+                Some(before) => log.advance(before)?,
+                None => before = log.snapshot()?,
+            }
+            self.check(log, before.as_ref())?;
+        }
+        Err(busy(log))
+    }
+
+    fn actions(&self, before: Option<&Snapshot>, shape: &Shape) -> Vec<Action> {
+        let now = now_millis();
+        let removed: Vec<&Add> = match (&self.removal, before) {
+            (_, None) | (Removal::None, _) => Vec::new(),
+            (Removal::All, Some(before)) => before.files.values().collect(),
+        };
+        let mut actions = vec![Action::CommitInfo(self.info(before, shape, removed.len(), now))];
+        let protocol = features::needed(before.map(|before| &before.protocol), shape.has_timestamp_ntz());
+        actions.extend(protocol.map(Action::Protocol));
+        actions.extend(self.metadata(before, shape, now).map(Action::MetaData));
+        let is_added = |path: &str| self.adds.iter().any(|add| add.path == path);
+        actions.extend(removed.into_iter().filter(|add| !is_added(&add.path)).map(|add| {
+            Action::Remove(Remove {
+                path: add.path.clone(),
+                deletion_timestamp: now,
+                data_change: true,
+                extended_file_metadata: true,
+                partition_values: add.partition_values.clone(),
+                size: add.size,
+            })
+        }));
+        actions.extend(self.adds.iter().cloned().map(Action::Add));
+        actions
+    }
+
+    /// What people and tools read of the version.
+    fn info(&self, before: Option<&Snapshot>, shape: &Shape, removed: usize, now: i64) -> Map<String, Value> {
+        let (operation, mode) = match self.removal {
+            Removal::None => ("WRITE", "Append"),
+            Removal::All => ("WRITE", "Overwrite"),
+        };
+        let mut info = Map::new();
+        info.insert("timestamp".into(), now.into());
+        info.insert("operation".into(), operation.into());
+        let partition = json!(shape.partition).to_string();
+        info.insert("operationParameters".into(), json!({"mode": mode, "partitionBy": partition}));
+        if let Some(before) = before {
+            info.insert("readVersion".into(), before.version.into());
+        }
+        info.insert("isBlindAppend".into(), (self.removal == Removal::None).into());
+        info.insert("engineInfo".into(), concat!("dlt-rs:", env!("CARGO_PKG_VERSION")).into());
+        let metrics = json!({"num_added_files": self.adds.len(), "num_removed_files": removed});
+        info.insert("operationMetrics".into(), metrics);
+        info.insert(LOAD_ID.into(), self.load_id.into());
+        info
+    }
+
+    /// The table's description, where it is new or another one.
+    fn metadata(&self, before: Option<&Snapshot>, shape: &Shape, now: i64) -> Option<Metadata> {
+        match before {
+            Some(before) if before.shape == *shape => None,
+            Some(before) => Some(Metadata {
+                schema_string: shape.to_json(),
+                partition_columns: shape.partition.clone(),
+                ..before.metadata.clone()
+            }),
+            None => {
+                let mut rest = Map::new();
+                rest.insert("name".into(), Value::Null);
+                rest.insert("description".into(), Value::Null);
+                rest.insert("format".into(), json!({"provider": "parquet", "options": {}}));
+                rest.insert("createdTime".into(), now.into());
+                Some(Metadata {
+                    id: self.id(),
+                    schema_string: shape.to_json(),
+                    partition_columns: shape.partition.clone(),
+                    configuration: BTreeMap::new(),
+                    rest,
+                })
+            }
+        }
+    }
+
+    /// An id for a table that begins.
+    fn id(&self) -> String {
+        let bytes = shake128::<16>(&[self.load_id.as_bytes(), b"\0", self.table.name.as_bytes()]);
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let [a, b, c, d, e] = [&hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]];
+        // As a random UUID has it.
+        format!("{a}-{b}-4{c}-8{d}-{e}")
+    }
+}
+
+/// Whether files that were written for one shape can be part of a table of another.
+fn agree(planned: &Shape, now: &Shape) -> bool {
+    let same = |field: &super::types::Field| {
+        now.field(&field.name).is_some_and(|other| arrow_type(other) == arrow_type(field))
+    };
+    planned.partition == now.partition && planned.fields.iter().all(same)
+}
+
+fn busy(log: &Log) -> Error {
+    Error::new(ErrorKind::Busy, format!("others changed the Delta table {} while it was written", log.table()))
+        .hint("run the same command again")
+}

@@ -1,0 +1,282 @@
+//! Delta tables: what every destination must do, loads that fail, and loads at the same time.
+
+use crate::suite::credentials;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use dlt_destination_compliance::jobs::{chain, user_file, users};
+use dlt_destination_compliance::{Fresh, check, rows};
+use dlt_destination_filesystem::Filesystem;
+use dlt_engine::destination::{
+    Access, Capabilities, ChainLoad, Connection, Destination, LoadRecord, Stored, TableLoad, Transaction, Write,
+};
+use dlt_engine::schema::{Schema, Table, TableFormat};
+use dlt_engine::{ErrorKind, Notice, Result};
+use dlt_testkit::{Fault, Front, S3};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The destination for tables that are all Delta tables.
+struct Lake(Filesystem);
+struct Open(Box<dyn Connection>);
+struct Load<'a>(Box<dyn Transaction + 'a>);
+
+fn lake(table: &Table) -> Table {
+    let mut table = table.clone();
+    if table.parent.is_none() && !table.name.starts_with("_dlt") {
+        table.set_table_format(TableFormat::Delta);
+    }
+    table
+}
+
+fn lake_schema(schema: &Schema) -> Schema {
+    let mut schema = schema.clone();
+    for table in schema.tables.values_mut() {
+        *table = lake(table);
+    }
+    schema
+}
+
+impl Destination for Lake {
+    fn type_name(&self) -> &str {
+        self.0.type_name()
+    }
+    fn location(&self) -> String {
+        self.0.location()
+    }
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.0.capabilities();
+        let strategies = capabilities.table_formats.iter().find(|(format, _)| *format == TableFormat::Delta);
+        capabilities.merge_strategies = strategies.unwrap().1;
+        capabilities
+    }
+    fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
+        Ok(Box::new(Open(self.0.connect(dataset, access)?)))
+    }
+}
+
+impl Connection for Open {
+    fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
+        // The suite compares what is stored with its own schemas.
+        let mut stored = self.0.stored(pipeline, schema)?;
+        stored.schema = stored.schema.map(|schema| schema.replace(",\"table_format\":\"delta\"", ""));
+        Ok(stored)
+    }
+    fn is_loaded(&mut self, load_id: &str) -> Result<bool> {
+        self.0.is_loaded(load_id)
+    }
+    fn begin<'a>(&'a mut self) -> Result<Box<dyn Transaction + 'a>> {
+        Ok(Box::new(Load(self.0.begin()?)))
+    }
+    fn tables(&mut self) -> Result<Vec<String>> {
+        self.0.tables()
+    }
+    fn query(&mut self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
+        self.0.query(sql, on_batch)
+    }
+    fn quote(&self, identifier: &str) -> String {
+        self.0.quote(identifier)
+    }
+}
+
+impl Transaction for Load<'_> {
+    fn drop_tables(&mut self, schema: &str, tables: &[String]) -> Result<()> {
+        self.0.drop_tables(schema, tables)
+    }
+    fn empty_tables(&mut self, tables: &[String]) -> Result<()> {
+        self.0.empty_tables(tables)
+    }
+    fn evolve(&mut self, schema: &Schema) -> Result<()> {
+        self.0.evolve(&lake_schema(schema))
+    }
+    fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
+        let tables: Vec<Table> = chain.tables.iter().map(|load| lake(load.table)).collect();
+        let loads = tables.iter().zip(&chain.tables);
+        let loads = loads.map(|(table, load)| TableLoad { table, files: load.files.clone() }).collect();
+        self.0.write(&ChainLoad { tables: loads, write: chain.write })
+    }
+    fn notices(&mut self) -> Vec<Notice> {
+        self.0.notices()
+    }
+    fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
+        let schema = lake_schema(record.schema);
+        self.0.commit(&LoadRecord { load_id: record.load_id, schema: &schema, state: record.state })
+    }
+}
+
+fn in_folder(folder: &Path) -> Lake {
+    Lake(Filesystem::at(folder.to_str().unwrap()).unwrap())
+}
+
+fn on_s3(url: &str) -> Lake {
+    Lake(Filesystem::at("s3://lake/p").unwrap().credentials(credentials(url)))
+}
+
+#[test]
+fn the_suite_of_all_destinations() {
+    check(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = in_folder(&folder.path().join("my lake"));
+        Fresh { destination: Box::new(destination), _keep: Box::new(folder) }
+    });
+}
+
+#[test]
+fn the_suite_on_s3() {
+    let server = Arc::new(S3::start().unwrap());
+    let count = AtomicUsize::new(0);
+    check(|| {
+        let bucket = format!("lake-{}", count.fetch_add(1, Ordering::Relaxed));
+        server.make_bucket(&bucket).unwrap();
+        let destination = Filesystem::at(&format!("s3://{bucket}/some/prefix")).unwrap();
+        let destination = Lake(destination.credentials(credentials(&server.url())));
+        Fresh { destination: Box::new(destination), _keep: Box::new(Arc::clone(&server)) }
+    });
+}
+
+/// One load of `users`, divided by name where that is wanted.
+fn load(
+    connection: &mut dyn Connection,
+    jobs: &Path,
+    load_id: &str,
+    ids: &[i64],
+    name: &str,
+    way: Write,
+    is_divided: bool,
+) -> Result<()> {
+    let mut schema = users();
+    if is_divided {
+        schema.tables["users"].columns["name"].hints.insert("partition".into(), true.into());
+    }
+    let file = [user_file(&jobs.join(format!("{load_id}.parquet")), ids, name)];
+    let mut transaction = connection.begin()?;
+    transaction.evolve(&schema)?;
+    transaction.write(&chain(&schema.tables["users"], &file, way))?;
+    transaction.commit(&LoadRecord { load_id, schema: &schema, state: None })
+}
+
+const ALL: &str = "SELECT id, name FROM users ORDER BY id";
+
+/// Each request of a load fails in turn; then the load is tried again, and is as if nothing had failed.
+#[test]
+fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
+    let server = S3::start().unwrap();
+    server.make_bucket("lake").unwrap();
+    let jobs = tempfile::tempdir().unwrap();
+    let mut kinds = [0; 2];
+    for (round, (way, after)) in [
+        (Write::Replace, ["2|new", "3|new", "4|new"].as_slice()),
+        (Write::Append, ["1|old", "2|new", "2|old", "3|new", "4|new"].as_slice()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let all = "SELECT id, name FROM users ORDER BY id, name";
+        for at in 0.. {
+            let (first, second) = (format!("17000{round}0000.{at}"), format!("17000{round}0001.{at}"));
+            let dataset = format!("data_{round}_{at}");
+            let good = on_s3(&server.url());
+            let mut whole = good.connect(&dataset, Access::Write).unwrap();
+            load(&mut *whole, jobs.path(), &first, &[1, 2], "old", Write::Replace, true).unwrap();
+            let (count, failed) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+            let flag = Arc::clone(&failed);
+            let front = Front::before(server.address(), move |_, _| match count.fetch_add(1, Ordering::SeqCst) {
+                number if number >= at => {
+                    flag.store(true, Ordering::SeqCst);
+                    Fault::Answer(403, "AccessDenied")
+                }
+                _ => Fault::None,
+            })
+            .unwrap();
+            let through = on_s3(&front.url());
+            let mut connection = through.connect(&dataset, Access::Write).unwrap();
+            let result = load(&mut *connection, jobs.path(), &second, &[2, 3, 4], "new", way, true);
+            if !failed.load(Ordering::SeqCst) {
+                result.unwrap();
+                assert_eq!(rows(&mut *whole, all), after);
+                break;
+            }
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+            // All of it, or nothing.
+            let is_loaded = whole.is_loaded(&second).unwrap();
+            kinds[usize::from(is_loaded)] += 1;
+            let expected: &[&str] = if is_loaded { after } else { &["1|old", "2|old"] };
+            assert_eq!(rows(&mut *whole, all), expected, "failed at request {at}");
+            if !is_loaded {
+                load(&mut *whole, jobs.path(), &second, &[2, 3, 4], "new", way, true).unwrap();
+            }
+            assert_eq!(rows(&mut *whole, all), after, "failed at request {at}");
+        }
+    }
+    assert!(kinds[0] > 10 && kinds[1] > 0, "failures before and after the commit: {kinds:?}");
+}
+
+#[test]
+fn a_store_that_is_busy_or_loses_answers_is_waited_for() {
+    let server = S3::start().unwrap();
+    server.make_bucket("lake").unwrap();
+    let jobs = tempfile::tempdir().unwrap();
+    let count = AtomicUsize::new(0);
+    let front = Front::before(server.address(), move |_, _| match count.fetch_add(1, Ordering::SeqCst) % 3 {
+        0 => Fault::Answer(503, "SlowDown"),
+        1 => Fault::LoseAnswer,
+        _ => Fault::None,
+    })
+    .unwrap();
+    let destination = on_s3(&front.url());
+    let mut connection = destination.connect("data", Access::Write).unwrap();
+    load(&mut *connection, jobs.path(), "1.5", &[1, 2], "a", Write::Append, false).unwrap();
+    load(&mut *connection, jobs.path(), "2.5", &[3], "b", Write::Append, false).unwrap();
+    assert_eq!(rows(&mut *connection, ALL), ["1|a", "2|a", "3|b"]);
+}
+
+#[test]
+fn loads_at_once_are_all_there() {
+    let server = S3::start().unwrap();
+    server.make_bucket("lake").unwrap();
+    let jobs = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for destination in [in_folder(folder.path()), on_s3(&server.url())] {
+        let failures = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let (destination, jobs, failures) = (&destination, jobs.path(), &failures);
+                scope.spawn(move || {
+                    let mut connection = destination.connect("data", Access::Write).unwrap();
+                    for turn in 0..3 {
+                        let (load_id, id) = (format!("17000000{number}{turn}.5"), [number * 10 + turn]);
+                        let loaded = load(&mut *connection, jobs, &load_id, &id, "x", Write::Append, false);
+                        failures.lock().unwrap().extend(loaded.err());
+                    }
+                });
+            }
+        });
+        assert!(failures.lock().unwrap().is_empty(), "{failures:?}");
+        let mut connection = destination.connect("data", Access::Read).unwrap();
+        assert_eq!(rows(&mut *connection, "SELECT count(*), count(DISTINCT id) FROM users"), ["12|12"]);
+    }
+}
+
+#[test]
+fn a_table_keeps_its_format_and_its_folder() {
+    let (folder, jobs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let plain = Filesystem::at(folder.path().to_str().unwrap()).unwrap();
+    let schema = users();
+    let file = [user_file(&jobs.path().join("1.parquet"), &[1], "x")];
+    let mut connection = plain.connect("data", Access::Write).unwrap();
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    transaction.write(&chain(&schema.tables["users"], &file, Write::Append)).unwrap();
+    transaction.commit(&LoadRecord { load_id: "1.5", schema: &schema, state: None }).unwrap();
+    let mut connection = in_folder(folder.path()).connect("data", Access::Write).unwrap();
+    let error = load(&mut *connection, jobs.path(), "2.5", &[2], "x", Write::Append, false).unwrap_err();
+    assert!(
+        error.to_string().contains("has the table format `native` in the dataset, and is to have `delta`"),
+        "{error}"
+    );
+    let flat = Lake(plain.layout("{table_name}.{load_id}", &[]).unwrap());
+    let mut connection = flat.connect("other", Access::Write).unwrap();
+    let error = load(&mut *connection, jobs.path(), "3.5", &[3], "x", Write::Append, false).unwrap_err();
+    assert!(error.to_string().contains("needs a folder of its own"), "{error}");
+}

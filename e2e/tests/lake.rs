@@ -1,0 +1,213 @@
+//! Delta tables, together with Python dlt and delta-rs.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use dlt_testkit::{PythonDlt, S3, Sandbox};
+use serde_json::{Value, json};
+
+/// What Python dlt loads into a lake, and what delta-rs reads of it. Prints JSON.
+const PYTHON: &str = r#"
+import json, os, sys, dlt, datetime
+from deltalake import DeltaTable
+task = json.loads(sys.argv[1])
+options = task.get("storage")
+if task.get("rows") is not None:
+    pipeline = dlt.pipeline("shop", destination=dlt.destinations.filesystem(task["bucket_url"]), dataset_name="raw")
+    @dlt.resource(name="items", table_format="delta", write_disposition=task["disposition"], **task.get("hints", {}))
+    def items():
+        for row in task["rows"]:
+            if "day" in row:
+                row["day"] = datetime.date.fromisoformat(row["day"])
+            yield row
+    pipeline.run(items())
+for command in task.get("commands", []):
+    table = DeltaTable(task["bucket_url"] + "/raw/items", storage_options=options)
+    eval(command)
+shown = {}
+for name in task["tables"]:
+    table = DeltaTable(f"{task['bucket_url']}/raw/{name}", storage_options=options)
+    rows = table.to_pyarrow_table().to_pylist()
+    rows = [{k: v for k, v in row.items() if v is not None and not k.startswith("_dlt")} for row in rows]
+    shown[name] = sorted(rows, key=lambda row: json.dumps(row, default=str, sort_keys=True))
+    shown[name + ".version"] = table.version()
+print(json.dumps(shown, default=str, sort_keys=True), flush=True)
+# Threads of libraries may end badly with the interpreter.
+os._exit(0)
+"#;
+
+struct Lake<'a> {
+    sandbox: &'a Sandbox,
+    url: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl<'a> Lake<'a> {
+    fn in_folder(sandbox: &'a Sandbox) -> Self {
+        Self { sandbox, url: sandbox.path("a lake").display().to_string(), variables: Vec::new() }
+    }
+
+    fn on_s3(sandbox: &'a Sandbox, server: &S3) -> Self {
+        let variables = vec![
+            ("DESTINATION__FILESYSTEM__CREDENTIALS__ENDPOINT_URL", server.url()),
+            ("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_ACCESS_KEY_ID", "key".to_owned()),
+            ("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_SECRET_ACCESS_KEY", "very-secret".to_owned()),
+            ("DESTINATION__FILESYSTEM__CREDENTIALS__REGION_NAME", "us-east-1".to_owned()),
+        ];
+        Self { sandbox, url: "s3://shop/lake".to_owned(), variables }
+    }
+
+    fn storage(&self) -> Value {
+        match self.variables.as_slice() {
+            [] => Value::Null,
+            [(_, url), ..] => json!({
+                "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "very-secret",
+                "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
+            }),
+        }
+    }
+
+    fn with_variables(&self, run: dlt_testkit::Invocation) -> dlt_testkit::Invocation {
+        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// What Python does, and what delta-rs then sees.
+    fn python(&self, mut task: Value) -> Value {
+        task["bucket_url"] = self.url.clone().into();
+        task["storage"] = self.storage();
+        if task["tables"].is_null() {
+            task["tables"] = json!(["items"]);
+        }
+        let run = PythonDlt::with_delta().unwrap().script(self.sandbox, PYTHON).arg(task.to_string());
+        let run = run.env("DLT_DATA_DIR", self.sandbox.path("python")).env("RUNTIME__DLTHUB_TELEMETRY", "false");
+        let output = self.with_variables(run).limit(Duration::from_secs(180)).succeed().unwrap();
+        serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap()
+    }
+
+    fn ours(&self, text: &str, options: &[&str]) -> Result<dlt_testkit::Output> {
+        let file = self.sandbox.write("items.jsonl", text)?;
+        let place = if self.variables.is_empty() { format!("filesystem:{}", self.url) } else { self.url.clone() };
+        let run =
+            self.sandbox.dlt(["ingest"])?.arg(file).args(["--to", &place, "--dataset", "raw", "--table", "items"]);
+        self.with_variables(run.args(["--pipeline", "shop"]).args(options)).run()
+    }
+
+    fn load(&self, text: &str, options: &[&str]) {
+        let output = self.ours(text, options).unwrap();
+        assert_eq!(output.code, Some(0), "{output}");
+    }
+
+    fn query(&self, sql: &str) -> Vec<Value> {
+        let place = if self.variables.is_empty() { format!("filesystem:{}", self.url) } else { self.url.clone() };
+        let run = self.sandbox.dlt(["dataset", "raw", "--from", &place, "--format", "json", "--sql", sql]).unwrap();
+        let output = self.with_variables(run).succeed().unwrap();
+        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn by_turns(lake: &Lake<'_>) {
+    let seen = |rows: Value, tags: usize, seen: &Value| {
+        assert_eq!(seen["items"], rows, "{seen}");
+        assert_eq!(seen["items__tags"].as_array().unwrap().len(), tags, "{seen}");
+    };
+    let tables = json!(["items", "items__tags"]);
+    // We begin.
+    lake.load("{\"id\":1,\"name\":\"A\",\"tags\":[\"x\",\"y\"]}\n", &["--table-format", "delta"]);
+    // Python goes on with a new column, and with a checkpoint.
+    let rows = json!([{"id": 2, "name": "B", "price": 1.5, "tags": ["z"]}]);
+    let both = json!([{"id": 1, "name": "A"}, {"id": 2, "name": "B", "price": 1.5}]);
+    let commands = json!(["table.create_checkpoint()"]);
+    let task = json!({"rows": rows, "disposition": "append", "tables": tables, "commands": commands});
+    seen(both.clone(), 3, &lake.python(task));
+    assert_eq!(
+        lake.query("SELECT id, price FROM items ORDER BY id"),
+        [json!({"id":1,"price":null}), json!({"id":2,"price":1.5})]
+    );
+    // We go on after the checkpoint, with another new column; the format is known.
+    lake.load("{\"id\":3,\"extra\":7,\"tags\":[\"t\"]}\n", &[]);
+    let three = json!([{"extra": 7, "id": 3}, {"id": 1, "name": "A"}, {"id": 2, "name": "B", "price": 1.5}]);
+    seen(three, 4, &lake.python(json!({"tables": tables})));
+    // We replace: nothing of the others is there any more, and the version before is.
+    lake.load("{\"id\":9}\n", &["--write-disposition", "replace"]);
+    seen(json!([{"id": 9}]), 0, &lake.python(json!({"tables": tables})));
+    assert_eq!(lake.query("SELECT count(*) AS n FROM items__tags"), [json!({"n": 0})]);
+    // Python replaces and appends.
+    let task = json!({"rows": [{"id": 10, "tags": ["u"]}], "disposition": "replace", "tables": tables});
+    seen(json!([{"id": 10}]), 1, &lake.python(task));
+    assert_eq!(lake.query("SELECT id FROM items"), [json!({"id": 10})]);
+    lake.load("{\"id\":11}\n", &["--write-disposition", "append"]);
+    seen(json!([{"id": 10}, {"id": 11}]), 1, &lake.python(json!({"tables": tables})));
+    assert_eq!(lake.query("SELECT count(*) AS n FROM _dlt_loads"), [json!({"n": 6})]);
+}
+
+#[test]
+fn a_delta_table_is_continued_by_turns() {
+    let sandbox = Sandbox::new().unwrap();
+    by_turns(&Lake::in_folder(&sandbox));
+}
+
+#[test]
+fn a_delta_table_is_continued_by_turns_on_s3() {
+    let server = S3::start().unwrap();
+    server.make_bucket("shop").unwrap();
+    let sandbox = Sandbox::new().unwrap();
+    by_turns(&Lake::on_s3(&sandbox, &server));
+}
+
+/// Python begins a table that is divided by columns; values of all kinds, and none.
+#[test]
+fn divided_tables_are_continued() {
+    let sandbox = Sandbox::new().unwrap();
+    let lake = Lake::in_folder(&sandbox);
+    let hints = json!({"columns": {"day": {"partition": true}, "place": {"partition": true}}});
+    let rows = json!([{"id": 1, "day": "2024-01-02", "place": "a/b c%=é:+"}, {"id": 2, "day": "2024-01-03"}]);
+    lake.python(json!({"rows": rows, "disposition": "append", "hints": hints}));
+    let text = "{\"id\":3,\"day\":\"2024-01-02\",\"place\":\"a/b c%=é:+\"}\n{\"id\":4,\"place\":\"x'y\"}\n{\"id\":5}\n";
+    lake.load(text, &[]);
+    let all = json!([
+        {"day": "2024-01-02", "id": 1, "place": "a/b c%=é:+"}, {"day": "2024-01-02", "id": 3, "place": "a/b c%=é:+"},
+        {"day": "2024-01-03", "id": 2}, {"id": 4, "place": "x'y"}, {"id": 5},
+    ]);
+    assert_eq!(lake.python(json!({}))["items"], all);
+    let ours = lake.query("SELECT id, \"day\"::VARCHAR AS d, place FROM items ORDER BY id");
+    let expected = [
+        json!({"id": 1, "d": "2024-01-02", "place": "a/b c%=é:+"}),
+        json!({"id": 2, "d": "2024-01-03", "place": null}),
+        json!({"id": 3, "d": "2024-01-02", "place": "a/b c%=é:+"}),
+        json!({"id": 4, "d": null, "place": "x'y"}),
+        json!({"id": 5, "d": null, "place": null}),
+    ];
+    assert_eq!(ours, expected);
+    // Files of equal values are in one folder, whoever wrote them.
+    let folder = Path::new(&lake.url).join("raw/items/day=2024-01-02");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(folder.join("place=a%2Fb%20c%25%3D%C3%A9%3A%2B")).unwrap().count(), 2);
+}
+
+/// What a table asks for and is not known is refused by its name; nothing is written then.
+#[test]
+fn what_is_not_known_is_refused() {
+    let sandbox = Sandbox::new().unwrap();
+    let lake = Lake::in_folder(&sandbox);
+    lake.load("{\"id\":1}\n", &["--table-format", "delta"]);
+    let fed = "table.alter.set_table_properties({'delta.enableChangeDataFeed': 'true'})";
+    let before = lake.python(json!({"commands": [fed]}));
+    let output = lake.ours("{\"id\":2}\n", &[]).unwrap();
+    assert_eq!(output.code, Some(1), "{output}");
+    assert!(output.stderr.contains("the feature `changeDataFeed`, which dlt cannot write"), "{output}");
+    assert_eq!(lake.python(json!({})), before);
+    assert_eq!(lake.query("SELECT id FROM items"), [json!({"id": 1})]);
+    // Formats and merges that are not there, before anything is read.
+    for (options, message) in [
+        (
+            &["--write-disposition", "merge", "--primary-key", "id", "--merge-strategy", "delete-insert"][..],
+            "by delete-insert, which filesystem cannot do",
+        ),
+        (&["--table-format", "native"][..], "table format"),
+    ] {
+        let output = lake.ours("{not json", options).unwrap();
+        assert_eq!(output.code, Some(2), "{output}");
+        assert!(output.stderr.contains(message), "{output}");
+    }
+}

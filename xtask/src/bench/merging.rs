@@ -19,7 +19,7 @@ use crate::{binary, process};
 /// How much slower than SQL a merge may be.
 const BUDGET: f64 = 1.5;
 /// One row in so many is changed.
-const CHANGED: u64 = 10;
+pub(super) const CHANGED: u64 = 10;
 
 struct Plan {
     rows: u64,
@@ -171,23 +171,9 @@ impl Arena {
     fn inputs(&self, work: Work, rows: u64) -> Result<(PathBuf, PathBuf)> {
         if work.is_append() {
             let few = rows / 100;
-            return Ok((self.file(0..few, 1, 1)?, self.file(rows * 100..rows * 100 + few, 1, 1)?));
+            return Ok((file(&self.folder, 0..few, 1, 1)?, file(&self.folder, rows * 100..rows * 100 + few, 1, 1)?));
         }
-        Ok((self.file(0..rows, 1, 1)?, self.file(0..rows, CHANGED, 2)?))
-    }
-
-    /// A file of every `step`th row, in the `edition` of its values.
-    fn file(&self, rows: std::ops::Range<u64>, step: u64, edition: u64) -> Result<PathBuf> {
-        let path = self.folder.join(format!("{}-{}-{step}-{edition}.jsonl", rows.start, rows.end));
-        if !path.exists() {
-            let mut random = Random::new(edition);
-            let mut text = String::new();
-            for id in rows.step_by(step as usize) {
-                row(&mut random, id, edition, &mut text);
-            }
-            fs::write(&path, text)?;
-        }
-        Ok(path)
+        Ok((file(&self.folder, 0..rows, 1, 1)?, file(&self.folder, 0..rows, CHANGED, 2)?))
     }
 
     fn ingest(&self, file: &Path, database: &Path, work: Work) -> Result<f64> {
@@ -217,6 +203,20 @@ impl Arena {
     }
 }
 
+/// A file in the folder, of every `step`th row, in the `edition` of its values.
+pub(super) fn file(folder: &Path, rows: std::ops::Range<u64>, step: u64, edition: u64) -> Result<PathBuf> {
+    let path = folder.join(format!("{}-{}-{step}-{edition}.jsonl", rows.start, rows.end));
+    if !path.exists() {
+        let mut random = Random::new(edition);
+        let mut text = String::new();
+        for id in rows.step_by(step as usize) {
+            row(&mut random, id, edition, &mut text);
+        }
+        fs::write(&path, text)?;
+    }
+    Ok(path)
+}
+
 /// Six fields, of which one never changes.
 fn row(random: &mut Random, id: u64, edition: u64, out: &mut String) {
     // Writing into a string cannot fail.
@@ -234,7 +234,7 @@ fn row(random: &mut Random, id: u64, edition: u64, out: &mut String) {
     );
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

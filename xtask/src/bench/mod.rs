@@ -8,6 +8,7 @@ mod files;
 mod hard;
 mod measure;
 mod merging;
+mod merging_postgres;
 mod overhead;
 mod postgres;
 mod random;
@@ -77,6 +78,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["merge", words @ ..] | ["--only", "merge", words @ ..] = words {
         return merging::run(workspace, words);
+    }
+    if let ["merge-postgres", words @ ..] = words {
+        return merging_postgres::run(workspace, words);
     }
     if let ["files", words @ ..] = words {
         return files::run(workspace, words);

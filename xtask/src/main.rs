@@ -37,8 +37,16 @@ cargo xtask CHORE
                      the same files by dlt ingest, DuckDB's own reader and Python dlt, side by side
   bench files [--quick] [--rounds N]
                      a million events become Parquet files, beside DuckDB's COPY
+  bench readers [--quick] [--rounds N]
+                     CSV and Parquet files into DuckDB, beside its own readers; and ten times as many
   bench databases [--quick] [--rounds N]
-                     a table of Postgres into DuckDB and into Parquet files, beside COPY TO STDOUT
+                     a table of Postgres into DuckDB, Parquet and CSV, beside COPY TO STDOUT, ingestr and sling
+  bench postgres [--quick] [--rounds N] [--no-python]
+                     a million events into Postgres, beside psql's \\copy
+  bench merge [--quick] [--rounds N] [--no-python]
+                     changed rows into a table of DuckDB, beside SQL that was written for it
+  bench merge-postgres [--quick] [--rounds N]
+                     the same in Postgres
   bench overhead [--runs N] [--no-python]
                      what telemetry costs a command, at trackers that misbehave in every way
   bench tracker [--rounds N] [--seconds N] [--sustain N] [--only-ours]

@@ -83,7 +83,8 @@ pub(super) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn last_line(printed: &str) -> Result<Value> {
+/// What a script told in its last line.
+pub(super) fn last_line(printed: &str) -> Result<Value> {
     let line = printed.lines().next_back().unwrap_or_default();
     serde_json::from_str(line).with_context(|| format!("not a line of JSON: {line:?}"))
 }

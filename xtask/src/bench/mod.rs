@@ -12,6 +12,7 @@ mod merging_postgres;
 mod overhead;
 mod postgres;
 mod random;
+mod readers;
 mod report;
 mod shape;
 mod tracker;
@@ -81,6 +82,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["merge-postgres", words @ ..] = words {
         return merging_postgres::run(workspace, words);
+    }
+    if let ["readers", words @ ..] = words {
+        return readers::run(workspace, words);
     }
     if let ["files", words @ ..] = words {
         return files::run(workspace, words);

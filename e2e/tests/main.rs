@@ -5,6 +5,7 @@ mod adbc;
 mod bad_input;
 mod cases;
 mod commands;
+mod conformance;
 mod continuation;
 mod contracts;
 mod dashboard;

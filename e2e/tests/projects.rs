@@ -1,6 +1,6 @@
 //! Real clients of several projects at one tracker: Segment's for Python and Node, and Python dlt.
 
-use dlt_testkit::{PythonDlt, Sandbox, SegmentNode, SegmentPython, Tracker};
+use dlt_testkit::{NodeClient, PythonClient, PythonDlt, Sandbox, Tracker};
 use serde_json::Value;
 
 /// Sends as a service does, and says what its client says of the answer.
@@ -47,13 +47,14 @@ impl Host {
     }
 
     fn python(&self, version: &str, key: &str, count: usize) -> String {
-        let run = SegmentPython::version(version).unwrap().script(&self.sandbox, SEGMENT_PYTHON);
+        let run =
+            PythonClient::package("segment-analytics-python", version).unwrap().script(&self.sandbox, SEGMENT_PYTHON);
         let run = run.arg(count.to_string()).env("KEY", key).env("HOST_URL", self.tracker.url());
         run.succeed().unwrap().stdout.trim().to_owned()
     }
 
     fn node(&self, version: &str, key: &str, count: usize) -> String {
-        let run = SegmentNode::version(version).unwrap().script(&self.sandbox, SEGMENT_NODE);
+        let run = NodeClient::package("@segment/analytics-node", version).unwrap().script(&self.sandbox, SEGMENT_NODE);
         let run = run.arg(count.to_string()).env("KEY", key).env("HOST_URL", self.tracker.url());
         run.succeed().unwrap().stdout.trim().to_owned()
     }

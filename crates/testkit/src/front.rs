@@ -14,7 +14,8 @@ use anyhow::{Context, Result};
 pub enum Fault {
     /// It is passed on.
     None,
-    /// It is answered with this status and the XML body of an S3 error of this code, and not passed on.
+    /// It is answered with this status and the XML body of an S3 error of this code, and not passed on. With 429 comes
+    /// `Retry-After: 1`.
     Answer(u16, &'static str),
     /// It is passed on, and the connection is cut after so many bytes of the answer's body.
     CutAnswer(usize),
@@ -125,9 +126,10 @@ fn pass(client: &TcpStream, server: SocketAddr, shared: &Shared, faults: &Faults
         Fault::Answer(status, code) => {
             let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>");
             let mut client = client;
+            let wait = if status == 429 { "Retry-After: 1\r\n" } else { "" };
             write!(
                 client,
-                "HTTP/1.1 {status} No\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                "HTTP/1.1 {status} No\r\nContent-Type: application/xml\r\n{wait}Content-Length: {}\r\nConnection: close\r\n\r\n{text}",
                 text.len()
             )?;
             return Ok(());

@@ -3,7 +3,7 @@
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
 //! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
-//! own, [`PgBouncer`] stands before one, [`SegmentPython`] and [`SegmentNode`] are Segment's clients, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
+//! own, [`PgBouncer`] stands before one, [`PythonClient`] and [`NodeClient`] are clients of others, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
 //! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
@@ -11,6 +11,7 @@ mod binary;
 mod browser;
 mod certificates;
 mod client;
+mod clients;
 mod disk;
 mod front;
 mod generator;
@@ -24,7 +25,6 @@ mod python;
 mod recorder;
 mod s3;
 mod sandbox;
-mod segment;
 mod tracker;
 mod venv;
 
@@ -32,6 +32,7 @@ pub use adbc::AdbcDrivers;
 pub use binary::dlt_binary;
 pub use browser::Browser;
 pub use client::Client;
+pub use clients::{NodeClient, PythonClient};
 pub use disk::Disk;
 pub use front::{Fault, Front};
 pub use generator::Generator;
@@ -44,5 +45,4 @@ pub use python::PythonDlt;
 pub use recorder::{Answer, Recorder, Request};
 pub use s3::S3;
 pub use sandbox::Sandbox;
-pub use segment::{SegmentNode, SegmentPython};
 pub use tracker::Tracker;

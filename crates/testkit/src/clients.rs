@@ -1,4 +1,4 @@
-//! Segment's own clients, from PyPI and npm: what the tracker's senders are elsewhere.
+//! Clients of others that send to the tracker, from PyPI and npm: Segment's, and what is like them.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -10,18 +10,18 @@ use crate::process::Invocation;
 use crate::sandbox::Sandbox;
 use crate::venv;
 
-/// A version of Segment's client for Python, in an environment of its own.
+/// A client for Python, in an environment of its own.
 #[derive(Debug, Clone)]
-pub struct SegmentPython(PathBuf);
+pub struct PythonClient(PathBuf);
 
-impl SegmentPython {
-    /// The client of that version; installed once on a machine.
+impl PythonClient {
+    /// A package in one version; installed once on a machine.
     ///
     /// # Errors
     /// When there is no usable Python 3, or the package can't be installed.
-    pub fn version(version: &str) -> Result<Self> {
-        let package = format!("segment-analytics-python=={version}");
-        Ok(Self(venv::shared(venv::in_cache(&format!("segment-python-{version}"))?, &[&package])?))
+    pub fn package(name: &str, version: &str) -> Result<Self> {
+        let folder = venv::in_cache(&format!("{name}-{version}"))?;
+        Ok(Self(venv::shared(folder, &[&format!("{name}=={version}")])?))
     }
 
     /// A run of `script` (its text) in the sandbox.
@@ -31,17 +31,17 @@ impl SegmentPython {
     }
 }
 
-/// A version of Segment's client for Node, in a folder of its own.
+/// A client for Node or a browser, in a folder of its own.
 #[derive(Debug, Clone)]
-pub struct SegmentNode(PathBuf);
+pub struct NodeClient(PathBuf);
 
-impl SegmentNode {
-    /// The client of that version; installed once on a machine.
+impl NodeClient {
+    /// A package in one version; installed once on a machine.
     ///
     /// # Errors
     /// When there is no `npm`, or the package can't be installed.
-    pub fn version(version: &str) -> Result<Self> {
-        let folder = venv::in_cache(&format!("segment-node-{version}"))?;
+    pub fn package(name: &str, version: &str) -> Result<Self> {
+        let folder = venv::in_cache(&format!("{}-{version}", name.trim_start_matches('@').replace('/', "-")))?;
         fs::create_dir_all(&folder)?;
         let lock = File::create(folder.join("lock"))?;
         lock.lock()?;
@@ -50,19 +50,24 @@ impl SegmentNode {
             let output = Command::new("npm")
                 .args(["install", "--no-audit", "--no-fund", "--prefix"])
                 .arg(&folder)
-                .arg(format!("@segment/analytics-node@{version}"))
+                .arg(format!("{name}@{version}"))
                 .output()
                 .context("hint: Node.js with npm is needed (on Debian: apt-get install npm)")?;
             if !output.status.success() {
-                bail!("@segment/analytics-node could not be installed\n{}", String::from_utf8_lossy(&output.stderr));
+                bail!("{name} could not be installed\n{}", String::from_utf8_lossy(&output.stderr));
             }
             fs::write(&marker, "")?;
         }
         Ok(Self(folder))
     }
 
-    /// A run of `script` (its text) in the sandbox; it can `require('@segment/analytics-node')`.
+    /// The folder with what the package and those that it needs hold, by their names.
+    pub fn modules(&self) -> PathBuf {
+        self.0.join("node_modules")
+    }
+
+    /// A run of `script` (its text) in the sandbox; it can `require` the package.
     pub fn script(&self, sandbox: &Sandbox, script: &str) -> Invocation {
-        sandbox.command("node").env("NODE_PATH", self.0.join("node_modules")).arg("-e").arg(script)
+        sandbox.command("node").env("NODE_PATH", self.modules()).arg("-e").arg(script)
     }
 }

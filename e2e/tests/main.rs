@@ -27,6 +27,7 @@ mod messages;
 mod overhead;
 mod postgres;
 mod projects;
+mod shared_journal;
 mod silence;
 mod tracker_report;
 mod turns;

@@ -72,10 +72,16 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         // Who was forgotten a moment ago is not made known anew.
         Command::Telemetry(arguments) if success && arguments.operation == Some(TelemetryOperation::Forget) => {}
         Command::Telemetry(_) => telemetry.record(&CommandTelemetry { elapsed, success }),
-        Command::Tracker(Tracker::Serve(_)) => telemetry.record(&CommandTrackerServe { elapsed, success }),
+        Command::Tracker(Tracker::Serve { .. }) => telemetry.record(&CommandTrackerServe { elapsed, success }),
         Command::Tracker(Tracker::Report { .. }) => telemetry.record(&CommandTrackerReport { elapsed, success }),
         Command::Tracker(Tracker::Check { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("check"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Move { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("move"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Load(_)) => {
+            telemetry.record(&CommandTracker { operation: Word::new("load"), elapsed, success });
         }
         Command::Tracker(Tracker::Forget { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("forget"), elapsed, success });

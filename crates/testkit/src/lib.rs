@@ -3,7 +3,8 @@
 //! Nothing here imitates `dlt` or what it talks to: the [`Sandbox`] runs the built binary with a home of its own, the
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
 //! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
-//! own, [`PgBouncer`] stands before one, [`PythonClient`] and [`NodeClient`] are clients of others, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
+//! own, [`Nats`] is a cluster of NATS from PyPI, [`PgBouncer`] stands before a server of Postgres, [`PythonClient`] and [`NodeClient`] are
+//! clients of others, [`Movers`] are programs that move tables, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
 //! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
@@ -17,6 +18,7 @@ mod front;
 mod generator;
 mod mariadb;
 mod movers;
+mod nats;
 mod own_server;
 mod pgbouncer;
 mod postgres;
@@ -38,6 +40,7 @@ pub use front::{Fault, Front};
 pub use generator::Generator;
 pub use mariadb::MariaDb;
 pub use movers::Movers;
+pub use nats::Nats;
 pub use pgbouncer::PgBouncer;
 pub use postgres::Postgres;
 pub use process::{Invocation, Output, Running};

@@ -29,14 +29,23 @@ impl Tracker {
     /// # Errors
     /// When the binary is missing, or the tracker ends, or it takes no connection within a minute.
     pub fn start(sandbox: &Sandbox, data: &Path) -> Result<Self> {
+        Self::start_as(sandbox, "serve", data, &[])
+    }
+
+    /// Starts `dlt tracker COMMAND --listen 127.0.0.1:0 --data DATA ARGUMENTS…` and waits until it takes connections.
+    ///
+    /// # Errors
+    /// As [`Tracker::start`].
+    pub fn start_as(sandbox: &Sandbox, command: &str, data: &Path, arguments: &[String]) -> Result<Self> {
         // A file left by a killed tracker names a port that is no longer its own.
         let described = data.join("server.json");
         if described.exists() {
             fs::remove_file(&described)?;
         }
         let mut running = sandbox
-            .dlt(["tracker", "serve", "--listen", "127.0.0.1:0", "--data"])?
+            .dlt(["tracker", command, "--listen", "127.0.0.1:0", "--data"])?
             .arg(data)
+            .args(arguments)
             .limit(Duration::from_secs(600))
             .spawn()?;
         let started = Instant::now();

@@ -58,7 +58,8 @@ impl From<dlt_engine::Error> for Failure {
 /// Counts rows and records one by one.
 pub(crate) fn recount(tables: &mut dyn Tables, journal: &dyn Journal) -> Result<Check, Failure> {
     let counts = tables.counts()?;
-    let newest = journal.durable();
+    // After the counts: what they hold was accepted before.
+    let newest = journal.newest().map_err(Failure::Journal)?;
     let ledger = counts.ledger(newest);
     let mut problems = Vec::new();
     let mut expect_none = |count: u64, what: &str| {

@@ -101,6 +101,25 @@ pub enum Error {
         /// Why the database can't be read.
         source: Box<Error>,
     },
+    /// The journal can't be used.
+    #[error("can't use the journal at {location}")]
+    Journal {
+        /// Its address, without a password.
+        location: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Several trackers are to share what is on one machine.
+    #[error(
+        "a journal of several trackers needs tables that all of them reach, and a tracker that only receives or only loads needs both"
+    )]
+    NotShared,
+    /// It is not said where the tables are to go.
+    #[error("it is not said which database the tables are to be moved into")]
+    NoTarget,
+    /// What is asked for is among events that are not loaded yet.
+    #[error("events that were accepted before are not in the tables yet")]
+    NotLoaded,
     /// The data folder belongs to other tables.
     #[error("the events of {} are loaded into {owner}, and not into {named}", .folder.display())]
     OtherTables {

@@ -32,9 +32,8 @@
 //!
 //! # Seams
 //!
-//! Two contracts can have a second implementation: `journal` (segments of a local disk today) and `store` (a DuckDB file, or a
-//! Postgres database).
-//! [`serve`] chooses them in one place, `server::Parts`.
+//! Two contracts have two implementations each: `journal` (segments of a local disk, or a stream of NATS) and `store` (a
+//! DuckDB file, or a Postgres database). [`serve`] chooses them in one place, `server::Parts`.
 //!
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 
@@ -76,10 +75,10 @@ pub use deletion::Forgotten;
 pub use error::Error;
 pub use ledger::Ledger;
 pub use outcome::Reason;
-pub use place::{Place, StoreAddress};
+pub use place::{JournalAddress, Place, StoreAddress};
 pub use projects::{Key, NewKey, UnknownKey};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
-    Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, report, report_of,
+    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables, report, report_of,
     revoke_key, serve, show_contract,
 };

@@ -102,6 +102,9 @@ impl Metrics {
             "Groups of events synced to the disk.",
             &groups,
         );
+        let leads = [("", u64::from(loader.leads.load(Ordering::Relaxed)))];
+        let help = "Whether this process is the one that loads.";
+        metric(&mut page, "dlt_tracker_leads", "gauge", help, &leads);
         let loads = [
             ("{outcome=\"committed\"}", read(&loader.loads)),
             ("{outcome=\"failed\"}", read(&loader.failures)),

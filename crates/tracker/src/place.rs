@@ -1,9 +1,13 @@
 //! Where a tracker keeps what it has.
 
+mod nats;
+
 use std::path::{Path, PathBuf};
 
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_postgres::Address;
+
+pub(crate) use nats::NatsAddress;
 
 /// Where a tracker keeps what it has: its data folder, and what is elsewhere.
 #[derive(Debug, Clone)]
@@ -13,11 +17,13 @@ pub struct Place {
     pub data_dir: PathBuf,
     /// The tables. Default: a DuckDB file in the data folder.
     pub store: StoreAddress,
+    /// The journal. Default: segments in the data folder.
+    pub journal: JournalAddress,
 }
 
 impl From<&Path> for Place {
     fn from(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), store: StoreAddress::default() }
+        Self { data_dir: data_dir.to_owned(), store: StoreAddress::default(), journal: JournalAddress::default() }
     }
 }
 
@@ -61,6 +67,51 @@ impl StoreAddress {
         match &self.0 {
             Tables::File => String::new(),
             Tables::Postgres(address) => format!("postgres://{}", address.shown()),
+        }
+    }
+}
+
+/// Where the journal is. Its debug output has no password.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalAddress(pub(crate) Records);
+
+/// What holds the records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Records {
+    /// Segments in the data folder.
+    #[default]
+    Segments,
+    /// A stream of NATS.
+    Nats(NatsAddress),
+}
+
+impl JournalAddress {
+    /// `nats://USER:PASSWORD@HOST:PORT,HOST:PORT/STREAM`, or `tls://…`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], if it is no such address. The message holds nothing of the password.
+    pub fn parse(text: &str) -> Result<Self> {
+        if NatsAddress::is_one(text) {
+            return Ok(Self(Records::Nats(NatsAddress::parse(text)?)));
+        }
+        let error = Error::new(ErrorKind::Config, "the tracker can't keep its journal there");
+        Err(error.hint("name a stream of NATS: nats://HOST:4222/STREAM; or nothing, for files in the data folder"))
+    }
+
+    /// How many servers of a cluster keep each record, where the stream is made. Default: 1. Nothing for files.
+    #[must_use]
+    pub fn replicas(mut self, replicas: usize) -> Self {
+        if let Records::Nats(address) = &mut self.0 {
+            address.replicas = replicas;
+        }
+        self
+    }
+
+    /// As [`JournalAddress::parse`] reads it, without its password.
+    pub fn shown(&self) -> String {
+        match &self.0 {
+            Records::Segments => String::new(),
+            Records::Nats(address) => address.shown(),
         }
     }
 }

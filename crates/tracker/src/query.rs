@@ -9,7 +9,13 @@ pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A text without its escapes. A `+` is a space, as forms write it.
 fn decode(text: &str) -> String {
+    unescaped(&text.replace('+', " "))
+}
+
+/// A text without its escapes (`%40`). What is not UTF-8 is replaced.
+pub(crate) fn unescaped(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -21,7 +27,7 @@ fn decode(text: &str) -> String {
                 at += 3;
             }
             None => {
-                decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
+                decoded.push(bytes[at]);
                 at += 1;
             }
         }

@@ -20,11 +20,12 @@ use crate::error::Error;
 use crate::event;
 use crate::http::{self, App, Bounds, Dashboard};
 use crate::journal::Journal;
+use crate::journal::nats::NatsJournal;
 use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
-use crate::place::{Place, StoreAddress, Tables};
+use crate::place::{JournalAddress, NatsAddress, Place, Records, StoreAddress, Tables};
 use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
 use crate::report::Report;
@@ -43,6 +44,10 @@ pub struct ServeOptions {
     pub data_dir: PathBuf,
     /// Where the tables are. Default: a DuckDB file in the data folder.
     pub store: StoreAddress,
+    /// Where the journal is. Default: segments in the data folder.
+    pub journal: JournalAddress,
+    /// What this process does of a tracker's work. Default: all.
+    pub duty: Duty,
     /// Limits on requests. Default: 500 KB a request, 32 KB an event, 2,500 events a batch.
     pub limits: Limits,
     /// How often events are loaded into the tables. Default: 1 s.
@@ -69,6 +74,9 @@ pub struct ServeOptions {
     /// What opens the dashboard, 16 characters at least. Default: the token of the data folder, which [`dashboard_token`]
     /// tells.
     pub token: Option<String>,
+    /// The key by which ids of users are hashed, 16 characters at least: one for all trackers whose events meet in the same
+    /// tables. Default: the key of the data folder.
+    pub id_key: Option<String>,
 }
 
 impl ServeOptions {
@@ -79,6 +87,8 @@ impl ServeOptions {
             listen: listen.into(),
             data_dir: data_dir.into(),
             store: StoreAddress::default(),
+            journal: JournalAddress::default(),
+            duty: Duty::All,
             limits: Limits::default(),
             load_interval: Duration::from_secs(1),
             memory_bytes: 128 << 20,
@@ -91,13 +101,26 @@ impl ServeOptions {
             drain: Duration::from_secs(5),
             unknown_key: UnknownKey::Default,
             token: None,
+            id_key: None,
         }
     }
 
     /// Where it keeps what it has: for [`report`], [`check`] and [`forget`].
     pub fn place(&self) -> Place {
-        Place { data_dir: self.data_dir.clone(), store: self.store.clone() }
+        Place { data_dir: self.data_dir.clone(), store: self.store.clone(), journal: self.journal.clone() }
     }
+}
+
+/// What a process does of a tracker's work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// It receives events and loads them.
+    #[default]
+    All,
+    /// It receives events, and another process loads them.
+    Receive,
+    /// It loads what others receive.
+    Load,
 }
 
 /// A tracker that is ready: events are taken.
@@ -179,7 +202,12 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     };
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
     let contracts = Arc::new(Contracts::open(dir.contracts())?);
-    let parts = Parts::open(&dir, &options.store, journal_options)?;
+    let id_key = match &options.id_key {
+        Some(key) if key.len() < secret::MIN_CHARS => return Err(Error::ShortToken { least: secret::MIN_CHARS }),
+        Some(key) => key.clone(),
+        None => id_key(&dir)?,
+    };
+    let parts = Parts::open(&options.place(), options.duty, journal_options)?;
     let database = parts.store.location();
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
     let app = Arc::new(App {
@@ -192,7 +220,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         proof: Arc::new(Semaphore::new(1)),
         reports: Semaphore::new(http::REPORTS),
         body_timeout: options.body_timeout,
-        id_key: id_key(&dir)?,
+        id_key,
+        receives: options.duty != Duty::Load,
         projects,
         contracts,
         key: random_hex::<32>().map_err(Error::Start)?,
@@ -391,6 +420,47 @@ pub fn forget(place: impl Into<Place>, id: &str) -> Result<Forgotten, Error> {
     })
 }
 
+/// Moves the tables of a stopped tracker out of the DuckDB file of its data folder into a Postgres database, which has none
+/// of a tracker yet. What waits in the journal stays there, and is loaded by the tracker that is then started with
+/// [`ServeOptions::store`]. The file stays as `tracker.duckdb.moved`.
+///
+/// # Errors
+///
+/// When a tracker runs on the folder, there are no tables, or one of the databases can't be used. Nothing is changed then in the
+/// data folder; it can be repeated when the database was emptied.
+pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledger, Error> {
+    let dir = folder(data_dir.as_ref())?;
+    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
+    let lock = dir.lock()?.ok_or_else(in_use)?;
+    let Tables::Postgres(address) = &to.0 else { return Err(Error::NoTarget) };
+    let (database, work) = (dir.database(), dir.work());
+    if !database.exists() {
+        return Err(Error::NoData { folder: dir.path().to_owned() });
+    }
+    let failed = |location: &str| {
+        let location = location.to_owned();
+        move |source| Error::tables(location, source)
+    };
+    let from = SqlStore::duckdb(&database, &work).map_err(failed(&database.display().to_string()))?;
+    from.discard_unfinished().map_err(|source| Error::folder("clear", &work, source))?;
+    // What the engine knows of the old database is nothing of the new one.
+    let moving = dir.path().join("moving");
+    let store = SqlStore::postgres(address, &moving).map_err(failed(&to.shown()))?;
+    let counts = store.take_over(&Arc::new(from)).map_err(failed(&to.shown()))?;
+    let note = dir.elsewhere();
+    std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))?;
+    let kept = dir.path().join("tracker.duckdb.moved");
+    std::fs::rename(&database, &kept).map_err(|source| Error::folder("rename", &database, source))?;
+    for folder in [&moving, &work] {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::folder("clear", folder, error)),
+            _ => {}
+        }
+    }
+    drop(lock);
+    Ok(counts.ledger(counts.position))
+}
+
 /// Asks the tracker that runs on a folder, or does its work where none runs.
 fn read<T: serde::de::DeserializeOwned>(
     place: &Place,
@@ -399,24 +469,21 @@ fn read<T: serde::de::DeserializeOwned>(
     work: impl FnOnce(&mut Parts) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let dir = DataDir::new(&place.data_dir);
-    if !dir.exists() {
+    if place.journal.0 != Records::Segments {
+        dir.create()?;
+    } else if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
     match dir.reach(method, path)? {
-        Reached::Free(lock) => stopped(&dir, &place.store, lock, work),
+        Reached::Free(lock) => stopped(place, lock, work),
         Reached::Answered(answer, server) => answered(&answer, &server),
     }
 }
 
-fn stopped<T>(
-    dir: &DataDir,
-    store: &StoreAddress,
-    lock: Lock,
-    work: impl FnOnce(&mut Parts) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn stopped<T>(place: &Place, lock: Lock, work: impl FnOnce(&mut Parts) -> Result<T, Error>) -> Result<T, Error> {
     // No events arrive, so the new segment needs no room for any.
     let options = SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() };
-    let mut parts = Parts::open(dir, store, options)?;
+    let mut parts = Parts::open(place, Duty::All, options)?;
     let found = work(&mut parts);
     parts.journal.close();
     drop(lock);
@@ -441,25 +508,56 @@ struct Parts {
 }
 
 impl Parts {
-    fn open(dir: &DataDir, place: &StoreAddress, options: SegmentOptions) -> Result<Self, Error> {
-        let filesystem = Arc::new(OsFilesystem);
-        let folder = dir.journal();
-        let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
-        let store = open_store(dir, place)?;
+    fn open(place: &Place, duty: Duty, options: SegmentOptions) -> Result<Self, Error> {
+        let (is_shared_store, is_shared_journal) =
+            (place.store.0 != Tables::File, place.journal.0 != Records::Segments);
+        if is_shared_journal && !is_shared_store || duty != Duty::All && !is_shared_journal {
+            return Err(Error::NotShared);
+        }
+        let dir = &DataDir::new(&place.data_dir);
+        let store = open_store(dir, &place.store)?;
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
-        let loaded = match loaded(&*store) {
-            Ok(counts) => counts,
-            // The journal knows its own newest number; without it the number would be unknown.
-            Err(_) if segments::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
-            Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
+        let (journal, loaded) = match &place.journal.0 {
+            Records::Segments => open_segments(dir, &*store, options)?,
+            Records::Nats(address) => open_stream(address, &*store, options.max_bytes)?,
         };
-        let journal: Arc<dyn Journal> =
-            Arc::new(SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?);
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
-        let loader = Loader::new(dir.clone(), Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
+        let mut loader = Loader::new(dir.clone(), Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
+        loader.may_load(duty != Duty::Receive);
         Ok(Self { store, journal, loader, state })
     }
+}
+
+/// The journal in the data folder, and what the tables hold.
+fn open_segments(
+    dir: &DataDir,
+    store: &dyn Store,
+    options: SegmentOptions,
+) -> Result<(Arc<dyn Journal>, Counts), Error> {
+    let (filesystem, folder) = (Arc::new(OsFilesystem), dir.journal());
+    let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
+    let loaded = match loaded(store) {
+        Ok(counts) => counts,
+        // The journal knows its own newest number; without it the number would be unknown.
+        Err(_) if segments::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
+        Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
+    };
+    let journal = SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?;
+    Ok((Arc::new(journal), loaded))
+}
+
+/// The journal as a stream, and what the tables hold.
+fn open_stream(address: &NatsAddress, store: &dyn Store, max_bytes: u64) -> Result<(Arc<dyn Journal>, Counts), Error> {
+    let failed = |source: io::Error| Error::Journal { location: address.shown(), source };
+    let loaded = match loaded(store) {
+        Ok(counts) => counts,
+        Err(_) if NatsJournal::is_begun(address).map_err(failed)? => Counts::default(),
+        // A new stream would not know where its numbers begin.
+        Err(source) => return Err(source),
+    };
+    let journal = NatsJournal::open(address, max_bytes, loaded.position).map_err(failed)?;
+    Ok((Arc::new(journal), loaded))
 }
 
 /// The store of a data folder.
@@ -494,8 +592,7 @@ fn belongs(dir: &DataDir, place: &StoreAddress, store: &dyn Store) -> Result<(),
         Tables::File => Ok(()),
         Tables::Postgres(_) if note.exists() => Ok(()),
         Tables::Postgres(_) if dir.database().exists() => {
-            let advice = "move them first: docs/guides/scaling-the-tracker.md says how; or give this tracker a data folder \
-                          of its own";
+            let advice = "move them first: `dlt tracker move`; or give this tracker a data folder of its own";
             Err(other(dir.database().display().to_string(), advice.to_owned()))
         }
         Tables::Postgres(_) => {

@@ -12,4 +12,5 @@ mod load;
 mod postgres;
 mod projects;
 mod server;
+mod shared;
 mod tracker;

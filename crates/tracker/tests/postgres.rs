@@ -105,3 +105,60 @@ fn a_data_folder_belongs_to_its_tables() {
     let told = format!("{refused}: {:?}", std::error::Error::source(&refused));
     assert!(told.contains("refuses the password") && !told.contains("wrong%3Aw"), "{told}");
 }
+
+#[test]
+fn the_tables_of_a_duckdb_file_are_moved_and_everything_goes_on() {
+    let postgres = Postgres::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::with(options(dir.path()));
+    send(&tracker, 0..50);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 50");
+    send(&tracker, 10..20);
+    tracker.client().post("/v1/track", br#"{"messageId":"odd\"'","properties":{"a":"b'\u00fc\n"}}"#);
+    let odd = r#"{"event":"o'dd","messageId":"q'","properties":{"elapsed":0.1,"n":9007199254740993},"timestamp":"2026-01-02T03:04:05.678901Z"}"#;
+    assert_eq!(tracker.client().post("/v1/track", odd.as_bytes()).status, 200);
+    assert_eq!(dlt_tracker::forget(dir.path(), "a1").unwrap().events, 10);
+    tracker.stop();
+    let before = report(dir.path()).unwrap();
+    let rows = |sql: &str| crate::tracker::sql(dir.path(), sql);
+    let stored = serde_json::to_value(rows("SELECT elapsed, properties, timestamp, received_at FROM events WHERE event LIKE 'o%'")).unwrap();
+
+    let place = at(&postgres, dir.path()).place();
+    let moved = dlt_tracker::move_tables(dir.path(), &place.store).unwrap();
+    assert_eq!(moved, before.ledger);
+    assert!(!dir.path().join("tracker.duckdb").exists() && dir.path().join("tracker.duckdb.moved").exists());
+    let mut found = report(place.clone()).unwrap();
+    found.active_by_window = before.active_by_window;
+    assert_eq!(found, before);
+    let sound = check(place.clone()).unwrap();
+    assert!(sound.is_sound(), "{sound}");
+    let odd = postgres.sql("postgres", "SELECT elapsed, properties FROM telemetry.events WHERE event LIKE 'o%'").unwrap();
+    assert_eq!(odd, format!("0.1|{}", stored[0]["properties"].as_str().unwrap()));
+
+    // What came before is known: duplicates, and what was deleted.
+    let tracker = Tracker::with(at(&postgres, dir.path()));
+    send(&tracker, 0..55);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 46");
+    tracker.stop();
+    assert!(check(place.clone()).unwrap().is_sound());
+    let again = dlt_tracker::move_tables(dir.path(), &place.store).unwrap_err();
+    assert!(matches!(again, Error::NoData { .. }), "{again}");
+}
+
+#[test]
+fn tables_are_not_moved_into_others() {
+    let postgres = Postgres::start().unwrap();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let tracker = Tracker::with(options(one.path()));
+    send(&tracker, 0..3);
+    let place = at(&postgres, other.path()).place();
+    let running = dlt_tracker::move_tables(one.path(), &place.store).unwrap_err();
+    assert!(matches!(running, Error::InUse { .. }), "{running}");
+    tracker.stop();
+    let tracker = Tracker::with(at(&postgres, other.path()));
+    send(&tracker, 0..3);
+    tracker.stop();
+    let full = dlt_tracker::move_tables(one.path(), &place.store).unwrap_err();
+    assert!(format!("{:?}", std::error::Error::source(&full)).contains("tables of a tracker already"), "{full:?}");
+    assert_eq!(report(one.path()).unwrap().total, 3, "nothing has changed");
+}

@@ -10,7 +10,20 @@ use super::ReportFormat;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Tracker {
     /// Receive events over HTTP, load them into tables, and show them in a browser
-    Serve(Serve),
+    Serve {
+        #[command(flatten)]
+        serve: Serve,
+        /// Receive events only; another process loads them (`dlt tracker load`)
+        #[arg(long)]
+        no_load: bool,
+    },
+    /// Load what other trackers receive, and receive nothing: for a journal and tables that several processes share
+    Load(Serve),
+    /// Move the tables of a stopped tracker out of its DuckDB file into Postgres
+    Move {
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Print who uses what, and how it goes; works beside a running server
     Report {
         #[command(flatten)]
@@ -114,6 +127,9 @@ pub(crate) struct Folder {
     /// Database that holds the tables, such as postgres://USER@HOST/DATABASE [default: tracker.duckdb in the folder]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
+    /// Stream that keeps the journal, such as nats://HOST:4222/STREAM [default: files in the folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) journal: Option<String>,
 }
 
 /// `dlt tracker serve`.

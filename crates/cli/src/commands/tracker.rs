@@ -18,8 +18,18 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
     crate::log::begin(printer);
     match arguments {
-        Tracker::Serve(arguments) => serve(arguments, settings),
+        Tracker::Serve { serve: arguments, no_load } => serve(arguments, no_load.then_some("receive"), settings),
+        Tracker::Load(arguments) => serve(arguments, Some("load"), settings),
         Tracker::Contract(arguments) => contract::contract(arguments, printer),
+        Tracker::Move { folder } => {
+            let place = place(folder)?;
+            let ledger = dlt_tracker::move_tables(&place.data_dir, &place.store).map_err(failure)?;
+            printer.report(&format!(
+                "Moved the tables to {}; what they hold: {ledger}. Start the tracker with the same --store; the old file is kept as {}",
+                place.store.shown(),
+                place.data_dir.join("tracker.duckdb.moved").display()
+            ))
+        }
         Tracker::Key(arguments) => key::key(arguments, printer),
         Tracker::Report { folder, format, project } => {
             let place = place(folder)?;
@@ -60,9 +70,9 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     }
 }
 
-fn serve(arguments: &Serve, settings: &Settings) -> Outcome {
+fn serve(arguments: &Serve, duty: Option<&str>, settings: &Settings) -> Outcome {
     let printer = settings.printer;
-    let config = config(&arguments.folder, arguments)?;
+    let config = config(&arguments.folder, arguments, duty)?;
     config.notices().iter().for_each(|notice| printer.note(notice));
     let options = config.serve_options()?;
     if arguments.show_config {
@@ -83,13 +93,15 @@ fn serve(arguments: &Serve, settings: &Settings) -> Outcome {
 }
 
 /// What counts for a command that runs on a folder.
-fn config(folder: &Folder, serve: &Serve) -> Outcome<Config> {
+fn config(folder: &Folder, serve: &Serve, duty: Option<&str>) -> Outcome<Config> {
     let mut arguments = Arguments::default();
     arguments.file = folder.config.clone();
     arguments.set = serve.set.clone();
     arguments.path("data", "--data", folder.data.clone());
     arguments.text("listen", "--listen", serve.listen.clone());
     arguments.text("store.url", "--store", folder.store.clone());
+    arguments.text("journal.url", "--journal", folder.journal.clone());
+    arguments.text("duty", if duty == Some("load") { "dlt tracker load" } else { "--no-load" }, duty);
     // What is no text is no setting.
     let variables =
         std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
@@ -98,12 +110,12 @@ fn config(folder: &Folder, serve: &Serve) -> Outcome<Config> {
 
 /// What the other commands look at.
 fn place(folder: &Folder) -> Outcome<Place> {
-    Ok(config(folder, &Serve::default())?.serve_options()?.place())
+    Ok(config(folder, &Serve::default(), None)?.serve_options()?.place())
 }
 
 /// The folder, for what is nowhere else.
 fn data_dir(folder: &Folder) -> Outcome<PathBuf> {
-    Ok(config(folder, &Serve::default())?.data_dir()?)
+    Ok(config(folder, &Serve::default(), None)?.data_dir()?)
 }
 
 fn with_line_end(mut text: String) -> String {
@@ -130,6 +142,10 @@ fn failure(error: Error) -> Failure {
                 None => format!("known are {}", known.join(", ")),
             })
         }
+        Error::NotShared => Failure::usage(error.to_string())
+            .hint("name both: --journal nats://HOST:4222/STREAM --store postgres://USER@HOST/DATABASE"),
+        Error::NoTarget => Failure::usage(error.to_string()).hint("name it: --store postgres://USER@HOST/DATABASE"),
+        Error::NotLoaded => Failure::work(error.to_string()).hint("look whether a tracker loads, and ask again"),
         Error::ShortToken { .. } => {
             Failure::usage(error.to_string()).hint("set DLT_TRACKER_TOKEN or `token` to a longer one, or unset it")
         }

@@ -1,17 +1,30 @@
 //! The sections that every tracker has.
 
-use dlt_engine::Result;
 use dlt_engine::settings::{Key, Section};
+use dlt_engine::{Error, ErrorKind, Result};
 
 use super::Part;
-use crate::place::StoreAddress;
+use crate::place::{JournalAddress, Records, StoreAddress};
 use crate::projects::UnknownKey;
+use crate::server::Duty;
 
 pub(super) const TOP: Part = Part {
     keys: &[
         Key::new("listen", "address and port to listen on; port 0 takes a free one (`--listen`)", "\"127.0.0.1:8080\""),
         Key::new("data", "folder that keeps everything; relative to the file that names it (`--data`)", "needed"),
         Key::new("token", "what opens the dashboard, 16 characters at least", "that of the data folder").secret(),
+        Key::new(
+            "id_key",
+            "key by which ids of users are hashed, 16 characters at least; the same for all trackers whose events meet",
+            "that of the data folder",
+        )
+        .secret(),
+        Key::new(
+            "duty",
+            "what this process does: `all`, `receive` events that others load (`--no-load`), or `load` what others receive \
+             (`dlt tracker load`)",
+            "\"all\"",
+        ),
         Key::new("memory", "memory that all requests in progress may take; what is beyond gets 429", "\"128 MiB\""),
         Key::new("connections", "connections at a time; more get 429", "4096"),
         Key::new("threads", "threads that serve requests", "one for each core"),
@@ -19,6 +32,9 @@ pub(super) const TOP: Part = Part {
     read: |top, options| {
         options.listen = top.text("listen")?.map_or_else(|| "127.0.0.1:8080".to_owned(), |found| found.value);
         options.token = top.text("token")?.map(|found| found.value);
+        options.id_key = top.text("id_key")?.map(|found| found.value);
+        let duties = [("all", Duty::All), ("receive", Duty::Receive), ("load", Duty::Load)];
+        set(&mut options.duty, top.one_of("duty", &duties)?);
         set(&mut options.memory_bytes, size(top, "memory")?);
         set(&mut options.connections, count(top, "connections")?);
         set(&mut options.threads, count(top, "threads")?);
@@ -74,16 +90,58 @@ pub(super) const LIMITS: Part = Part {
 
 pub(super) const JOURNAL: Part = Part {
     keys: &[
+        Key::new(
+            "journal.url",
+            "stream that keeps the journal: `nats://USER:PASSWORD@HOST:4222,HOST:4222/STREAM`, `tls://…` to insist on TLS \
+             (`--journal`)",
+            "files in the data folder",
+        )
+        .secret(),
+        Key::new("journal.replicas", "servers that keep each record, where the stream is made", "1"),
+        Key::new("journal.ca", "file with the authority of the servers' certificates, as PEM", "those of the system"),
+        Key::new("journal.certificate", "file with this tracker's own certificate, as PEM", "none"),
+        Key::new("journal.key", "file with the key of that certificate", "none"),
+        Key::new("journal.credentials", "file with a JWT and a seed, as `nsc` writes it", "none"),
         Key::new("journal.max_size", "most that may wait to be loaded; beyond it requests get 429", "\"8 GiB\""),
         Key::new("journal.segment_size", "size of one file of the journal", "\"16 MiB\""),
     ],
     read: |top, options| {
         let Some(mut section) = top.section("journal")? else { return Ok(()) };
+        if let Some(found) = section.text("url")? {
+            options.journal = JournalAddress::parse(&found.value).map_err(|error| found.origin.relocated(&error))?;
+        }
+        read_stream(&mut section, &mut options.journal)?;
         set(&mut options.journal_bytes, section.size("max_size")?);
         set(&mut options.segment_bytes, section.size("segment_size")?);
         section.finish()
     },
 };
+
+/// What only a stream has.
+fn read_stream(section: &mut Section, journal: &mut JournalAddress) -> Result<()> {
+    let Records::Nats(address) = &mut journal.0 else {
+        for key in ["replicas", "ca", "certificate", "key", "credentials"] {
+            if let Some(entry) = section.take(key) {
+                let error = entry.key_origin.error(format!("`journal.{key}` is for a stream, and none is named"));
+                return Err(error.hint("name one: journal.url = \"nats://HOST:4222/STREAM\""));
+            }
+        }
+        return Ok(());
+    };
+    set(&mut address.replicas, count(section, "replicas")?);
+    let mut file = |key| Ok(section.path(key)?.map(|found| found.value));
+    address.authority = file("ca")?;
+    address.credentials = file("credentials")?;
+    address.certificate = match (file("certificate")?, file("key")?) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => {
+            let error = Error::new(ErrorKind::Config, "`journal.certificate` and `journal.key` belong together");
+            return Err(error.hint("name both files, or none"));
+        }
+    };
+    Ok(())
+}
 
 pub(super) const LOAD: Part = Part {
     keys: &[Key::new("load.interval", "how often events are loaded into the tables", "\"1 s\"")],

@@ -6,7 +6,7 @@ use dlt_engine::settings::{Key, Node, Table, Value};
 
 use super::layers::stands_for_any;
 use super::{Config, keys};
-use crate::place::StoreAddress;
+use crate::place::{JournalAddress, StoreAddress};
 
 impl Config {
     /// Every setting with its value and, as a comment, where it was said. It is TOML again, except that secrets are left
@@ -21,7 +21,9 @@ impl Config {
                 let origin = &node.origin;
                 // Writing to a text does not fail.
                 let _ = match key.is_secret {
-                    true if key.name == "store.url" => writeln!(out, "{name} = {:?}  # {origin}", address(&node.value)),
+                    true if key.name.ends_with(".url") => {
+                        writeln!(out, "{name} = {:?}  # {origin}", address(key.name, &node.value))
+                    }
                     true => writeln!(out, "# {name} is set and not shown  # {origin}"),
                     false => writeln!(out, "{name} = {}  # {origin}", literal(&node.value)),
                 };
@@ -37,10 +39,14 @@ impl Config {
     }
 }
 
-/// The address of the tables without its password.
-fn address(value: &Value) -> String {
-    let store = if let Value::Text(text) = value { StoreAddress::parse(text).ok() } else { None };
-    store.map_or_else(|| "not an address".to_owned(), |store| store.shown())
+/// An address without its password.
+fn address(name: &str, value: &Value) -> String {
+    let Value::Text(text) = value else { return "not an address".to_owned() };
+    let shown = match name {
+        "store.url" => StoreAddress::parse(text).map(|store| store.shown()),
+        _ => JournalAddress::parse(text).map(|journal| journal.shown()),
+    };
+    shown.unwrap_or_else(|_| "not an address".to_owned())
 }
 
 /// Whether the default of a key is a value, and not prose.

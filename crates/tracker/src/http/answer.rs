@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     UnknownMethod,
     /// The body did not arrive in time, or the connection broke.
     Incomplete,
+    /// This process takes no events.
+    NotHere,
     /// Too many requests are in progress.
     Overloaded,
     /// The journal did not take the records.
@@ -124,6 +126,14 @@ pub(crate) fn failure(failure: &Failure) -> Response<Body> {
         Failure::Journal(AppendError::Storage { .. }) => {
             let message = "the events can't be kept now: send them again later".to_owned();
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(5))
+        }
+        Failure::NotHere => {
+            let message = "this process only loads events: send them to one that receives".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, Some(30))
+        }
+        Failure::Journal(AppendError::Away { .. }) => {
+            let message = "the events can't be kept just now: send them again later".to_owned();
+            (StatusCode::TOO_MANY_REQUESTS, "unavailable", message, Some(2))
         }
         Failure::Journal(AppendError::Closed) => {
             let message = "the tracker is stopping: send them again later".to_owned();

@@ -108,12 +108,13 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
     }
     Metrics::count(match taken {
         Ok(_) => &metrics.accepted,
-        Err(Failure::Overloaded | Failure::Journal(AppendError::Busy | AppendError::Full { .. })) => {
-            &metrics.overloaded
-        }
-        Err(Failure::Journal(AppendError::Storage { .. } | AppendError::Closed) | Failure::Undecided) => {
-            &metrics.failed
-        }
+        Err(
+            Failure::Overloaded
+            | Failure::Journal(AppendError::Busy | AppendError::Full { .. } | AppendError::Away { .. }),
+        ) => &metrics.overloaded,
+        Err(
+            Failure::Journal(AppendError::Storage { .. } | AppendError::Closed) | Failure::Undecided | Failure::NotHere,
+        ) => &metrics.failed,
         Err(
             Failure::Refused(_)
             | Failure::KeyRefused(_)
@@ -126,6 +127,9 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
 }
 
 async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
+    if !app.receives {
+        return Err(Failure::NotHere);
+    }
     let mut memory = Reservation::begin(&app.memory)?;
     let basic = basic_user(request.headers());
     let (encoding, body) = read(app, request, &mut memory).await?;

@@ -39,6 +39,9 @@ struct Receipt {
 
 /// Takes a request. Returns when it is durable.
 async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
+    if !app.receives {
+        return Err(Failure::NotHere);
+    }
     let mut memory = Reservation::begin(&app.memory)?;
     let (encoding, body) = collect::read(app, request, &mut memory).await?;
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;

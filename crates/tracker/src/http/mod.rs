@@ -40,6 +40,8 @@ pub(crate) struct App {
     pub(crate) loader_state: Arc<LoaderState>,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
+    /// Whether events are taken here.
+    pub(crate) receives: bool,
     /// Memory that requests in progress may take, in KiB.
     pub(crate) memory: Semaphore,
     /// One deletion request is checked at a time.

@@ -1,7 +1,8 @@
 //! The journal: where an event is made durable before it is acknowledged.
 //!
 //! Senders append records and wait until they are durable; the loader reads from where the tables end, and releases
-//! what it has loaded. This module is the contract; [`segments`] keeps it with files on a local disk.
+//! what it has loaded. This module is the contract; [`segments`] keeps it with files on a local disk, [`nats`]
+//! with a stream on several servers, which several trackers share.
 //!
 //! # Sequence numbers
 //!
@@ -20,6 +21,7 @@
 //! * A reader that begins at a position again gets the same records with the same numbers, as long as they are not
 //!   released. No two records ever have the same number.
 
+pub(crate) mod nats;
 pub(crate) mod segments;
 
 #[cfg(test)]
@@ -33,7 +35,8 @@ use tokio::sync::oneshot;
 
 /// What the tracker needs of a journal. Any number of threads may call it at once.
 pub(crate) trait Journal: Send + Sync + Debug {
-    /// Appends records, which get consecutive numbers; all of them are kept, or none.
+    /// Appends records. All of them are kept when the answer says so; after an error some may be, too. In segments they get
+    /// consecutive numbers, all of them or none.
     ///
     /// Returns at once. The answer comes when the records are durable, and holds the number of the first. A call
     /// without records keeps nothing: it is answered when the storage takes writes, which tells whether it does.
@@ -44,8 +47,18 @@ pub(crate) trait Journal: Send + Sync + Debug {
     /// error the sender must not be told that its records are kept.
     fn append(&self, records: Vec<NewRecord>) -> Result<Pending, AppendError>;
 
-    /// The newest durable sequence number; 0 when nothing was ever accepted. It never decreases.
+    /// The newest durable sequence number that this process knows of; 0 when nothing was ever accepted. It never decreases.
     fn durable(&self) -> u64;
+
+    /// The newest durable sequence number at this moment, whoever appended it. Default: [`Journal::durable`], where nobody
+    /// else appends.
+    ///
+    /// # Errors
+    ///
+    /// When the storage can't be asked.
+    fn newest(&self) -> io::Result<u64> {
+        Ok(self.durable())
+    }
 
     /// A reader of the records after a sequence number.
     fn reader(&self, after: u64) -> Box<dyn Reader>;
@@ -59,6 +72,14 @@ pub(crate) trait Journal: Send + Sync + Debug {
     ///
     /// When something can't be deleted; the next call tries it again.
     fn release(&self, up_to: u64) -> io::Result<()>;
+
+    /// The folder or the address, for messages; without secrets.
+    fn location(&self) -> String;
+
+    /// Whether other processes append to it, or read and release, at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 
     /// How the journal is doing.
     fn status(&self) -> Status;
@@ -196,6 +217,14 @@ pub(crate) enum AppendError {
         /// The journal's folder or address.
         location: String,
         /// What the system said.
+        reason: String,
+    },
+    /// The servers that keep it can't be reached, or do not answer in time.
+    #[error("the journal at {location} is away: {reason}")]
+    Away {
+        /// The journal's address.
+        location: String,
+        /// What happened.
         reason: String,
     },
     /// The journal is being closed.

@@ -75,8 +75,14 @@ struct World<M> {
     position: u64,
 }
 
+/// A row with an id of its own, and so many characters more.
+fn row(id: u64, size: u16) -> Vec<u8> {
+    format!("{{\"message_id\":\"{id}\",\"event\":\"{}\"}}", "x".repeat(size.into())).into_bytes()
+}
+
 fn id_of(payload: &[u8]) -> u64 {
-    u64::from_le_bytes(payload[..8].try_into().unwrap())
+    let row: serde_json::Value = serde_json::from_slice(payload).unwrap();
+    row["message_id"].as_str().unwrap().parse().unwrap()
 }
 
 impl<M: Machine> World<M> {
@@ -108,8 +114,7 @@ impl<M: Machine> World<M> {
             let mut ids = Vec::new();
             let mut records = Vec::new();
             for size in sizes {
-                let mut payload = self.next_id.to_le_bytes().to_vec();
-                payload.resize(8 + usize::from(size), b'x');
+                let payload = row(self.next_id, size);
                 ids.push(self.next_id);
                 self.submitted.insert(self.next_id, payload.clone());
                 self.next_id += 1;

@@ -12,6 +12,7 @@ mod verify;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::Access;
@@ -31,6 +32,13 @@ use refused::RefusedRows;
 pub(crate) use state::LoaderState;
 pub(crate) use thread::{CROWD, LoaderThread, Question};
 
+/// How long a process that does not lead waits for what it is asked about to be loaded.
+const FOLLOWER_WAITS: Duration = Duration::from_secs(10);
+/// How often it looks.
+const FOLLOWER_LOOKS: Duration = Duration::from_millis(200);
+/// How often it counts until that adds up, while another process loads.
+const FOLLOWER_CHECKS: u32 = 10;
+
 /// Most payload bytes in one load.
 const LOAD_BYTES: usize = 8 << 20;
 
@@ -47,6 +55,10 @@ pub(crate) struct Loader {
     /// All loads of earlier processes are settled.
     settled: bool,
     state: Arc<LoaderState>,
+    /// Whether this process loads at all.
+    loads: bool,
+    /// Whether it is the one that loads.
+    role: Role,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +69,13 @@ struct MessageId {
 impl Loader {
     pub(crate) fn new(dir: DataDir, store: Arc<dyn Store>, journal: Arc<dyn Journal>, state: Arc<LoaderState>) -> Self {
         let refused = RefusedRows::new(dir.refused());
-        Self { dir, store, journal, refused, reader: None, verified: 0, settled: false, state }
+        let role = Role::Follows;
+        Self { dir, store, journal, refused, reader: None, verified: 0, settled: false, state, loads: true, role }
+    }
+
+    /// Whether this process may load; otherwise it only looks what others have loaded. Default: true.
+    pub(crate) fn may_load(&mut self, loads: bool) {
+        self.loads = loads;
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
@@ -65,23 +83,40 @@ impl Loader {
     }
 
     fn unreadable(&self, source: std::io::Error) -> Error {
-        Error::folder("read the journal of", self.dir.journal(), source)
+        Error::Journal { location: self.journal.location(), source }
     }
 
     /// Loads everything that is durable now, if this process leads.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        let done = self.try_to_catch_up();
+        if done.is_err() {
+            // Another process may be able to.
+            self.store.resign();
+        }
+        done
+    }
+
+    fn try_to_catch_up(&mut self) -> Result<(), Error> {
         // Held open for all loads, so that the file is opened once and no other process comes in between.
         let store = Arc::clone(&self.store);
         let mut tables = store.open(Access::Write).map_err(|source| self.error(source))?;
-        match store.lead().map_err(|source| self.error(source))? {
+        self.role = if self.loads { store.lead().map_err(|source| self.error(source))? } else { Role::Follows };
+        self.state.leads.store(self.role != Role::Follows, Ordering::Relaxed);
+        // Asked after the lead was taken: what the one before has loaded is among it.
+        let durable = self.journal.newest().map_err(|source| self.unreadable(source))?;
+        match self.role {
             Role::Leads { is_new: false } => {}
             Role::Leads { is_new: true } => self.begin_to_lead()?,
-            Role::Follows => {
-                self.state.set(tables.counts().map_err(|source| self.error(source))?);
-                return Ok(());
-            }
+            Role::Follows => return self.position(&mut *tables).map(drop),
         }
-        let durable = self.journal.durable();
+        let position = self.position(&mut *tables)?;
+        if self.journal.is_shared() && position > durable {
+            let reason = format!(
+                "its newest number is {durable}, and the tables hold events up to {position}: it was made anew, or has lost \
+                 records; what it holds waits until that is settled"
+            );
+            return Err(self.unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, reason)));
+        }
         let loaded = self.settle(&mut *tables).and_then(|()| self.load(&mut *tables, durable));
         if loaded.is_err() {
             // The next attempt begins with what the tables hold.
@@ -99,6 +134,7 @@ impl Loader {
     /// Forgets what was true before others loaded.
     fn begin_to_lead(&mut self) -> Result<(), Error> {
         self.settled = false;
+        self.verified = 0;
         self.reader = None;
         let failed = |source| Error::folder("clear", self.dir.work(), source);
         self.store.discard_unfinished().map_err(failed)
@@ -204,12 +240,31 @@ impl Loader {
             .collect())
     }
 
+    /// Catches up, or waits until the one that leads has: up to a number, or to the newest one.
+    fn wait_for(&mut self, number: Option<u64>) -> Result<(), Error> {
+        let number = match number {
+            Some(number) => number,
+            None => self.journal.newest().map_err(|source| self.unreadable(source))?,
+        };
+        let until = Instant::now() + FOLLOWER_WAITS;
+        loop {
+            self.catch_up()?;
+            if self.role != Role::Follows || self.state.counts().position >= number {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                return Err(Error::NotLoaded);
+            }
+            std::thread::sleep(FOLLOWER_LOOKS);
+        }
+    }
+
     /// Whether a claim names an event that its sender has sent. Loads what waits before.
     ///
     /// # Errors
     /// When no event is found and not everything could be searched.
     pub(crate) fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {
-        let caught_up = self.catch_up();
+        let caught_up = self.wait_for(None);
         let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
         let is_proven = tables.prove(claim).map_err(|source| self.error(source))?;
         if is_proven { Ok(true) } else { caught_up.map(|()| false) }
@@ -217,7 +272,7 @@ impl Loader {
 
     /// What the deletion request with that number deleted. Loads before what waits: it may be among that.
     pub(crate) fn forgotten(&mut self, sequence: u64) -> Result<Forgotten, Error> {
-        self.catch_up()?;
+        self.wait_for(Some(sequence))?;
         let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
         let (events, quarantined) = tables.deleted_by(sequence).map_err(|source| self.error(source))?;
         Ok(Forgotten { number: sequence, events, quarantined })
@@ -245,15 +300,29 @@ impl Loader {
         self.journal.durable().saturating_sub(self.state.counts().position)
     }
 
-    /// Whether something is to be loaded, or was loaded and not looked for yet.
+    /// Whether something is to be loaded, or was loaded and not looked for yet. What others append can only be asked for.
     fn is_behind(&self) -> bool {
-        !self.settled || self.waiting() > 0 || self.verified < self.state.counts().position
+        self.journal.is_shared() || !self.settled || self.waiting() > 0 || self.verified < self.state.counts().position
     }
 
     /// Recounts everything. Loads before what can be loaded.
     pub(crate) fn check(&mut self) -> Result<Check, Error> {
         self.ready_to_read()?;
+        let mut attempts = 0;
+        loop {
+            let check = self.recount()?;
+            attempts += 1;
+            // While another process loads, what was counted in the tables may have left the journal before it was read.
+            if check.is_sound() || self.role != Role::Follows || attempts == FOLLOWER_CHECKS {
+                return Ok(check);
+            }
+            std::thread::sleep(FOLLOWER_LOOKS);
+        }
+    }
+
+    fn recount(&self) -> Result<Check, Error> {
         let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
+        tables.hold_still().map_err(|source| self.error(source))?;
         check::recount(&mut *tables, &*self.journal).map_err(|error| match error {
             check::Failure::Tables(source) => self.error(source),
             check::Failure::Journal(source) => self.unreadable(source),
@@ -289,7 +358,7 @@ pub(crate) fn report(store: &dyn Store, journal: &dyn Journal, project: Option<&
         tables.hold_still()?;
         let counts = tables.counts()?;
         // After the counts: what they hold was accepted before.
-        let ledger = counts.ledger(journal.durable());
+        let ledger = counts.ledger(journal.newest().unwrap_or_else(|_| journal.durable()));
         Ok(Report { ledger, ..tables.report(project)? })
     };
     read().map_err(failed)

@@ -1,6 +1,6 @@
 //! What other threads may know about the loader.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 
 use crate::journal::Journal;
@@ -11,6 +11,8 @@ use crate::store::Counts;
 #[derive(Debug, Default)]
 pub(crate) struct LoaderState {
     counts: Mutex<Counts>,
+    /// Whether this process is the one that loads.
+    pub(crate) leads: AtomicBool,
     /// Loads that were committed.
     pub(crate) loads: AtomicU64,
     /// Attempts that failed for another reason than a busy database.

@@ -22,6 +22,7 @@ impl Loader {
             if !tables.are_current().map_err(|source| self.error(source))? {
                 tables.append(JournalRows::none(Timestamp::now())).map_err(|source| self.error(source))?;
             }
+            tables.make_ready().map_err(|source| self.error(source))?;
             self.verify_earlier(tables)?;
         }
         self.settled = true;

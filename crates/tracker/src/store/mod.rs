@@ -60,6 +60,9 @@ pub(crate) trait Store: Send + Sync {
         Ok(Role::Leads { is_new: false })
     }
 
+    /// Gives the lead away, if this process has it.
+    fn resign(&self) {}
+
     /// Opens the tables. They may be held exclusively until the value is dropped, so it lives for one load or question.
     ///
     /// # Errors
@@ -92,6 +95,14 @@ pub(crate) trait Tables {
 
     /// Whether the tables have all columns of this version; where not, the next append adds them.
     fn are_current(&mut self) -> Result<bool, Error>;
+
+    /// Makes what speeds up questions, where it is missing; asked by who begins to load. Default: nothing is needed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn make_ready(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// What the tables hold. All zeros where there are none.
     fn counts(&mut self) -> Result<Counts, Error>;

@@ -275,6 +275,10 @@ impl Journal for SegmentJournal {
         if removed { self.shared.filesystem.sync_dir(&self.shared.dir) } else { Ok(()) }
     }
 
+    fn location(&self) -> String {
+        self.shared.dir.display().to_string()
+    }
+
     fn status(&self) -> Status {
         let bytes = self.shared.bytes();
         let state = locked(&self.shared.state);

@@ -34,6 +34,9 @@ pub(super) trait Database: Send + Sync {
         // Who has the file open for writing is alone.
         Ok(Role::Leads { is_new: false })
     }
+
+    /// Gives the lead away.
+    fn resign(&self) {}
 }
 
 /// A connection. A statement alone is a transaction.

@@ -33,15 +33,8 @@ pub(super) fn statements(
     };
     let (requested, now) = (literal(&request.requested_at), literal(now));
     let deleted = |what: &str| format!("(SELECT count(*) FROM {TOMBSTONES} WHERE request_seq = {sequence} AND {what})");
-    vec![
-        format!(
-            "CREATE TABLE IF NOT EXISTS {REQUESTS} (journal_seq BIGINT NOT NULL, requested_at TIMESTAMPTZ NOT NULL, \
-             deleted_at TIMESTAMPTZ NOT NULL, events BIGINT NOT NULL, quarantined BIGINT NOT NULL)"
-        ),
-        format!(
-            "CREATE TABLE IF NOT EXISTS {TOMBSTONES} (message_hash TEXT NOT NULL, proof_hash TEXT, \
-             is_event BOOLEAN NOT NULL, journal_seq BIGINT NOT NULL, request_seq BIGINT NOT NULL)"
-        ),
+    let mut statements = tables();
+    statements.extend([
         format!(
             "INSERT INTO {TOMBSTONES} SELECT {message_hash}, {proof_hash}, true, journal_seq, {sequence} \
              FROM {EVENTS} WHERE anonymous_id = {id}"
@@ -61,6 +54,21 @@ pub(super) fn statements(
         format!(
             "INSERT INTO {LOADS} (first_seq, last_seq, events, quarantined, deduplicated, loaded_at, _dlt_load_id, _dlt_id) \
              VALUES ({sequence}, {sequence}, 0, 0, 0, {now}::TIMESTAMPTZ, 'forget', 'forget-{sequence}')"
+        ),
+    ]);
+    statements
+}
+
+/// The statements that make the tables where they are missing.
+pub(super) fn tables() -> Vec<String> {
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS {REQUESTS} (journal_seq BIGINT NOT NULL, requested_at TIMESTAMPTZ NOT NULL, \
+             deleted_at TIMESTAMPTZ NOT NULL, events BIGINT NOT NULL, quarantined BIGINT NOT NULL)"
+        ),
+        format!(
+            "CREATE TABLE IF NOT EXISTS {TOMBSTONES} (message_hash TEXT NOT NULL, proof_hash TEXT, \
+             is_event BOOLEAN NOT NULL, journal_seq BIGINT NOT NULL, request_seq BIGINT NOT NULL)"
         ),
     ]
 }

@@ -8,6 +8,7 @@ mod database;
 mod deletion;
 mod duckdb;
 mod loads;
+mod moving;
 mod postgres;
 mod report;
 
@@ -107,6 +108,10 @@ impl Store for SqlStore {
         self.database.lead()
     }
 
+    fn resign(&self) {
+        self.database.resign();
+    }
+
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error> {
         Ok(Box::new(self.tables(access)?))
     }
@@ -200,6 +205,10 @@ impl Tables for SqlTables<'_> {
 
     fn make_room(&mut self) -> Result<(), Error> {
         self.session.make_room()
+    }
+
+    fn make_ready(&mut self) -> Result<(), Error> {
+        self.session.make_indexes()
     }
 
     fn exist(&mut self) -> Result<bool, Error> {

@@ -76,6 +76,10 @@ impl Database for PostgresDatabase {
         *leading = Some(client);
         Ok(Role::Leads { is_new: true })
     }
+
+    fn resign(&self) {
+        *self.leading.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// A connection.

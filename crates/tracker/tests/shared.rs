@@ -1,0 +1,143 @@
+//! Trackers that share a journal and tables.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use dlt_testkit::{Nats, Postgres};
+use dlt_tracker::{Duty, Error, JournalAddress, ServeOptions, StoreAddress, check, report};
+use serde_json::json;
+
+use crate::tracker::{Tracker, options};
+
+/// A stream and a database.
+struct Shared {
+    nats: Nats,
+    postgres: Postgres,
+}
+
+impl Shared {
+    fn start() -> Self {
+        Self { nats: Nats::start(1).unwrap(), postgres: Postgres::start().unwrap() }
+    }
+
+    fn options(&self, data_dir: &Path, duty: Duty) -> ServeOptions {
+        let mut options = options(data_dir);
+        options.store = StoreAddress::parse(&self.postgres.url("postgres")).unwrap();
+        options.journal = JournalAddress::parse(&self.nats.url("EVENTS")).unwrap();
+        options.journal_bytes = 64 << 20;
+        options.duty = duty;
+        options.id_key = Some("one key for all of them".to_owned());
+        options
+    }
+}
+
+fn send(tracker: &Tracker, ids: std::ops::Range<u32>) {
+    let mut client = tracker.client();
+    for id in ids {
+        let event = json!({"event": "e", "messageId": format!("m{id}"), "userId": "ada"}).to_string();
+        assert_eq!(client.post("/v1/track", event.as_bytes()).status, 200);
+    }
+}
+
+fn wait_for(tracker: &Tracker, line: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let metrics = tracker.client().get("/metrics").body;
+        if metrics.lines().any(|found| found == line) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{line} in\n{metrics}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn one_receives_and_another_loads() {
+    let shared = Shared::start();
+    let (front, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Tracker::with(shared.options(front.path(), Duty::Receive));
+    send(&receiver, 0..20);
+    let waiting = report(shared.options(front.path(), Duty::Receive).place()).unwrap();
+    assert_eq!((waiting.total, waiting.ledger.in_journal), (0, 20), "nobody loads yet");
+
+    let loader = Tracker::with(shared.options(back.path(), Duty::Load));
+    wait_for(&loader, "dlt_tracker_ledger_loaded 20");
+    wait_for(&loader, "dlt_tracker_leads 1");
+    wait_for(&receiver, "dlt_tracker_ledger_loaded 20");
+    wait_for(&receiver, "dlt_tracker_leads 0");
+    assert_eq!(loader.client().post("/v1/track", br#"{"event":"e"}"#).status, 503, "it only loads");
+    send(&receiver, 10..30);
+    let place = shared.options(front.path(), Duty::Receive).place();
+    let forgotten = dlt_tracker::forget(place.clone(), "nobody").unwrap();
+    assert_eq!(forgotten.events, 0, "the answer comes when the other one has done it");
+    let found = report(place.clone()).unwrap();
+    assert_eq!((found.total, found.active_ids, found.ledger.deleted), (30, 1, 1));
+    let sound = check(place).unwrap();
+    assert!(sound.is_sound() && sound.ledger.unaccounted() == 0, "{sound}");
+    let id = shared.postgres.sql("postgres", "SELECT DISTINCT anonymous_id FROM telemetry.events").unwrap();
+    receiver.stop();
+    loader.stop();
+
+    // A third one has the same key, and with it the same ids.
+    let other = tempfile::tempdir().unwrap();
+    let whole = Tracker::with(shared.options(other.path(), Duty::All));
+    send(&whole, 30..31);
+    wait_for(&whole, "dlt_tracker_ledger_loaded 31");
+    let ids = shared.postgres.sql("postgres", "SELECT DISTINCT anonymous_id FROM telemetry.events").unwrap();
+    assert_eq!(ids, id);
+}
+
+#[test]
+fn a_client_proves_its_events_to_whoever_receives() {
+    let shared = Shared::start();
+    let (front, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Tracker::with(shared.options(front.path(), Duty::Receive));
+    let claim = json!({"anonymousId": "ada", "proof": [{"messageId": "m", "digest": "ab".repeat(32)}]}).to_string();
+    send(&receiver, 0..1);
+    // What waits can't be looked up, so it is not refused for good.
+    let undecided = receiver.client().post("/v1/forget", claim.as_bytes());
+    assert_eq!((undecided.status, undecided.header("retry-after")), (503, Some("5")), "{undecided:?}");
+    let _loader = Tracker::with(shared.options(back.path(), Duty::Load));
+    wait_for(&receiver, "dlt_tracker_ledger_loaded 1");
+    let refused = receiver.client().post("/v1/forget", claim.as_bytes());
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (400, Some("unproven")));
+}
+
+#[test]
+fn a_stream_that_was_removed_is_made_anew_behind_the_tables() {
+    let shared = Shared::start();
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::with(shared.options(dir.path(), Duty::All));
+    send(&tracker, 0..7);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 7");
+    tracker.stop();
+    shared.nats.python("await js.delete_stream('EVENTS')").unwrap();
+    let tracker = Tracker::with(shared.options(dir.path(), Duty::All));
+    send(&tracker, 5..9);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 9");
+    let summary = tracker.stop();
+    assert_eq!(
+        summary.ledger.to_string(),
+        "accepted 11 = loaded 9 + quarantined 0 + deduplicated 2 + deleted 0 + in journal 0"
+    );
+    assert!(check(shared.options(dir.path(), Duty::All).place()).unwrap().is_sound());
+}
+
+#[test]
+fn what_is_shared_must_be_reached_by_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut alone = options(dir.path());
+    alone.duty = Duty::Receive;
+    let mut half = options(dir.path());
+    half.journal = JournalAddress::parse("nats://127.0.0.1:1/EVENTS").unwrap();
+    for options in [alone, half] {
+        let refused = dlt_tracker::serve(options, |_| panic!("nobody would load it")).unwrap_err();
+        assert!(matches!(refused, Error::NotShared), "{refused}");
+    }
+    let mut nowhere = options(dir.path());
+    nowhere.store = StoreAddress::parse("postgres://ada:secret@127.0.0.1:1/db").unwrap();
+    nowhere.journal = JournalAddress::parse("nats://ada:secret@127.0.0.1:1/EVENTS").unwrap();
+    let refused = dlt_tracker::serve(nowhere, |_| panic!("nothing is there")).unwrap_err();
+    let told = format!("{refused}: {:?}", std::error::Error::source(&refused));
+    assert!(told.contains("nats://ada@127.0.0.1:1/EVENTS") && !told.contains("secret"), "{told}");
+}

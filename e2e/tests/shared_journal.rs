@@ -214,10 +214,12 @@ fn each_acknowledged_event_is_there_once_whatever_is_killed() {
     });
     let trackers = trackers.unwrap();
     let senders = all.into_inner().unwrap();
-    let acknowledged: BTreeSet<String> = senders.iter().flat_map(|sender| sender.acknowledged.iter().cloned()).collect();
+    let acknowledged: BTreeSet<String> =
+        senders.iter().flat_map(|sender| sender.acknowledged.iter().cloned()).collect();
     assert!(senders.iter().any(|sender| sender.repeated > 0), "nothing was ever interrupted, so nothing was proven");
 
-    wait("all is loaded", || Ok(metric(&trackers[2], "dlt_tracker_ledger_loaded")? >= acknowledged.len() as u64)).unwrap();
+    wait("all is loaded", || Ok(metric(&trackers[2], "dlt_tracker_ledger_loaded")? >= acknowledged.len() as u64))
+        .unwrap();
     let count = "SELECT message_id, count(*), count(DISTINCT anonymous_id) FROM telemetry.events GROUP BY 1";
     let rows = postgres.sql("postgres", count).unwrap();
     let stored: BTreeMap<&str, &str> = rows.lines().map(|line| line.split_once('|').unwrap()).collect();

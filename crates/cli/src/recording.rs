@@ -83,6 +83,9 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Load(_)) => {
             telemetry.record(&CommandTracker { operation: Word::new("load"), elapsed, success });
         }
+        Command::Tracker(Tracker::Sql { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("sql"), elapsed, success });
+        }
         Command::Tracker(Tracker::Forget { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("forget"), elapsed, success });
         }

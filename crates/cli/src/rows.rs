@@ -37,6 +37,12 @@ impl RowPrinter {
         Self { printer, format, left, has_more: false, is_limit_said, names: None, grid: Grid::default() }
     }
 
+    /// How many rows are needed; `None`: all.
+    pub(crate) fn needs(&self) -> Option<u64> {
+        // One more tells whether there are more.
+        (self.left < u64::MAX).then(|| self.left + u64::from(!self.is_limit_said))
+    }
+
     /// Whether nothing more will be printed, or needs to be known.
     pub(crate) fn has_enough(&self) -> bool {
         self.left == 0 && (self.is_limit_said || self.has_more)

@@ -71,6 +71,17 @@ fn served_reported_and_checked() {
     assert!(report.stdout.contains("\"command_init\"") && report.stdout.contains("\"total\": 3"), "{}", report.stdout);
     let check = sandbox.run("tracker check --data tracker").ok();
     assert!(check.stdout.starts_with("accepted 3 = loaded 3 + "), "{}", check.stdout);
+    let sql = |rest: &str| {
+        let mut command = sandbox.command("tracker sql --data tracker");
+        command.args(rest.split('|'));
+        sandbox.see(command)
+    };
+    assert_seen!("sql", sql("SELECT event, count(*) AS many FROM events GROUP BY event"));
+    assert_seen!("sql_as_csv", sql("SELECT event, success FROM events|--limit|2|--format|csv"));
+    assert_seen!("sql_of_no_table", sql("SELECT * FROM evnts"));
+    assert_seen!("sql_that_writes", sql("DELETE FROM events"));
+    assert_seen!("sql_of_a_file", sql("SELECT * FROM read_text('/etc/hostname')"));
+    assert_seen!("sql_of_no_column", sql("SELECT evnt FROM events"));
     assert_seen!("second_server_on_the_folder", {
         let mut seen = sandbox.run("tracker serve --listen 127.0.0.1:0 --data tracker");
         let pid = format!("process {}", server.child.id());

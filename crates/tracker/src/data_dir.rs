@@ -127,14 +127,14 @@ impl DataDir {
 
     /// Locks the folder, or requests a document from the server that holds it. Waits for a server that is starting, and
     /// for another process that is reading.
-    pub(crate) fn reach(&self, method: &str, path: &str) -> Result<Reached, Error> {
+    pub(crate) fn reach(&self, method: &str, path: &str, body: &[u8]) -> Result<Reached, Error> {
         let deadline = Instant::now() + REACH_TIMEOUT;
         loop {
             if let Some(lock) = self.lock()? {
                 return Ok(Reached::Free(lock));
             }
             let is_late = Instant::now() > deadline;
-            match self.server().map(|server| (server.ask(method, path), server)) {
+            match self.server().map(|server| (server.ask(method, path, body), server)) {
                 Some((Ok(answer), server)) => return Ok(Reached::Answered(answer, server)),
                 Some((Err(error), server)) if is_late => return Err(server.no_answer(error.to_string())),
                 None if is_late => return Err(Error::InUse { folder: self.0.clone(), pid: None }),
@@ -191,7 +191,7 @@ impl ServerFile {
     }
 
     /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
-    fn ask(&self, method: &str, path: &str) -> io::Result<Answer> {
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -203,9 +203,11 @@ impl ServerFile {
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
+            body.len(),
             self.key
         )?;
+        stream.write_all(body)?;
         let mut response = Vec::new();
         stream.read_to_end(&mut response)?;
         parse(&response).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))

@@ -132,6 +132,16 @@ pub enum Error {
         /// What to do about it.
         advice: String,
     },
+    /// A question in SQL can't be answered.
+    #[error("{message}")]
+    Question {
+        /// What is wrong with it.
+        message: String,
+        /// What to do about it.
+        advice: Option<String>,
+        /// Whether the question itself is wrong, and not what it needs.
+        is_wrong: bool,
+    },
     /// The running tracker does not answer.
     #[error("the tracker at {address} (process {pid}) gave no answer: {reason}")]
     NoAnswer {

@@ -15,7 +15,7 @@
 //!                                             which sequence numbers were taken
 //! ```
 //!
-//! [`serve`] runs a tracker on a data folder; [`report`] and [`check`] read one, whether a tracker runs on it or not.
+//! [`serve`] runs a tracker on a data folder; [`report`], [`sql`] and [`check`] read one, whether a tracker runs on it or not.
 //!
 //! # What holds
 //!
@@ -59,6 +59,7 @@ mod outcome;
 mod place;
 mod projects;
 mod query;
+mod question;
 mod report;
 mod scrub;
 mod secret;
@@ -79,6 +80,6 @@ pub use place::{JournalAddress, Place, StoreAddress};
 pub use projects::{Key, NewKey, UnknownKey};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
-    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables, report, report_of,
-    revoke_key, serve, show_contract,
+    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables, report,
+    report_of, revoke_key, serve, show_contract, sql,
 };

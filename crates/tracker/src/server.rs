@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -28,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::place::{JournalAddress, NatsAddress, Place, Records, StoreAddress, Tables};
 use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
+use crate::question::{self, Unanswered};
 use crate::report::Report;
 use crate::secret::{self, random_hex, secret};
 use crate::store::sql::SqlStore;
@@ -389,6 +391,27 @@ fn folder(path: &Path) -> Result<DataDir, Error> {
     }
 }
 
+/// Answers a question in the SQL of the database that holds the tables, whether a tracker runs on the folder or not: one statement that reads the
+/// tracker's tables. What is in the journal is loaded first, where that is little. Where `rows` is said, there are no more than that.
+///
+/// # Errors
+///
+/// [`Error::Question`] when the question is no such statement, fails, or its answer has more than 64 MiB; else when there is no
+/// data, or the tables can't be read.
+pub fn sql(place: impl Into<Place>, question: &str, rows: Option<u64>) -> Result<Vec<RecordBatch>, Error> {
+    let place = place.into();
+    let path = rows.map_or_else(|| "/sql.arrow".to_owned(), |rows| format!("/sql.arrow?rows={rows}"));
+    let bytes = match reach(&place, "POST", &path, question.as_bytes())? {
+        Reached::Free(lock) => stopped(&place, lock, |parts| parts.loader.answer(question, rows)),
+        Reached::Answered(answer, _) if answer.status == 200 => Ok(answer.body),
+        Reached::Answered(answer, server) => match serde_json::from_slice::<Unanswered>(&answer.body) {
+            Ok(told) => Err(told.into()),
+            Err(_) => answered::<()>(&answer, &server).map(|()| Vec::new()),
+        },
+    }?;
+    question::batches(&bytes)
+}
+
 /// Recounts a data folder from tables and journal, whether a tracker runs on it or not. What is in the journal is
 /// loaded first.
 ///
@@ -468,16 +491,21 @@ fn read<T: serde::de::DeserializeOwned>(
     path: &str,
     work: impl FnOnce(&mut Parts) -> Result<T, Error>,
 ) -> Result<T, Error> {
+    match reach(place, method, path, b"")? {
+        Reached::Free(lock) => stopped(place, lock, work),
+        Reached::Answered(answer, server) => answered(&answer, &server),
+    }
+}
+
+/// Asks the tracker that runs on a folder, or locks the folder.
+fn reach(place: &Place, method: &str, path: &str, body: &[u8]) -> Result<Reached, Error> {
     let dir = DataDir::new(&place.data_dir);
     if place.journal.0 != Records::Segments {
         dir.create()?;
     } else if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
-    match dir.reach(method, path)? {
-        Reached::Free(lock) => stopped(place, lock, work),
-        Reached::Answered(answer, server) => answered(&answer, &server),
-    }
+    dir.reach(method, path, body)
 }
 
 fn stopped<T>(place: &Place, lock: Lock, work: impl FnOnce(&mut Parts) -> Result<T, Error>) -> Result<T, Error> {

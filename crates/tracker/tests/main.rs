@@ -13,4 +13,5 @@ mod postgres;
 mod projects;
 mod server;
 mod shared;
+mod sql;
 mod tracker;

@@ -121,7 +121,10 @@ fn the_tables_of_a_duckdb_file_are_moved_and_everything_goes_on() {
     tracker.stop();
     let before = report(dir.path()).unwrap();
     let rows = |sql: &str| crate::tracker::sql(dir.path(), sql);
-    let stored = serde_json::to_value(rows("SELECT elapsed, properties, timestamp, received_at FROM events WHERE event LIKE 'o%'")).unwrap();
+    let stored = serde_json::to_value(rows(
+        "SELECT elapsed, properties, timestamp, received_at FROM events WHERE event LIKE 'o%'",
+    ))
+    .unwrap();
 
     let place = at(&postgres, dir.path()).place();
     let moved = dlt_tracker::move_tables(dir.path(), &place.store).unwrap();
@@ -132,7 +135,8 @@ fn the_tables_of_a_duckdb_file_are_moved_and_everything_goes_on() {
     assert_eq!(found, before);
     let sound = check(place.clone()).unwrap();
     assert!(sound.is_sound(), "{sound}");
-    let odd = postgres.sql("postgres", "SELECT elapsed, properties FROM telemetry.events WHERE event LIKE 'o%'").unwrap();
+    let odd =
+        postgres.sql("postgres", "SELECT elapsed, properties FROM telemetry.events WHERE event LIKE 'o%'").unwrap();
     assert_eq!(odd, format!("0.1|{}", stored[0]["properties"].as_str().unwrap()));
 
     // What came before is known: duplicates, and what was deleted.

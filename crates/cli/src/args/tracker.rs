@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::ReportFormat;
+use super::{Output, ReportFormat};
 
 /// `dlt tracker`.
 #[derive(Debug, Subcommand)]
@@ -34,6 +34,20 @@ pub(crate) enum Tracker {
         /// Of one project; what came without a key belongs to `default` [default: all]
         #[arg(long, value_name = "NAME")]
         project: Option<String>,
+    },
+    /// Answer a question in SQL from the tracker's tables; works beside a running server
+    Sql {
+        /// A query in the words of the database that holds the tables, such as `SELECT event, count(*) FROM events GROUP BY event`
+        #[arg(value_name = "SELECT")]
+        query: String,
+        #[command(flatten)]
+        folder: Folder,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: Output,
+        /// Rows at most, 0 for all [default: 1000 for people, all for other programs]
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
     },
     /// Write keys: which project the events of a sender belong to
     #[command(subcommand)]

@@ -12,6 +12,7 @@ use crate::args::{Folder, ReportFormat, Serve, Tracker};
 use crate::exit::{Failure, Outcome};
 use crate::grid::count;
 use crate::printer::{BOLD, DIM};
+use crate::rows::RowPrinter;
 use crate::settings::Settings;
 
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
@@ -46,6 +47,12 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                     printer.data_with(|out| out.write_all(with_line_end(text).as_bytes()))
                 }
             }
+        }
+        Tracker::Sql { query, folder, format, limit } => {
+            let mut rows = RowPrinter::new(printer, *format, *limit);
+            let batches = dlt_tracker::sql(place(folder)?, query, rows.needs()).map_err(failure)?;
+            batches.iter().try_for_each(|batch| rows.print(batch))?;
+            rows.finish()
         }
         Tracker::Forget { id, folder } => {
             let forgotten = dlt_tracker::forget(place(folder)?, id).map_err(failure)?;
@@ -135,6 +142,7 @@ fn failure(error: Error) -> Failure {
         Error::NoData { .. } | Error::NoId | Error::ProjectName { .. } | Error::KeyForm | Error::KeyTaken { .. } => {
             Failure::usage(error.to_string())
         }
+        Error::Question { is_wrong: true, .. } => Failure::usage(error.to_string()),
         Error::NoKey => Failure::usage(error.to_string()).hint("`dlt tracker key list` shows the ids"),
         Error::NoProject { name, known } => {
             Failure::usage(error.to_string()).hint(match dlt::suggest(name, known.iter().map(String::as_str)) {
@@ -173,6 +181,7 @@ fn advice(error: &Error) -> Option<&str> {
     match error {
         Error::Tables { source, .. } => source.advice(),
         Error::OtherTables { advice, .. } => Some(advice),
+        Error::Question { advice, .. } => advice.as_deref(),
         Error::JournalGone { source, .. } => advice(source),
         _ => None,
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{RawQuery, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::event;
 use crate::journal::Journal;
 use crate::loader::{self, Question};
 use crate::query::pairs;
+use crate::question;
 use crate::secret::same;
 
 /// How long the journal may take to show that it can be written again.
@@ -66,11 +67,7 @@ pub(crate) async fn report(
     if !is_allowed(&app, &headers) {
         return unauthorized();
     }
-    let (sender, tried) = oneshot::channel();
-    // In most moments little waits, and then it is in the report, too.
-    if app.ledger().in_journal <= loader::CROWD && app.loader.ask(Question::Load(sender)) {
-        let _ = tokio::time::timeout(LOAD_FIRST, tried).await;
-    }
+    load_first(&app).await;
     let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
     let (store, journal) = (Arc::clone(&app.dashboard.store), Arc::clone(&app.journal));
     let project = value(query.as_deref(), "project").filter(|name| !name.is_empty());
@@ -79,6 +76,41 @@ pub(crate) async fn report(
     match read {
         Ok(found) => found_or_failed(found),
         Err(_) => failed("the report could not be read: the tracker's log says why".to_owned()),
+    }
+}
+
+/// In most moments little waits, and then it is in the answer, too.
+async fn load_first(app: &App) {
+    let (sender, tried) = oneshot::channel();
+    if app.ledger().in_journal <= loader::CROWD && app.loader.ask(Question::Load(sender)) {
+        let _ = tokio::time::timeout(LOAD_FIRST, tried).await;
+    }
+}
+
+/// `POST /sql.arrow?rows=N`, for `dlt tracker sql`: a question as body, answered beside the loader with Arrow's stream.
+pub(crate) async fn sql(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    request: HttpRequest,
+) -> Response<Body> {
+    if !is_allowed(&app, request.headers()) {
+        return unauthorized();
+    }
+    let read = tokio::time::timeout(app.body_timeout, to_bytes(request.into_body(), question::MAX_QUESTION)).await;
+    let Some(sql) = read.ok().and_then(Result::ok).and_then(|body| String::from_utf8(body.into()).ok()) else {
+        let text = json!({"code": "bad_question", "message": "a question is a text of at most 256 KiB"}).to_string();
+        return answer::document(StatusCode::BAD_REQUEST, text);
+    };
+    load_first(&app).await;
+    let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
+    let (store, rows) = (Arc::clone(&app.dashboard.store), value(query.as_deref(), "rows"));
+    let rows = rows.and_then(|rows| rows.parse().ok());
+    let asked = tokio::task::spawn_blocking(move || question::answer(&*store, &sql, rows)).await;
+    drop(permit);
+    match asked {
+        Ok(Ok(bytes)) => Response::new(Body::from(bytes)),
+        Ok(Err(told)) => answer::document(StatusCode::BAD_REQUEST, json!(told).to_string()),
+        Err(_) => failed("the question could not be answered: the tracker's log says why".to_owned()),
     }
 }
 

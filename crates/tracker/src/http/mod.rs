@@ -78,6 +78,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(admin::health))
         .route("/metrics", get(admin::metrics))
         .route("/report.json", get(admin::report))
+        .route("/sql.arrow", post(admin::sql))
         .route("/check.json", get(admin::check))
         .route("/forget.json", post(admin::forget))
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))

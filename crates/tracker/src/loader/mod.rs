@@ -25,6 +25,7 @@ use crate::deletion::{Claim, Forgotten, Request};
 use crate::error::Error;
 use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
+use crate::question;
 use crate::report::Report;
 use crate::store::{Counts, JournalRows, Role, Store, Tables};
 use refused::RefusedRows;
@@ -293,6 +294,12 @@ impl Loader {
     pub(crate) fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
         self.ready_to_read()?;
         report(&*self.store, &*self.journal, project)
+    }
+
+    /// Answers a question in SQL. Loads before what can be loaded.
+    pub(crate) fn answer(&mut self, sql: &str, rows: Option<u64>) -> Result<Vec<u8>, Error> {
+        self.ready_to_read()?;
+        question::answer(&*self.store, sql, rows).map_err(Error::from)
     }
 
     /// How many events wait in the journal.

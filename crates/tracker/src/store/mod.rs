@@ -23,6 +23,7 @@ pub(crate) mod sql;
 
 use std::collections::HashSet;
 
+use arrow::record_batch::RecordBatch;
 use dlt_engine::Error;
 use dlt_engine::destination::{Access, Row};
 
@@ -153,12 +154,22 @@ pub(crate) trait Tables {
     /// The rows of a query in the words of [`Tables::dialect`]. Only where the tables exist.
     fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
 
+    /// Answers a question of a person: one statement that reads these tables, and nothing else, such as files. Only with
+    /// tables that are open for reading alone. `on_batch` gets the rows piece by piece; an error of it ends the question.
+    ///
+    /// # Errors
+    /// The kind is `Config` where it is no such statement.
+    fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
+
     /// How questions are asked.
     fn dialect(&self) -> &'static dyn Dialect;
 
     /// The report, of one project or of all, without its ledger. Empty where there are no tables.
     fn report(&mut self, project: Option<&str>) -> Result<Report, Error>;
 }
+
+/// Who takes the rows of an answer.
+pub(crate) type OnBatch<'a> = dyn FnMut(RecordBatch) -> Result<(), Error> + 'a;
 
 /// What a process is among those that load into the same tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

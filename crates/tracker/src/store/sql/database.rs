@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dlt_engine::destination::{Access, Row};
 use dlt_engine::{Destination, Error};
 
-use crate::store::{Dialect, Role};
+use crate::store::{Dialect, OnBatch, Role};
 
 /// A database that holds the tables.
 pub(super) trait Database: Send + Sync {
@@ -43,6 +43,9 @@ pub(super) trait Database: Send + Sync {
 pub(super) trait Session {
     /// The rows of a query.
     fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
+
+    /// See [`crate::store::Tables::ask`].
+    fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
 
     /// Runs a statement that gives no rows.
     fn execute(&mut self, sql: &str) -> Result<(), Error>;

@@ -10,8 +10,9 @@ use dlt_engine::destination::{Access, Connection, Row};
 use dlt_engine::{Destination, Error, rows_of};
 
 use super::database::{Database, Session};
-use crate::store::Dialect;
+use super::guard;
 use crate::store::schema::{DATASET, PIPELINE};
+use crate::store::{Dialect, OnBatch};
 
 /// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
 /// and loads are not faster with more.
@@ -85,6 +86,11 @@ impl Session for Open<'_> {
             Ok(())
         })?;
         Ok(rows)
+    }
+
+    fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        guard::check(sql, &mut |sql| self.rows(sql))?;
+        self.connection.query(sql, &mut |_, batch| on_batch(batch))
     }
 
     fn execute(&mut self, sql: &str) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod cache;
 mod database;
 mod deletion;
 mod duckdb;
+mod guard;
 mod loads;
 mod moving;
 mod postgres;
@@ -23,7 +24,7 @@ use dlt_postgres::Address;
 use serde_json::Value;
 
 use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE};
-use super::{Counts, JournalRows, Recount, Role, Store, Tables};
+use super::{Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
 use crate::store::Dialect;
@@ -378,6 +379,10 @@ impl Tables for SqlTables<'_> {
 
     fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
         self.rows(sql)
+    }
+
+    fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.session.ask(sql, on_batch)
     }
 
     fn dialect(&self) -> &'static dyn Dialect {

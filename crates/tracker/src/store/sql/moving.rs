@@ -114,7 +114,9 @@ impl Reader for TableReader {
         let mut tables = self.from.tables(Access::Read)?;
         let end = match self.end {
             Some(end) => end,
-            None => number(&tables.row(&format!("SELECT coalesce(max(rowid) + 1, 0) AS last FROM {}", self.table))?, "last"),
+            None => {
+                number(&tables.row(&format!("SELECT coalesce(max(rowid) + 1, 0) AS last FROM {}", self.table))?, "last")
+            }
         };
         self.end = Some(end);
         if self.next >= end {

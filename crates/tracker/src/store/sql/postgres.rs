@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow::record_batch::RecordBatch;
 use dlt_destination_postgres::Postgres;
 use dlt_engine::destination::{Access, Row};
 use dlt_engine::{Destination, Error, ErrorKind, rows_of};
@@ -10,7 +11,7 @@ use dlt_postgres::{Address, Client, Lost, Query, ReadOptions};
 
 use super::database::{Database, Session};
 use crate::store::schema::{DATASET, EVENTS, LOADS, QUARANTINE};
-use crate::store::{Dialect, Role};
+use crate::store::{Dialect, OnBatch, Role};
 
 /// The number of the lock of those who lead: `dlt lead` in ASCII.
 const LEAD: i64 = 0x646c_7420_6c65_6164;
@@ -125,6 +126,22 @@ impl Session for Open {
                     ErrorKind::Data,
                     format!("column `{column}` holds a value that cannot be shown: NaN, or a time after the last"),
                 )),
+            }
+        })
+    }
+
+    /// The transaction is read-only, and a statement cannot make it another one.
+    fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.within(|client| {
+            let query = Query::prepare(client, sql, ReadOptions::default())?;
+            let mut is_empty = true;
+            query.run(client, &mut |batch| {
+                is_empty = false;
+                on_batch(batch)
+            })?;
+            match is_empty {
+                true => on_batch(RecordBatch::new_empty(query.schema().clone())),
+                false => Ok(()),
             }
         })
     }

@@ -98,6 +98,7 @@ mod tests {
             let expected: &[_] = match known.name {
                 _ if template.secrets[0].is_empty() => &[],
                 "sql_database" => &["source.credentials"],
+                "pipedrive" => &["source.client.auth.type", "source.client.auth.name", "source.client.auth.api_key"],
                 // The file itself has a client, which the secret completes.
                 _ => &["source.client.auth.type", "source.client.auth.token"],
             };

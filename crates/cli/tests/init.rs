@@ -23,7 +23,18 @@ fn a_new_project() {
 
 #[test]
 fn every_source_gives_a_file_that_is_understood() {
-    for source in ["filesystem", "rest_api", "chess", "github"] {
+    for source in [
+        "filesystem",
+        "rest_api",
+        "chess",
+        "github",
+        "hubspot",
+        "notion",
+        "pipedrive",
+        "pokemon",
+        "slack",
+        "stripe_analytics",
+    ] {
         let sandbox = Sandbox::new();
         sandbox.run(&format!("init {source} duckdb")).ok();
         crate::sandbox::settings().bind(|| {

@@ -17,8 +17,14 @@ pub static SOURCES: &[&SourceConnector] = &[
     &dlt_source_sql_database::CONNECTOR,
     dlt_sources::CONNECTORS[2],
     dlt_sources::CONNECTORS[3],
+    dlt_sources::CONNECTORS[4],
+    dlt_sources::CONNECTORS[5],
+    dlt_sources::CONNECTORS[6],
+    dlt_sources::CONNECTORS[7],
+    dlt_sources::CONNECTORS[8],
+    dlt_sources::CONNECTORS[9],
 ];
 
 // One that is added there is listed here, too.
-const _: () = assert!(SOURCES_OF_FILES_AND_APIS == 4);
+const _: () = assert!(SOURCES_OF_FILES_AND_APIS == 10);
 const SOURCES_OF_FILES_AND_APIS: usize = dlt_sources::CONNECTORS.len();

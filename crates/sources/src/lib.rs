@@ -31,8 +31,18 @@ pub use dlt_engine::connector::ReadyMade;
 use dlt_engine::connector::SourceConnector;
 
 /// The sources that a pipeline file can name. A new one has its entry beside its code, and a line here.
-pub static CONNECTORS: [&SourceConnector; 4] =
-    [&files::section::CONNECTOR, &rest::section::CONNECTOR, &ready_made::CHESS, &ready_made::GITHUB];
+pub static CONNECTORS: [&SourceConnector; 10] = [
+    &files::section::CONNECTOR,
+    &rest::section::CONNECTOR,
+    &ready_made::CHESS,
+    &ready_made::GITHUB,
+    &ready_made::HUBSPOT,
+    &ready_made::NOTION,
+    &ready_made::PIPEDRIVE,
+    &ready_made::POKEMON,
+    &ready_made::SLACK,
+    &ready_made::STRIPE,
+];
 
 /// The ready-made declaration of this name, a [`RestConfig`] in TOML.
 pub fn ready_made(name: &str) -> Option<ReadyMade> {

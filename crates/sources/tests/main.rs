@@ -8,6 +8,7 @@ mod files;
 mod pages;
 mod parquet;
 mod read;
+mod ready_made;
 mod rest;
 mod rest_incremental;
 mod rest_more;

@@ -211,3 +211,66 @@ fn what_is_not_known_is_refused() {
         assert!(output.stderr.contains(message), "{output}");
     }
 }
+
+/// Upsert, insert-only and cdc by turns with Python, which sees what we see; nested rows go with their roots.
+#[test]
+fn rows_are_merged_by_turns() {
+    let sandbox = Sandbox::new().unwrap();
+    let lake = Lake::in_folder(&sandbox);
+    let by = |strategy: &'static str| {
+        let merge = ["--table-format", "delta", "--write-disposition", "merge", "--primary-key", "id"];
+        merge.into_iter().chain(["--merge-strategy", strategy]).collect::<Vec<_>>()
+    };
+    let hints = |strategy: &str| json!({"disposition": "merge", "strategy": strategy});
+    let tables = json!(["items", "items__tags"]);
+    let text = "{\"id\":1,\"name\":\"A\",\"tags\":[\"x\",\"y\"]}\n{\"id\":2,\"name\":\"B\",\"tags\":[\"z\"]}\n";
+    lake.load(text, &by("upsert"));
+    // Where nothing is named it is upsert, as with Python.
+    let merge = ["--write-disposition", "merge", "--primary-key", "id"];
+    lake.load("{\"id\":2,\"name\":\"b\",\"tags\":[\"q\",\"r\",\"s\"]}\n{\"id\":3,\"name\":\"C\"}\n", &merge);
+    let seen = lake.python(json!({"tables": tables}));
+    let three = json!([{"id": 1, "name": "A"}, {"id": 2, "name": "b"}, {"id": 3, "name": "C"}]);
+    assert_eq!(seen["items"], three, "{seen}");
+    assert_eq!(seen["items__tags"].as_array().unwrap().len(), 5, "{seen}");
+    // Python updates rows that we wrote, by the same ids.
+    let rows = json!([{"id": 1, "name": "a", "tags": ["x"]}, {"id": 4, "name": "D", "extra": 1}]);
+    let task = json!({"rows": rows, "disposition": hints("upsert"), "hints": {"primary_key": "id"}, "tables": tables});
+    let seen = lake.python(task);
+    assert_eq!(seen["items"].as_array().unwrap().len(), 4, "{seen}");
+    // And we those that Python wrote.
+    lake.load("{\"id\":4,\"name\":\"d\"}\n{\"id\":1,\"name\":\"A\"}\n", &by("upsert"));
+    let rows = lake.query("SELECT id, name, extra FROM items ORDER BY id");
+    let row = |id: i64, name: &str| json!({"id": id, "name": name, "extra": null});
+    assert_eq!(rows, [row(1, "A"), row(2, "b"), row(3, "C"), row(4, "d")]);
+    assert_eq!(lake.query("SELECT count(*) AS n FROM items__tags"), [json!({"n": 3})], "those of 2 alone");
+    let output = lake.ours("{\"id\":4,\"name\":\"other\"}\n{\"id\":5,\"name\":\"E\"}\n", &by("insert-only")).unwrap();
+    assert!(output.stderr.contains("1 row of table `items` was left out"), "{output}");
+    let rows = lake.query("SELECT id, name FROM items WHERE id > 3 ORDER BY id");
+    assert_eq!(rows, [json!({"id": 4, "name": "d"}), json!({"id": 5, "name": "E"})]);
+    lake.load("{\"id\":2,\"name\":\"two\",\"tags\":[\"q\"]}\n{\"id\":6,\"name\":\"F\"}\n", &by("cdc"));
+    let seen = lake.python(json!({"tables": tables}));
+    assert_eq!(seen["items"], json!([{"id": 2, "name": "two"}, {"id": 6, "name": "F"}]), "{seen}");
+    assert_eq!(seen["items__tags"], json!([{"value": "q"}]), "{seen}");
+}
+
+/// After many versions there are checkpoints, by which delta-rs and we find the table, also without the versions before.
+#[test]
+fn checkpoints_tell_what_was_before() {
+    let sandbox = Sandbox::new().unwrap();
+    let lake = Lake::in_folder(&sandbox);
+    lake.load("{\"id\":0,\"n\":null,\"place\":\"é\"}\n", &["--table-format", "delta"]);
+    lake.load("{\"id\":0,\"place\":\"é\"}\n", &["--write-disposition", "replace"]);
+    for id in 1..11 {
+        lake.load(&format!("{{\"id\":{id}}}\n"), &["--write-disposition", "append"]);
+    }
+    let log = Path::new(&lake.url).join("raw/items/_delta_log");
+    assert!(log.join("00000000000000000010.checkpoint.parquet").is_file());
+    for version in 0..10 {
+        std::fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    let seen = lake.python(json!({}));
+    assert_eq!((seen["items"].as_array().unwrap().len(), &seen["items.version"]), (11, &json!(11)), "{seen}");
+    assert_eq!(lake.query("SELECT count(*) AS n, max(place) AS p FROM items"), [json!({"n": 11, "p": "é"})]);
+    lake.load("{\"id\":12}\n", &[]);
+    assert_eq!(lake.python(json!({}))["items"].as_array().unwrap().len(), 12);
+}

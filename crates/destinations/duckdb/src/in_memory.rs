@@ -2,13 +2,17 @@
 
 use crate::failure::explain;
 use crate::library::open_library;
+use crate::merge::Merging;
+use crate::names::DatasetPath;
+use crate::statements::Statements;
 use crate::{ddl, memory, names, query, statements};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_engine::Result;
-use dlt_engine::schema::Column;
+use dlt_engine::destination::ChainLoad;
+use dlt_engine::schema::{Column, MergeStrategy};
 use duckdb::{Config, Connection};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A database in memory, which is gone when it is dropped. What does not fit into half of the machine's memory spills into a folder.
 pub struct InMemory {
@@ -58,6 +62,28 @@ impl InMemory {
         names().map_err(|error| explain(doing, &error))
     }
 
+    /// Runs a query that gives one number.
+    ///
+    /// # Errors
+    /// What DuckDB says; `doing` tells what it is for.
+    pub fn number(&self, doing: &str, sql: &str) -> Result<i64> {
+        self.connection.query_row(sql, [], |row| row.get(0)).map_err(|error| explain(doing, &error))
+    }
+
+    /// Merges the rows of a chain into tables of a schema, which are there with all their columns; returns how many rows were added to
+    /// each.
+    ///
+    /// # Errors
+    /// As [`dlt_engine::sql::merge`].
+    pub fn merge(&self, schema: &str, chain: &ChainLoad<'_>, strategy: MergeStrategy) -> Result<Vec<u64>> {
+        let place = DatasetPath::find(&self.connection, schema)?;
+        let statements = Statements { connection: &self.connection, place: &place };
+        let mut merging = Merging::new(&statements);
+        let added = dlt_engine::sql::merge(&mut merging, chain, strategy)?;
+        merging.finish()?;
+        Ok(added)
+    }
+
     /// Runs one query that reads, as [`dlt_engine::destination::Connection::query`] does.
     ///
     /// # Errors
@@ -65,6 +91,14 @@ impl InMemory {
     pub fn query(&self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
         query::read(&self.connection, sql, on_batch)
     }
+}
+
+/// What stands behind `FROM` for the rows of Parquet files.
+///
+/// # Errors
+/// [`dlt_engine::ErrorKind::Storage`] if a path is not UTF-8.
+pub fn parquet(files: &[PathBuf]) -> Result<String> {
+    statements::parquet(files)
 }
 
 /// An identifier for SQL.

@@ -3,6 +3,7 @@
 use crate::connection::Files;
 use crate::dataset::Dataset;
 use crate::failure::failed;
+use crate::lake::DELTA_MERGES;
 use crate::settings::Filesystem;
 use dlt_engine::destination::{Access, Capabilities, Connection, Destination};
 use dlt_engine::digest::name_digest;
@@ -30,7 +31,7 @@ impl Destination for Filesystem {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new();
         capabilities.merge_strategies = &[];
-        capabilities.table_formats = &[(TableFormat::Delta, &[])];
+        capabilities.table_formats = &[(TableFormat::Delta, DELTA_MERGES)];
         capabilities
     }
 

@@ -45,6 +45,8 @@ mod intent;
 mod lake;
 mod layout;
 mod load;
+mod local;
+mod merging;
 mod moment;
 mod parallel;
 mod query;

@@ -7,13 +7,13 @@ use crate::encode::{self, Stop};
 use crate::failure::failed;
 use crate::gather::{Output, Staged};
 use crate::intent::Intent;
-use crate::lake::{self, Job};
+use crate::lake::{self, Chain, DELTA_MERGES, Job};
 use crate::moment::Moment;
 use crate::parallel::for_each;
 use crate::records::{self, Form, Versioned};
 use crate::settle::settle;
 use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
-use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, Schema, TableFormat, VERSION_TABLE};
+use dlt_engine::schema::{LOADS_TABLE, MergeStrategy, STATE_TABLE, Schema, TableFormat, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::StoreError;
 use std::collections::BTreeSet;
@@ -26,6 +26,10 @@ pub(crate) struct Load<'a> {
     staged: Vec<Staged>,
     /// Rows of tables that have a log, and whether they replace all others.
     logged: Vec<(Staged, Removal)>,
+    /// Rows of tables that have a log, merged with those that are there.
+    merged: Vec<Chain>,
+    /// The schema of the load.
+    schema: String,
     /// Tables whose files go.
     emptied: BTreeSet<String>,
     /// A schema whose stored versions go, with the tables of it.
@@ -39,6 +43,8 @@ impl<'a> Load<'a> {
             conflicts: Conflicts::new(),
             staged: Vec::new(),
             logged: Vec::new(),
+            merged: Vec::new(),
+            schema: String::new(),
             emptied: BTreeSet::new(),
             dropped: None,
         }
@@ -52,7 +58,7 @@ impl<'a> Load<'a> {
         }
         if let Some((schema, tables)) = &self.dropped {
             // A table that gets rows goes on: its log tells that the others went.
-            let goes_on = |table: &&String| self.logged.iter().any(|(staged, _)| staged.table.name == **table);
+            let goes_on = |table: &&String| self.has_rows(table);
             for table in tables.iter().filter(|table| !goes_on(table)) {
                 old.extend(self.dataset.files_of(schema, table)?);
             }
@@ -100,25 +106,55 @@ impl<'a> Load<'a> {
 
     /// What becomes of tables that have a log.
     fn jobs(&self, record: &LoadRecord<'_>, earlier: &Intent) -> Result<Vec<Job>> {
-        let (dataset, schema, load_id) = (self.dataset, record.schema, record.load_id);
-        let dropped =
-            self.dropped.as_ref().filter(|(name, _)| *name == schema.name).map_or(&[][..], |(_, tables)| tables);
+        let (dataset, schema) = (self.dataset, record.schema);
+        let dropped = self.dropped_of(&schema.name);
         let mut jobs = Vec::new();
         for (staged, removal) in &self.logged {
             let is_dropped = dropped.contains(&staged.table.name);
             let is_emptied = is_dropped || self.emptied.contains(&staged.table.name);
             let removal = if is_emptied { Removal::All } else { removal.clone() };
-            jobs.push(Job::new(dataset, schema, staged.clone(), removal, is_dropped, load_id, earlier)?);
+            jobs.push(Job::new(dataset, &schema.name, staged.clone(), removal, is_dropped)?);
         }
-        let has_rows = |table: &str| self.logged.iter().any(|(staged, _)| staged.table.name == table);
+        let has_rows = |table: &str| self.has_rows(table);
         for name in
             self.emptied.iter().filter(|name| is_logged(schema, name) && !has_rows(name) && !dropped.contains(name))
         {
             let Some(table) = schema.tables.get(name) else { continue };
             let staged = Staged { table: table.clone(), files: Vec::new() };
-            jobs.push(Job::new(dataset, schema, staged, Removal::All, false, load_id, earlier)?);
+            jobs.push(Job::new(dataset, &schema.name, staged, Removal::All, false)?);
         }
+        jobs.iter_mut().try_for_each(|job| job.begin(record.load_id, earlier))?;
         Ok(jobs)
+    }
+
+    /// Tables of a schema that are dropped.
+    fn dropped_of(&self, schema: &str) -> &[String] {
+        self.dropped.as_ref().filter(|(name, _)| name == schema).map_or(&[], |(_, tables)| tables)
+    }
+
+    /// Whether a table that has a log gets rows.
+    fn has_rows(&self, table: &str) -> bool {
+        self.logged.iter().any(|(staged, _)| staged.table.name == table)
+            || self.merged.iter().flat_map(|chain| &chain.jobs).any(|job| job.table() == table)
+    }
+
+    /// Merges the rows of tables that have a log. Whoever counts is told how many were added.
+    fn merge(&mut self, chain: &ChainLoad<'_>, strategy: MergeStrategy) -> Result<Vec<u64>> {
+        if chain.tables.first().is_none_or(|root| root.files.is_empty()) {
+            return Ok(vec![0; chain.tables.len()]);
+        }
+        let mut jobs = Vec::new();
+        for load in &chain.tables {
+            let is_dropped = self.dropped_of(&self.schema).contains(&load.table.name);
+            let is_emptied = is_dropped || self.emptied.contains(&load.table.name);
+            let removal = if is_emptied { Removal::All } else { Removal::None };
+            let staged = Staged { table: load.table.clone(), files: load.files.clone() };
+            jobs.push(Job::new(self.dataset, &self.schema, staged, removal, is_dropped)?);
+        }
+        let merged = Chain::merge(self.dataset, jobs, strategy)?;
+        let added = merged.added().to_vec();
+        self.merged.push(merged);
+        Ok(added)
     }
 
     fn put(&self, key: &str, text: String) -> Result<()> {
@@ -163,6 +199,7 @@ impl Transaction for Load<'_> {
             Some(text) => Some(Schema::from_stored(&text)?),
             None => None,
         };
+        self.schema = schema.name.clone();
         self.conflicts = conflicts::find(stored.as_ref(), schema);
         if let Some((_, tables)) = &self.dropped {
             self.conflicts.retain(|table, error| !tables.contains(table) || error.kind() == ErrorKind::Config);
@@ -171,12 +208,23 @@ impl Transaction for Load<'_> {
     }
 
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
-        if let Write::Merge(_) | Write::Versions(_) = chain.write {
-            let table = chain.tables.first().map_or("", |load| &load.table.name);
-            let message = format!("rows of table `{table}` are to be merged, and files can only be added or replaced");
-            return Err(Error::new(ErrorKind::Config, message).hint("use append or replace"));
-        }
         let format = chain.tables.first().map_or(TableFormat::Native, |root| root.table.table_format());
+        match chain.write {
+            Write::Merge(strategy) if format == TableFormat::Delta && DELTA_MERGES.contains(&strategy) => {
+                for load in chain.tables.iter().filter(|load| !load.files.is_empty()) {
+                    self.conflicts.remove(&load.table.name).map_or(Ok(()), Err)?;
+                }
+                return self.merge(chain, strategy);
+            }
+            Write::Merge(_) | Write::Versions(_) => {
+                let table = chain.tables.first().map_or("", |load| &load.table.name);
+                let message =
+                    format!("rows of table `{table}` are to be merged, and files can only be added or replaced");
+                return Err(Error::new(ErrorKind::Config, message)
+                    .hint("use append or replace, or upsert, insert-only or cdc of a Delta table"));
+            }
+            Write::Append | Write::Replace => {}
+        }
         let mut rows = Vec::new();
         for load in &chain.tables {
             if let Some(error) = self.conflicts.remove(&load.table.name)
@@ -198,7 +246,7 @@ impl Transaction for Load<'_> {
         Ok(rows)
     }
 
-    fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
+    fn commit(mut self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
         let (dataset, load_id) = (self.dataset, record.load_id);
         settle(dataset, Some(load_id))?;
         let form = dataset.form()?;
@@ -221,6 +269,7 @@ impl Transaction for Load<'_> {
         let earlier = earlier.unwrap_or_default();
         self.check_names(&outputs, &earlier)?;
         let jobs = self.jobs(record, &earlier)?;
+        self.merged.iter_mut().flat_map(|chain| &mut chain.jobs).try_for_each(|job| job.begin(load_id, &earlier))?;
         let version = self.new_version(record.schema)?;
         let mut writes: Vec<String> = outputs.iter().map(|output| output.key.clone()).collect();
         writes.extend(version.iter().map(|(key, _)| key.clone()));
@@ -233,7 +282,7 @@ impl Transaction for Load<'_> {
             schema: record.schema.name.clone(),
             writes: writes.iter().chain(&leftovers).cloned().collect(),
             deletes: old.into_iter().collect(),
-            tables: jobs.iter().map(Job::begun).collect(),
+            tables: jobs.iter().chain(self.merged.iter().flat_map(|chain| &chain.jobs)).map(Job::begun).collect(),
         };
         self.put(&Intent::key(load_id), intent.to_json())?;
         if !earlier.load_id.is_empty() {
@@ -249,6 +298,7 @@ impl Transaction for Load<'_> {
             self.write_state(state, record)?;
         }
         lake::run(dataset, jobs, load_id)?;
+        std::mem::take(&mut self.merged).into_iter().try_for_each(|chain| chain.run(dataset, load_id))?;
         let loads = format!("{LOADS_TABLE}/{}", records::load_file(&record.schema.name, load_id));
         self.put(&loads, records::load_row(record, now_micros()))?;
         // From here on the load is committed: what follows is done by whoever comes next, if it is not done now.

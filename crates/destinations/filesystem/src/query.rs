@@ -3,8 +3,8 @@
 use crate::conflicts;
 use crate::dataset::{Dataset, Invisible};
 use crate::delta::Log;
-use crate::failure::failed;
 use crate::lake;
+use crate::local::{fetch, log_files};
 use crate::records::Form;
 use crate::views::{DataFile, Kind, view};
 use arrow::datatypes::SchemaRef;
@@ -12,9 +12,8 @@ use arrow::record_batch::RecordBatch;
 use dlt_destination_duckdb::in_memory::{InMemory, quote};
 use dlt_engine::schema::{STATE_TABLE, Schema, Table, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
-use dlt_objects::StoreError;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tempfile::TempDir;
 
 const DOING: &str = "run the query";
@@ -138,26 +137,6 @@ fn logged_files(
     let below = lake::folder(dataset, schema, table)?;
     let log = Log::of(dataset.store.below(&below), table);
     let Some(snapshot) = log.snapshot_without(&invisible.loads)? else { return Ok(Vec::new()) };
-    let mut files = Vec::new();
-    for (number, (key, partition)) in log.files(&snapshot)?.into_iter().enumerate() {
-        let key = format!("{below}/{key}");
-        let path = match dataset.store.local_path(&key) {
-            Some(path) => path,
-            None => fetch(dataset, &key, folder.join(format!("{table}.{number}.parquet")))?,
-        };
-        files.push(DataFile { path, kind: Kind::Parquet, partition });
-    }
-    Ok(files)
-}
-
-fn fetch(dataset: &Dataset, key: &str, to: PathBuf) -> Result<PathBuf> {
-    let mut reader = dataset.store.get(key).map_err(failed)?;
-    let mut file = std::fs::File::create(&to).map_err(|error| Error::storage("create", &to, error))?;
-    match std::io::copy(&mut reader, &mut file) {
-        Ok(_) => Ok(to),
-        Err(error) => Err(match StoreError::of_io(&error) {
-            Some(store) => failed(store.clone()),
-            None => Error::storage("write", &to, error),
-        }),
-    }
+    let files = log_files(dataset, &below, &log, &snapshot, folder)?;
+    Ok(files.into_iter().map(|(_, file)| file).collect())
 }

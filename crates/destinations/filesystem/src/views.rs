@@ -75,7 +75,7 @@ pub(crate) fn view(database: &InMemory, table: &Table, files: &[DataFile]) -> Re
 }
 
 /// The column that tells which file a row is of.
-const FILE: &str = "__dlt_file";
+pub(crate) const FILE: &str = "__dlt_file";
 
 /// Files that lack the columns by which their table is divided: the values are joined to their rows.
 fn divided(database: &InMemory, table: &Table, files: &[&DataFile], paths: &str) -> Result<String> {
@@ -103,6 +103,17 @@ fn divided(database: &InMemory, table: &Table, files: &[&DataFile], paths: &str)
     Ok(format!(
         "SELECT {columns} FROM {relation} AS r LEFT JOIN (VALUES {rows}) AS p({heading}) ON r.{FILE} = p.{FILE}"
     ))
+}
+
+/// The rows of files that the log of a table names, with the file of each ([`FILE`]).
+pub(crate) fn logged(database: &InMemory, table: &Table, files: &[&DataFile]) -> Result<String> {
+    if files.is_empty() {
+        let columns = selected(table, |_, _| None);
+        return Ok(format!("SELECT {columns}, CAST(NULL AS VARCHAR) AS {FILE} WHERE false"));
+    }
+    let paths = files.iter().map(|file| path_literal(&file.path)).collect::<Result<Vec<_>>>()?.join(", ");
+    let sql = divided(database, table, files, &paths)?;
+    Ok(sql.replacen("SELECT ", &format!("SELECT r.{FILE}, "), 1))
 }
 
 fn text(value: &str) -> String {

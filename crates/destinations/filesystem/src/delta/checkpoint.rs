@@ -3,9 +3,16 @@
 use super::action::Action;
 use super::paths::{LOG, number};
 use crate::failure::failed;
-use dlt_engine::{Error, Result};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::Store;
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use serde_json::json;
+use std::sync::Arc;
 
 /// A checkpoint of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +76,103 @@ pub(super) fn read(store: &Store, found: &Found, corrupt: &dyn Fn(&str) -> Error
         }
     }
     Ok(actions)
+}
+
+/// The content of a checkpoint.
+pub(super) struct Written {
+    pub(super) parquet: Vec<u8>,
+    /// What `_last_checkpoint` says.
+    pub(super) last: Vec<u8>,
+}
+
+/// Tells actions as a checkpoint; they must be all that make the table what it is at the version.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] if they cannot be written so.
+pub(super) fn encode(version: u64, actions: &[Action]) -> Result<Written> {
+    fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::new(ErrorKind::Internal, "a checkpoint cannot be written").because(error)
+    }
+    let schema = Arc::new(schema());
+    let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(&schema))
+        .with_batch_size(actions.len().max(1))
+        .build_decoder()
+        .map_err(failed)?;
+    decoder.serialize(actions).map_err(failed)?;
+    let batch = decoder.flush().map_err(failed)?.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(&schema)));
+    let mut parquet = Vec::new();
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let mut writer = ArrowWriter::try_new(&mut parquet, schema, Some(properties)).map_err(failed)?;
+    writer.write(&batch).map_err(failed)?;
+    writer.close().map_err(failed)?;
+    let files = actions.iter().filter(|action| matches!(action, Action::Add(_))).count();
+    let last = json!({
+        "version": version, "size": actions.len(), "sizeInBytes": parquet.len(), "numOfAddFiles": files,
+    });
+    Ok(Written { parquet, last: last.to_string().into_bytes() })
+}
+
+/// The file of a checkpoint.
+pub(super) fn key(version: u64) -> String {
+    format!("{LOG}/{version:020}.checkpoint.parquet")
+}
+
+/// The columns of a checkpoint: one for each kind of action.
+fn schema() -> Schema {
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    let number = |name: &str| Field::new(name, DataType::Int64, true);
+    let small = |name: &str| Field::new(name, DataType::Int32, true);
+    let flag = |name: &str| Field::new(name, DataType::Boolean, true);
+    let list = |name: &str| Field::new_list(name, Field::new("element", DataType::Utf8, true), true);
+    let map = |name: &str| {
+        let (key, value) = (Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true));
+        Field::new_map(name, "key_value", key, value, false, true)
+    };
+    let object = |name: &str, fields: Vec<Field>| Field::new_struct(name, fields, true);
+    Schema::new(vec![
+        object("txn", vec![text("appId"), number("version"), number("lastUpdated")]),
+        object(
+            "add",
+            vec![
+                text("path"),
+                map("partitionValues"),
+                number("size"),
+                number("modificationTime"),
+                flag("dataChange"),
+                text("stats"),
+                map("tags"),
+            ],
+        ),
+        object(
+            "remove",
+            vec![
+                text("path"),
+                number("deletionTimestamp"),
+                flag("dataChange"),
+                flag("extendedFileMetadata"),
+                map("partitionValues"),
+                number("size"),
+            ],
+        ),
+        object(
+            "metaData",
+            vec![
+                text("id"),
+                text("name"),
+                text("description"),
+                object("format", vec![text("provider"), map("options")]),
+                text("schemaString"),
+                list("partitionColumns"),
+                map("configuration"),
+                number("createdTime"),
+            ],
+        ),
+        object(
+            "protocol",
+            vec![small("minReaderVersion"), small("minWriterVersion"), list("readerFeatures"), list("writerFeatures")],
+        ),
+        object("domainMetadata", vec![text("domain"), text("configuration"), flag("removed")]),
+    ])
 }
 
 #[cfg(test)]

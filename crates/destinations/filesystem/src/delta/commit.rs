@@ -32,6 +32,8 @@ pub(crate) struct Change<'a> {
 pub(crate) enum Removal {
     None,
     All,
+    /// Those, by their paths as the log writes them; what was decided by the rows of a version that must still be the newest.
+    These(Vec<String>),
 }
 
 impl Change<'_> {
@@ -49,6 +51,7 @@ impl Change<'_> {
         let removes = match &self.removal {
             Removal::None => false,
             Removal::All => !before.files.is_empty(),
+            Removal::These(paths) => !paths.is_empty(),
         };
         self.adds.is_empty() && !removes && self.shape(Some(before)).is_ok_and(|shape| shape == before.shape)
     }
@@ -70,15 +73,16 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Writes the version.
+    /// Writes the version. False if the rows that the change goes by are not the newest any more.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] if others change the table all the time, or the types of its columns; if the store fails.
-    pub(crate) fn commit(&self, log: &Log, mut before: Option<Snapshot>) -> Result<()> {
+    pub(crate) fn commit(&self, log: &Log, before: Option<&Snapshot>) -> Result<bool> {
+        let mut before = before.cloned();
         let planned = self.shape(before.as_ref())?;
         for _ in 0..TRIES {
             if self.is_empty(before.as_ref()) {
-                return Ok(());
+                return Ok(true);
             }
             let version = before.as_ref().map_or(0, |before| before.version + 1);
             let shape = self.shape(before.as_ref())?;
@@ -86,7 +90,11 @@ impl Change<'_> {
                 return Err(busy(log));
             }
             if log.put_version(version, &self.actions(before.as_ref(), &shape))? {
-                return Ok(());
+                write_checkpoint(log, version, before);
+                return Ok(true);
+            }
+            if let Removal::These(_) = self.removal {
+                return Ok(false);
             }
             match &mut before {
                 Some(before) => log.advance(before)?,
@@ -102,6 +110,7 @@ impl Change<'_> {
         let removed: Vec<&Add> = match (&self.removal, before) {
             (_, None) | (Removal::None, _) => Vec::new(),
             (Removal::All, Some(before)) => before.files.values().collect(),
+            (Removal::These(paths), Some(before)) => paths.iter().filter_map(|path| before.files.get(path)).collect(),
         };
         let mut actions = vec![Action::CommitInfo(self.info(before, shape, removed.len(), now))];
         let protocol = features::needed(before.map(|before| &before.protocol), shape.has_timestamp_ntz());
@@ -127,6 +136,7 @@ impl Change<'_> {
         let (operation, mode) = match self.removal {
             Removal::None => ("WRITE", "Append"),
             Removal::All => ("WRITE", "Overwrite"),
+            Removal::These(_) => ("MERGE", "Merge"),
         };
         let mut info = Map::new();
         info.insert("timestamp".into(), now.into());
@@ -188,7 +198,15 @@ fn agree(planned: &Shape, now: &Shape) -> bool {
     planned.partition == now.partition && planned.fields.iter().all(same)
 }
 
-fn busy(log: &Log) -> Error {
+/// Writes a checkpoint where one is due. Who cannot write one says nothing: the log is whole without.
+fn write_checkpoint(log: &Log, version: u64, before: Option<Snapshot>) {
+    let Some(mut now) = before else { return };
+    if version.is_multiple_of(now.checkpoint_interval()) {
+        let _ = log.advance(&mut now).and_then(|()| log.put_checkpoint(&now));
+    }
+}
+
+pub(crate) fn busy(log: &Log) -> Error {
     Error::new(ErrorKind::Busy, format!("others changed the Delta table {} while it was written", log.table()))
         .hint("run the same command again")
 }

@@ -53,14 +53,15 @@ pub(crate) fn write(
     columns: &[String],
     mut next: impl FnMut() -> Result<Option<Vec<ArrayRef>>>,
 ) -> Result<Vec<Add>> {
-    let mut files = Files::new(place, shape, columns)?;
+    let mut files = DataFiles::new(place, shape, columns)?;
     while let Some(arrays) = next()? {
         files.add(&arrays)?;
     }
     files.finish()
 }
 
-struct Files<'a> {
+/// Data files that are being written.
+pub(crate) struct DataFiles<'a> {
     place: &'a Place<'a>,
     shape: &'a Shape,
     columns: &'a [String],
@@ -93,8 +94,8 @@ impl Write for Shared {
     }
 }
 
-impl<'a> Files<'a> {
-    fn new(place: &'a Place<'a>, shape: &'a Shape, columns: &'a [String]) -> Result<Self> {
+impl<'a> DataFiles<'a> {
+    pub(crate) fn new(place: &'a Place<'a>, shape: &'a Shape, columns: &'a [String]) -> Result<Self> {
         let (mut kept, mut fields, mut arrow_fields) = (Vec::new(), Vec::new(), Vec::new());
         for (at, column) in columns.iter().enumerate() {
             let Some(field) = shape.field(column) else { continue };
@@ -113,7 +114,8 @@ impl<'a> Files<'a> {
         Ok(Self { place, shape, columns, kept, fields, schema, open: HashMap::new(), count: 0, adds: Vec::new() })
     }
 
-    fn add(&mut self, arrays: &[ArrayRef]) -> Result<()> {
+    /// Adds rows, column by column.
+    pub(crate) fn add(&mut self, arrays: &[ArrayRef]) -> Result<()> {
         let rows = arrays.first().map_or(0, |array| array.len());
         for (column, array) in self.columns.iter().zip(arrays) {
             if array.null_count() > 0 && self.shape.field(column).is_some_and(|field| !field.nullable) {
@@ -220,7 +222,8 @@ impl<'a> Files<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<Add>> {
+    /// Closes the files.
+    pub(crate) fn finish(mut self) -> Result<Vec<Add>> {
         self.close_all()?;
         self.adds.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(self.adds)

@@ -1,6 +1,6 @@
 //! The log of a table, read and written.
 
-use super::action::{Action, Add, Metadata, Protocol};
+use super::action::{Action, Add, Metadata, Protocol, Remove};
 use super::paths::{self, LOG};
 use super::types::Shape;
 use super::{checkpoint, features};
@@ -37,7 +37,7 @@ pub(crate) struct Snapshot {
     pub(super) transactions: BTreeMap<String, Map<String, Value>>,
     pub(super) domains: BTreeMap<String, Map<String, Value>>,
     /// Files that were removed, as they came, for checkpoints.
-    pub(super) removed: BTreeMap<String, super::action::Remove>,
+    pub(super) removed: BTreeMap<String, Remove>,
 }
 
 impl Log {
@@ -160,11 +160,11 @@ impl Log {
         }
     }
 
-    /// Keys of a snapshot's files below the table's folder, with the values of the columns by which it is divided.
+    /// The files of a snapshot: each by its path as the log writes it, and its key below the table's folder, with the values of the columns by which it is divided.
     ///
     /// # Errors
     /// [`ErrorKind::Destination`] if a file is elsewhere.
-    pub(crate) fn files(&self, snapshot: &Snapshot) -> Result<Vec<(String, Partition)>> {
+    pub(crate) fn files(&self, snapshot: &Snapshot) -> Result<Vec<(String, String, Partition)>> {
         let file = |add: &Add| {
             let key = paths::decoded(&add.path).ok_or_else(|| {
                 let message =
@@ -174,7 +174,11 @@ impl Log {
             // A value that is left out, or empty, is none.
             let value =
                 |name: &String| add.partition_values.get(name).cloned().flatten().filter(|value| !value.is_empty());
-            Ok((key, snapshot.shape.partition.iter().map(|name| (name.clone(), value(name))).collect()))
+            Ok((
+                add.path.clone(),
+                key,
+                snapshot.shape.partition.iter().map(|name| (name.clone(), value(name))).collect(),
+            ))
         };
         snapshot.files.values().map(file).collect()
     }
@@ -190,6 +194,20 @@ impl Log {
             version += 1;
         }
         Ok(None)
+    }
+
+    /// Writes a checkpoint of a snapshot, if there is none of its version.
+    pub(super) fn put_checkpoint(&self, snapshot: &Snapshot) -> Result<()> {
+        let written = checkpoint::encode(snapshot.version, &snapshot.actions())?;
+        if self.store.put_new(&checkpoint::key(snapshot.version), written.parquet).map_err(failed)? {
+            self.store.put(&format!("{LOG}/_last_checkpoint"), written.last).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// The key that the log writes so.
+    pub(crate) fn key(&self, path: &str) -> Option<String> {
+        paths::decoded(path)
     }
 
     /// Writes the next version. False if somebody else was there before.
@@ -210,6 +228,12 @@ impl Log {
     }
 }
 
+/// Versions after which a checkpoint is written, where the table does not say otherwise.
+const INTERVAL: u64 = 10;
+
+/// How long a file that was removed stays in checkpoints, for those who delete old files: seven days, in milliseconds.
+const RETENTION: i64 = 7 * 86_400_000;
+
 /// Whether one of these loads wrote a version.
 fn is_of(actions: &[Action], loads: &HashSet<String>) -> bool {
     actions.iter().any(|action| match action {
@@ -219,6 +243,24 @@ fn is_of(actions: &[Action], loads: &HashSet<String>) -> bool {
 }
 
 impl Snapshot {
+    /// Versions between two checkpoints.
+    pub(super) fn checkpoint_interval(&self) -> u64 {
+        let set = self.metadata.configuration.get("delta.checkpointInterval").and_then(|value| value.parse().ok());
+        set.filter(|interval| *interval > 0).unwrap_or(INTERVAL)
+    }
+
+    /// All that makes the table what it is.
+    fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Protocol(self.protocol.clone()), Action::MetaData(self.metadata.clone())];
+        actions.extend(self.transactions.values().cloned().map(Action::Txn));
+        actions.extend(self.domains.values().cloned().map(Action::DomainMetadata));
+        let oldest = super::files::now_millis() - RETENTION;
+        let removed = self.removed.values().filter(|remove| remove.deletion_timestamp > oldest);
+        actions.extend(removed.map(|remove| Action::Remove(Remove { data_change: false, ..remove.clone() })));
+        actions.extend(self.files.values().map(|add| Action::Add(Add { data_change: false, ..add.clone() })));
+        actions
+    }
+
     fn apply(&mut self, action: Action) -> Result<(), String> {
         match action {
             Action::Protocol(protocol) => self.protocol = protocol,

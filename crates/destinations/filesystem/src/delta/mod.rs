@@ -20,7 +20,8 @@ mod stats;
 mod types;
 
 pub(crate) use action::Add;
-pub(crate) use commit::{Change, Removal};
-pub(crate) use files::{Place, write};
+pub(crate) use commit::{Change, Removal, busy};
+pub(crate) use files::{DataFiles, Place, write};
 pub(crate) use log::{Log, Snapshot};
 pub(crate) use paths::{LOG, is_of_load};
+pub(crate) use types::Shape;

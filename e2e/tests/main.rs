@@ -18,6 +18,7 @@ mod files;
 mod incremental;
 mod judge;
 mod killed_pipeline;
+mod killed_replay;
 mod killed_steps;
 mod killed_tracker;
 mod known_differences;

@@ -18,7 +18,7 @@ pub(crate) use incremental::Incremental;
 pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
 pub(crate) use text::Text;
-pub(crate) use tracker::{Contract, Folder, Key, Serve, Tracker};
+pub(crate) use tracker::{Contract, Folder, Key, Quarantine, Quarantined, Serve, Tracker};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))

@@ -92,6 +92,9 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Contract(_)) => {
             telemetry.record(&CommandTracker { operation: Word::new("contract"), elapsed, success });
         }
+        Command::Tracker(Tracker::Quarantine(_)) => {
+            telemetry.record(&CommandTracker { operation: Word::new("quarantine"), elapsed, success });
+        }
         Command::Tracker(Tracker::Key(_)) => {
             telemetry.record(&CommandTracker { operation: Word::new("key"), elapsed, success });
         }

@@ -74,6 +74,18 @@ pub enum Error {
     /// A contract can't be read, or says what no contract says.
     #[error("the contract can't be used")]
     Contract(#[source] Box<dlt_engine::Error>),
+    /// There is no such reason for which events are quarantined.
+    #[error("there is no reason `{given}` for which events are quarantined")]
+    NoReason {
+        /// What was given.
+        given: String,
+    },
+    /// No event of that number is quarantined.
+    #[error("no event with the number {number} is in the quarantine")]
+    NotQuarantined {
+        /// What was given.
+        number: u64,
+    },
     /// There is no such project.
     #[error("there is no project `{name}`")]
     NoProject {

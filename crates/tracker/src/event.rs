@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::contract::Contract;
+use crate::contract::{Breach, Contract};
 use crate::journal::{Kind, NewRecord};
 use crate::outcome::Reason;
 use crate::scrub;
@@ -20,6 +20,7 @@ mod row;
 
 use client_form::ClientForm;
 use incoming::Incoming;
+use parts::Parts;
 pub(crate) use quarantine::lost_row;
 use quarantine::quarantine;
 
@@ -122,6 +123,23 @@ pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
         Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
         Err(_) => quarantine(text, Reason::Unreadable, arrival),
     }
+}
+
+/// Why an event of the quarantine stays there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stays {
+    /// Its contract does not name it, still.
+    Breach(Breach),
+    /// It was not kept as an event that can be stored.
+    Unreadable,
+}
+
+/// The row of an event that was quarantined because its contract did not name it, from what the quarantine keeps of it.
+pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract) -> Result<Vec<u8>, Stays> {
+    let parts: Parts<'_> = serde_json::from_str(payload).map_err(|_| Stays::Unreadable)?;
+    contract.judge(&parts.event, &parts.properties).map_err(Stays::Breach)?;
+    let declared = contract.event(&parts.event);
+    serde_json::to_vec(&row::row(parts, declared, project)).map_err(|_| Stays::Unreadable)
 }
 
 /// Whether a text can be the id of a message or of an installation: an address is none.

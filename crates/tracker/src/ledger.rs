@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where the events are that a data folder has ever accepted.
 ///
-/// `accepted = loaded + quarantined + deduplicated + deleted + in_journal`; what that does not explain is
+/// `accepted = loaded + quarantined + deduplicated + deleted + replayed + in_journal`; what that does not explain is
 /// [`Ledger::unaccounted`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -22,6 +22,9 @@ pub struct Ledger {
     /// Rows of both tables that were deleted on request, and the executed requests themselves: each has a sequence
     /// number, as an event has.
     pub deleted: u64,
+    /// Events that were quarantined and were replayed since: each has a second number, under which it was loaded.
+    #[serde(default)]
+    pub replayed: u64,
     /// Events that are durable and wait for the loader.
     pub in_journal: u64,
 }
@@ -29,7 +32,7 @@ pub struct Ledger {
 impl Ledger {
     /// Accepted events that are nowhere (positive) or more than once (negative). 0 in a sound data folder.
     pub fn unaccounted(&self) -> i128 {
-        let places = [self.loaded, self.quarantined, self.deduplicated, self.deleted, self.in_journal];
+        let places = [self.loaded, self.quarantined, self.deduplicated, self.deleted, self.replayed, self.in_journal];
         i128::from(self.accepted) - places.into_iter().map(i128::from).sum::<i128>()
     }
 }
@@ -38,9 +41,14 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "accepted {} = loaded {} + quarantined {} + deduplicated {} + deleted {} + in journal {}",
-            self.accepted, self.loaded, self.quarantined, self.deduplicated, self.deleted, self.in_journal
+            "accepted {} = loaded {} + quarantined {} + deduplicated {} + deleted {}",
+            self.accepted, self.loaded, self.quarantined, self.deduplicated, self.deleted
         )?;
+        // Most trackers never replay anything.
+        if self.replayed > 0 {
+            write!(f, " + replayed {}", self.replayed)?;
+        }
+        write!(f, " + in journal {}", self.in_journal)?;
         match self.unaccounted() {
             0 => Ok(()),
             missing => write!(f, "  UNACCOUNTED {missing}"),
@@ -54,12 +62,16 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_double_is_told() {
-        let sound = Ledger { accepted: 10, loaded: 5, quarantined: 1, deduplicated: 1, deleted: 0, in_journal: 3 };
+        let sound =
+            Ledger { accepted: 10, loaded: 5, quarantined: 1, deduplicated: 1, deleted: 0, replayed: 0, in_journal: 3 };
         assert_eq!(sound.unaccounted(), 0);
         assert_eq!(
             sound.to_string(),
             "accepted 10 = loaded 5 + quarantined 1 + deduplicated 1 + deleted 0 + in journal 3"
         );
+        let replayed = Ledger { accepted: 12, loaded: 6, replayed: 1, ..sound };
+        assert_eq!(replayed.unaccounted(), 0);
+        assert!(replayed.to_string().ends_with(" + deleted 0 + replayed 1 + in journal 3"), "{replayed}");
         let lost = Ledger { loaded: 3, ..sound };
         assert_eq!(lost.unaccounted(), 2);
         assert!(lost.to_string().ends_with("UNACCOUNTED 2"));

@@ -58,6 +58,7 @@ mod metrics;
 mod outcome;
 mod place;
 mod projects;
+mod quarantine;
 mod query;
 mod question;
 mod report;
@@ -78,8 +79,9 @@ pub use ledger::Ledger;
 pub use outcome::Reason;
 pub use place::{JournalAddress, Place, StoreAddress};
 pub use projects::{Key, NewKey, UnknownKey};
+pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
-    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables, report,
-    report_of, revoke_key, serve, show_contract, sql,
+    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables,
+    quarantined, quarantined_event, replay, report, report_of, revoke_key, serve, show_contract, sql,
 };

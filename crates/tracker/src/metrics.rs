@@ -55,6 +55,7 @@ impl Metrics {
             ("quarantined", ledger.quarantined),
             ("deduplicated", ledger.deduplicated),
             ("deleted", ledger.deleted),
+            ("replayed", ledger.replayed),
             ("in_journal", ledger.in_journal),
         ];
         for (name, value) in events {

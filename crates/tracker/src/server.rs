@@ -36,6 +36,10 @@ use crate::store::sql::SqlStore;
 use crate::store::{Counts, Store};
 use dlt_engine::destination::Access;
 
+mod quarantine;
+
+pub use quarantine::{quarantined, quarantined_event, replay};
+
 /// How a tracker runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use dlt_tracker::{Error, add_key, check, serve, show_contract};
+use dlt_tracker::{
+    Error, Selection, add_key, check, forget, quarantined, quarantined_event, replay, serve, show_contract,
+};
 use serde_json::{Value, json};
 
 use crate::tracker::{Client, Tracker, options, sql};
@@ -134,4 +136,138 @@ fn a_changed_contract_counts_a_second_later_and_a_wrong_one_never() {
     let error = serve(options(dir.path()), |_| ()).unwrap_err();
     let Error::Contract(source) = error else { panic!("{error}") };
     assert!(source.to_string().contains("shop.toml:1: unknown key: `event`"), "{source}");
+}
+
+/// Events that break the contract each in its way, as different clients send them.
+fn odd_events(prefix: &str) -> Vec<(&'static str, Value)> {
+    let long = "x".repeat(20_000);
+    let id = |number: usize| format!("{prefix}-{number}");
+    vec![
+        (
+            "/v1/track",
+            json!({"event": "New", "messageId": id(0), "userId": "ada@example.org", "timestamp": "2026-01-02T03:04:05Z",
+            "context": {"os": {"name": "Linux", "version": "6.1.2"}, "exec_info": ["b", "a"], "cpu": 2, "ci_run": false,
+                "library": {"name": "l", "version": "10.0.0.1"}, "dropped": {"full": 2}, "ip": "10.0.0.1"},
+            "properties": {"email": "x", "n": 1, "text": long, "of": {"ip": "10.0.0.1", "parts": [{"sku": "a", "at": "1.2.3.4"}]}}}),
+        ),
+        (
+            "/v1/page",
+            json!({"name": "Home", "messageId": id(1), "anonymousId": "b", "properties": {"url": "x", "elapsed": 2}}),
+        ),
+        // As the telemetry client sends it: its hash proves it later.
+        (
+            "/",
+            json!({"anonymousId": "c", "context": {"cpu": 1}, "event": "New", "messageId": id(2),
+            "properties": {"event_category": "c", "event_name": "n", "success": true, "n": 2},
+            "timestamp": "2026-01-02T03:04:05Z", "sentAt": "2026-01-02T03:04:06Z"}),
+        ),
+    ]
+}
+
+const EXTENDED: &str = r#"
+[events.New.fields]
+n = { type = "integer", privacy = "measure" }
+text = { type = "string", privacy = "public" }
+success = { type = "boolean", privacy = "measure" }
+[events.New.fields.of]
+type = "object"
+privacy = "public"
+[events.New.fields.of.fields.parts]
+type = "array"
+privacy = "public"
+items = { type = "object", fields = { sku = { type = "string", privacy = "public" }, at = { type = "string", privacy = "public" } } }
+[events.page.fields]
+url = { type = "string", privacy = "public" }
+elapsed = { type = "number", privacy = "measure" }
+"#;
+
+#[test]
+fn what_is_replayed_is_stored_as_if_it_had_been_named_at_once() {
+    for is_running in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let key = add_key(dir.path(), "shop", None, None).unwrap().secret;
+        write(dir.path(), "shop", "[events.other]\n");
+        let tracker = Tracker::start(dir.path());
+        let client = &mut tracker.client();
+        let basic = format!("Basic {}", base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &key));
+        let mut deliver = |path: &str, event: &Value| {
+            let answer = client.send("POST", path, &[("authorization", &basic)], event.to_string().as_bytes()).unwrap();
+            assert!(answer.status < 300, "{answer:?}");
+        };
+        odd_events("aside").iter().for_each(|(path, event)| deliver(path, event));
+        deliver("/v1/track", &json!({"event": "Unnamed", "properties": {"a": 1}}));
+        deliver("/v1/track", &json!({"event": 7}));
+
+        let groups = quarantined(dir.path(), &Selection::default()).unwrap();
+        let shown: Vec<_> = groups
+            .iter()
+            .map(|group| (group.count, group.reason.as_str(), group.event.as_deref(), group.path.as_deref()))
+            .collect();
+        assert!(shown.contains(&(2, "undeclared_event", Some("New"), Some("event"))), "{shown:?}");
+        assert!(shown.contains(&(1, "bad_event_name", None, None)), "{shown:?}");
+        let event = quarantined_event(dir.path(), 1).unwrap();
+        assert_eq!((event.project.as_str(), &event.kept["properties"]["n"]), ("shop", &json!(1)));
+        assert!(matches!(quarantined_event(dir.path(), 99), Err(Error::NotQuarantined { number: 99 })));
+        assert!(matches!(Selection::new(None, Some("undeclared")), Err(Error::NoReason { .. })));
+
+        // Nothing can be stored yet.
+        let none = replay(dir.path(), &Selection::default()).unwrap();
+        assert_eq!((none.replayed, none.stays.iter().map(|stay| stay.count).sum::<u64>()), (0, 4));
+        write(dir.path(), "shop", EXTENDED);
+        let other = Selection::new(Some("default"), None).unwrap();
+        assert_eq!(replay(dir.path(), &other).unwrap().replayed, 0);
+        let tracker = if is_running {
+            tracker
+        } else {
+            tracker.stop();
+            // As a command does where no tracker runs.
+            let all = Selection::new(Some("shop"), Some("undeclared_event")).unwrap();
+            assert_eq!(replay(dir.path(), &all).unwrap().replayed, 3);
+            assert_eq!(check(dir.path()).unwrap().ledger.in_journal, 0);
+            Tracker::start(dir.path())
+        };
+        if is_running {
+            let done = replay(dir.path(), &Selection::default()).unwrap();
+            assert_eq!(done.replayed, 3);
+            let stay = (done.stays[0].event.as_str(), done.stays[0].reason.as_str(), done.stays[0].count);
+            assert_eq!(stay, ("Unnamed", "undeclared_event", 1));
+        }
+        assert_eq!(replay(dir.path(), &Selection::default()).unwrap().replayed, 0, "once");
+
+        // The same at once, now that they are named.
+        std::thread::sleep(Duration::from_millis(1100));
+        let client = &mut tracker.client();
+        for (path, event) in odd_events("named") {
+            let answer = client.send("POST", path, &[("authorization", &basic)], event.to_string().as_bytes()).unwrap();
+            assert!(answer.status < 300, "{answer:?}");
+        }
+        let found = check(dir.path()).unwrap();
+        assert!(found.is_sound(), "{found}");
+        let ledger = found.ledger;
+        assert_eq!((ledger.accepted, ledger.loaded, ledger.quarantined, ledger.replayed), (11, 6, 2, 3));
+        assert!(client.get("/metrics").body.contains("dlt_tracker_ledger_replayed 3\n"));
+        let (_, proof) = &odd_events("aside")[2];
+        tracker.stop();
+        assert!(hash(dir.path(), "aside-2").is_some(), "its sender can prove it");
+        let columns = "* EXCLUDE (message_id, journal_seq, received_at, timestamp, body_digest, _dlt_id, _dlt_load_id), \
+                       epoch_us(timestamp) < 1767323046000000 AS is_old";
+        let rows = |prefix: &str| {
+            json!(sql(
+                dir.path(),
+                &format!("SELECT {columns} FROM events WHERE message_id LIKE '{prefix}-%' ORDER BY message_id")
+            ))
+        };
+        assert_eq!(rows("aside"), rows("named"));
+        assert_eq!(rows("aside").as_array().unwrap().len(), 3);
+        assert_eq!(sql(dir.path(), "SELECT replayed_seq FROM replays").len(), 3);
+        // And it is deleted as any other.
+        assert_eq!(forget(dir.path(), proof["anonymousId"].as_str().unwrap()).unwrap().events, 2);
+        assert!(check(dir.path()).unwrap().is_sound());
+    }
+}
+
+/// The hash of the request that brought an event.
+fn hash(dir: &Path, message: &str) -> Option<String> {
+    let rows = sql(dir, &format!("SELECT body_digest FROM events WHERE message_id = '{message}'"));
+    rows[0]["body_digest"].as_str().map(str::to_owned)
 }

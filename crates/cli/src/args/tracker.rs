@@ -55,6 +55,9 @@ pub(crate) enum Tracker {
     /// Contracts: which events a project may send, with which properties
     #[command(subcommand)]
     Contract(Contract),
+    /// What was accepted and not stored: why, what it is, and what can be stored now
+    #[command(subcommand)]
+    Quarantine(Quarantine),
     /// Delete every event of an id: from tables, quarantine and journal
     Forget {
         /// The anonymous id
@@ -127,6 +130,47 @@ pub(crate) enum Contract {
         #[command(flatten)]
         folder: Folder,
     },
+}
+
+/// `dlt tracker quarantine`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Quarantine {
+    /// Print what is there: by project, reason, event and place
+    List {
+        #[command(flatten)]
+        which: Quarantined,
+        /// How to print
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Print one event
+    Show {
+        /// Its number, as `list` shows it
+        #[arg(value_name = "NUMBER")]
+        number: u64,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Store those events that their contracts name now
+    Replay {
+        #[command(flatten)]
+        which: Quarantined,
+        #[command(flatten)]
+        folder: Folder,
+    },
+}
+
+/// Which quarantined events.
+#[derive(Debug, Args)]
+pub(crate) struct Quarantined {
+    /// Of one project; that of events without a key is `default` [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
+    /// With one reason, such as `undeclared_event` [default: all]
+    #[arg(long, value_name = "REASON")]
+    pub(crate) reason: Option<String>,
 }
 
 /// Which tracker.

@@ -2,6 +2,7 @@
 
 mod contract;
 mod key;
+mod quarantine;
 
 use std::error::Error as _;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
                 place.data_dir.join("tracker.duckdb.moved").display()
             ))
         }
+        Tracker::Quarantine(arguments) => quarantine::quarantine(arguments, printer),
         Tracker::Key(arguments) => key::key(arguments, printer),
         Tracker::Report { folder, format, project } => {
             let place = place(folder)?;
@@ -143,6 +145,16 @@ fn failure(error: Error) -> Failure {
             Failure::usage(error.to_string())
         }
         Error::Question { is_wrong: true, .. } => Failure::usage(error.to_string()),
+        Error::NoReason { given } => {
+            let known = dlt_tracker::Reason::ALL.map(dlt_tracker::Reason::code);
+            Failure::usage(error.to_string()).hint(match dlt::suggest(given, known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known are {}", known.join(", ")),
+            })
+        }
+        Error::NotQuarantined { .. } => {
+            Failure::usage(error.to_string()).hint("`dlt tracker quarantine list` shows the newest of each kind")
+        }
         Error::NoKey => Failure::usage(error.to_string()).hint("`dlt tracker key list` shows the ids"),
         Error::NoProject { name, known } => {
             Failure::usage(error.to_string()).hint(match dlt::suggest(name, known.iter().map(String::as_str)) {

@@ -141,7 +141,7 @@ pub(crate) async fn forget(
 }
 
 /// A value of a query.
-fn value(query: Option<&str>, name: &str) -> Option<String> {
+pub(super) fn value(query: Option<&str>, name: &str) -> Option<String> {
     pairs(query.unwrap_or_default()).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
@@ -151,7 +151,7 @@ async fn keep(journal: &dyn Journal, request: &Request) -> Option<u64> {
     pending.await.ok()?.ok()
 }
 
-fn is_allowed(app: &App, headers: &HeaderMap) -> bool {
+pub(super) fn is_allowed(app: &App, headers: &HeaderMap) -> bool {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     given.and_then(|given| given.strip_prefix("Bearer ")).is_some_and(|key| same(key, &app.key))
 }
@@ -174,7 +174,7 @@ async fn ask<T: Serialize>(
     }
 }
 
-fn found_or_failed<T: Serialize>(found: Result<T, Error>) -> Response<Body> {
+pub(super) fn found_or_failed<T: Serialize>(found: Result<T, Error>) -> Response<Body> {
     match found {
         Ok(found) => match serde_json::to_string(&found) {
             Ok(text) => answer::document(StatusCode::OK, text),
@@ -184,7 +184,7 @@ fn found_or_failed<T: Serialize>(found: Result<T, Error>) -> Response<Body> {
     }
 }
 
-fn unauthorized() -> Response<Body> {
+pub(super) fn unauthorized() -> Response<Body> {
     let text = json!({"code": "unauthorized", "message": "the key is in server.json in the data folder"});
     answer::document(StatusCode::UNAUTHORIZED, text.to_string())
 }
@@ -194,7 +194,7 @@ fn overloaded() -> Response<Body> {
     answer::document(StatusCode::TOO_MANY_REQUESTS, text.to_string())
 }
 
-fn failed(message: String) -> Response<Body> {
+pub(super) fn failed(message: String) -> Response<Body> {
     let text = json!({"code": "unavailable", "message": message}).to_string();
     answer::document(StatusCode::SERVICE_UNAVAILABLE, text)
 }

@@ -8,6 +8,7 @@ mod connection;
 mod dashboard;
 mod deletion;
 mod memory;
+mod quarantine;
 mod stream;
 
 use std::sync::Arc;
@@ -81,6 +82,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/sql.arrow", post(admin::sql))
         .route("/check.json", get(admin::check))
         .route("/forget.json", post(admin::forget))
+        .route("/quarantine-groups.json", get(quarantine::groups))
+        .route("/quarantine-event.json", get(quarantine::event))
+        .route("/replay.json", post(quarantine::replay))
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
         .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))
         .route("/v1/forget", post(deletion::request).options(collect::preflight))

@@ -117,6 +117,8 @@ pub(crate) enum Kind {
     Quarantine,
     /// A request to delete events that come before it.
     Deletion,
+    /// A row of the table of events, and the number of the quarantined event that it takes the place of.
+    Replay,
 }
 
 /// A record to be appended.

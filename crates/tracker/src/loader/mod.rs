@@ -27,7 +27,7 @@ use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::question;
 use crate::report::Report;
-use crate::store::{Counts, JournalRows, Role, Store, Tables};
+use crate::store::{Counts, JournalRows, Replay, Role, Store, Tables};
 use refused::RefusedRows;
 
 pub(crate) use state::LoaderState;
@@ -65,6 +65,24 @@ pub(crate) struct Loader {
 #[derive(Deserialize)]
 struct MessageId {
     message_id: String,
+}
+
+/// The message id of an event.
+fn message_id(entry: &Entry) -> Option<String> {
+    let row = match entry.kind {
+        Kind::Event => entry.payload.as_slice(),
+        Kind::Replay => Replay::of(&entry.payload)?.row.get().as_bytes(),
+        Kind::Quarantine | Kind::Deletion => return None,
+    };
+    serde_json::from_slice::<MessageId>(row).ok().map(|id| id.message_id)
+}
+
+/// The number of the quarantined event that an entry replays.
+fn replayed(entry: &Entry) -> Option<u64> {
+    match entry.kind {
+        Kind::Replay => Replay::of(&entry.payload).map(|replay| replay.replays),
+        _ => None,
+    }
 }
 
 impl Loader {
@@ -189,6 +207,9 @@ impl Loader {
                 Err(source) => return Err(self.error(source)),
             }
             self.state.loads.fetch_add(1, Ordering::Relaxed);
+            if batch.entries.iter().any(|entry| entry.kind == Kind::Replay) {
+                tables.clear_replayed().map_err(|source| self.error(source))?;
+            }
             position = self.position(tables)?;
             if position == batch.last {
                 self.state.corrupt.fetch_add(batch.missing_count(), Ordering::Relaxed);
@@ -223,22 +244,20 @@ impl Loader {
 
     /// The sequence numbers of those events of a batch that were deleted on request and were delivered again.
     fn deleted_before(tables: &mut dyn Tables, batch: &Batch) -> Result<HashSet<u64>, dlt_engine::Error> {
-        let events = batch.entries.iter().filter(|entry| entry.kind == Kind::Event);
-        let ids = events.filter_map(|entry| {
-            let MessageId { message_id } = serde_json::from_slice(&entry.payload).ok()?;
-            Some((entry.sequence, message_id))
-        });
         if !tables.have_deletions()? {
             return Ok(HashSet::new());
         }
+        let ids = batch.entries.iter().filter_map(|entry| Some((entry.sequence, message_id(entry)?)));
         let (sequences, ids): (Vec<u64>, Vec<String>) = ids.unzip();
         let deleted = tables.deleted_messages(&ids)?;
-        Ok(sequences
-            .into_iter()
-            .zip(ids)
-            .filter(|(_, id)| deleted.contains(id))
-            .map(|(sequence, _)| sequence)
-            .collect())
+        let again = sequences.into_iter().zip(ids).filter(|(_, id)| deleted.contains(id)).map(|(sequence, _)| sequence);
+        let mut found: HashSet<u64> = again.collect();
+        // Nor is that stored of which the quarantined event was deleted before it was replayed.
+        let replays: Vec<(u64, u64)> =
+            batch.entries.iter().filter_map(|entry| Some((entry.sequence, replayed(entry)?))).collect();
+        let gone = tables.tombstones_of(&replays.iter().map(|(_, of)| *of).collect::<Vec<_>>())?;
+        found.extend(replays.into_iter().filter(|(_, of)| gone.contains(of)).map(|(sequence, _)| sequence));
+        Ok(found)
     }
 
     /// Catches up, or waits until the one that leads has: up to a number, or to the newest one.
@@ -351,24 +370,30 @@ impl Loader {
 /// Reads the report of one project or of all from what is loaded, beside a loader at work. What waits is in its ledger,
 /// which is that of all projects.
 pub(crate) fn report(store: &dyn Store, journal: &dyn Journal, project: Option<&str>) -> Result<Report, Error> {
-    let failed = |source| Error::tables(store.location(), source);
     if !store.exists() {
         return Ok(Report { ledger: Counts::default().ledger(journal.durable()), ..Report::default() });
     }
+    ask(store, |tables| {
+        let counts = tables.counts()?;
+        // After the counts: what they hold was accepted before.
+        let ledger = counts.ledger(journal.newest().unwrap_or_else(|_| journal.durable()));
+        Ok(Report { ledger, ..tables.report(project)? })
+    })
+}
+
+/// Asks the tables beside a loader at work; all answers are of one moment.
+pub(crate) fn ask<T>(
+    store: &dyn Store,
+    question: impl FnOnce(&mut dyn Tables) -> Result<T, dlt_engine::Error>,
+) -> Result<T, Error> {
+    let failed = |source| Error::tables(store.location(), source);
     // As the loader opens it: it could not load what this process has open for reading alone.
     let mut tables = match store.open(Access::Write) {
         Err(error) if error.kind() == ErrorKind::DestinationBusy => store.open(Access::Read),
         opened => opened,
     }
     .map_err(failed)?;
-    let mut read = || {
-        tables.hold_still()?;
-        let counts = tables.counts()?;
-        // After the counts: what they hold was accepted before.
-        let ledger = counts.ledger(journal.newest().unwrap_or_else(|_| journal.durable()));
-        Ok(Report { ledger, ..tables.report(project)? })
-    };
-    read().map_err(failed)
+    tables.hold_still().and_then(|()| question(&mut *tables)).map_err(failed)
 }
 
 #[cfg(test)]

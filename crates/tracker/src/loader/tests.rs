@@ -40,6 +40,7 @@ on_every_database!(
     what_is_not_found_is_kept_and_the_rest_goes_on,
     a_deleted_message_does_not_return_and_its_sender_can_prove_it,
     every_page_of_the_dashboard_can_be_asked,
+    a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
 );
 
 /// A data folder with a journal.
@@ -406,4 +407,63 @@ fn every_page_of_the_dashboard_can_be_asked(folder: &Folder) {
     assert_eq!(found.last_event.as_deref(), Some("2026-01-31T23:59:59Z"));
     assert_eq!((found.events[0].success_share, found.events[0].p50_seconds), (Some(11.0 / 14.0), Some(20.0)));
     assert!(found.destinations.iter().all(|share| share.share > 0.0));
+}
+
+fn a_quarantined_event_is_replayed_once_and_not_after_its_deletion(folder: &Folder) {
+    let mut loader = folder.loader();
+    let aside = |id: &str, message: &str| {
+        let payload = format!("{{\\\"anonymousId\\\":\\\"{id}\\\"}}");
+        let row = format!(
+            "{{\"message_id\":\"q-{message}\",\"anonymous_id\":\"{id}\",\"reason\":\"undeclared_event\",\"payload\":\"{payload}\"}}"
+        );
+        folder.append(Kind::Quarantine, &[&row]);
+    };
+    let replay = |of: u64, id: &str, message: &str| {
+        let row = format!("{{\"message_id\":\"{message}\",\"event\":\"e\",\"anonymous_id\":\"{id}\"}}");
+        let record = Replay::record(of, row.as_bytes());
+        folder.append(record.kind, &[std::str::from_utf8(&record.payload).unwrap()]);
+    };
+    let sound = |loader: &mut Loader| {
+        let check = loader.check().unwrap();
+        assert!(check.is_sound(), "{check}");
+    };
+    for (number, id) in ["ada", "bob", "cleo", "dan"].iter().enumerate() {
+        aside(id, &format!("m{}", number + 1));
+    }
+    loader.catch_up().unwrap();
+    sound(&mut loader);
+    // Twice in one load, and once more in a later one by the next process.
+    replay(1, "ada", "m1");
+    replay(1, "ada", "m1");
+    folder.events(&["m3"]);
+    loader.catch_up().unwrap();
+    let mut counts =
+        Counts { position: 7, loaded: 2, quarantined: 3, deduplicated: 1, replayed: 1, ..Counts::default() };
+    assert_eq!(loader.state.counts(), counts);
+    let mut loader = folder.loader();
+    replay(1, "ada", "m1");
+    // Of a message that was stored by another way meanwhile nothing is doubled.
+    replay(3, "cleo", "m3");
+    loader.catch_up().unwrap();
+    counts = Counts { position: 9, quarantined: 2, deduplicated: 3, replayed: 2, ..counts };
+    assert_eq!(loader.state.counts(), counts);
+    sound(&mut loader);
+    // A deletion before the replay keeps it out, a deletion behind it deletes what it stored.
+    let request = |id: &str| format!("{{\"anonymous_id\":\"{id}\",\"requested_at\":\"2026-03-01T12:00:00.000000Z\"}}");
+    folder.append(Kind::Deletion, &[&request("bob")]);
+    replay(2, "bob", "m2");
+    replay(4, "dan", "m4");
+    folder.append(Kind::Deletion, &[&request("dan")]);
+    loader.catch_up().unwrap();
+    let deleted = Counts { deleted_events: 1, deleted_quarantined: 1, requests: 2, ..counts };
+    assert_eq!(loader.state.counts(), Counts { position: 13, quarantined: 0, deduplicated: 4, replayed: 3, ..deleted });
+    sound(&mut loader);
+    assert!(!folder.path("refused").exists(), "no copy is kept of what was deleted");
+    // What a killed process had not deleted from the quarantine any more counts once.
+    folder.execute("INSERT INTO quarantine (message_id, reason, journal_seq, _dlt_load_id, _dlt_id) VALUES ('q', 'x', 1, 'l', 'i')");
+    let mut next = folder.loader();
+    next.catch_up().unwrap();
+    assert_eq!(next.state.counts(), loader.state.counts());
+    assert_eq!(folder.rows("SELECT journal_seq FROM quarantine").len(), 0);
+    sound(&mut next);
 }

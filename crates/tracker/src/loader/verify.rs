@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{LOAD_BYTES, Loader, MessageId};
+use super::{LOAD_BYTES, Loader, message_id, replayed};
 use crate::error::Error;
 use crate::journal::{Batch, Entry, Kind};
 use crate::store::{JournalRows, Tables};
@@ -24,6 +24,7 @@ impl Loader {
             }
             tables.make_ready().map_err(|source| self.error(source))?;
             self.verify_earlier(tables)?;
+            tables.clear_replayed().map_err(|source| self.error(source))?;
         }
         self.settled = true;
         Ok(())
@@ -67,18 +68,19 @@ impl Loader {
             return Ok(Vec::new());
         }
         let present = tables.sequences_between(first, batch.last).map_err(|source| self.error(source))?;
-        let message = |entry: &Entry| match entry.kind {
-            Kind::Event => serde_json::from_slice::<MessageId>(&entry.payload).ok().map(|id| id.message_id),
-            _ => None,
-        };
         let absent = batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err());
-        let absent: Vec<(&Entry, Option<String>)> = absent.map(|entry| (entry, message(entry))).collect();
+        let absent: Vec<(&Entry, Option<String>)> = absent.map(|entry| (entry, message_id(entry))).collect();
         let ids: HashSet<String> = absent.iter().filter_map(|(_, id)| id.clone()).collect();
         let known = tables.known_messages(&Vec::from_iter(ids)).map_err(|source| self.error(source))?;
         let is_lost = |id: &Option<String>| id.as_ref().is_none_or(|id| !known.contains(id));
         let lost = absent.into_iter().filter(|(_, id)| is_lost(id)).map(|(entry, _)| entry);
         // A deletion request was executed, and holds the id that it was about: no copy is kept.
         let lost: Vec<&Entry> = lost.filter(|entry| entry.kind != Kind::Deletion).collect();
+        // Nor of a replay whose quarantined event was deleted before.
+        let replays: Vec<u64> = lost.iter().filter_map(|entry| replayed(entry)).collect();
+        let gone = tables.tombstones_of(&replays).map_err(|source| self.error(source))?;
+        let lost: Vec<&Entry> =
+            lost.into_iter().filter(|entry| replayed(entry).is_none_or(|of| !gone.contains(&of))).collect();
         for entry in &lost {
             tracing::error!(
                 sequence = entry.sequence,
@@ -86,6 +88,10 @@ impl Loader {
             );
         }
         self.refused.keep(&lost)?;
-        Ok(lost.into_iter().filter(|entry| entry.kind == Kind::Event).map(|entry| entry.sequence).collect())
+        Ok(lost
+            .into_iter()
+            .filter(|entry| matches!(entry.kind, Kind::Event | Kind::Replay))
+            .map(|entry| entry.sequence)
+            .collect())
     }
 }

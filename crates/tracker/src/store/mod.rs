@@ -32,7 +32,7 @@ use crate::ledger::Ledger;
 use crate::report::Report;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use rows::JournalRows;
+pub(crate) use rows::{JournalRows, Replay};
 
 /// Where the tables are.
 pub(crate) trait Store: Send + Sync {
@@ -128,6 +128,12 @@ pub(crate) trait Tables {
     /// Which of these message ids were deleted on request.
     fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
 
+    /// Which of these sequence numbers have a tombstone.
+    fn tombstones_of(&mut self, sequences: &[u64]) -> Result<HashSet<u64>, Error>;
+
+    /// Deletes from the quarantine what was replayed. It counts as replayed already.
+    fn clear_replayed(&mut self) -> Result<(), Error>;
+
     /// Whether anything was ever deleted on request.
     fn have_deletions(&mut self) -> Result<bool, Error>;
 
@@ -190,7 +196,7 @@ pub(crate) struct Counts {
     pub(crate) position: u64,
     /// Rows of events.
     pub(crate) loaded: u64,
-    /// Rows of the quarantine.
+    /// Rows of the quarantine that were not replayed.
     pub(crate) quarantined: u64,
     /// Events taken from the journal whose message was in the tables already.
     pub(crate) deduplicated: u64,
@@ -200,6 +206,8 @@ pub(crate) struct Counts {
     pub(crate) deleted_quarantined: u64,
     /// Deletion requests that were executed.
     pub(crate) requests: u64,
+    /// Quarantined events that were replayed.
+    pub(crate) replayed: u64,
 }
 
 impl Counts {
@@ -212,6 +220,7 @@ impl Counts {
             quarantined: self.quarantined,
             deduplicated: self.deduplicated,
             deleted: self.deleted_events + self.deleted_quarantined + self.requests,
+            replayed: self.replayed,
             in_journal: accepted - self.position,
         }
     }
@@ -230,7 +239,7 @@ pub(crate) struct Recount {
     pub(crate) in_both: u64,
     /// Rows of events after the position.
     pub(crate) beyond: u64,
-    /// By how much the quarantine's rows, with the deleted ones, differ from what the loads recorded.
+    /// By how much the quarantine's rows, with the deleted and the replayed ones, differ from what the loads recorded.
     pub(crate) quarantine_difference: u64,
     /// Sequence numbers up to the position that no load covers, or that several do.
     pub(crate) uncovered: u64,

@@ -6,21 +6,24 @@ use std::sync::Arc;
 use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource};
 use dlt_engine::{Result, Source};
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::schema::{self, EVENTS, LOADS, PIPELINE, QUARANTINE};
+use super::schema::{self, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::event;
-use crate::journal::{Batch, Kind};
+use crate::journal::{Batch, Kind, NewRecord};
 use crate::outcome::Reason;
 
 /// Bytes of one chunk that the engine gets.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Rows for all three tables, to be written in one transaction. The row for `journal_loads` holds the range of sequence
+/// Rows for all tables, to be written in one transaction. The row for `journal_loads` holds the range of sequence
 /// numbers that they cover.
 ///
 /// The source can be read again as often as needed: the journal keeps the events until they were found in the tables.
 pub(crate) struct JournalRows {
-    chunks: [Vec<Vec<u8>>; 3],
+    /// By the tables that are written.
+    chunks: Vec<(&'static str, Vec<Vec<u8>>)>,
 }
 
 impl JournalRows {
@@ -41,20 +44,33 @@ impl JournalRows {
              \"loaded_at\":\"{}\"}}\n",
             event::formatted(now)
         );
-        Self { chunks: [Vec::new(), Vec::new(), vec![load.into_bytes()]] }
+        let none = [EVENTS, QUARANTINE, REPLAYS].map(|table| (table, Vec::new()));
+        Self { chunks: none.into_iter().chain([(LOADS, vec![load.into_bytes()])]).collect() }
     }
 
     fn made_of(batch: &Batch, is_refused: bool, deleted: &HashSet<u64>, now: Timestamp) -> Self {
-        let (mut events, mut quarantine) = (Lines::default(), Lines::default());
+        let (mut events, mut quarantine, mut replays) = (Lines::default(), Lines::default(), Lines::default());
         for entry in &batch.entries {
             match entry.kind {
                 _ if is_refused => {
                     quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
                 }
                 // It counts as an event that is not stored: a duplicate.
-                Kind::Event if deleted.contains(&entry.sequence) => events.count += 1,
+                Kind::Event | Kind::Replay if deleted.contains(&entry.sequence) => events.count += 1,
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
+                Kind::Replay => match Replay::of(&entry.payload) {
+                    Some(replay) => {
+                        events.push(replay.row.get().as_bytes(), entry.sequence);
+                        let at = event::formatted(now);
+                        let of = format!("{{\"replayed_seq\":{},\"replayed_at\":\"{at}\"}}", replay.replays);
+                        replays.push(of.as_bytes(), entry.sequence);
+                    }
+                    // What was written as one reads as one.
+                    None => {
+                        quarantine.push(&event::lost_row(entry.sequence, Reason::CorruptRecord, now), entry.sequence)
+                    }
+                },
                 // The loader executes it and appends nothing for it.
                 Kind::Deletion => {}
             }
@@ -70,7 +86,38 @@ impl JournalRows {
             quarantine.count,
             event::formatted(now)
         );
-        Self { chunks: [events.chunks, quarantine.chunks, vec![load.into_bytes()]] }
+        let mut chunks =
+            vec![(EVENTS, events.chunks), (QUARANTINE, quarantine.chunks), (LOADS, vec![load.into_bytes()])];
+        // Most loads have none.
+        if !replays.chunks.is_empty() {
+            chunks.push((REPLAYS, replays.chunks));
+        }
+        Self { chunks }
+    }
+}
+
+/// A quarantined event that is replayed, as the journal keeps it.
+#[derive(Deserialize)]
+pub(crate) struct Replay<'a> {
+    /// The number of the quarantined event.
+    pub(crate) replays: u64,
+    /// The row of the table of events.
+    #[serde(borrow)]
+    pub(crate) row: &'a RawValue,
+}
+
+impl<'a> Replay<'a> {
+    /// Reads the payload of a record.
+    pub(crate) fn of(payload: &'a [u8]) -> Option<Self> {
+        serde_json::from_slice(payload).ok()
+    }
+
+    /// The record for the journal. `row` is one JSON object.
+    pub(crate) fn record(replays: u64, row: &[u8]) -> NewRecord {
+        let mut payload = format!("{{\"replays\":{replays},\"row\":").into_bytes();
+        payload.extend_from_slice(row);
+        payload.push(b'}');
+        NewRecord { kind: Kind::Replay, payload }
     }
 }
 
@@ -114,8 +161,8 @@ impl Source for JournalRows {
     }
 
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
-        let tables = [EVENTS, QUARANTINE, LOADS].into_iter().zip(std::mem::take(&mut self.chunks));
-        Ok(tables
+        Ok(std::mem::take(&mut self.chunks)
+            .into_iter()
             .map(|(table, chunks)| {
                 let lines = LineReader { input: Arc::from(format!("journal ({table})")), chunks: chunks.into_iter() };
                 Resource::new(table, lines).with_hints(schema::hints(table))

@@ -14,6 +14,9 @@ pub(crate) const QUARANTINE: &str = "quarantine";
 /// One row for each load: the range of sequence numbers that it took from the journal, and how many of each kind.
 pub(crate) const LOADS: &str = "journal_loads";
 
+/// One row for each quarantined event that was replayed: its number, and the one under which it was loaded then.
+pub(crate) const REPLAYS: &str = "replays";
+
 /// The columns of [`EVENTS`] in order.
 const EVENT_COLUMNS: &[(&str, DataType)] = &[
     ("message_id", DataType::Text),
@@ -76,11 +79,15 @@ const LOAD_COLUMNS: &[(&str, DataType)] = &[
     ("loaded_at", DataType::Timestamp),
 ];
 
+const REPLAY_COLUMNS: &[(&str, DataType)] =
+    &[("replayed_seq", DataType::Bigint), ("replayed_at", DataType::Timestamp), ("journal_seq", DataType::Bigint)];
+
 /// How a table is written. All columns are declared with their types, so no value adds a column.
 pub(crate) fn hints(table: &str) -> TableHints {
     let (columns, key) = match table {
         EVENTS => (EVENT_COLUMNS, "message_id"),
         QUARANTINE => (QUARANTINE_COLUMNS, "journal_seq"),
+        REPLAYS => (REPLAY_COLUMNS, "replayed_seq"),
         _ => (LOAD_COLUMNS, "first_seq"),
     };
     TableHints {

@@ -148,6 +148,7 @@ fn ledger(ledger: &Ledger) -> Section {
         ("quarantined", ledger.quarantined),
         ("deduplicated", ledger.deduplicated),
         ("deleted", ledger.deleted),
+        ("replayed", ledger.replayed),
         ("in the journal", ledger.in_journal),
     ];
     let mut rows: Vec<_> =

@@ -18,6 +18,7 @@ impl Kind {
             Self::Event => 1,
             Self::Quarantine => 2,
             Self::Deletion => 3,
+            Self::Replay => 4,
         }
     }
 
@@ -26,6 +27,7 @@ impl Kind {
             1 => Some(Self::Event),
             2 => Some(Self::Quarantine),
             3 => Some(Self::Deletion),
+            4 => Some(Self::Replay),
             _ => None,
         }
     }

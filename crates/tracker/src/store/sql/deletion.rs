@@ -5,12 +5,17 @@
 
 use crate::deletion::{Claim, Proof, Request};
 use crate::store::Dialect;
-use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
+use crate::store::schema::{EVENTS, LOADS, QUARANTINE, REPLAYS};
 
 /// One row for each request that was executed.
 pub(super) const REQUESTS: &str = "deletion_requests";
 /// One row for each event that was deleted.
 pub(super) const TOMBSTONES: &str = "deleted_messages";
+
+/// Deletes from the quarantine what was replayed, which counts as replayed already.
+pub(super) fn clear_replayed() -> String {
+    format!("DELETE FROM {QUARANTINE} WHERE journal_seq IN (SELECT replayed_seq FROM {REPLAYS})")
+}
 
 /// The statements that execute a request; all in one transaction. `now` is a timestamp as rows have it.
 pub(super) fn statements(

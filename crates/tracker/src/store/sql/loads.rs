@@ -5,7 +5,7 @@
 
 use super::deletion::TOMBSTONES;
 use crate::store::Dialect;
-use crate::store::schema::{EVENTS, LOADS, QUARANTINE};
+use crate::store::schema::{EVENTS, LOADS, QUARANTINE, REPLAYS};
 
 /// The sequence numbers of events that have a row or a tombstone, between two bounds.
 fn held(first: &str, last: &str, has_deletions: bool) -> String {
@@ -34,7 +34,7 @@ fn by_load(
 
 /// The position, and the counts of events and quarantine, of what came after a number. `since` is the first load that is not
 /// settled.
-pub(super) fn counts(after: u64, records_duplicates: bool) -> String {
+pub(super) fn counts(after: u64, records_duplicates: bool, has_replays: bool) -> String {
     let (deduplicated, since) = match records_duplicates {
         true => (
             "coalesce(sum(deduplicated), 0)::BIGINT",
@@ -48,10 +48,16 @@ pub(super) fn counts(after: u64, records_duplicates: bool) -> String {
         0 => (String::new(), String::new()),
         after => (format!(" WHERE journal_seq > {after}"), format!(" WHERE first_seq > {after}")),
     };
+    // What was replayed stands in the quarantine until it is deleted from there.
+    let replayed = match (has_replays, after) {
+        (false, _) => String::new(),
+        (true, 0) => format!(" WHERE journal_seq NOT IN (SELECT replayed_seq FROM {REPLAYS})"),
+        (true, _) => format!(" AND journal_seq NOT IN (SELECT replayed_seq FROM {REPLAYS})"),
+    };
     format!(
         "SELECT coalesce(max(last_seq), 0) AS position, {deduplicated} AS deduplicated, {since} AS since, \
                 (SELECT count(*) FROM {EVENTS}{numbered}) AS loaded, \
-                (SELECT count(*) FROM {QUARANTINE}{numbered}) AS quarantined FROM {LOADS}{loads}"
+                (SELECT count(*) FROM {QUARANTINE}{numbered}{replayed}) AS quarantined FROM {LOADS}{loads}"
     )
 }
 

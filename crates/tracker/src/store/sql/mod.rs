@@ -23,7 +23,7 @@ use dlt_engine::{Error, Pipeline};
 use dlt_postgres::Address;
 use serde_json::Value;
 
-use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE};
+use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
 use super::{Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
@@ -82,6 +82,7 @@ impl SqlStore {
             exist: false,
             is_still: false,
             has_deletions: None,
+            has_replays: None,
             records_duplicates: false,
             has_projects: false,
         })
@@ -129,6 +130,8 @@ pub(crate) struct SqlTables<'a> {
     is_still: bool,
     /// Whether anything was ever deleted on request, if that was asked before.
     has_deletions: Option<bool>,
+    /// Whether anything was ever replayed, if that was asked before.
+    has_replays: Option<bool>,
     /// The loads are known to have the column `deduplicated`.
     records_duplicates: bool,
     /// Events and quarantine are known to have the column `project`.
@@ -164,6 +167,15 @@ impl SqlTables<'_> {
         Ok(number(&row, "found") > 0)
     }
 
+    fn have_replays(&mut self) -> Result<bool, Error> {
+        if let Some(known) = self.has_replays {
+            return Ok(known);
+        }
+        let has = self.exist()? && self.has_column(REPLAYS, "replayed_seq")?;
+        self.has_replays = Some(has);
+        Ok(has)
+    }
+
     /// The first version had no column `deduplicated`.
     fn records_duplicates(&mut self) -> Result<bool, Error> {
         self.records_duplicates = self.records_duplicates || self.has_column(LOADS, "deduplicated")?;
@@ -178,7 +190,8 @@ impl SqlTables<'_> {
     /// What the loads after a number took, and what is there of it: all of the tables for 0.
     fn counts_after(&mut self, after: u64) -> Result<(Counts, bool), Error> {
         let records_duplicates = self.records_duplicates()?;
-        let row = self.row(&loads::counts(after, records_duplicates))?;
+        let has_replays = self.have_replays()?;
+        let row = self.row(&loads::counts(after, records_duplicates, has_replays))?;
         let unsettled = match row.get("since").and_then(Value::as_u64) {
             Some(since) => {
                 let has_deletions = self.have_deletions()?;
@@ -232,7 +245,12 @@ impl Tables for SqlTables<'_> {
             false => Row::default(),
             true => self.row(&deletion::counts())?,
         };
+        let replayed = match self.have_replays()? {
+            false => Row::default(),
+            true => self.row(&format!("SELECT count(*) AS replayed FROM {REPLAYS}"))?,
+        };
         let deleted = Counts {
+            replayed: number(&replayed, "replayed"),
             deleted_events: number(&deleted, "events"),
             deleted_quarantined: number(&deleted, "quarantined"),
             requests: number(&deleted, "requests"),
@@ -257,6 +275,8 @@ impl Tables for SqlTables<'_> {
 
     fn append(&mut self, rows: JournalRows) -> Result<(), Error> {
         self.store.pipeline.run(rows).map(drop)?;
+        // It may have made the table.
+        self.has_replays = self.has_replays.filter(|has| *has);
         if !self.exist {
             self.exist = true;
             self.session.make_indexes()?;
@@ -299,6 +319,26 @@ impl Tables for SqlTables<'_> {
         Ok(deleted)
     }
 
+    fn tombstones_of(&mut self, sequences: &[u64]) -> Result<HashSet<u64>, Error> {
+        let mut found = HashSet::new();
+        if !self.have_deletions()? {
+            return Ok(found);
+        }
+        for sequences in sequences.chunks(MAX_LISTED) {
+            let listed = Vec::from_iter(sequences.iter().map(u64::to_string)).join(",");
+            let sql = format!("SELECT journal_seq FROM {TOMBSTONES} WHERE journal_seq IN ({listed})");
+            found.extend(self.rows(&sql)?.iter().map(|row| number(row, "journal_seq")));
+        }
+        Ok(found)
+    }
+
+    fn clear_replayed(&mut self) -> Result<(), Error> {
+        match self.have_replays()? {
+            true => self.session.execute(&deletion::clear_replayed()),
+            false => Ok(()),
+        }
+    }
+
     fn have_deletions(&mut self) -> Result<bool, Error> {
         if let Some(known) = self.has_deletions {
             return Ok(known);
@@ -335,7 +375,11 @@ impl Tables for SqlTables<'_> {
 
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error> {
         let has_id = self.has_column(QUARANTINE, "anonymous_id")?;
-        let statements = deletion::statements(self.dialect, request, sequence, has_id, now);
+        let mut statements = deletion::statements(self.dialect, request, sequence, has_id, now);
+        if self.have_replays()? {
+            // What was replayed is an event, and is no more to be deleted from the quarantine.
+            statements.insert(0, deletion::clear_replayed());
+        }
         // Where several processes load, another one may have executed it.
         let is_done = format!("SELECT 1 AS one FROM {LOADS} WHERE first_seq = {sequence}");
         self.session.transaction(&is_done, &statements)?;
@@ -357,7 +401,7 @@ impl Tables for SqlTables<'_> {
             in_both: number(&row, "in_both"),
             beyond: number(&row, "beyond"),
             quarantine_difference: number(&row, "quarantined")
-                .abs_diff(counts.quarantined + counts.deleted_quarantined),
+                .abs_diff(counts.quarantined + counts.deleted_quarantined + counts.replayed),
             uncovered: number(&row, "taken").abs_diff(counts.position),
             ..Recount::default()
         };

@@ -1,0 +1,72 @@
+//! The quarantine of a data folder, whether a tracker runs on it or not.
+
+use super::{Parts, read};
+use crate::contract::Contracts;
+use crate::data_dir::DataDir;
+use crate::error::Error;
+use crate::loader;
+use crate::place::Place;
+use crate::quarantine::{self, Aside, Quarantined, Replayed, Selection, Work};
+use crate::store::Tables;
+
+/// What is in the quarantine, in groups, the largest first. What is in the journal is loaded first.
+///
+/// # Errors
+///
+/// When there is no data, or the tables can't be read.
+pub fn quarantined(place: impl Into<Place>, selection: &Selection) -> Result<Vec<Aside>, Error> {
+    let path = format!("/quarantine-groups.json?{}", selection.query());
+    read(&place.into(), "GET", &path, |parts| {
+        parts.loader.catch_up()?;
+        ask(parts, |tables| quarantine::groups(tables, selection))
+    })
+}
+
+/// A quarantined event, by its number.
+///
+/// # Errors
+///
+/// When there is none of that number, no data, or the tables can't be read.
+pub fn quarantined_event(place: impl Into<Place>, number: u64) -> Result<Quarantined, Error> {
+    let path = format!("/quarantine-event.json?number={number}");
+    let found: Option<Quarantined> = read(&place.into(), "GET", &path, |parts| {
+        parts.loader.catch_up()?;
+        ask(parts, |tables| quarantine::one(tables, number))
+    })?;
+    found.ok_or(Error::NotQuarantined { number })
+}
+
+/// Stores those quarantined events that their contracts name now, as they are in their files. Each is stored once,
+/// whatever is killed meanwhile.
+///
+/// # Errors
+///
+/// When there is no data, a contract can't be read, or the journal or the tables can't be used. What was replayed by then
+/// is; asked again, it goes on.
+pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed, Error> {
+    let place = place.into();
+    let contracts = DataDir::new(&place.data_dir).contracts();
+    let path = format!("/replay.json?{}", selection.query());
+    read(&place, "POST", &path, |parts| {
+        let contracts = Contracts::open(contracts)?;
+        let mut work = Work::new(selection.clone());
+        loop {
+            parts.loader.catch_up()?;
+            let page = ask(parts, |tables| work.read(tables))?;
+            if page.is_empty() {
+                return Ok(work.done());
+            }
+            let records = work.judge(&page, &contracts)?;
+            if records.is_empty() {
+                continue;
+            }
+            let stopped = || Error::Start(std::io::Error::other("the journal takes no records"));
+            let pending = parts.journal.append(records).map_err(|_| stopped())?;
+            pending.blocking_recv().ok().and_then(Result::ok).ok_or_else(stopped)?;
+        }
+    })
+}
+
+fn ask<T>(parts: &Parts, question: impl FnOnce(&mut dyn Tables) -> Result<T, dlt_engine::Error>) -> Result<T, Error> {
+    loader::ask(&*parts.store, question)
+}

@@ -60,7 +60,7 @@ fn a_killed_replay_stores_each_event_once() {
 
     let replay = || sandbox.dlt(["tracker", "quarantine", "replay", "--data"]).unwrap().arg(&data);
     for round in 0..ROUNDS {
-        let moment = Duration::from_millis(generator.below(900));
+        let moment = Duration::from_millis(200 + generator.below(3000));
         if generator.chance(50) {
             // The tracker dies under the command.
             let tracker = Tracker::start(&sandbox, &data).unwrap_or_else(|error| panic!("{seed} {round}: {error:#}"));

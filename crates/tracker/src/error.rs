@@ -144,6 +144,14 @@ pub enum Error {
         /// What to do about it.
         advice: String,
     },
+    /// The tables hold the events of another journal, or another tracker loads into them.
+    #[error(
+        "the tables in {named} are those of another journal: its numbers would be taken for the ones of this folder"
+    )]
+    TablesTaken {
+        /// Where they are.
+        named: String,
+    },
     /// A question in SQL can't be answered.
     #[error("{message}")]
     Question {

@@ -82,7 +82,7 @@ pub(crate) enum Records {
     #[default]
     Segments,
     /// A stream of NATS.
-    Nats(NatsAddress),
+    Nats(Box<NatsAddress>),
 }
 
 impl JournalAddress {
@@ -92,7 +92,7 @@ impl JournalAddress {
     /// [`ErrorKind::Config`], if it is no such address. The message holds nothing of the password.
     pub fn parse(text: &str) -> Result<Self> {
         if NatsAddress::is_one(text) {
-            return Ok(Self(Records::Nats(NatsAddress::parse(text)?)));
+            return Ok(Self(Records::Nats(Box::new(NatsAddress::parse(text)?))));
         }
         let error = Error::new(ErrorKind::Config, "the tracker can't keep its journal there");
         Err(error.hint("name a stream of NATS: nats://HOST:4222/STREAM; or nothing, for files in the data folder"))

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use tokio::net::TcpListener;
@@ -33,7 +33,7 @@ use crate::question::{self, Unanswered};
 use crate::report::Report;
 use crate::secret::{self, random_hex, secret};
 use crate::store::sql::SqlStore;
-use crate::store::{Counts, Store};
+use crate::store::{Counts, Role, Store};
 use dlt_engine::destination::Access;
 
 mod quarantine;
@@ -547,7 +547,7 @@ impl Parts {
             return Err(Error::NotShared);
         }
         let dir = &DataDir::new(&place.data_dir);
-        let store = open_store(dir, &place.store)?;
+        let store = open_store(dir, place)?;
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
         let (journal, loaded) = match &place.journal.0 {
             Records::Segments => open_segments(dir, &*store, options)?,
@@ -593,22 +593,42 @@ fn open_stream(address: &NatsAddress, store: &dyn Store, max_bytes: u64) -> Resu
 }
 
 /// The store of a data folder.
-fn open_store(dir: &DataDir, place: &StoreAddress) -> Result<Arc<dyn Store>, Error> {
-    let (location, store) = match &place.0 {
+fn open_store(dir: &DataDir, place: &Place) -> Result<Arc<dyn Store>, Error> {
+    let (location, store) = match &place.store.0 {
         Tables::File => {
             let database = dir.database();
             (database.display().to_string(), SqlStore::duckdb(&database, &dir.work()))
         }
-        Tables::Postgres(address) => (place.shown(), SqlStore::postgres(address, &dir.work())),
+        Tables::Postgres(address) => (place.store.shown(), SqlStore::postgres(address, &dir.work())),
     };
     let store = store.map_err(|source| Error::tables(location, source))?;
+    if place.journal.0 == Records::Segments && matches!(place.store.0, Tables::Postgres(_)) {
+        alone(&store)?;
+    }
     belongs(dir, place, &store)?;
     Ok(Arc::new(store))
 }
 
+/// How long the lead of a tracker that was killed is waited for.
+const LEAD_WAITS: Duration = Duration::from_secs(5);
+
+/// Whether nobody else loads into the tables of a journal that nobody shares: the numbers of another journal would be taken
+/// for its own, and what they stand for never be loaded. A database that is away is no reason not to take events.
+fn alone(store: &dyn Store) -> Result<(), Error> {
+    let until = Instant::now() + LEAD_WAITS;
+    while let Ok(Role::Follows) = store.lead() {
+        // The session of a process that was killed may take a moment to end.
+        if Instant::now() >= until {
+            return Err(Error::TablesTaken { named: store.location() });
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
 /// Whether the events of a data folder go into these tables. Those that the journal has released would be missing in others,
 /// and no ledger would tell.
-fn belongs(dir: &DataDir, place: &StoreAddress, store: &dyn Store) -> Result<(), Error> {
+fn belongs(dir: &DataDir, place: &Place, store: &dyn Store) -> Result<(), Error> {
     let note = dir.elsewhere();
     let other = |owner: String, advice: String| Error::OtherTables {
         folder: dir.path().to_owned(),
@@ -616,7 +636,7 @@ fn belongs(dir: &DataDir, place: &StoreAddress, store: &dyn Store) -> Result<(),
         named: store.location(),
         advice,
     };
-    match &place.0 {
+    match &place.store.0 {
         Tables::File if note.exists() => {
             let advice = format!("name it: --store postgres://…; to begin new tables here, remove {}", note.display());
             Err(other("a Postgres database".to_owned(), advice))
@@ -628,6 +648,14 @@ fn belongs(dir: &DataDir, place: &StoreAddress, store: &dyn Store) -> Result<(),
             Err(other(dir.database().display().to_string(), advice.to_owned()))
         }
         Tables::Postgres(_) => {
+            if place.journal.0 == Records::Segments {
+                let counts = store.open(Access::Read).and_then(|mut tables| tables.counts());
+                let counts = counts.map_err(|source| Error::tables(store.location(), source))?;
+                // Of a folder that is new here, or was lost: its journal begins anew, and the tables know its numbers already.
+                if counts.position > 0 {
+                    return Err(Error::TablesTaken { named: store.location() });
+                }
+            }
             std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))
         }
     }

@@ -192,6 +192,8 @@ pub(crate) struct Folder {
 
 /// `dlt tracker serve`.
 #[derive(Debug, Default, Args)]
+// The command that has it, and more, is a group of the same name.
+#[group(skip)]
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) folder: Folder,

@@ -193,6 +193,9 @@ fn advice(error: &Error) -> Option<&str> {
     match error {
         Error::Tables { source, .. } => source.advice(),
         Error::OtherTables { advice, .. } => Some(advice),
+        Error::TablesTaken { .. } => Some(
+            "give each tracker a database of its own, or let several share a journal: --journal nats://… (docs/guides/scaling-the-tracker.md)",
+        ),
         Error::Question { advice, .. } => advice.as_deref(),
         Error::JournalGone { source, .. } => advice(source),
         _ => None,

@@ -97,7 +97,7 @@ pub(super) const JOURNAL: Part = Part {
             "files in the data folder",
         )
         .secret(),
-        Key::new("journal.replicas", "servers that keep each record, where the stream is made", "1"),
+        Key::new("journal.replicas", "servers that keep each record, where the stream is made", "one"),
         Key::new("journal.ca", "file with the authority of the servers' certificates, as PEM", "those of the system"),
         Key::new("journal.certificate", "file with this tracker's own certificate, as PEM", "none"),
         Key::new("journal.key", "file with the key of that certificate", "none"),

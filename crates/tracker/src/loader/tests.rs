@@ -440,6 +440,8 @@ fn a_quarantined_event_is_replayed_once_and_not_after_its_deletion(folder: &Fold
     let mut counts =
         Counts { position: 7, loaded: 2, quarantined: 3, deduplicated: 1, replayed: 1, ..Counts::default() };
     assert_eq!(loader.state.counts(), counts);
+    // One process leads at a time.
+    drop(loader);
     let mut loader = folder.loader();
     replay(1, "ada", "m1");
     // Of a message that was stored by another way meanwhile nothing is doubled.
@@ -461,9 +463,11 @@ fn a_quarantined_event_is_replayed_once_and_not_after_its_deletion(folder: &Fold
     assert!(!folder.path("refused").exists(), "no copy is kept of what was deleted");
     // What a killed process had not deleted from the quarantine any more counts once.
     folder.execute("INSERT INTO quarantine (message_id, reason, journal_seq, _dlt_load_id, _dlt_id) VALUES ('q', 'x', 1, 'l', 'i')");
+    let before = loader.state.counts();
+    drop(loader);
     let mut next = folder.loader();
     next.catch_up().unwrap();
-    assert_eq!(next.state.counts(), loader.state.counts());
+    assert_eq!(next.state.counts(), before);
     assert_eq!(folder.rows("SELECT journal_seq FROM quarantine").len(), 0);
     sound(&mut next);
 }

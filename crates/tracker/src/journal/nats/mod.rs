@@ -223,7 +223,9 @@ impl Journal for NatsJournal {
         self.shared.is_closed.store(true, Ordering::Release);
         let all = u32::try_from(IN_FLIGHT_KIB).unwrap_or(u32::MAX);
         // What takes longer was not acknowledged to anybody.
-        let _ = runtime.block_on(tokio::time::timeout(CLOSE_WITHIN, self.shared.in_flight.acquire_many(all)));
+        let unanswered =
+            async { tokio::time::timeout(CLOSE_WITHIN, self.shared.in_flight.acquire_many(all)).await.is_err() };
+        let _ = runtime.block_on(unanswered);
         // The loader still reads what was kept until it is dropped with the journal.
         *self.runtime.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime);
     }

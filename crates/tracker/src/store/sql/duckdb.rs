@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
-use dlt_engine::{Destination, Error, rows_of};
+use dlt_engine::{Destination, Error, relabel_utc, rows_of};
 
 use super::database::{Database, Session};
 use super::guard;
@@ -82,7 +82,7 @@ impl Session for Open<'_> {
     fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
         let mut rows = Vec::new();
         self.connection.query(sql, &mut |_, batch| {
-            rows.extend(rows_of(&batch)?);
+            rows.extend(rows_of(&relabel_utc(&batch)?)?);
             Ok(())
         })?;
         Ok(rows)

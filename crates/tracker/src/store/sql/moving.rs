@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::deletion::{REQUESTS, TOMBSTONES};
 use super::{SqlStore, SqlTables, deletion, number};
-use crate::store::schema::{self, DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE};
+use crate::store::schema::{self, DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::store::{Counts, Tables};
 
 /// Rows that are read at a time.
@@ -36,8 +36,9 @@ impl SqlStore {
         if old.have_deletions()? {
             take_deletions(&mut old, &mut new)?;
         }
+        let has_replays = old.have_replays()?;
         drop(old);
-        self.pipeline.run(Moved(Arc::clone(from)))?;
+        self.pipeline.run(Moved { from: Arc::clone(from), has_replays })?;
         new.exist = true;
         new.session.make_indexes()?;
         let taken = new.counts()?;
@@ -76,8 +77,12 @@ fn values(tables: &SqlTables<'_>, row: &Row) -> String {
     format!("({})", Vec::from_iter(row.values().map(value)).join(", "))
 }
 
-/// The rows of the three tables that loads write.
-struct Moved(Arc<SqlStore>);
+/// The rows of the tables that loads write.
+struct Moved {
+    from: Arc<SqlStore>,
+    /// Whether something was ever replayed: the table is made by the first load that replays.
+    has_replays: bool,
+}
 
 impl Source for Moved {
     fn name(&self) -> &str {
@@ -94,10 +99,11 @@ impl Source for Moved {
 
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let resource = |table: &'static str| {
-            let reader = TableReader { from: Arc::clone(&self.0), table, next: 0, end: None };
+            let reader = TableReader { from: Arc::clone(&self.from), table, next: 0, end: None };
             Resource::new(table, reader).with_hints(schema::hints(table))
         };
-        Ok([EVENTS, QUARANTINE, LOADS].map(resource).into_iter().collect())
+        let replays = self.has_replays.then_some(REPLAYS);
+        Ok([EVENTS, QUARANTINE, LOADS].into_iter().chain(replays).map(resource).collect())
     }
 }
 

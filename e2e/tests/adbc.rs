@@ -1,5 +1,7 @@
 //! The command line with ADBC drivers, as people install them.
 
+use std::path::Path;
+
 use dlt_testkit::{AdbcDrivers, Output, Postgres, Sandbox};
 
 /// A sandbox in which the environment with the drivers is active.
@@ -90,7 +92,7 @@ fn what_is_not_there_is_told() {
 #[test]
 fn rows_go_by_way_of_files_and_the_keys_of_the_store_are_not_told() {
     let sandbox = sandbox();
-    let library = dlt_testkit::dlt_binary().unwrap().with_file_name("libduckdb.so");
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.duckdb/libduckdb.so").canonicalize().unwrap();
     let manifest = format!("[Driver]\nentrypoint = \"duckdb_adbc_init\"\nshared = {:?}\n", library.to_str().unwrap());
     sandbox.write("duckdb.toml", manifest).unwrap();
     let pipeline = "[pipeline]\nname = \"shop\"\ndataset = \"raw\"\n\n[destination]\ntype = \"adbc\"\ndriver = \"./duckdb.toml\"\n\n\

@@ -23,6 +23,7 @@ mod killed_steps;
 mod killed_tracker;
 mod known_differences;
 mod lake;
+mod learning;
 mod merging;
 mod messages;
 mod overhead;

@@ -190,6 +190,11 @@ impl ServerFile {
         Error::NoAnswer { address: self.address.to_string(), pid: self.pid, reason }
     }
 
+    /// The error for what it was asked and could not do.
+    pub(crate) fn failed(&self, reason: &str) -> Error {
+        Error::Failed { address: self.address.to_string(), pid: self.pid, reason: reason.to_owned() }
+    }
+
     /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         let ip = match self.address.ip() {

@@ -162,6 +162,16 @@ pub enum Error {
         /// Whether the question itself is wrong, and not what it needs.
         is_wrong: bool,
     },
+    /// The running tracker could not do what it was asked.
+    #[error("the tracker at {address} (process {pid}) could not do it: {reason}")]
+    Failed {
+        /// Where it listens.
+        address: String,
+        /// Its process id.
+        pid: u32,
+        /// What it says.
+        reason: String,
+    },
     /// The running tracker does not answer.
     #[error("the tracker at {address} (process {pid}) gave no answer: {reason}")]
     NoAnswer {

@@ -51,6 +51,7 @@ mod event;
 mod hash;
 mod http;
 mod journal;
+mod learn;
 mod ledger;
 mod loader;
 mod message_id;
@@ -82,6 +83,6 @@ pub use projects::{Key, NewKey, UnknownKey};
 pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
-    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, move_tables,
-    quarantined, quarantined_event, replay, report, report_of, revoke_key, serve, show_contract, sql,
+    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, learn_contract,
+    move_tables, quarantined, quarantined_event, replay, report, report_of, revoke_key, serve, show_contract, sql,
 };

@@ -125,7 +125,7 @@ pub(crate) fn is_forbidden_name(name: &str) -> bool {
 }
 
 /// The last word of a name in any of the usual spellings: `client_ip`, `client-ip`, `clientIp`, `clientIP`.
-fn last_word(name: &str) -> &str {
+pub(crate) fn last_word(name: &str) -> &str {
     let name = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
     let mut begin = 0;
     let mut before = ' ';

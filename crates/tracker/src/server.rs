@@ -38,7 +38,7 @@ use dlt_engine::destination::Access;
 
 mod quarantine;
 
-pub use quarantine::{quarantined, quarantined_event, replay};
+pub use quarantine::{learn_contract, quarantined, quarantined_event, replay};
 
 /// How a tracker runs.
 #[derive(Debug, Clone)]
@@ -527,8 +527,10 @@ fn answered<T: serde::de::DeserializeOwned>(answer: &Answer, server: &ServerFile
         return serde_json::from_slice(&answer.body).map_err(|error| server.no_answer(error.to_string()));
     }
     let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
-    let message = told.as_ref().and_then(|told| told.get("message")).and_then(serde_json::Value::as_str);
-    Err(server.no_answer(message.map_or_else(|| format!("status {}", answer.status), str::to_owned)))
+    match told.as_ref().and_then(|told| told.get("message")).and_then(serde_json::Value::as_str) {
+        Some(message) => Err(server.failed(message)),
+        None => Err(server.no_answer(format!("status {}", answer.status))),
+    }
 }
 
 /// Journal, store and loader of a data folder.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use dlt_tracker::{
-    Error, Selection, add_key, check, forget, quarantined, quarantined_event, replay, serve, show_contract,
+    Error, Selection, add_key, check, check_contract, forget, learn_contract, quarantined, quarantined_event, replay,
+    serve, show_contract,
 };
 use serde_json::{Value, json};
 
@@ -270,4 +271,113 @@ fn what_is_replayed_is_stored_as_if_it_had_been_named_at_once() {
 fn hash(dir: &Path, message: &str) -> Option<String> {
     let rows = sql(dir, &format!("SELECT body_digest FROM events WHERE message_id = '{message}'"));
     rows[0]["body_digest"].as_str().map(str::to_owned)
+}
+
+/// A line of a proposal.
+fn has(text: &str, line: &str) {
+    assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+}
+
+#[test]
+fn a_contract_is_proposed_from_names_and_types_and_without_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = add_key(dir.path(), "shop", None, None).unwrap().secret;
+    let tracker = Tracker::start(dir.path());
+    let client = &mut tracker.client();
+    // Before there is a contract, and behind one that names little.
+    for number in 0..40 {
+        let event = json!({"event": "Order Completed", "properties": {
+            "total": f64::from(number) + 0.5, "count": number, "gift": number % 2 == 0, "elapsed": 1.5, "parts": [1],
+            "plan": format!("value-{}", number % 3), "note": format!("secret words {number}"), "cart": format!("4f3c2b1a-0000-4000-8000-{number:012}"),
+            "order_id": number, "os": format!("system {number}"), "name_hash": format!("secret{number}"),
+            "mixed": if number % 2 == 0 { json!(1) } else { json!("x") }, "user_email": "secret"}});
+        send(client, &key, "/v1/track", &event);
+    }
+    assert!(check(dir.path()).unwrap().is_sound());
+    let contract = r#"
+        [events.page]
+        meaning = "Seen."
+        [events.page.fields]
+        title = { type = "string", privacy = "public", optional = false, meaning = "Its \"title\"" }
+        [events.page.fields.of]
+        type = "object"
+        privacy = "public"
+        fields = { id = { type = "integer", privacy = "random" } }
+    "#;
+    write(dir.path(), "shop", contract);
+    std::thread::sleep(Duration::from_millis(1100));
+    let quarantined = [
+        (
+            "/v1/track",
+            json!({"event": "Order Completed", "properties": {
+            "of": {"id": "secret-id", "n": 1, "none": null, "deep": {"list": [[1.5], [2]]}},
+            "parts": [{"sku": "secret-sku"}, {"sku": "b", "rest": null}], "empty": [], "nothing": {}, "odd \" name": true}}),
+        ),
+        ("/v1/page", json!({"properties": {"title": 7, "of": {"id": 1, "more": [{"a": "secret"}]}}})),
+        ("/v1/track", json!({"event": "pipeline_load", "properties": {"elapsed": 1, "new": 2}})),
+        // Names that are data.
+        (
+            "/v1/track",
+            json!({"event": "Map", "properties": {"of": (0..60).map(|number| (format!("secret-{number}"), json!(1))).collect::<serde_json::Map<_, _>>()}}),
+        ),
+    ];
+    for (path, event) in &quarantined {
+        send(client, &key, path, event);
+    }
+    // Another project's events are not looked at.
+    assert_eq!(client.post("/", br#"{"event":"Other","properties":{"x":1}}"#).status, 204);
+    let running = learn_contract(dir.path(), "shop").unwrap();
+    let text = learn_contract(dir.path(), "default").unwrap();
+    has(&text, "[events.Other]  # 1 events");
+    assert!(!text.contains("Order"), "{text}");
+    tracker.stop();
+    let text = learn_contract(dir.path(), "shop").unwrap();
+    assert_eq!(text, running, "the same when it is stopped");
+    for line in [
+        "[events.\"Order Completed\"]  # 41 events, 1 of them in the quarantine",
+        "total = { type = \"number\", privacy = \"measure\" }  # in 98 % of events",
+        "count = { type = \"integer\", privacy = \"measure\" }  # in 98 % of events",
+        "gift = { type = \"boolean\", privacy = \"measure\" }  # in 98 % of events",
+        "elapsed = { type = \"number\", privacy = \"measure\" }  # in 98 % of events",
+        "plan = { type = \"string\", privacy = \"public\" }  # in 98 % of events; 3 different texts",
+        "note = { type = \"string\", privacy = \"random\" }  # in 98 % of events; LOOK: many different texts in 40; does a person write them?",
+        "cart = { type = \"string\", privacy = \"random\" }  # in 98 % of events; they look drawn by lot",
+        "order_id = { type = \"integer\", privacy = \"random\" }  # in 98 % of events; by its name: it may tell who or where",
+        "os = { type = \"string\", privacy = \"system\" }  # in 98 % of events; by its name",
+        "name_hash = { type = \"string\", privacy = \"hash\" }  # in 98 % of events; by its name",
+        "empty = { type = \"array\", items = \"string\", privacy = \"random\" }  # in 2 % of events; always empty",
+        "\"odd \\\" name\" = { type = \"boolean\", privacy = \"measure\" }  # in 2 % of events",
+        "# mixed has no one type: string (20), integer (20)",
+        "[events.\"Order Completed\".fields.parts]  # in 2 % of events",
+        "[events.\"Order Completed\".fields.parts.items.fields]",
+        "sku = { type = \"string\", privacy = \"random\" }  # in 100 % of objects; LOOK: 2 different texts in 2; does a person write them?",
+        "[events.\"Order Completed\".fields.of.fields.deep.fields.list.items]",
+        // What the contract says stays, and what arrived otherwise stands beside.
+        "meaning = \"Seen.\"",
+        "title = { type = \"string\", privacy = \"public\", optional = false, meaning = \"Its \\\"title\\\"\" }  # in 100 % of events; also integer (1)",
+        "id = { type = \"integer\", privacy = \"random\" }  # in 100 % of objects",
+        "[events.page.fields.of.fields.more.items.fields]",
+        "new = { type = \"number\", privacy = \"measure\" }  # in 100 % of events",
+        "# 60 more names, which look like data and not like words of a program: name what is to be kept",
+    ] {
+        has(&text, line);
+    }
+    for absent in ["secret", "value-1", "email", "transaction_id", "[events.Other"] {
+        assert!(!text.contains(absent), "{absent} in\n{text}");
+    }
+    // It is a contract, and names what it was made of; what it says to be in doubt stays.
+    let file = dir.path().join("proposed.toml");
+    fs::write(&file, &text).unwrap();
+    assert_eq!(check_contract(&file).unwrap().events, 4);
+    write(dir.path(), "shop", &text);
+    let done = replay(dir.path(), &Selection::default()).unwrap();
+    let stays: Vec<_> = done.stays.iter().map(|stay| (stay.event.as_str(), stay.path.as_str())).collect();
+    assert_eq!((done.replayed, stays), (2, vec![("Map", "of.secret-0"), ("page", "title")]));
+    assert!(check(dir.path()).unwrap().is_sound());
+    assert_eq!(learn_contract(dir.path(), "shop").unwrap().matches("mixed").count(), 1, "asked again");
+    assert!(matches!(learn_contract(dir.path(), "shpo"), Err(Error::NoProject { .. })));
+    write(dir.path(), "shop", "[event.x]\n");
+    let Err(Error::Contract(source)) = learn_contract(dir.path(), "shop") else { panic!("told with its place") };
+    assert!(source.to_string().contains("shop.toml:1: "), "{source}");
+    assert!(learn_contract(dir.path(), "default").is_ok(), "the contract of another project is no matter");
 }

@@ -122,6 +122,14 @@ pub(crate) enum Contract {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Propose a contract from what arrived: names, types and how often, and never a value
+    Learn {
+        /// The project; `default` is that of events without a key
+        #[arg(value_name = "PROJECT", default_value = "default")]
+        project: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Print what a project may send
     Show {
         /// The project; `default` is that of events without a key

@@ -37,7 +37,7 @@ impl Contracts {
     pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
         // Made now, so that no request waits for it.
         Contract::built_in();
-        let book = Self { folder, held: RwLock::default() };
+        let book = Self::unread(folder);
         let failed = |source| Error::folder("read the contracts in", &book.folder, source);
         let files = match fs::read_dir(&book.folder) {
             Ok(files) => files,
@@ -56,6 +56,11 @@ impl Contracts {
             book.held().insert(name.to_owned(), book.read(name)?);
         }
         Ok(book)
+    }
+
+    /// As [`Contracts::open`], reading each when it is asked for: what is wrong with one is no matter of the others.
+    pub(crate) fn unread(folder: PathBuf) -> Self {
+        Self { folder, held: RwLock::default() }
     }
 
     /// The contract of a project: what its file says, and what is built in. Where a file was made wrong since, what was
@@ -98,6 +103,18 @@ impl Contracts {
     /// When the file can't be read, or is no contract.
     pub(crate) fn fresh(&self, project: &str) -> Result<Arc<Contract>, Error> {
         Ok(self.read(project)?.contract)
+    }
+
+    /// What the file of a project says, without what is built in; nothing where there is none.
+    ///
+    /// # Errors
+    /// As [`Contracts::fresh`].
+    pub(crate) fn own(&self, project: &str) -> Result<Contract, Error> {
+        let file = self.file(project);
+        match file.exists() {
+            true => Contract::read(&file).map_err(|source| Error::Contract(Box::new(source))),
+            false => Ok(Contract::default()),
+        }
     }
 
     /// Where the contract of a project is.

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 
 pub(crate) use book::Contracts;
 pub(crate) use judge::Breach;
+pub(crate) use quoting::{quoted, text};
+pub(crate) use read::can_be_named;
 pub use read::{ContractSummary, check_contract};
 pub(crate) use write::to_toml;
 

@@ -55,7 +55,7 @@ impl Contract {
     }
 
     /// As [`Contract::read`], from a text.
-    pub(super) fn parse(text: &str, shown: &Path) -> Result<Self> {
+    pub(crate) fn parse(text: &str, shown: &Path) -> Result<Self> {
         Self::of(settings::toml::parse(text, shown)?, shown)
     }
 
@@ -72,7 +72,7 @@ impl Contract {
         let mut contract = Self { is_closed: true, ..Self::default() };
         if let Some(events) = top.take("events") {
             for entry in members(events, "events")? {
-                is_name(&entry, "event")?;
+                is_name(&entry, "an event")?;
                 let name = entry.key.clone();
                 contract.events.insert(name, event(entry)?);
             }
@@ -90,12 +90,17 @@ fn members(entry: Entry, name: &str) -> Result<Vec<Entry>> {
     }
 }
 
+/// Whether a property can have that name in a contract.
+pub(crate) fn can_be_named(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= MAX_NAME_CHARS && !scrub::is_forbidden_name(name)
+}
+
 fn is_name(entry: &Entry, what: &str) -> Result<()> {
     let name = &entry.key;
     match name {
-        _ if name.is_empty() => Err(entry.key_origin.error(format!("the name of an {what} is empty"))),
+        _ if name.is_empty() => Err(entry.key_origin.error(format!("the name of {what} is empty"))),
         _ if name.chars().count() > MAX_NAME_CHARS => {
-            Err(entry.key_origin.error(format!("the name of an {what} is longer than {MAX_NAME_CHARS} characters")))
+            Err(entry.key_origin.error(format!("the name of {what} is longer than {MAX_NAME_CHARS} characters")))
         }
         _ if scrub::is_personal(name) => {
             Err(entry.key_origin.error(format!("`{name}` has an address in it, and is never kept")))
@@ -123,7 +128,7 @@ fn fields(section: &mut Section) -> Result<Option<Fields>> {
     let Some(entry) = section.take("fields") else { return Ok(None) };
     let mut fields = Fields::new();
     for entry in members(entry, &name)? {
-        is_name(&entry, "property")?;
+        is_name(&entry, "a property")?;
         if scrub::is_forbidden_name(&entry.key) {
             let error = entry.key_origin.error(format!("a property named `{}` is never kept", entry.key));
             return Err(error.hint("its name says that it holds an address, a person's name or id, or a secret: take it out, or let senders send something else under another name"));

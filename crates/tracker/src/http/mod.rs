@@ -84,6 +84,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/forget.json", post(admin::forget))
         .route("/quarantine-groups.json", get(quarantine::groups))
         .route("/quarantine-event.json", get(quarantine::event))
+        .route("/learned-contract.json", get(quarantine::learned))
         .route("/replay.json", post(quarantine::replay))
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
         .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))

@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use super::App;
 use super::admin::{failed, found_or_failed, is_allowed, unauthorized, value};
-use crate::error::Error;
+use crate::error::{Error, in_full};
+use crate::learn;
 use crate::loader::{self, Question};
 use crate::quarantine::{self, Replayed, Selection, Work};
 use crate::store::Tables;
@@ -37,6 +38,19 @@ pub(crate) async fn event(
 ) -> Response<Body> {
     let number = value(query.as_deref(), "number").and_then(|number| number.parse().ok()).unwrap_or(0);
     read(&app, &headers, move |tables| quarantine::one(tables, number)).await
+}
+
+/// `GET /learned-contract.json?project=…`
+pub(crate) async fn learned(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let project = value(query.as_deref(), "project").unwrap_or_default();
+    match app.contracts.own(&project) {
+        Ok(own) => read(&app, &headers, move |tables| learn::learn(tables, &project, &own)).await,
+        Err(error) => failed(in_full(&error)),
+    }
 }
 
 /// `POST /replay.json?project=…&reason=…`

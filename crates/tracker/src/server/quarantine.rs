@@ -4,9 +4,11 @@ use super::{Parts, read};
 use crate::contract::Contracts;
 use crate::data_dir::DataDir;
 use crate::error::Error;
+use crate::learn;
 use crate::loader;
 use crate::place::Place;
 use crate::quarantine::{self, Aside, Quarantined, Replayed, Selection, Work};
+use crate::query;
 use crate::store::Tables;
 
 /// What is in the quarantine, in groups, the largest first. What is in the journal is loaded first.
@@ -34,6 +36,26 @@ pub fn quarantined_event(place: impl Into<Place>, number: u64) -> Result<Quarant
         ask(parts, |tables| quarantine::one(tables, number))
     })?;
     found.ok_or(Error::NotQuarantined { number })
+}
+
+/// Proposes a contract for a project, as TOML: what its own says, and what arrived beside, of which it has names, types and
+/// how often they came, and no value.
+///
+/// # Errors
+///
+/// When there is no such project, no data, its contract can't be read, or the tables can't be.
+pub fn learn_contract(place: impl Into<Place>, project: &str) -> Result<String, Error> {
+    let place = place.into();
+    let own = Contracts::unread(DataDir::new(&place.data_dir).contracts()).own(project)?;
+    let path = format!("/learned-contract.json?project={}", query::encode(project));
+    let (found, is_seen): (String, bool) = read(&place, "GET", &path, |parts| {
+        parts.loader.catch_up()?;
+        ask(parts, |tables| learn::learn(tables, project, &own))
+    })?;
+    if !is_seen {
+        super::known_project(&place.data_dir, project)?;
+    }
+    Ok(found)
 }
 
 /// Stores those quarantined events that their contracts name now, as they are in their files. Each is stored once,

@@ -28,6 +28,7 @@ pub struct Pipeline {
     pub(crate) workers: usize,
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
+    pub(crate) detections: Option<Vec<String>>,
     pub(crate) replace_strategy: ReplaceStrategy,
     pub(crate) contract: Option<Contract>,
     pub(crate) rejected: Option<String>,
@@ -62,6 +63,7 @@ impl Pipeline {
             workers,
             naming: None,
             surrogates: Surrogates::default(),
+            detections: None,
             replace_strategy: ReplaceStrategy::default(),
             contract: None,
             rejected: None,
@@ -85,6 +87,15 @@ impl Pipeline {
     #[must_use]
     pub fn lone_surrogates(mut self, surrogates: Surrogates) -> Self {
         self.surrogates = surrogates;
+        self
+    }
+
+    /// Sets which values show another type than their own, for columns that data brings: `iso_timestamp` and `iso_date` of
+    /// texts, `timestamp` of numbers. It is stored, and a run is refused that names another one. Default: what is stored;
+    /// `iso_timestamp` for a new dataset.
+    #[must_use]
+    pub fn detections(mut self, detections: &[&str]) -> Self {
+        self.detections = Some(detections.iter().map(|&detection| detection.to_owned()).collect());
         self
     }
 

@@ -81,6 +81,7 @@ pub(crate) fn recount(tables: &mut dyn Tables, journal: &dyn Journal) -> Result<
         let what =
             "events that were loaded are not in the table any more; what was missed in time has a copy in refused/";
         expect_none(found.lost, what);
+        expect_none(found.orphaned, "items of lists belong to no event");
         expect_none(found.unexplained, "rows of events were taken by no load");
         expect_none(found.deletion_difference, "deleted events are not among the tombstones, or too many");
         expect_none(found.undeleted, "deleted events are still in a table");

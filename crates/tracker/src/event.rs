@@ -14,6 +14,7 @@ use crate::tree::Members;
 
 mod client_form;
 mod incoming;
+pub(crate) mod lists;
 mod parts;
 mod quarantine;
 mod row;

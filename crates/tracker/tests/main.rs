@@ -8,6 +8,7 @@ mod contracts;
 mod crash;
 mod dashboard;
 mod deletion;
+mod lists;
 mod load;
 mod postgres;
 mod projects;

@@ -65,6 +65,9 @@ impl Run<'_> {
                 });
                 package.manifest.resources = declared.collect();
             }
+            if let Some(detections) = &pipeline.detections {
+                schema.settings.insert("detections".to_owned(), detections.clone().into());
+            }
             let mut apart = Apart::new(naming);
             let roots = declare(&mut schema, &resources, &package.manifest, naming, &notices)?;
             let given = resources.iter().find_map(|resource| resource.hints.table_format);

@@ -3,15 +3,15 @@
 use serde::Serialize;
 use serde_json::Number;
 
-use super::as_text;
 use super::parts::{ContextColumns, Parts};
+use super::{as_text, lists};
 use crate::contract::Event;
 use crate::scrub;
 use crate::tree::{Members, Tree};
 
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct EventRow {
+pub(super) struct EventRow<'a> {
     message_id: String,
     event: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +34,9 @@ pub(super) struct EventRow {
     body_digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<String>,
+    /// Lists of objects: their items are rows of tables of their own.
+    #[serde(flatten)]
+    lists: Members<'a>,
 }
 
 /// Properties that have a column of their own.
@@ -62,12 +65,13 @@ struct KnownColumns {
 }
 
 /// Makes the row of an event. Lists and objects are kept where its contract names them.
-pub(super) fn row(parts: Parts<'_>, declared: Option<&Event>, project: Option<&str>) -> EventRow {
+pub(super) fn row<'a>(parts: Parts<'a>, declared: Option<&Event>, project: Option<&str>) -> EventRow<'a> {
     let Parts { mut properties, mut dropped, .. } = parts;
     let event_category = take_text(&mut properties, "event_category");
     let event_name = take_text(&mut properties, "event_name").or(parts.name);
     let known = known_columns(&mut properties);
     let properties = rest(properties, declared, &mut dropped);
+    let (lists, properties) = (lists::of(&properties, declared), as_text(&properties));
     dropped.sort_unstable();
     dropped.dedup();
     let body_digest = parts.digest.filter(|_| dropped.is_empty());
@@ -85,6 +89,7 @@ pub(super) fn row(parts: Parts<'_>, declared: Option<&Event>, project: Option<&s
         properties_dropped: (!dropped.is_empty()).then(|| dropped.join(",")),
         body_digest,
         project: project.map(str::to_owned),
+        lists,
     }
 }
 
@@ -120,8 +125,8 @@ fn known_columns(properties: &mut Members<'_>) -> KnownColumns {
     }
 }
 
-/// The other properties as JSON: scalars, and what is named of lists and objects.
-fn rest(mut properties: Members<'_>, declared: Option<&Event>, dropped: &mut Vec<String>) -> Option<String> {
+/// The other properties: scalars, and what is named of lists and objects.
+fn rest<'a>(mut properties: Members<'a>, declared: Option<&Event>, dropped: &mut Vec<String>) -> Members<'a> {
     properties.retain(|name, value| {
         if !value.is_nested() {
             return !value.is_null();
@@ -133,5 +138,5 @@ fn rest(mut properties: Members<'_>, declared: Option<&Event>, dropped: &mut Vec
         }
         is_named
     });
-    as_text(&properties)
+    properties
 }

@@ -245,6 +245,8 @@ pub(crate) struct Recount {
     pub(crate) uncovered: u64,
     /// Events that a load took and that have no row any more.
     pub(crate) lost: u64,
+    /// Rows of lists of objects whose event is not there.
+    pub(crate) orphaned: u64,
     /// Rows of events that no load took.
     pub(crate) unexplained: u64,
     /// By how much the tombstones differ from what the deletion requests recorded.

@@ -50,6 +50,9 @@ impl JournalRows {
 
     fn made_of(batch: &Batch, is_refused: bool, deleted: &HashSet<u64>, now: Timestamp) -> Self {
         let (mut events, mut quarantine, mut replays) = (Lines::default(), Lines::default(), Lines::default());
+        // Of a message that comes twice the first is stored, and what is nested in the second must not be.
+        let mut messages = HashSet::new();
+        let mut is_first = |row: &'_ [u8]| message_id(row).is_none_or(|id| messages.insert(id.to_vec()));
         for entry in &batch.entries {
             match entry.kind {
                 _ if is_refused => {
@@ -57,11 +60,16 @@ impl JournalRows {
                 }
                 // It counts as an event that is not stored: a duplicate.
                 Kind::Event | Kind::Replay if deleted.contains(&entry.sequence) => events.count += 1,
+                Kind::Event if !is_first(&entry.payload) => events.count += 1,
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
                 Kind::Replay => match Replay::of(&entry.payload) {
                     Some(replay) => {
-                        events.push(replay.row.get().as_bytes(), entry.sequence);
+                        let row = replay.row.get().as_bytes();
+                        match is_first(row) {
+                            true => events.push(row, entry.sequence),
+                            false => events.count += 1,
+                        }
                         let at = event::formatted(now);
                         let of = format!("{{\"replayed_seq\":{},\"replayed_at\":\"{at}\"}}", replay.replays);
                         replays.push(of.as_bytes(), entry.sequence);
@@ -94,6 +102,18 @@ impl JournalRows {
         }
         Self { chunks }
     }
+}
+
+/// The message id of a row, as JSON has it: the first member.
+fn message_id(row: &[u8]) -> Option<&[u8]> {
+    let id = row.strip_prefix(b"{\"message_id\":\"")?;
+    let mut is_escaped = false;
+    let end = id.iter().position(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some(&id[..end])
 }
 
 /// A quarantined event that is replayed, as the journal keeps it.

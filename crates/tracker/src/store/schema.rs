@@ -82,7 +82,11 @@ const LOAD_COLUMNS: &[(&str, DataType)] = &[
 const REPLAY_COLUMNS: &[(&str, DataType)] =
     &[("replayed_seq", DataType::Bigint), ("replayed_at", DataType::Timestamp), ("journal_seq", DataType::Bigint)];
 
-/// How a table is written. All columns are declared with their types, so no value adds a column.
+/// How the tables begin that hold lists of objects of events: `events__products`. A contract brings them.
+pub(crate) const LISTS: &str = "events__";
+
+/// How a table is written. All columns are declared with their types, so no value adds a column; only lists of objects add
+/// tables, see [`LISTS`].
 pub(crate) fn hints(table: &str) -> TableHints {
     let (columns, key) = match table {
         EVENTS => (EVENT_COLUMNS, "message_id"),
@@ -96,5 +100,16 @@ pub(crate) fn hints(table: &str) -> TableHints {
         primary_key: vec![key.to_owned()],
         columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
         ..TableHints::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_list_of_an_event_has_the_name_of_a_column() {
+        let columns: Vec<&str> = EVENT_COLUMNS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(columns, crate::event::lists::COLUMNS);
     }
 }

@@ -17,12 +17,14 @@ pub(super) fn clear_replayed() -> String {
     format!("DELETE FROM {QUARANTINE} WHERE journal_seq IN (SELECT replayed_seq FROM {REPLAYS})")
 }
 
-/// The statements that execute a request; all in one transaction. `now` is a timestamp as rows have it.
+/// The statements that execute a request; all in one transaction. `lists` are the tables of lists of objects; `now` is a
+/// timestamp as rows have it.
 pub(super) fn statements(
     dialect: &dyn Dialect,
     request: &Request,
     sequence: u64,
     has_id_in_quarantine: bool,
+    lists: &[String],
     now: &str,
 ) -> Vec<String> {
     let literal = |text: &str| dialect.literal(text);
@@ -48,6 +50,11 @@ pub(super) fn statements(
             "INSERT INTO {TOMBSTONES} SELECT {message_hash}, NULL, false, journal_seq, {sequence} \
              FROM {QUARANTINE} WHERE {matches}"
         ),
+    ]);
+    statements.extend(lists.iter().map(|list| {
+        format!("DELETE FROM {list} WHERE _dlt_root_id IN (SELECT _dlt_id FROM {EVENTS} WHERE anonymous_id = {id})")
+    }));
+    statements.extend([
         format!("DELETE FROM {EVENTS} WHERE anonymous_id = {id}"),
         format!("DELETE FROM {QUARANTINE} WHERE {matches}"),
         format!(

@@ -119,5 +119,16 @@ pub(super) fn recount_rows(position: u64) -> String {
     )
 }
 
+/// Rows of lists whose event is not there.
+pub(super) fn recount_lists(lists: &[String]) -> String {
+    let orphaned = |list: &String| {
+        format!(
+            "(SELECT count(*) FROM {list} AS item \
+              WHERE NOT EXISTS (SELECT 1 FROM {EVENTS} AS event WHERE event._dlt_id = item._dlt_root_id))"
+        )
+    };
+    format!("SELECT {} AS orphaned", Vec::from_iter(lists.iter().map(orphaned)).join(" + "))
+}
+
 /// Larger than every sequence number that a table can hold.
 const MAX: u64 = i64::MAX as u64;

@@ -23,7 +23,7 @@ use dlt_engine::{Error, Pipeline};
 use dlt_postgres::Address;
 use serde_json::Value;
 
-use super::schema::{DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
+use super::schema::{DATASET, EVENTS, LISTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
 use super::{Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
@@ -69,6 +69,8 @@ impl SqlStore {
     fn new(database: Box<dyn Database>, work: &Path) -> Result<Self, Error> {
         let pipeline =
             Pipeline::new(PIPELINE, Arc::clone(database.destination()), work)?.dataset_name(DATASET).workers(1);
+        // A text of a contract stays one, also where the first looks like a moment.
+        let pipeline = pipeline.detections(&[]);
         let packages = work.join("pipelines").join(PIPELINE).join("packages");
         Ok(Self { database, pipeline, packages, cache: Cache::default() })
     }
@@ -165,6 +167,17 @@ impl SqlTables<'_> {
              AND table_schema = '{DATASET}' AND table_name = '{table}' AND column_name = '{column}'"
         ))?;
         Ok(number(&row, "found") > 0)
+    }
+
+    /// The tables of lists of objects, each as it stands in a statement.
+    fn lists(&mut self) -> Result<Vec<String>, Error> {
+        let rows = self.rows(&format!(
+            "SELECT table_name AS id FROM information_schema.columns WHERE table_catalog = current_database() \
+             AND table_schema = '{DATASET}' AND column_name = '_dlt_root_id' \
+             AND substr(table_name, 1, {}) = '{LISTS}' ORDER BY table_name",
+            LISTS.len()
+        ))?;
+        Ok(rows.iter().filter_map(|row| row.get("id")?.as_str().map(|name| format!("\"{name}\""))).collect())
     }
 
     fn have_replays(&mut self) -> Result<bool, Error> {
@@ -375,7 +388,8 @@ impl Tables for SqlTables<'_> {
 
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error> {
         let has_id = self.has_column(QUARANTINE, "anonymous_id")?;
-        let mut statements = deletion::statements(self.dialect, request, sequence, has_id, now);
+        let lists = self.lists()?;
+        let mut statements = deletion::statements(self.dialect, request, sequence, has_id, &lists, now);
         if self.have_replays()? {
             // What was replayed is an event, and is no more to be deleted from the quarantine.
             statements.insert(0, deletion::clear_replayed());
@@ -405,6 +419,10 @@ impl Tables for SqlTables<'_> {
             uncovered: number(&row, "taken").abs_diff(counts.position),
             ..Recount::default()
         };
+        let lists = self.lists()?;
+        if !lists.is_empty() {
+            recount.orphaned = number(&self.row(&loads::recount_lists(&lists))?, "orphaned");
+        }
         let has_deletions = self.have_deletions()?;
         if self.records_duplicates()? {
             let row = self.row(&loads::recount(self.dialect, has_deletions))?;

@@ -1,5 +1,6 @@
 //! Moving the tables of one database into another.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use dlt_engine::destination::{Access, Row};
@@ -15,9 +16,6 @@ use crate::store::{Counts, Tables};
 /// Rows that are read at a time.
 const PAGE: u64 = 20_000;
 
-/// Columns that the engine writes.
-const ENGINES: [&str; 2] = ["_dlt_id", "_dlt_load_id"];
-
 impl SqlStore {
     /// Takes over all rows of a DuckDB file, in one transaction but for what was deleted on request, which is written before.
     /// What is counted then is what was counted there.
@@ -32,22 +30,36 @@ impl SqlStore {
                 .hint("name an empty database; or drop the schema `telemetry` there, if what is in it is not needed"));
         }
         let counts = old.counts()?;
+        let lists = old.lists()?;
+        let items = count_items(&mut old, &lists)?;
         new.session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {DATASET}"))?;
         if old.have_deletions()? {
             take_deletions(&mut old, &mut new)?;
         }
         let has_replays = old.have_replays()?;
         drop(old);
-        self.pipeline.run(Moved { from: Arc::clone(from), has_replays })?;
+        self.pipeline.run(Moved { from: Arc::clone(from), has_replays, lists })?;
         new.exist = true;
         new.session.make_indexes()?;
-        let taken = new.counts()?;
-        if taken == counts {
+        let lists = new.lists()?;
+        let (taken, taken_items) = (new.counts()?, count_items(&mut new, &lists)?);
+        if taken == counts && taken_items == items {
             return Ok(counts);
         }
-        let message = format!("what was moved is not what was there: {taken:?}, and there {counts:?}");
+        let message = format!(
+            "what was moved is not what was there: {taken:?} with {taken_items} items of lists, and there {counts:?} with {items}"
+        );
         Err(Error::new(ErrorKind::Destination, message))
     }
+}
+
+/// The rows of all tables of lists.
+fn count_items(tables: &mut SqlTables<'_>, lists: &[String]) -> Result<u64> {
+    let mut items = 0;
+    for list in lists {
+        items += number(&tables.row(&format!("SELECT count(*) AS items FROM {list}"))?, "items");
+    }
+    Ok(items)
 }
 
 fn take_deletions(old: &mut SqlTables<'_>, new: &mut SqlTables<'_>) -> Result<()> {
@@ -82,6 +94,8 @@ struct Moved {
     from: Arc<SqlStore>,
     /// Whether something was ever replayed: the table is made by the first load that replays.
     has_replays: bool,
+    /// The tables of lists of objects, each as it stands in a statement.
+    lists: Vec<String>,
 }
 
 impl Source for Moved {
@@ -99,7 +113,8 @@ impl Source for Moved {
 
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let resource = |table: &'static str| {
-            let reader = TableReader { from: Arc::clone(&self.from), table, next: 0, end: None };
+            let lists = if table == EVENTS { self.lists.clone() } else { Vec::new() };
+            let reader = TableReader { from: Arc::clone(&self.from), table, lists, next: 0, end: None };
             Resource::new(table, reader).with_hints(schema::hints(table))
         };
         let replays = self.has_replays.then_some(REPLAYS);
@@ -110,6 +125,8 @@ impl Source for Moved {
 struct TableReader {
     from: Arc<SqlStore>,
     table: &'static str,
+    /// The tables of lists that hang on its rows.
+    lists: Vec<String>,
     /// The number of the row that comes next, and the one behind the last.
     next: u64,
     end: Option<u64>,
@@ -129,20 +146,56 @@ impl Reader for TableReader {
             return Ok(None);
         }
         let first_line = self.next + 1;
-        let sql = format!(
-            "SELECT * FROM {} WHERE rowid >= {} AND rowid < {}",
-            self.table,
-            self.next,
-            self.next.saturating_add(PAGE)
-        );
+        let page = format!("rowid >= {} AND rowid < {}", self.next, self.next.saturating_add(PAGE));
         self.next += PAGE;
+        let mut lists = Lists::read(&mut tables, &self.lists, &page)?;
         let mut bytes = Vec::new();
-        for mut row in tables.rows(&sql)? {
-            row.retain(|name, value| !ENGINES.contains(&name.as_str()) && !value.is_null());
-            serde_json::to_writer(&mut bytes, &row)
+        for row in tables.rows(&format!("SELECT * FROM {} WHERE {page}", self.table))? {
+            serde_json::to_writer(&mut bytes, &lists.with_items(row))
                 .map_err(|cause| Error::new(ErrorKind::Internal, "a row can't be written").because(cause))?;
             bytes.push(b'\n');
         }
         Ok(Some(Chunk::Json(JsonChunk { bytes, input: Arc::from(self.table), first_line })))
+    }
+}
+
+/// The items of lists that hang on rows: by the id of the row, and the name of the list.
+#[derive(Default)]
+struct Lists(HashMap<String, Vec<(String, Vec<Value>)>>);
+
+impl Lists {
+    /// What hangs on a page of events. `tables` begin with the name of what they hang on.
+    fn read(from: &mut SqlTables<'_>, tables: &[String], page: &str) -> Result<Self> {
+        let mut lists = Self::default();
+        let mut names: Vec<&str> = tables.iter().map(|table| table.trim_matches('"')).collect();
+        // What is nested deeper has the longer name, and is there when its parent is read.
+        names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        for name in &names {
+            let is_parent = |parent: &&str| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with("__"));
+            let parent = names.iter().copied().filter(is_parent).max_by_key(|parent| parent.len()).unwrap_or(EVENTS);
+            let member = &name[parent.len() + "__".len()..];
+            let rows = from.rows(&format!(
+                "SELECT * FROM \"{name}\" WHERE _dlt_root_id IN (SELECT _dlt_id FROM {EVENTS} WHERE {page}) \
+                 ORDER BY _dlt_parent_id, _dlt_list_idx"
+            ))?;
+            for row in rows {
+                let parent = row.get("_dlt_parent_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let item = Value::Object(lists.with_items(row));
+                let of_parent = lists.0.entry(parent).or_default();
+                match of_parent.last_mut().filter(|(known, _)| known == member) {
+                    Some((_, items)) => items.push(item),
+                    None => of_parent.push((member.to_owned(), vec![item])),
+                }
+            }
+        }
+        Ok(lists)
+    }
+
+    /// A row as it came: without what the engine wrote, and with what hangs on it.
+    fn with_items(&mut self, mut row: Row) -> Row {
+        let items = row.get("_dlt_id").and_then(Value::as_str).and_then(|id| self.0.remove(id));
+        row.retain(|name, value| !name.starts_with("_dlt_") && !value.is_null());
+        row.extend(items.into_iter().flatten().map(|(name, items)| (name, Value::Array(items))));
+        row
     }
 }

@@ -73,6 +73,7 @@ mod tree;
 pub use check::Check;
 pub use config::{Arguments, Config};
 pub use contract::{ContractSummary, check_contract};
+pub use dashboard::Public;
 pub use decode::Limits;
 pub use deletion::Forgotten;
 pub use error::Error;

@@ -13,13 +13,14 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::check::Check;
 use crate::contract::{self, Contracts};
+use crate::dashboard::Public;
 use crate::data_dir::{Answer, DataDir, Lock, Reached, ServerFile};
 use crate::decode::Limits;
 use crate::deletion::{Forgotten, Request};
 use crate::descriptors;
 use crate::error::Error;
 use crate::event;
-use crate::http::{self, App, Bounds, Dashboard};
+use crate::http::{self, App, Bounds, Dashboard, PublicPages};
 use crate::journal::Journal;
 use crate::journal::nats::NatsJournal;
 use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
@@ -83,6 +84,8 @@ pub struct ServeOptions {
     /// The key by which ids of users are hashed, 16 characters at least: one for all trackers whose events meet in the same
     /// tables. Default: the key of the data folder.
     pub id_key: Option<String>,
+    /// What everybody may see. Default: nothing.
+    pub public: Public,
 }
 
 impl ServeOptions {
@@ -108,6 +111,7 @@ impl ServeOptions {
             unknown_key: UnknownKey::Default,
             token: None,
             id_key: None,
+            public: Public::default(),
         }
     }
 
@@ -232,6 +236,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         contracts,
         key: random_hex::<32>().map_err(Error::Start)?,
         dashboard: Dashboard::new(parts.store, token),
+        public: PublicPages::new(options.public),
     });
     dir.announce(&ServerFile { address, pid: std::process::id(), key: app.key.clone() })?;
 

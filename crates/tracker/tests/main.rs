@@ -12,6 +12,7 @@ mod lists;
 mod load;
 mod postgres;
 mod projects;
+mod public;
 mod server;
 mod shared;
 mod sql;

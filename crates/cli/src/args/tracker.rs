@@ -208,6 +208,9 @@ pub(crate) struct Serve {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Show a page to everybody, without a token: of events without a key, or of a project; can be given several times
+    #[arg(long, value_name = "PROJECT", num_args = 0..=1, default_missing_value = "default")]
+    pub(crate) public: Vec<String>,
     /// Another setting, by its key in the file, such as `limits.request=1MB`; can be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

@@ -108,6 +108,7 @@ fn config(folder: &Folder, serve: &Serve, duty: Option<&str>) -> Outcome<Config>
     arguments.set = serve.set.clone();
     arguments.path("data", "--data", folder.data.clone());
     arguments.text("listen", "--listen", serve.listen.clone());
+    arguments.text("public.projects", "--public", Some(serve.public.join(",")).filter(|names| !names.is_empty()));
     arguments.text("store.url", "--store", folder.store.clone());
     arguments.text("journal.url", "--journal", folder.journal.clone());
     arguments.text("duty", if duty == Some("load") { "dlt tracker load" } else { "--no-load" }, duty);

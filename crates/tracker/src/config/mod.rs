@@ -40,8 +40,16 @@ pub(crate) struct Part {
 }
 
 /// All settings, in the order in which they are shown.
-pub(crate) const PARTS: &[Part] =
-    &[parts::TOP, parts::PROJECTS, parts::STORE, parts::LIMITS, parts::JOURNAL, parts::LOAD, parts::TIMEOUTS];
+pub(crate) const PARTS: &[Part] = &[
+    parts::TOP,
+    parts::PROJECTS,
+    parts::PUBLIC,
+    parts::STORE,
+    parts::LIMITS,
+    parts::JOURNAL,
+    parts::LOAD,
+    parts::TIMEOUTS,
+];
 
 fn keys() -> impl Iterator<Item = &'static Key> {
     PARTS.iter().flat_map(|part| part.keys)

@@ -5,7 +5,7 @@ use dlt_engine::{Error, ErrorKind, Result};
 
 use super::Part;
 use crate::place::{JournalAddress, Records, StoreAddress};
-use crate::projects::UnknownKey;
+use crate::projects::{DEFAULT, UnknownKey, is_project_name};
 use crate::server::Duty;
 
 pub(super) const TOP: Part = Part {
@@ -56,6 +56,43 @@ pub(super) const PROJECTS: Part = Part {
         section.finish()
     },
 };
+
+pub(super) const PUBLIC: Part = Part {
+    keys: &[
+        Key::new(
+            "public.projects",
+            "projects that have a page for everybody, `/public/NAME`, without a token (`--public`); events without a key are \
+             of `default`",
+            "none",
+        ),
+        Key::new(
+            "public.least_ids",
+            "different ids of which something is told at least; numbers are rounded down to multiples of it",
+            "10",
+        ),
+    ],
+    read: |top, options| {
+        let Some(mut section) = top.section("public")? else { return Ok(()) };
+        for found in section.texts("projects")? {
+            if found.value != DEFAULT && !is_project_name(&found.value) {
+                let error = found.origin.error(format!("`{}` can't be the name of a project", found.value));
+                return Err(error.hint("name one, or `default` for events without a key"));
+            }
+            options.public.projects.push(found.value);
+        }
+        if let Some(found) = section.count("least_ids")? {
+            if found.value < MIN_LEAST {
+                let error = found.origin.error(format!("`public.least_ids` must be at least {MIN_LEAST}"));
+                return Err(error.hint("in smaller groups everybody would be known"));
+            }
+            options.public.least_ids = found.value;
+        }
+        section.finish()
+    },
+};
+
+/// In groups of less everybody knows each other.
+const MIN_LEAST: u64 = 5;
 
 pub(super) const STORE: Part = Part {
     keys: &[Key::new(

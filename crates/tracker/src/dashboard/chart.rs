@@ -64,7 +64,9 @@ type Series = (String, Vec<f64>);
 fn layers(section: &Section) -> (Vec<Series>, Vec<String>) {
     let names = section.rows.iter().map(|row| row[0].shown()).collect();
     let of = |at: usize| section.rows.iter().map(|row| row[at].size()).collect();
-    let columns = section.columns.iter().enumerate().skip(1).take(section.columns.len().saturating_sub(2));
+    // Where there is no column of the whole, the only layer is the whole.
+    let layers = section.columns.len().saturating_sub(2).max(1);
+    let columns = section.columns.iter().enumerate().skip(1).take(layers);
     (columns.map(|(at, column)| (column.title.to_owned(), of(at))).collect(), names)
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
             }
         }
         @for section in &page.sections {
-            (section_card(section, around, &query))
+            (section_card(section, Some(&format!("/{}/{}.csv{query}", file_word(around.view), section.id))))
         }
         p.forms {
             "This page as " a href=(format!("/{}.json{query}", file_word(around.view))) { "JSON" } "."
@@ -39,6 +39,43 @@ pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
     };
     let refresh = (around.view == View::Live).then_some(10);
     document(page.title, Some((around.view, &query)), refresh, &main)
+}
+
+/// What is shown around a page that everybody may see.
+pub(crate) struct InPublic<'a> {
+    /// Whose page it is.
+    pub(crate) project: &'a str,
+    /// All projects that have one.
+    pub(crate) projects: &'a [String],
+    /// Ids that a group has at least.
+    pub(crate) least: u64,
+}
+
+/// A page that everybody may see.
+pub(crate) fn public(page: &Page, public: &InPublic<'_>) -> Markup {
+    let least = public.least;
+    let main = html! {
+        @if page.sections.is_empty() {
+            section.card.wide {
+                h2 { "Nothing to show yet" }
+                p {
+                    "A week is shown from the second day after it, Monday to Sunday, if at least " (least)
+                    " different installs were active in it."
+                }
+            }
+        }
+        @for section in &page.sections { (section_card(section, None)) }
+        p.forms {
+            "Every number is one of different installs in a week, rounded down to a multiple of " (least)
+            ". Groups of less than " (least) " are among the others, and so are those by which one could tell how small they are. "
+            "This page as " a href=(format!("/public/{}.json", public.project)) { "JSON" } "."
+            @if public.projects.len() > 1 {
+                " Projects:"
+                @for project in public.projects { " " a href=(format!("/public/{project}")) { (project) } }
+            }
+        }
+    };
+    document(&format!("{} in public", public.project), None, None, &main)
 }
 
 /// The page that asks for the token.
@@ -155,9 +192,8 @@ fn choice(title: &str, name: &str, chosen: Option<&str>, offered: &[String]) -> 
     }
 }
 
-fn section_card(section: &Section, around: &Around<'_>, query: &str) -> Markup {
+fn section_card(section: &Section, csv: Option<&str>) -> Markup {
     let title = format!("{}-title", section.id);
-    let address = format!("/{}/{}.csv{query}", file_word(around.view), section.id);
     html! {
         section.card.wide[is_wide(section)] id=(section.id) aria-labelledby=(title) {
             h2 id=(title) { (section.title) }
@@ -183,7 +219,9 @@ fn section_card(section: &Section, around: &Around<'_>, query: &str) -> Markup {
                 }
             }
             @if !section.note.is_empty() { p.note { (section.note) } }
-            p.forms { a href=(address) { "CSV" span.hidden { " of " (section.title) } } }
+            @if let Some(address) = csv {
+                p.forms { a href=(address) { "CSV" span.hidden { " of " (section.title) } } }
+            }
         }
     }
 }
@@ -323,8 +361,10 @@ mod tests {
             events: offered.clone(),
             projects: offered,
         };
-        let text = super::page(&page, &around).into_string();
-        assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
+        let public = InPublic { project: evil, projects: &[evil.into(), evil.into()], least: 10 };
+        for text in [super::page(&page, &around).into_string(), super::public(&page, &public).into_string()] {
+            assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
+        }
         assert!(!login(Some(evil)).into_string().contains("<script"));
     }
 }

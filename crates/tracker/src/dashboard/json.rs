@@ -2,10 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
+use super::html::InPublic;
 use super::page::{Cell, Page};
 
 /// An object with a list of objects for each section. Shares are numbers between 0 and 1, durations seconds.
 pub(crate) fn json(page: &Page) -> String {
+    json!({ "title": page.title, "sections": sections(page) }).to_string()
+}
+
+/// As [`json`], of a page that everybody may see.
+pub(crate) fn public(page: &Page, public: &InPublic<'_>) -> String {
+    json!({ "project": public.project, "least_ids": public.least, "sections": sections(page) }).to_string()
+}
+
+fn sections(page: &Page) -> Map<String, Value> {
     let section = |section: &super::Section| {
         let row = |row: &Vec<Cell>| {
             let members = section.columns.iter().zip(row).map(|(column, cell)| (column.key.to_owned(), value(cell)));
@@ -13,8 +23,7 @@ pub(crate) fn json(page: &Page) -> String {
         };
         (section.id.to_owned(), Value::Array(section.rows.iter().map(row).collect()))
     };
-    let sections: Map<String, Value> = page.sections.iter().map(section).collect();
-    json!({ "title": page.title, "sections": sections }).to_string()
+    page.sections.iter().map(section).collect()
 }
 
 fn value(cell: &Cell) -> Value {

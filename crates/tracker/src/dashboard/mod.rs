@@ -15,13 +15,15 @@ mod html;
 mod json;
 mod page;
 mod panels;
+pub(crate) mod public;
 
 pub(crate) use csv::csv;
 pub(crate) use filter::Filter;
-pub(crate) use html::{Around, login, message, page as html};
-pub(crate) use json::json;
+pub(crate) use html::{Around, InPublic, login, message, page as html, public as public_html};
+pub(crate) use json::{json, public as public_json};
 pub(crate) use page::{Page, Section};
 pub(crate) use panels::{View, read};
+pub use public::Public;
 
 /// The style sheet of all pages.
 pub(crate) const STYLE: &str = include_str!("dashboard.css");

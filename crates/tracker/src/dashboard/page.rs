@@ -37,7 +37,8 @@ pub(crate) enum Form {
     Table,
     /// One row, its cells as headline figures.
     Figures,
-    /// Bars over time: the first column is the time, the last the height, those between the layers that it is made of.
+    /// Bars over time: the first column is the time, the last the height, those between the layers that it is made of,
+    /// where there are any.
     Layers,
     /// Bars stacked over time: the first column is the time, the second the group, the third the height.
     Stack,

@@ -210,9 +210,10 @@ struct Answer {
 
 /// Reads a page, on a thread that may block.
 async fn ask(app: &Arc<App>, view: View, filter: Filter) -> Result<Answer, Box<Response<Body>>> {
-    let unavailable =
-        |title: &str, text: String| Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &dashboard::message(title, &text)));
-    let busy = || unavailable("Too many questions", "Others are being answered: try again in a moment.".to_owned());
+    let busy = || {
+        let page = dashboard::message("Too many questions", "Others are being answered: try again in a moment.");
+        Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &page))
+    };
     let permit = match app.dashboard.busy.try_acquire() {
         Ok(permit) => permit,
         Err(TryAcquireError::Closed) => return Err(busy()),
@@ -225,18 +226,25 @@ async fn ask(app: &Arc<App>, view: View, filter: Filter) -> Result<Answer, Box<R
     let read = tokio::task::spawn_blocking(move || read(&*store, view, &filter, &ledger)).await;
     drop(permit);
     match read {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) if error.kind() == ErrorKind::DestinationBusy => Err(unavailable(
-            "The tables are in use",
-            "Another process holds the database; events wait in the journal meanwhile. Try again in a moment."
-                .to_owned(),
-        )),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a page of the dashboard could not be read");
-            Err(unavailable("The tables cannot be read", error.to_string()))
-        }
-        Err(_) => Err(unavailable("The tables cannot be read", "The tracker's log says why.".to_owned())),
+        Ok(answer) => answer.map_err(|error| unavailable(Some(error))),
+        Err(_) => Err(unavailable(None)),
     }
+}
+
+/// The page for tables that could not be read, and why, where that is known.
+pub(super) fn unavailable(error: Option<dlt_engine::Error>) -> Box<Response<Body>> {
+    let (title, text) = match error {
+        Some(error) if error.kind() == ErrorKind::DestinationBusy => (
+            "The tables are in use",
+            "Another process holds the database; events wait in the journal meanwhile. Try again in a moment.",
+        ),
+        Some(error) => {
+            tracing::error!(%error, "a page could not be read");
+            ("The tables cannot be read", "The tracker's log says why.")
+        }
+        None => ("The tables cannot be read", "The tracker's log says why."),
+    };
+    Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &dashboard::message(title, text)))
 }
 
 fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Result<Answer, dlt_engine::Error> {
@@ -265,11 +273,11 @@ fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Resu
     Ok(Answer { page, offered })
 }
 
-fn shown(status: StatusCode, page: &Markup) -> Response<Body> {
+pub(super) fn shown(status: StatusCode, page: &Markup) -> Response<Body> {
     respond(status, "text/html; charset=utf-8", page.0.clone())
 }
 
-fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+pub(super) fn respond(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let fixed = [

@@ -8,6 +8,7 @@ mod connection;
 mod dashboard;
 mod deletion;
 mod memory;
+mod public;
 mod quarantine;
 mod stream;
 
@@ -29,6 +30,7 @@ use crate::projects::Projects;
 
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
+pub(crate) use public::PublicPages;
 
 /// Reports that are read at a time.
 pub(crate) const REPORTS: usize = 2;
@@ -60,6 +62,8 @@ pub(crate) struct App {
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
     pub(crate) dashboard: Dashboard,
+    /// What everybody may see.
+    pub(crate) public: PublicPages,
 }
 
 impl App {
@@ -76,6 +80,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/dashboard.css", get(dashboard::style))
         .route("/login", post(dashboard::login).get(dashboard::overview))
         .route("/logout", post(dashboard::logout))
+        .route("/public", get(public::first))
+        .route("/public.json", get(public::first_json))
+        .route("/public/{name}", get(public::of_project))
         .route("/healthz", get(admin::health))
         .route("/metrics", get(admin::metrics))
         .route("/report.json", get(admin::report))

@@ -18,8 +18,8 @@ pub(crate) trait Dialect: Sync {
         format!("TIMESTAMPTZ '{moment}'")
     }
 
-    /// The day of the column `timestamp`, as an integer.
-    fn day(&self) -> &'static str;
+    /// The day of a moment, as an integer.
+    fn day_of(&self, moment: &str) -> String;
 
     /// A day, given by an expression, as a date.
     fn date(&self, day: &str) -> String {

@@ -89,9 +89,9 @@ impl Asking<'_> {
     /// The number of the day, week or month that a row belongs to.
     fn bucket(&self) -> String {
         let dialect = self.dialect();
-        let day = dialect.day();
+        let day = &dialect.day_of("timestamp");
         match self.filter.pace() {
-            Pace::Day => day.to_owned(),
+            Pace::Day => day.clone(),
             // 1970-01-01 was a Thursday.
             Pace::Week => dialect.quotient(&format!("({day} + 3)"), 7),
             Pace::Month => {
@@ -188,7 +188,7 @@ fn section(
 }
 
 /// The first day of a bucket, as a date. Days, weeks and months are counted from 1970.
-fn date_of(pace: Pace, bucket: i64) -> String {
+pub(super) fn date_of(pace: Pace, bucket: i64) -> String {
     let date = |days: i64| Timestamp::from_second(days * 86_400).map(|moment| moment.to_string()[..10].to_owned());
     match pace {
         Pace::Day => date(bucket).unwrap_or_default(),

@@ -27,7 +27,7 @@ const MAX_COHORTS: usize = 26;
 /// Installs by the week of their first event: how many of them were active so many weeks later.
 pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let dialect = asking.dialect();
-    let week = dialect.quotient(&format!("({} + 3)", dialect.day()), 7);
+    let week = dialect.quotient(&format!("({} + 3)", dialect.day_of("timestamp")), 7);
     let senders = asking.filter.condition_of_all_time(dialect);
     let rows = asking.rows(&format!(
         "WITH seen AS (SELECT DISTINCT anonymous_id, {week} AS week FROM {EVENTS} \

@@ -139,8 +139,8 @@ impl Dialect for DuckDbDialect {
         format!("('{}')", text.replace('\'', "''").replace('\0', "' || chr(0) || '"))
     }
 
-    fn day(&self) -> &'static str {
-        "(epoch_us(timestamp) // 86400000000)"
+    fn day_of(&self, moment: &str) -> String {
+        format!("(epoch_us({moment}) // 86400000000)")
     }
 
     fn quotient(&self, dividend: &str, divisor: u32) -> String {

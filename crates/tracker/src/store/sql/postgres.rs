@@ -208,8 +208,8 @@ impl Dialect for PostgresDialect {
         format!("('{}')", text.replace('\'', "''").replace('\0', ""))
     }
 
-    fn day(&self) -> &'static str {
-        "floor(extract(epoch FROM timestamp) / 86400)::BIGINT"
+    fn day_of(&self, moment: &str) -> String {
+        format!("floor(extract(epoch FROM {moment}) / 86400)::BIGINT")
     }
 
     fn quotient(&self, dividend: &str, divisor: u32) -> String {

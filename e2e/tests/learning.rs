@@ -1,6 +1,7 @@
 //! A contract that is learned from what Segment's clients sent, put into its place unchanged; what waited is then stored.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use dlt_testkit::{Invocation, NodeClient, PythonClient, Sandbox, Tracker};
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ fn what_segments_clients_sent_becomes_a_contract_and_is_then_stored() {
     let check = dlt(&["tracker", "check"]);
     assert!(check.starts_with("accepted 200 = loaded 100 + quarantined 0 + "), "{check}");
     let rows = |query: &str| -> Value {
-        let lines = dlt(&["tracker", "sql", query, "--format", "jsonl"]);
+        let lines = dlt(&["tracker", "sql", query, "--format", "json"]);
         lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
     };
     let order = &rows("SELECT properties FROM events WHERE event = 'Order Completed' ORDER BY timestamp LIMIT 1")[0];
@@ -87,5 +88,24 @@ fn what_segments_clients_sent_becomes_a_contract_and_is_then_stored() {
     let report: Value = serde_json::from_str(&dlt(&["tracker", "report", "--format", "json"])).unwrap();
     assert_eq!((&report["ledger"]["loaded"], &report["ledger"]["quarantined"]), (&json!(190), &json!(0)), "{report:#}");
     assert!(dlt(&["tracker", "check"]).contains("Every accepted event is in exactly one place."));
+    // The products are a table; what a user did goes with it. A user's events go by the id that the sender told.
+    let gone =
+        sandbox.dlt(["tracker", "forget", "ada-1@example.org", "--user", "--data"]).unwrap().arg(&data).succeed();
+    assert!(gone.unwrap().stderr.contains("Deleted 6 events"));
+    assert_eq!(rows("SELECT count(*) AS items FROM events__products"), json!([{"items": 2 * 58}]));
     tracker.stop().unwrap();
+    // No id of a user was ever written, nor what a person wrote who has an address.
+    for file in files(&data) {
+        let bytes = fs::read(&file).unwrap();
+        assert!(!contains(&bytes, b"@example.org"), "{}", file.display());
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn contains(bytes: &[u8], what: &[u8]) -> bool {
+    bytes.windows(what.len()).any(|window| window == what)
 }

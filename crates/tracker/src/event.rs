@@ -22,6 +22,7 @@ mod row;
 use client_form::ClientForm;
 use incoming::Incoming;
 use parts::Parts;
+pub(crate) use parts::user_id;
 pub(crate) use quarantine::lost_row;
 use quarantine::quarantine;
 
@@ -45,7 +46,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) max_event_bytes: usize,
     /// The hash of the request, where it brought one event.
     pub(crate) hash: Option<String>,
-    /// The key by which ids of users are hashed.
+    /// The key by which ids of users, and names, are hashed.
     pub(crate) id_key: &'a str,
     /// The project that it belongs to; `None` for the default one.
     pub(crate) project: Option<&'a str>,
@@ -112,14 +113,17 @@ pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
         return quarantine(text, Reason::Unreadable, arrival);
     };
     let is_own = arrival.hash.is_some() && ClientForm::fits(text);
-    let parts = match parts::take(incoming, is_own, arrival) {
+    let mut parts = match parts::take(incoming, is_own, arrival) {
         Ok(parts) => parts,
         Err(reason) => return quarantine(text, reason, arrival),
     };
+    let declared = arrival.contract.event(&parts.event);
+    if let Some(event) = declared {
+        event.hash(&mut parts.properties, arrival.id_key);
+    }
     if let Err(breach) = arrival.contract.judge(&parts.event, &parts.properties) {
         return quarantine::undeclared(parts, &breach, text.len(), arrival.project);
     }
-    let declared = arrival.contract.event(&parts.event);
     match serde_json::to_vec(&row::row(parts, declared, arrival.project)) {
         Ok(payload) => Judged { record: NewRecord { kind: Kind::Event, payload }, reason: None },
         Err(_) => quarantine(text, Reason::Unreadable, arrival),
@@ -136,10 +140,14 @@ pub(crate) enum Stays {
 }
 
 /// The row of an event that was quarantined because its contract did not name it, from what the quarantine keeps of it.
-pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract) -> Result<Vec<u8>, Stays> {
-    let parts: Parts<'_> = serde_json::from_str(payload).map_err(|_| Stays::Unreadable)?;
-    contract.judge(&parts.event, &parts.properties).map_err(Stays::Breach)?;
+/// `key` is the one by which names are hashed.
+pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract, key: &str) -> Result<Vec<u8>, Stays> {
+    let mut parts: Parts<'_> = serde_json::from_str(payload).map_err(|_| Stays::Unreadable)?;
     let declared = contract.event(&parts.event);
+    if let Some(event) = declared {
+        event.hash(&mut parts.properties, key);
+    }
+    contract.judge(&parts.event, &parts.properties).map_err(Stays::Breach)?;
     serde_json::to_vec(&row::row(parts, declared, project)).map_err(|_| Stays::Unreadable)
 }
 

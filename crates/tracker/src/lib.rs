@@ -84,6 +84,7 @@ pub use projects::{Key, NewKey, UnknownKey};
 pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
 pub use report::{EventSummary, Report, Share, VersionSummary};
 pub use server::{
-    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, keys, learn_contract,
-    move_tables, quarantined, quarantined_event, replay, report, report_of, revoke_key, serve, show_contract, sql,
+    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, forget_user, keys,
+    learn_contract, move_tables, quarantined, quarantined_event, replay, report, report_of, revoke_key, serve,
+    show_contract, sql,
 };

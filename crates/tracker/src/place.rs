@@ -19,11 +19,18 @@ pub struct Place {
     pub store: StoreAddress,
     /// The journal. Default: segments in the data folder.
     pub journal: JournalAddress,
+    /// The key by which ids of users, and names, are hashed. Default: that of the data folder.
+    pub id_key: Option<String>,
 }
 
 impl From<&Path> for Place {
     fn from(data_dir: &Path) -> Self {
-        Self { data_dir: data_dir.to_owned(), store: StoreAddress::default(), journal: JournalAddress::default() }
+        Self {
+            data_dir: data_dir.to_owned(),
+            store: StoreAddress::default(),
+            journal: JournalAddress::default(),
+            id_key: None,
+        }
     }
 }
 

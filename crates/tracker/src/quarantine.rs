@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::{Contract, Contracts};
-use crate::error::Error;
+use crate::error::{Error, in_full};
 use crate::event::{self, Stays};
 use crate::journal::NewRecord;
 use crate::outcome::Reason;
@@ -122,6 +122,9 @@ pub struct Replayed {
     pub replayed: u64,
     /// Those that stay, by reason and place.
     pub stays: Vec<Stay>,
+    /// Why contracts could not be read; the events of their projects stay, and are not among `stays`.
+    #[serde(default)]
+    pub unread: Vec<String>,
 }
 
 /// Events that stay in the quarantine.
@@ -200,14 +203,16 @@ pub(crate) struct Candidate {
 pub(crate) struct Work {
     selection: Selection,
     after: u64,
-    contracts: HashMap<String, Arc<Contract>>,
+    /// As their files say them now; none where one can't be read.
+    contracts: HashMap<String, Option<Arc<Contract>>>,
+    unread: Vec<String>,
     replayed: u64,
     stays: BTreeMap<[String; 4], u64>,
 }
 
 impl Work {
     pub(crate) fn new(selection: Selection) -> Self {
-        Self { selection, after: 0, contracts: HashMap::new(), replayed: 0, stays: BTreeMap::new() }
+        Self { selection, after: 0, contracts: HashMap::new(), unread: Vec::new(), replayed: 0, stays: BTreeMap::new() }
     }
 
     /// The next page; empty at the end.
@@ -233,23 +238,24 @@ impl Work {
         Ok(page)
     }
 
-    /// The records of those that their contracts name now.
-    ///
-    /// # Errors
-    /// When a contract can't be read.
-    pub(crate) fn judge(&mut self, page: &[Candidate], contracts: &Contracts) -> Result<Vec<NewRecord>, Error> {
+    /// The records of those that their contracts name now. `key` is the one by which names are hashed. A contract that can't
+    /// be read is no matter of the others.
+    pub(crate) fn judge(&mut self, page: &[Candidate], contracts: &Contracts, key: &str) -> Vec<NewRecord> {
         let mut records = Vec::new();
         for candidate in page {
             let project = candidate.project.as_deref().unwrap_or(DEFAULT);
             let contract = match self.contracts.get(project) {
-                Some(contract) => Arc::clone(contract),
+                Some(contract) => contract.clone(),
                 None => {
-                    let contract = contracts.fresh(project)?;
-                    self.contracts.insert(project.to_owned(), Arc::clone(&contract));
+                    let contract = contracts.fresh(project);
+                    self.unread.extend(contract.as_ref().err().map(in_full));
+                    let contract = contract.ok();
+                    self.contracts.insert(project.to_owned(), contract.clone());
                     contract
                 }
             };
-            match event::again(&candidate.payload, candidate.project.as_deref(), &contract) {
+            let Some(contract) = contract else { continue };
+            match event::again(&candidate.payload, candidate.project.as_deref(), &contract, key) {
                 Ok(row) => {
                     self.replayed += 1;
                     records.push(Replay::record(candidate.sequence, &row));
@@ -264,14 +270,14 @@ impl Work {
                 }
             }
         }
-        Ok(records)
+        records
     }
 
     /// What was done.
     pub(crate) fn done(self) -> Replayed {
         let stay =
             |([project, reason, event, path], count): ([String; 4], u64)| Stay { project, reason, event, path, count };
-        Replayed { replayed: self.replayed, stays: self.stays.into_iter().map(stay).collect() }
+        Replayed { replayed: self.replayed, stays: self.stays.into_iter().map(stay).collect(), unread: self.unread }
     }
 }
 

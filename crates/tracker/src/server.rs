@@ -81,7 +81,7 @@ pub struct ServeOptions {
     /// What opens the dashboard, 16 characters at least. Default: the token of the data folder, which [`dashboard_token`]
     /// tells.
     pub token: Option<String>,
-    /// The key by which ids of users are hashed, 16 characters at least: one for all trackers whose events meet in the same
+    /// The key by which ids of users, and names, are hashed, 16 characters at least: one for all trackers whose events meet in the same
     /// tables. Default: the key of the data folder.
     pub id_key: Option<String>,
     /// What everybody may see. Default: nothing.
@@ -117,7 +117,12 @@ impl ServeOptions {
 
     /// Where it keeps what it has: for [`report`], [`check`] and [`forget`].
     pub fn place(&self) -> Place {
-        Place { data_dir: self.data_dir.clone(), store: self.store.clone(), journal: self.journal.clone() }
+        Place {
+            data_dir: self.data_dir.clone(),
+            store: self.store.clone(),
+            journal: self.journal.clone(),
+            id_key: self.id_key.clone(),
+        }
     }
 }
 
@@ -212,11 +217,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     };
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
     let contracts = Arc::new(Contracts::open(dir.contracts())?);
-    let id_key = match &options.id_key {
-        Some(key) if key.len() < secret::MIN_CHARS => return Err(Error::ShortToken { least: secret::MIN_CHARS }),
-        Some(key) => key.clone(),
-        None => id_key(&dir)?,
-    };
+    let id_key = id_key(&options.place())?;
     let parts = Parts::open(&options.place(), options.duty, journal_options)?;
     let database = parts.store.location();
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
@@ -287,10 +288,16 @@ fn token_of(dir: &DataDir) -> Result<String, Error> {
     secret(&file).map_err(|source| Error::folder("keep the dashboard's token in", file, source))
 }
 
-/// The key by which ids of users are hashed.
-fn id_key(dir: &DataDir) -> Result<String, Error> {
-    let file = dir.id_key();
-    secret(&file).map_err(|source| Error::folder("keep the key for ids in", file, source))
+/// The key by which ids of users, and names, are hashed.
+fn id_key(place: &Place) -> Result<String, Error> {
+    match &place.id_key {
+        Some(key) if key.len() < secret::MIN_CHARS => Err(Error::ShortToken { least: secret::MIN_CHARS }),
+        Some(key) => Ok(key.clone()),
+        None => {
+            let file = DataDir::new(&place.data_dir).id_key();
+            secret(&file).map_err(|source| Error::folder("keep the key for ids in", file, source))
+        }
+    }
 }
 
 /// Reads the report of a data folder, whether a tracker runs on it or not. What is in the journal is loaded first.
@@ -450,6 +457,18 @@ pub fn forget(place: impl Into<Place>, id: &str) -> Result<Forgotten, Error> {
             _ => Err(stopped()),
         }
     })
+}
+
+/// As [`forget`], of the id that senders tell of a user: what is kept in its place is a hash, and that is what is deleted.
+///
+/// # Errors
+///
+/// As [`forget`], and when the key for ids can't be read.
+pub fn forget_user(place: impl Into<Place>, user: &str) -> Result<Forgotten, Error> {
+    let place = place.into();
+    folder(&place.data_dir)?;
+    let id = event::user_id(user, &id_key(&place)?).ok_or(Error::NoId)?;
+    forget(place, &id)
 }
 
 /// Moves the tables of a stopped tracker out of the DuckDB file of its data folder into a Postgres database, which has none

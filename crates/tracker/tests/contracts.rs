@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use dlt_tracker::{
-    Error, Selection, add_key, check, check_contract, forget, learn_contract, quarantined, quarantined_event, replay,
-    serve, show_contract,
+    Error, Selection, add_key, check, check_contract, forget, forget_user, learn_contract, quarantined,
+    quarantined_event, replay, serve, show_contract,
 };
 use serde_json::{Value, json};
 
@@ -380,4 +380,68 @@ fn a_contract_is_proposed_from_names_and_types_and_without_values() {
     let Err(Error::Contract(source)) = learn_contract(dir.path(), "shop") else { panic!("told with its place") };
     assert!(source.to_string().contains("shop.toml:1: "), "{source}");
     assert!(learn_contract(dir.path(), "default").is_ok(), "the contract of another project is no matter");
+}
+
+#[test]
+fn a_broken_contract_is_told_with_its_place_and_keeps_nobody_else_from_replaying() {
+    for is_running in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = ["shop", "web"].map(|project| add_key(dir.path(), project, None, None).unwrap().secret);
+        ["shop", "web"].iter().for_each(|project| write(dir.path(), project, "[events.other]\n"));
+        let tracker = Tracker::start(dir.path());
+        keys.iter().for_each(|key| send(&mut tracker.client(), key, "/v1/track", &json!({"event": "New"})));
+        let tracker = if is_running {
+            Some(tracker)
+        } else {
+            tracker.stop();
+            None
+        };
+        write(dir.path(), "shop", "[events.New]\nfeilds = 1\n");
+        write(dir.path(), "web", "[events.New]\n");
+        let of_shop = Selection::new(Some("shop"), None).unwrap();
+        let Err(Error::Contract(source)) = replay(dir.path(), &of_shop) else { panic!("told with its place") };
+        assert!(source.to_string().contains("shop.toml:2: unknown key"), "{source}");
+        let done = replay(dir.path(), &Selection::default()).unwrap();
+        assert_eq!((done.replayed, done.stays.len(), done.unread.len()), (1, 0, 1), "{done:?}");
+        assert!(done.unread[0].contains("shop.toml:2: unknown key"), "{done:?}");
+        drop(tracker);
+        let ledger = check(dir.path()).unwrap().ledger;
+        assert_eq!((ledger.replayed, ledger.quarantined), (1, 1));
+    }
+}
+
+#[test]
+fn names_that_a_contract_hashes_are_in_no_table_also_after_a_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "default", "[events.other]\n");
+    let tracker = Tracker::start(dir.path());
+    let client = &mut tracker.client();
+    let event = |message: &str| {
+        json!({"event": "Loaded", "messageId": message, "userId": "ada@example.org", "properties": {"table": "payroll"}}).to_string()
+    };
+    assert_eq!(client.post("/", event("before").as_bytes()).status, 204);
+    write(
+        dir.path(),
+        "default",
+        "[events.Loaded.fields]\ntable = { type = \"string\", privacy = \"hash\", hashed = true }\n",
+    );
+    assert_eq!(replay(dir.path(), &Selection::default()).unwrap().replayed, 1);
+    std::thread::sleep(Duration::from_millis(1100));
+    assert_eq!(client.post("/", event("at once").as_bytes()).status, 204);
+    // dlt's own names of sources and resources, which nobody has to say anything about.
+    let data = json!([{"name": "payroll", "data_type": "resource"}]);
+    let own = json!({"event": "pipeline_extract", "properties": {"extract_data": data}}).to_string();
+    assert_eq!(client.post("/", own.as_bytes()).status, 204);
+    assert!(check(dir.path()).unwrap().is_sound());
+    // Who asks for it names a user by the id that was sent.
+    assert!(matches!(forget_user(dir.path(), ""), Err(Error::NoId)));
+    tracker.stop();
+    let properties = sql(dir.path(), "SELECT properties FROM events ORDER BY journal_seq");
+    assert_eq!(properties[0], properties[1], "replayed as if it had been named at once");
+    assert!(properties[0]["properties"].as_str().unwrap().starts_with("{\"table\":\"name-"), "{properties:?}");
+    assert!(!json!(properties).to_string().contains("payroll"), "{properties:?}");
+    let names = sql(dir.path(), "SELECT name FROM events__extract_data");
+    assert!(names[0]["name"].as_str().unwrap().starts_with("name-"), "{names:?}");
+    assert_eq!(forget(dir.path(), "ada@example.org").unwrap().events, 0);
+    assert_eq!(forget_user(dir.path(), "ada@example.org").unwrap().events, 2);
 }

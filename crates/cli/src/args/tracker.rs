@@ -60,9 +60,12 @@ pub(crate) enum Tracker {
     Quarantine(Quarantine),
     /// Delete every event of an id: from tables, quarantine and journal
     Forget {
-        /// The anonymous id
+        /// The anonymous id, as it is in the tables
         #[arg(value_name = "ID")]
         id: String,
+        /// The id is that of a user, as senders tell it: what is in the tables is its hash
+        #[arg(long)]
+        user: bool,
         #[command(flatten)]
         folder: Folder,
     },

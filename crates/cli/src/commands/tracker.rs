@@ -56,8 +56,13 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
             batches.iter().try_for_each(|batch| rows.print(batch))?;
             rows.finish()
         }
-        Tracker::Forget { id, folder } => {
-            let forgotten = dlt_tracker::forget(place(folder)?, id).map_err(failure)?;
+        Tracker::Forget { id, user, folder } => {
+            let place = place(folder)?;
+            let forgotten = match user {
+                true => dlt_tracker::forget_user(place, id),
+                false => dlt_tracker::forget(place, id),
+            };
+            let forgotten = forgotten.map_err(failure)?;
             let (events, quarantined) = (count(forgotten.events), count(forgotten.quarantined));
             printer.report(&format!(
                 "Deleted {events} events and {quarantined} rows of the quarantine; the request has number {} in the ledger",

@@ -9,6 +9,7 @@
 
 mod book;
 mod built_in;
+mod hashed;
 mod judge;
 mod quoting;
 mod read;
@@ -21,7 +22,7 @@ pub(crate) use judge::Breach;
 pub(crate) use quoting::{quoted, text};
 pub(crate) use read::can_be_named;
 pub use read::{ContractSummary, check_contract};
-pub(crate) use write::to_toml;
+pub(crate) use write::{hashed as hashed_key, to_toml};
 
 /// Which events a project may send.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(crate) struct Contract {
 pub(crate) struct Event {
     pub(crate) meaning: Option<String>,
     pub(crate) fields: Fields,
+    /// Whether a property or member is kept as a hash.
+    pub(crate) hashes: bool,
 }
 
 /// Properties, or members of an object, by their names.
@@ -48,6 +51,8 @@ pub(crate) struct Field {
     pub(crate) shape: Shape,
     pub(crate) privacy: Privacy,
     pub(crate) is_optional: bool,
+    /// Where texts are kept as hashes by the tracker's own key: the words that are kept as they are.
+    pub(crate) hashed: Option<Vec<String>>,
     pub(crate) meaning: Option<String>,
 }
 
@@ -118,6 +123,7 @@ impl Contract {
                 .events
                 .entry(name.clone())
                 .or_insert_with(|| Event { meaning: event.meaning.clone(), ..Event::default() });
+            own.hashes |= event.hashes;
             for (name, field) in &event.fields {
                 own.fields.entry(name.clone()).or_insert_with(|| field.clone());
             }

@@ -6,7 +6,7 @@ use dlt_engine::Result;
 use dlt_engine::settings::{self, Entry, Located, Origin, Section, Table, Value, unknown_word};
 
 use super::quoting::quoted;
-use super::{Contract, Event, Field, Fields, Privacy, Shape};
+use super::{Contract, Event, Field, Fields, Privacy, Shape, hashed};
 use crate::scrub;
 
 /// The words for types.
@@ -120,7 +120,7 @@ fn event(entry: Entry) -> Result<Event> {
     section.text("name")?;
     let fields = fields(&mut section)?.unwrap_or_default();
     section.finish()?;
-    Ok(Event { meaning, fields })
+    Ok(Event { meaning, hashes: hashed::are_there(&fields), fields })
 }
 
 fn fields(section: &mut Section) -> Result<Option<Fields>> {
@@ -154,10 +154,37 @@ fn field(entry: Entry, name: String) -> Result<Field> {
     };
     let is_optional = section.flag("optional")?.unwrap_or(true);
     let meaning = section.text("meaning")?.map(|found| found.value);
+    let hashed = known_words(&mut section, &shape)?;
     section.text("unit")?;
     section.take("example");
     section.finish()?;
-    Ok(Field { shape, privacy, is_optional, meaning })
+    Ok(Field { shape, privacy, is_optional, hashed, meaning })
+}
+
+/// The words that are kept as they are, where texts are kept as hashes.
+fn known_words(section: &mut Section, shape: &Shape) -> Result<Option<Vec<String>>> {
+    let is_hashed = section.flag("hashed")?.unwrap_or(false);
+    let known = section.texts("known")?;
+    let mut item = shape;
+    while let Shape::List(inner) = item {
+        item = inner;
+    }
+    let error = match known.first() {
+        _ if is_hashed && *item != Shape::Text => {
+            let error = section
+                .origin()
+                .error(format!("`{}` is for texts, and for lists of them", section.full_name("hashed")));
+            error.hint("of an object, say it of its members")
+        }
+        Some(first) if !is_hashed => {
+            let error = first
+                .origin
+                .error(format!("`{}` are words that are not hashed, and nothing is", section.full_name("known")));
+            error.hint("add hashed = true, or take it out")
+        }
+        _ => return Ok(is_hashed.then(|| known.into_iter().map(|word| word.value).collect())),
+    };
+    Err(error)
 }
 
 /// The type, with what is in lists and objects.
@@ -299,6 +326,18 @@ mod tests {
                 2,
                 "`user_email` is never kept",
                 "its name says",
+            ),
+            (
+                field("p = { type = \"number\", privacy = \"hash\", hashed = true }"),
+                2,
+                "`events.e.fields.p.hashed` is for texts",
+                "of an object",
+            ),
+            (
+                field("p = { type = \"string\", privacy = \"public\", known = [\"a\"] }"),
+                2,
+                "words that are not hashed, and nothing is",
+                "add hashed = true",
             ),
             ("[events.\"for a@example.org\"]\n".to_owned(), 1, "has an address in it", ""),
         ] {

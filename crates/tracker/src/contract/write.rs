@@ -29,8 +29,16 @@ pub(crate) fn inline(field: &Field) -> String {
     if !field.is_optional {
         parts.push("optional = false".to_owned());
     }
+    parts.extend(hashed(field));
     parts.extend(field.meaning.as_ref().map(|meaning| format!("meaning = {}", text(meaning))));
     format!("{{ {} }}", parts.join(", "))
+}
+
+/// Whether it is kept as a hash, and what is not.
+pub(crate) fn hashed(field: &Field) -> Option<String> {
+    let known = field.hashed.as_ref()?;
+    let words = Vec::from_iter(known.iter().map(|word| text(word))).join(", ");
+    Some(if known.is_empty() { "hashed = true".to_owned() } else { format!("hashed = true, known = [{words}]") })
 }
 
 fn shape(found: &Shape) -> String {
@@ -62,7 +70,7 @@ mod tests {
         let odd = "a \"b\" \\ \u{1}\u{7f}é.x\nnew";
         let text = format!(
             "[events.{0}]\nmeaning = {0}\n[events.{0}.fields]\n{0} = {{ type = \"array\", privacy = \"hash\", optional = false, \
-             items = {{ type = \"object\", fields = {{ a = {{ type = \"array\", items = {{ type = \"array\", items = \"integer\" }}, \
+             items = {{ type = \"object\", fields = {{ h = {{ type = \"string\", privacy = \"hash\", hashed = true, known = [\"a\\\"b\"] }}, a = {{ type = \"array\", items = {{ type = \"array\", items = \"integer\" }}, \
              privacy = \"random\" }} }} }} }}\n[events.x]\n",
             super::text(odd)
         );

@@ -139,13 +139,18 @@ fn kept<'a>(properties: Members<'a>, dropped: &mut Vec<String>) -> Members<'a> {
 
 /// What stands for an installation where only the id of a user is told, which may be a mail address: its hash by the
 /// tracker's own key. The same user has the same in this tracker, and another one in every other.
-fn hashed_id(user_id: &Tree<'_>, key: &str) -> Option<String> {
-    let id = match user_id {
-        Tree::Text(id) if !id.is_empty() => id.clone(),
-        Tree::Number(id) => id.to_string().into(),
-        _ => return None,
-    };
-    Some(format!("user-{}", &crate::hash::shake128(format!("user id\0{key}\0{id}").as_bytes())[..32]))
+fn hashed_id(id: &Tree<'_>, key: &str) -> Option<String> {
+    match id {
+        Tree::Text(id) => user_id(id, key),
+        Tree::Number(id) => user_id(&id.to_string(), key),
+        _ => None,
+    }
+}
+
+/// As [`hashed_id`], of an id as a text; `None` for an empty one.
+pub(crate) fn user_id(id: &str, key: &str) -> Option<String> {
+    let hash = || format!("user-{}", &crate::hash::shake128(format!("user id\0{key}\0{id}").as_bytes())[..32]);
+    (!id.is_empty()).then(hash)
 }
 
 fn context_columns(own: Option<&Members<'_>>, batch: Option<&Map<String, Value>>) -> ContextColumns {

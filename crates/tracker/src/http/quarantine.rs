@@ -85,7 +85,7 @@ async fn replay_all(app: &Arc<App>, selection: Selection) -> Result<Replayed, Er
         if page.is_empty() {
             return Ok(work.done());
         }
-        let records = work.judge(&page, &app.contracts)?;
+        let records = work.judge(&page, &app.contracts, &app.id_key);
         if records.is_empty() {
             continue;
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::seen::{Kind, Values};
-use crate::contract::{Event, Field, Fields, Privacy, Shape, can_be_named, quoted, text};
+use crate::contract::{Event, Field, Fields, Privacy, Shape, can_be_named, hashed_key, quoted, text};
 
 /// Lists and objects that are in each other, at most.
 const MAX_DEPTH: usize = 12;
@@ -21,6 +21,8 @@ struct Draft {
     privacy: Privacy,
     is_optional: bool,
     meaning: Option<String>,
+    /// The keys for what is kept as a hash.
+    hashed: Option<String>,
     note: String,
 }
 
@@ -140,6 +142,7 @@ fn draft(
             privacy: field.privacy,
             is_optional: field.is_optional,
             meaning: field.meaning.clone(),
+            hashed: hashed_key(field),
             note: notes.join("; "),
         },
         None => {
@@ -151,7 +154,7 @@ fn draft(
                     privacy
                 }
             };
-            Draft { shape, privacy, is_optional: true, meaning: None, note: notes.join("; ") }
+            Draft { shape, privacy, is_optional: true, meaning: None, hashed: None, note: notes.join("; ") }
         }
     };
     Ok(Some(draft))
@@ -242,6 +245,7 @@ impl Draft {
         if !self.is_optional {
             keys.push("optional = false".to_owned());
         }
+        keys.extend(self.hashed.clone());
         keys.extend(self.meaning.as_ref().map(|meaning| format!("meaning = {}", text(meaning))));
         keys
     }

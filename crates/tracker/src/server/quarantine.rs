@@ -63,14 +63,17 @@ pub fn learn_contract(place: impl Into<Place>, project: &str) -> Result<String, 
 ///
 /// # Errors
 ///
-/// When there is no data, a contract can't be read, or the journal or the tables can't be used. What was replayed by then
-/// is; asked again, it goes on.
+/// When there is no data, the contract of the project that is selected can't be read, or the journal or the tables can't be
+/// used. What was replayed by then is; asked again, it goes on.
 pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed, Error> {
     let place = place.into();
-    let contracts = DataDir::new(&place.data_dir).contracts();
+    let contracts = Contracts::unread(DataDir::new(&place.data_dir).contracts());
+    // Told here with its place, whoever does the work.
+    selection.project.as_deref().map(|project| contracts.fresh(project)).transpose()?;
     let path = format!("/replay.json?{}", selection.query());
+    let key_of = place.clone();
     read(&place, "POST", &path, |parts| {
-        let contracts = Contracts::open(contracts)?;
+        let key = super::id_key(&key_of)?;
         let mut work = Work::new(selection.clone());
         loop {
             parts.loader.catch_up()?;
@@ -78,7 +81,7 @@ pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed
             if page.is_empty() {
                 return Ok(work.done());
             }
-            let records = work.judge(&page, &contracts)?;
+            let records = work.judge(&page, &contracts, &key);
             if records.is_empty() {
                 continue;
             }

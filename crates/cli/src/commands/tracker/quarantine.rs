@@ -4,7 +4,7 @@ use dlt_tracker::{Aside, Replayed, Selection};
 
 use super::{failure, place, with_line_end};
 use crate::args::{Quarantine, Quarantined, ReportFormat};
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::grid::{Cell, Grid, count};
 use crate::printer::Printer;
 
@@ -56,12 +56,22 @@ fn told(replayed: &Replayed, printer: Printer) -> Outcome {
     let stay: u64 = replayed.stays.iter().map(|stay| stay.count).sum();
     printer.report(&format!("Replayed {} events; {} stay in the quarantine", count(replayed.replayed), count(stay)))?;
     if replayed.stays.is_empty() {
-        return Ok(());
+        return unread(replayed);
     }
     let mut grid = Grid::new(["count", "project", "reason", "event", "where"]);
     for stay in &replayed.stays {
         let texts = [&stay.project, &stay.reason, &stay.event, &stay.path].map(|text| Cell::Text(text.clone()));
         grid.push([Cell::Number(count(stay.count))].into_iter().chain(texts).collect());
     }
-    printer.data(&grid.draw(None))
+    printer.data(&grid.draw(None))?;
+    unread(replayed)
+}
+
+/// Fails where contracts could not be read: what they name was not looked at.
+fn unread(replayed: &Replayed) -> Outcome {
+    match replayed.unread.as_slice() {
+        [] => Ok(()),
+        flaws => Err(Failure::usage(flaws.join("; "))
+            .hint("mend the contract and replay again: the events of its project stay until then")),
+    }
 }

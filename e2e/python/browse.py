@@ -15,7 +15,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
 BASE, TOKEN = sys.argv[1:]
-PAGES = ["", "versions", "commands", "environments", "retention", "quarantine", "live"]
+PAGES = ["", "versions", "commands", "environments", "retention", "quarantine", "live", "public"]
 FOCUSABLE = "a[href], button, select, input, summary, [tabindex='0']"
 SWITCHES = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",

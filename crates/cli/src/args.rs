@@ -272,6 +272,8 @@ pub(crate) enum TelemetryOperation {
     Contract,
     /// Draw a new random id for this machine
     ResetId,
+    /// Ask the tracker what it has of this machine
+    Holdings,
     /// Ask the tracker to delete what it has of this machine
     Forget,
 }

@@ -1,4 +1,4 @@
-//! The deletion request: the tracker deletes what this machine has sent.
+//! What the tracker has of this machine: asking what it is, and the deletion request.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,11 +27,21 @@ pub struct Deletion {
     pub answers: Vec<String>,
 }
 
-/// Why a deletion request failed.
+/// What a tracker says that it has of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holdings {
+    /// The ids that were asked for.
+    pub ids: Vec<String>,
+    /// The tracker's answer for each id, unchanged.
+    pub answers: Vec<String>,
+}
+
+/// Why a tracker was not asked, or did not do what it was.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DeletionError {
-    /// Nothing was ever sent from this machine, so there is nothing to delete.
+    /// Nothing was ever sent from this machine, so there is nothing that a tracker could have.
     NothingSent,
     /// There is no usable endpoint, or no transport to reach it by.
     NoEndpoint,
@@ -52,7 +62,7 @@ impl fmt::Display for DeletionError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingSent => {
-                formatter.write_str("nothing was ever sent from this machine, so there is nothing to delete")
+                formatter.write_str("nothing was ever sent from this machine, so no tracker has anything of it")
             }
             Self::NoEndpoint => {
                 formatter.write_str("no usable endpoint is set; set the endpoint that received the events")
@@ -79,6 +89,9 @@ impl From<io::Error> for DeletionError {
     }
 }
 
+/// Acknowledged events of each id, with what proves them.
+type Proofs = BTreeMap<String, Vec<Json>>;
+
 impl Setup {
     /// Asks the tracker to delete every event that this machine has sent, and waits for its answer. No account is needed:
     /// hashes of requests, which only this machine and the tracker know, prove who sent them. If the tracker accepts, the
@@ -87,29 +100,52 @@ impl Setup {
     /// # Errors
     /// If nothing was sent, there is no endpoint, or the tracker does not accept.
     pub fn request_deletion(&self) -> Result<Deletion, DeletionError> {
+        let (upstream, proofs) = self.claims("forget")?;
+        let _lock = self.stop_sender();
+        let (ids, answers) = self.ask_for_each(&upstream, proofs)?;
+        let deletion = Deletion { ids, answers };
+        self.queue.spool.purge()?;
+        identity::remove(&self.paths.data, &self.paths.telemetry())?;
+        Ok(deletion)
+    }
+
+    /// Asks the tracker what it has of this machine: which events, how many, and from when. The same proof is needed as for a
+    /// deletion request, and nothing is changed.
+    ///
+    /// # Errors
+    /// If nothing was sent, there is no endpoint, or the tracker does not tell.
+    pub fn holdings(&self) -> Result<Holdings, DeletionError> {
+        let (upstream, proofs) = self.claims("holdings")?;
+        let (ids, answers) = self.ask_for_each(&upstream, proofs)?;
+        Ok(Holdings { ids, answers })
+    }
+
+    /// Where to ask for something, and what proves who asks.
+    fn claims(&self, what: &str) -> Result<(Upstream, Proofs), DeletionError> {
         let proofs = self.proofs()?;
         if proofs.is_empty() {
             return Err(DeletionError::NothingSent);
         }
         let endpoint = self.settings.usable_endpoint().ok_or(DeletionError::NoEndpoint)?;
         let mut upstream = self.upstream().ok_or(DeletionError::NoEndpoint)?;
-        upstream.url = format!("{}/v1/forget", endpoint.origin());
-        let _lock = self.stop_sender();
-        let mut deletion = Deletion { ids: Vec::new(), answers: Vec::new() };
+        upstream.url = format!("{}/v1/{what}", endpoint.origin());
+        Ok((upstream, proofs))
+    }
+
+    /// Asks for each id; the ids, and the answers.
+    fn ask_for_each(&self, upstream: &Upstream, proofs: Proofs) -> Result<(Vec<String>, Vec<String>), DeletionError> {
+        let (mut ids, mut answers) = (Vec::new(), Vec::new());
         for (id, proof) in proofs {
-            let answer = self.ask_to_delete(&upstream, &id, &proof)?;
-            deletion.ids.push(id);
-            deletion.answers.push(answer);
+            answers.push(self.ask(upstream, &id, &proof)?);
+            ids.push(id);
         }
-        self.queue.spool.purge()?;
-        identity::remove(&self.paths.data, &self.paths.telemetry())?;
-        Ok(deletion)
+        Ok((ids, answers))
     }
 
     /// The newest acknowledged events of each id.
-    fn proofs(&self) -> io::Result<BTreeMap<String, Vec<Json>>> {
+    fn proofs(&self) -> io::Result<Proofs> {
         let mut bodies = BTreeMap::new();
-        let mut proofs: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+        let mut proofs = Proofs::new();
         for receipt in self.queue.receipts.read()? {
             match receipt.kind {
                 ReceiptKind::Attempt { body, .. } => {
@@ -119,6 +155,10 @@ impl Setup {
                     let Some(body) = bodies.remove(&receipt.message_id) else { continue };
                     let parsed: Json = serde_json::from_str(&body).unwrap_or_default();
                     let Some(id) = parsed.get("anonymousId").and_then(Json::as_str) else { continue };
+                    // What was asked for earlier is no event.
+                    if parsed.get("event").is_none() {
+                        continue;
+                    }
                     let hash = hex(&shake128::<32>(&[body.as_bytes()]));
                     let of_id = proofs.entry(id.to_owned()).or_default();
                     of_id.push(json!({"messageId": receipt.message_id, "digest": hash}));
@@ -132,7 +172,7 @@ impl Setup {
         Ok(proofs)
     }
 
-    fn ask_to_delete(&self, upstream: &Upstream, id: &str, proof: &[Json]) -> Result<String, DeletionError> {
+    fn ask(&self, upstream: &Upstream, id: &str, proof: &[Json]) -> Result<String, DeletionError> {
         let now = self.clock.now_ms();
         let body = json!({"anonymousId": id, "proof": proof}).to_string();
         let message_id = uuid7(now, random());

@@ -87,7 +87,7 @@ pub use clock::Clock;
 pub use config::ConfigError;
 pub use consent::{Consent, Evidence, Origin, Verdict};
 pub use contract::{Contract, ENVELOPE};
-pub use deletion::{Deletion, DeletionError};
+pub use deletion::{Deletion, DeletionError, Holdings};
 pub use delivery_state::LastAnswer;
 pub use endpoint::{Endpoint, EndpointError};
 pub use environment::{Environment, Machine};

@@ -142,6 +142,14 @@ fn being_forgotten_is_asked_with_proof_and_ends_the_id() {
     assert_eq!(setup.status().anonymous_id.as_ref(), Some(&id), "not deletion, so nothing changes");
 
     tracker.answers(204);
+    // Asking is no event, and proves nothing later.
+    (0..6).for_each(|_| drop(setup.holdings().unwrap()));
+    let holdings = setup.holdings().unwrap();
+    assert_eq!(
+        (holdings.ids, tracker.requests().pop().unwrap().0),
+        (vec![id.clone()], "https://tracker.example/v1/holdings".to_owned())
+    );
+    assert_eq!(setup.status().anonymous_id.as_ref(), Some(&id), "who asks stays");
     let deletion = setup.request_deletion().unwrap();
     assert_eq!(deletion.ids, [id.as_str()]);
     let (url, body) = tracker.requests().pop().unwrap();
@@ -158,7 +166,7 @@ fn being_forgotten_is_asked_with_proof_and_ends_the_id() {
     assert_eq!(proven, sent);
     assert!(body["proof"].as_array().unwrap().iter().all(|proof| proof["digest"].as_str().unwrap().len() == 64));
     assert_eq!(setup.status().anonymous_id, None);
-    assert!(matches!(setup.verify().unwrap(), Chain::Whole { receipts: 8, .. }), "{:?}", setup.verify());
+    assert!(matches!(setup.verify().unwrap(), Chain::Whole { receipts: 22, .. }), "{:?}", setup.verify());
 }
 
 #[test]

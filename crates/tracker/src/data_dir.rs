@@ -51,7 +51,7 @@ impl DataDir {
         self.0.join("dashboard-token")
     }
 
-    /// The key by which ids of users are hashed.
+    /// The key by which ids of users, and names, are hashed.
     pub(crate) fn id_key(&self) -> PathBuf {
         self.0.join("id-key")
     }

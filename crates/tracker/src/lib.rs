@@ -49,6 +49,7 @@ mod durable_dir;
 mod error;
 mod event;
 mod hash;
+mod holdings;
 mod http;
 mod journal;
 mod learn;

@@ -80,6 +80,19 @@ fn the_telemetry_client_is_forgotten_and_nobody_else() {
     let before = sound(dir.path());
     assert_eq!((before.loaded, before.quarantined, before.deleted), (9, 1, 0));
 
+    // Its owner, and nobody else, is told what is held.
+    let held = ours.holdings().unwrap();
+    let answer: Value = serde_json::from_str(&held.answers[0]).unwrap();
+    let found = &answer["holdings"];
+    assert_eq!((&held.ids[0], &found["total"], &found["quarantined"]), (&id, &json!(7), &json!(1)), "{answer:#}");
+    assert_eq!(
+        (&found["events"][0]["event"], &found["events"][0]["count"]),
+        (&json!("command_list_sources"), &json!(7))
+    );
+    let claim = json!({"anonymousId": other, "proof": [{"messageId": "m", "digest": "0".repeat(64)}]}).to_string();
+    let refused = tracker.client().post("/v1/holdings", claim.as_bytes());
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("unproven")));
+
     let deletion = ours.request_deletion().unwrap();
     assert_eq!(deletion.ids, [id.as_str()]);
     let answer: Value = serde_json::from_str(&deletion.answers[0]).unwrap();

@@ -4,6 +4,7 @@ use dlt::telemetry::{
     Chain, DeliveryMode, EndpointStatus, Evidence, HashMode, Origin, Outcome as Sent, ReceiptKind, Setup, Status,
     Switched, Verdict,
 };
+use serde_json::Value;
 
 use crate::args::{Telemetry, TelemetryOperation};
 use crate::exit::{Failure, Outcome};
@@ -20,6 +21,7 @@ pub(crate) fn telemetry(arguments: &Telemetry, setup: &Setup, settings: &Setting
         Some(TelemetryOperation::Verify) => verify(setup, printer),
         Some(TelemetryOperation::Contract) => contract(printer),
         Some(TelemetryOperation::ResetId) => reset_id(setup, printer),
+        Some(TelemetryOperation::Holdings) => holdings(setup, printer),
         Some(TelemetryOperation::Forget) => forget(setup, printer),
     }
 }
@@ -245,6 +247,39 @@ fn reset_id(setup: &Setup, printer: Printer) -> Outcome {
         Some(id) => printer.report(&format!("The old id is gone, and the secret that its hashes were keyed with. The new id is {id}.")),
         None => printer.report("The old id is gone, and the secret that its hashes were keyed with. Telemetry is off, so there is no new one."),
     }
+}
+
+fn holdings(setup: &Setup, printer: Printer) -> Outcome {
+    let held = setup.holdings().map_err(|error| Failure::work("nothing was told").because(&error))?;
+    for (id, answer) in held.ids.iter().zip(&held.answers) {
+        printer.data(&told_of(id, answer))?;
+    }
+    Ok(())
+}
+
+/// What a tracker says that it has of an id, for people. An answer of another form is printed as it is.
+fn told_of(id: &str, answer: &str) -> String {
+    let parsed: Value = serde_json::from_str(answer).unwrap_or_default();
+    let held = &parsed["holdings"];
+    let (Some(total), Some(events)) = (held["total"].as_u64(), held["events"].as_array()) else {
+        return format!("Of {id} the tracker says: {}\n", answer.trim());
+    };
+    let quarantined = held["quarantined"].as_u64().unwrap_or(0);
+    let mut text = format!("Of {id} the tracker has {} events", count(total));
+    if quarantined > 0 {
+        text.push_str(&format!(", and {} in its quarantine", count(quarantined)));
+    }
+    text.push('\n');
+    let mut grid = Grid::new(["count", "event", "first", "last"]);
+    for event in events {
+        let word = |name: &str| event[name].as_str().map_or(Cell::Empty, |text| Cell::Text(text.to_owned()));
+        let number = Cell::Number(count(event["count"].as_u64().unwrap_or(0)));
+        grid.push(vec![number, word("event"), word("first"), word("last")]);
+    }
+    if !events.is_empty() {
+        text.push_str(&grid.draw(None));
+    }
+    text
 }
 
 fn forget(setup: &Setup, printer: Printer) -> Outcome {

@@ -15,7 +15,7 @@ pub(super) const TOP: Part = Part {
         Key::new("token", "what opens the dashboard, 16 characters at least", "that of the data folder").secret(),
         Key::new(
             "id_key",
-            "key by which ids of users are hashed, 16 characters at least; the same for all trackers whose events meet",
+            "key by which ids of users, and names, are hashed, 16 characters at least; the same for all trackers whose events meet",
             "that of the data folder",
         )
         .secret(),

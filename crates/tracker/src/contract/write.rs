@@ -34,11 +34,12 @@ pub(crate) fn inline(field: &Field) -> String {
     format!("{{ {} }}", parts.join(", "))
 }
 
-/// Whether it is kept as a hash, and what is not.
-pub(crate) fn hashed(field: &Field) -> Option<String> {
-    let known = field.hashed.as_ref()?;
+/// The keys that say that it is kept as a hash, and what is not.
+pub(crate) fn hashed(field: &Field) -> Vec<String> {
+    let Some(known) = &field.hashed else { return Vec::new() };
     let words = Vec::from_iter(known.iter().map(|word| text(word))).join(", ");
-    Some(if known.is_empty() { "hashed = true".to_owned() } else { format!("hashed = true, known = [{words}]") })
+    let known = (!known.is_empty()).then(|| format!("known = [{words}]"));
+    ["hashed = true".to_owned()].into_iter().chain(known).collect()
 }
 
 fn shape(found: &Shape) -> String {

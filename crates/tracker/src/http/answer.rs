@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::decode::Refusal;
 use crate::deletion;
+use crate::holdings::Holdings;
 use crate::journal::AppendError;
 use crate::projects;
 
@@ -67,6 +68,13 @@ pub(crate) fn success() -> Response<Body> {
     let mut response = Response::new(Body::from(r#"{"success":true}"#));
     json_type(&mut response);
     open_to_browsers(&mut response);
+    response
+}
+
+/// What is held of an id.
+pub(crate) fn holdings(held: &Holdings) -> Response<Body> {
+    let mut response = success();
+    *response.body_mut() = Body::from(json!({"success": true, "holdings": held}).to_string());
     response
 }
 

@@ -1,4 +1,4 @@
-//! The path of deletion requests.
+//! The paths of those who ask for what is held of an id: to know it, or to have it deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,9 @@ use crate::decode;
 use crate::deletion::{Claim, Refusal, Request as DeletionRequest};
 use crate::error::in_full;
 use crate::event;
+use crate::holdings::{Holdings, of as held_of};
 use crate::journal::AppendError;
-use crate::loader::Question;
+use crate::loader::{self, Question};
 
 /// How long a request waits for those before it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -32,6 +33,30 @@ pub(crate) async fn request(State(app): State<Arc<App>>, request: Request) -> Re
     }
 }
 
+/// `POST /v1/holdings`
+pub(crate) async fn holdings(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    let found = held(&app, request).await;
+    collect::count(&app, &found);
+    match found {
+        Ok(found) => answer::holdings(&found),
+        Err(failure) => answer::failure(&failure),
+    }
+}
+
+async fn held(app: &App, request: Request) -> Result<Holdings, Failure> {
+    let claim = proven(app, request).await?;
+    let store = Arc::clone(&app.dashboard.store);
+    let read = tokio::task::spawn_blocking(move || loader::ask(&*store, |tables| held_of(tables, &claim.anonymous_id)));
+    match read.await {
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => {
+            tracing::warn!(error = in_full(&error), "what is held of an id could not be read");
+            Err(Failure::Undecided)
+        }
+        Err(_) => Err(Failure::Undecided),
+    }
+}
+
 struct Receipt {
     number: u64,
     requested_at: String,
@@ -39,6 +64,19 @@ struct Receipt {
 
 /// Takes a request. Returns when it is durable.
 async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
+    let requested_at = event::formatted(Timestamp::now());
+    let anonymous_id = proven(app, request).await?.anonymous_id;
+    let request = DeletionRequest { anonymous_id, requested_at };
+    let durable = app.journal.append(vec![request.record().ok_or(Failure::Undecided)?])?;
+    match durable.await {
+        Ok(Ok(number)) => Ok(Receipt { number, requested_at: request.requested_at }),
+        Ok(Err(error)) => Err(error.into()),
+        Err(_) => Err(AppendError::Closed.into()),
+    }
+}
+
+/// Reads a claim, and looks whether it is proven.
+async fn proven(app: &App, request: Request) -> Result<Claim, Failure> {
     if !app.receives {
         return Err(Failure::NotHere);
     }
@@ -47,17 +85,9 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;
     drop(body);
     memory.shrink_to(0);
-    let requested_at = event::formatted(Timestamp::now());
-    let anonymous_id = claim.anonymous_id.clone();
-    if !is_proven(app, claim).await? {
-        return Err(Refusal::Unproven.into());
-    }
-    let request = DeletionRequest { anonymous_id, requested_at };
-    let durable = app.journal.append(vec![request.record().ok_or(Failure::Undecided)?])?;
-    match durable.await {
-        Ok(Ok(number)) => Ok(Receipt { number, requested_at: request.requested_at }),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(AppendError::Closed.into()),
+    match is_proven(app, claim.clone()).await? {
+        true => Ok(claim),
+        false => Err(Refusal::Unproven.into()),
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct App {
     pub(crate) reports: Semaphore,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
-    /// The key by which ids of users are hashed.
+    /// The key by which ids of users, and names, are hashed.
     pub(crate) id_key: String,
     /// Whose events a request brings.
     pub(crate) projects: Projects,
@@ -96,6 +96,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
         .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))
         .route("/v1/forget", post(deletion::request).options(collect::preflight))
+        .route("/v1/holdings", post(deletion::holdings).options(collect::preflight))
         .route("/v1/{call}", post(collect::call).options(collect::preflight))
         .fallback(collect::unknown_path)
         .method_not_allowed_fallback(collect::unknown_method)

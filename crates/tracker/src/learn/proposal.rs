@@ -22,7 +22,7 @@ struct Draft {
     is_optional: bool,
     meaning: Option<String>,
     /// The keys for what is kept as a hash.
-    hashed: Option<String>,
+    hashed: Vec<String>,
     note: String,
 }
 
@@ -154,7 +154,7 @@ fn draft(
                     privacy
                 }
             };
-            Draft { shape, privacy, is_optional: true, meaning: None, hashed: None, note: notes.join("; ") }
+            Draft { shape, privacy, is_optional: true, meaning: None, hashed: Vec::new(), note: notes.join("; ") }
         }
     };
     Ok(Some(draft))
@@ -245,7 +245,7 @@ impl Draft {
         if !self.is_optional {
             keys.push("optional = false".to_owned());
         }
-        keys.extend(self.hashed.clone());
+        keys.extend_from_slice(&self.hashed);
         keys.extend(self.meaning.as_ref().map(|meaning| format!("meaning = {}", text(meaning))));
         keys
     }

@@ -71,9 +71,8 @@ pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed
     // Told here with its place, whoever does the work.
     selection.project.as_deref().map(|project| contracts.fresh(project)).transpose()?;
     let path = format!("/replay.json?{}", selection.query());
-    let key_of = place.clone();
     read(&place, "POST", &path, |parts| {
-        let key = super::id_key(&key_of)?;
+        let key = super::id_key(&place)?;
         let mut work = Work::new(selection.clone());
         loop {
             parts.loader.catch_up()?;

@@ -21,6 +21,9 @@ print(json.dumps({
     "sum": one("SELECT sum(json_extract(properties, '$.n')::BIGINT) FROM telemetry.events"),
     "aside": one("SELECT count(*) FROM telemetry.quarantine"),
     "replayed": one("SELECT count(*) FROM telemetry.replays"),
+    "items": one("SELECT count(*) FROM telemetry.events__items JOIN telemetry.events AS event ON event._dlt_id = _dlt_root_id"),
+    "items_of_all": one("SELECT count(*) FROM telemetry.events__items"),
+    "sum_of_items": one("SELECT sum(n) FROM telemetry.events__items"),
 }))
 "#;
 
@@ -37,7 +40,7 @@ fn send(tracker: &Tracker) {
             .map(|number| {
                 let number = batch * 100 + number;
                 let name = if number % 10 == 9 { "never" } else { "later" };
-                json!({"event": name, "messageId": format!("m{number}"), "anonymousId": "a", "properties": {"n": number}})
+                json!({"event": name, "messageId": format!("m{number}"), "anonymousId": "a", "properties": {"n": number, "items": [{"n": number}, {"n": 1}]}})
             })
             .collect();
         let body = json!({ "batch": events }).to_string();
@@ -56,7 +59,12 @@ fn a_killed_replay_stores_each_event_once() {
     send(&tracker);
     sandbox.dlt(["tracker", "check", "--data"]).unwrap().arg(&data).succeed().unwrap();
     tracker.stop().unwrap();
-    contract(&data, "[events.later.fields]\nn = { type = \"integer\", privacy = \"measure\" }\n");
+    contract(
+        &data,
+        "[events.later.fields]\nn = { type = \"integer\", privacy = \"measure\" }\n\
+         [events.later.fields.items]\ntype = \"array\"\nprivacy = \"public\"\n\
+         items = { type = \"object\", fields = { n = { type = \"integer\", privacy = \"measure\" } } }\n",
+    );
 
     let replay = || sandbox.dlt(["tracker", "quarantine", "replay", "--data"]).unwrap().arg(&data);
     for round in 0..ROUNDS {
@@ -83,7 +91,8 @@ fn a_killed_replay_stores_each_event_once() {
     let named: Vec<usize> = (0..EVENTS).filter(|number| number % 10 != 9).collect();
     let expected = json!({
         "rows": named.len(), "messages": named.len(), "sum": named.iter().sum::<usize>(),
-        "aside": EVENTS - named.len(), "replayed": named.len(),
+        "aside": EVENTS - named.len(), "replayed": named.len(), "items": 2 * named.len(), "items_of_all": 2 * named.len(),
+        "sum_of_items": named.iter().sum::<usize>() + named.len(),
     });
     assert_eq!(found, expected, "seed {seed}: {said}");
     assert!(said.contains(&format!("replayed {} ", named.len())), "seed {seed}: {said}");

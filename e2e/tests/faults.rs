@@ -177,8 +177,10 @@ fn a_pool_of_connections_that_is_shared_by_transactions() {
         );
         server.sql("shop", &format!("CREATE TABLE src.t{number} AS {rows}")).unwrap();
     }
-    let pool = PgBouncer::before(&server, 6).unwrap();
+    let pool = PgBouncer::before(&server, SESSIONS).unwrap();
     let url = pool.url("shop");
+    let fresh = settings_of_sessions(&server, &url);
+    assert!(fresh.contains(&"statement_timeout=0".to_owned()), "{fresh:?}");
     let sandbox = Sandbox::new().unwrap();
     sandbox.write("rows.jsonl", "{\"id\":1,\"tags\":[1]}\n{\"id\":2,\"tags\":[2,3]}\n").unwrap();
     for extra in [
@@ -211,6 +213,34 @@ fn a_pool_of_connections_that_is_shared_by_transactions() {
         sandbox.dlt(["dataset", "copy", "--from", "duckdb:copy.duckdb", "--format", "json", "--sql", sql]).unwrap();
     let n: Value = serde_json::from_str(&read.succeed().unwrap().stdout).unwrap();
     assert!(n["n"].as_u64().unwrap() >= 4, "{n}");
-    // What a run sets for itself stays with it.
-    assert_eq!(server.sql("shop", "SHOW statement_timeout").unwrap(), "0");
+    // What a run sets for itself ends with its transaction: whoever gets the session next has it as it was.
+    assert_eq!(settings_of_sessions(&server, &url), fresh);
+}
+
+/// How many sessions the pool has, at most.
+const SESSIONS: u32 = 6;
+
+/// What was set in the sessions of the pool and is still so. Each session is held for a while, so that the next one is another.
+fn settings_of_sessions(server: &Postgres, url: &str) -> Vec<String> {
+    let sql = "BEGIN; SELECT pg_sleep(2); SELECT 'session of ' || pg_backend_pid(); SELECT name || '=' || setting FROM pg_settings \
+               WHERE source = 'session' AND name <> 'application_name' OR name IN ('search_path', 'TimeZone', 'DateStyle', \
+               'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'standard_conforming_strings', \
+               'default_transaction_isolation', 'default_transaction_read_only'); COMMIT";
+    let ask = || {
+        let mut command = server.psql("shop");
+        // The last of two wins.
+        command.args(["-d", url, "-c", sql]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told: Vec<String> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let lines = || told.iter().flat_map(|text| text.lines());
+    let sessions: std::collections::BTreeSet<_> = lines().filter(|line| line.starts_with("session of")).collect();
+    assert_eq!(sessions.len(), SESSIONS as usize, "{told:?}");
+    let settings: std::collections::BTreeSet<_> = lines().filter(|line| line.contains('=')).collect();
+    settings.into_iter().map(str::to_owned).collect()
 }

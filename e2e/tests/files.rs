@@ -16,7 +16,7 @@ import json, os, sys, dlt
 task = json.loads(sys.argv[1])
 pipeline = dlt.pipeline("shop", destination=dlt.destinations.filesystem(task["bucket_url"]), dataset_name="raw")
 if task.get("rows") is not None:
-    @dlt.resource(name="items", write_disposition=task["disposition"])
+    @dlt.resource(name="items", write_disposition=task["disposition"], file_format=task.get("file_format"))
     def items():
         state = dlt.current.resource_state()
         state["runs"] = state.get("runs", 0) + 1
@@ -126,6 +126,25 @@ fn generated_documents_in_turns() {
     for turn in [0, 1] {
         compare(&Place::Folders, &documents::large_cases(seed(209 + turn), times(4)), Some(turn as usize));
     }
+}
+
+/// A resource of Python dlt may say in which format its table is kept; what we load of it later has that format, too.
+#[test]
+fn the_format_that_a_table_asks_for_is_obeyed() {
+    let sandbox = Sandbox::new().unwrap();
+    let lake = sandbox.path("lake");
+    let place = format!("filesystem:{}", lake.display());
+    let rows = |id: u8| serde_json::json!([{"id": id, "tags": ["x"]}]);
+    let task = |id: u8| serde_json::json!({"bucket_url": lake, "rows": rows(id), "disposition": "append", "file_format": "parquet"});
+    python(&sandbox, "python", &task(1)).unwrap();
+    ours(&sandbox, &place, "jsonl", "{\"id\":2,\"tags\":[\"y\"]}\n", "append").unwrap();
+    for table in ["items", "items__tags"] {
+        let names = names_in(&lake.join("raw").join(table));
+        assert!(names.len() == 2 && names.iter().all(|name| name.ends_with(".parquet")), "{names:?}");
+    }
+    let found = python(&sandbox, "python", &task(3)).unwrap();
+    assert_eq!(found["tables"]["items"].as_array().unwrap().len(), 3, "{found}");
+    assert_eq!(query(&sandbox, &place, "SELECT count(*) AS n FROM items__tags")[0]["n"], 3);
 }
 
 /// Names and forms of files are those of Python dlt.

@@ -109,7 +109,7 @@ pub(crate) struct Ingest {
     /// What to do with rows that the table has already [default: as it was loaded before; append for a new table]
     #[arg(long, value_enum)]
     pub(crate) write_disposition: Option<WriteDisposition>,
-    /// How a merge treats rows whose key is there [default: as before; delete-insert for a new table]
+    /// How a merge treats rows whose key is there [default: as before; for a new table delete-insert, and upsert for one of Delta or Iceberg]
     #[arg(long, value_enum, value_name = "STRATEGY")]
     pub(crate) merge_strategy: Option<MergeStrategy>,
     /// In which format the table is kept, in destinations that have several [default: as before; the destination's own for a

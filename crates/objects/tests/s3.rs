@@ -1,5 +1,6 @@
 //! S3, by moto's server, whole and failing.
 
+use crate::cases::{self, bytes};
 use dlt_objects::{Address, AwsCredentials, Credentials, Store, StoreErrorKind};
 use dlt_testkit::{Fault, Front, S3};
 use std::io::{Read, Write};
@@ -23,74 +24,24 @@ fn server() -> S3 {
     server
 }
 
-fn bytes(count: usize) -> Vec<u8> {
-    (0..count).map(|at| (at * 31 % 251) as u8).collect()
-}
-
 #[test]
 fn objects_come_and_go() {
     let server = server();
     let store = store(&server.url(), "s3://lake/pre fix/");
-    assert_eq!(store.list("").unwrap().count(), 0);
-    for key in ["t/ü b#%20+&.jsonl", "t/x/y=1.csv", "z", "tt/other"] {
-        store.put(key, key).unwrap();
-    }
-    let keys = |store: &Store, below: &str| -> Vec<String> {
-        let mut keys: Vec<_> = store.list(below).unwrap().map(|object| object.unwrap().key).collect();
-        keys.sort();
-        keys
-    };
-    assert_eq!(keys(&store, ""), ["t/x/y=1.csv", "t/ü b#%20+&.jsonl", "tt/other", "z"]);
-    assert_eq!(keys(&store, "t"), ["t/x/y=1.csv", "t/ü b#%20+&.jsonl"]);
-    assert_eq!(keys(&store.below("t"), "x"), ["x/y=1.csv"]);
-    let mut folders = store.folders("").unwrap();
-    folders.sort();
-    assert_eq!(folders, ["t", "tt"]);
-    let level = store.level("t").unwrap();
-    let found: Vec<_> = level.objects.iter().map(|object| object.key.as_str()).collect();
-    assert_eq!((found, level.folders), (vec!["t/ü b#%20+&.jsonl"], vec!["x".to_owned()]));
-    assert_eq!(store.read("t/ü b#%20+&.jsonl").unwrap(), "t/ü b#%20+&.jsonl".as_bytes());
-    let mut range = String::new();
-    store.get_range("tt/other", 3..6).unwrap().read_to_string(&mut range).unwrap();
-    assert_eq!(range, "oth");
-    assert_eq!(store.head("z").unwrap().unwrap().size, 1);
-    assert!(!store.exists("none").unwrap());
-    assert!(store.put_new("new", "1").unwrap());
-    assert!(!store.put_new("new", "2").unwrap());
-    store.delete(["z", "none", "new"]).unwrap();
-    assert_eq!(keys(&store, "").len(), 3);
-    assert_eq!(store.get("none").unwrap_err().kind(), StoreErrorKind::NotFound);
+    cases::objects_come_and_go(&store);
+    cases::an_object_is_made_once(&store);
 }
 
 #[test]
 fn more_than_a_page_is_listed_and_deleted() {
     let server = server();
-    let store = store(&server.url(), "s3://lake");
-    let keys: Vec<String> = (0..1100).map(|at| format!("many/{at}")).collect();
-    for key in &keys {
-        store.put(key, "").unwrap();
-    }
-    assert_eq!(store.list("many").unwrap().map(Result::unwrap).count(), 1100);
-    store.delete(keys.iter().map(String::as_str)).unwrap();
-    assert_eq!(store.list("").unwrap().count(), 0);
+    cases::more_than_a_page_is_listed_and_deleted(&store(&server.url(), "s3://lake"), 1100);
 }
 
 #[test]
 fn a_large_object_goes_in_parts_and_comes_back_whole() {
     let server = server();
-    let store = store(&server.url(), "s3://lake");
-    let data = bytes((20 << 20) + 17);
-    let mut writer = store.writer("large").unwrap();
-    for piece in data.chunks(1 << 19) {
-        writer.write_all(piece).unwrap();
-    }
-    assert!(!store.exists("large").unwrap(), "it is there when it is finished");
-    writer.finish().unwrap();
-    assert!(store.read("large").unwrap() == data);
-    let mut dropped = store.writer("dropped").unwrap();
-    dropped.write_all(&data).unwrap();
-    drop(dropped);
-    assert!(!store.exists("dropped").unwrap());
+    cases::a_large_object_goes_in_parts_and_comes_back_whole(&store(&server.url(), "s3://lake"));
     let uploads = String::from_utf8(server.request("GET", "/lake?uploads").unwrap()).unwrap();
     assert!(!uploads.contains("<UploadId>"), "an upload that is not finished is taken back: {uploads}");
 }

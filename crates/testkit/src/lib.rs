@@ -4,10 +4,12 @@
 //! [`Recorder`] is an HTTP server that keeps every request whole, the [`Tracker`] is `dlt tracker serve` itself,
 //! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
 //! own, [`Nats`] is a cluster of NATS from PyPI, [`PgBouncer`] stands before a server of Postgres, [`PythonClient`] and [`NodeClient`] are
-//! clients of others, [`Movers`] are programs that move tables, [`S3`] is the server of moto from PyPI, [`Front`] stands before a server and makes it fail,
+//! clients of others, [`Movers`] are programs that move tables, [`S3`] is the server of moto from PyPI, [`Azurite`] Azure's own
+//! emulator from npm, [`Front`] stands before a server and makes it fail,
 //! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
+mod azurite;
 mod binary;
 mod browser;
 mod certificates;
@@ -31,6 +33,7 @@ mod tracker;
 mod venv;
 
 pub use adbc::AdbcDrivers;
+pub use azurite::Azurite;
 pub use binary::dlt_binary;
 pub use browser::Browser;
 pub use client::Client;

@@ -1,5 +1,6 @@
 //! Tables whose files hold other types than new rows have: no reader could make one column of both.
 
+use crate::settings::{FORMAT_HINT, FORMATS};
 use dlt_engine::schema::{Column, DataType, Schema, Table, TableFormat};
 use dlt_engine::{Error, ErrorKind};
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ pub(crate) type Conflicts = HashMap<String, Error>;
 pub(crate) fn find(stored: Option<&Schema>, schema: &Schema) -> Conflicts {
     let mut conflicts = Conflicts::new();
     for table in schema.tables.values() {
-        if let Some(error) = of_format(schema, table).or_else(|| {
+        if let Some(error) = of_format(schema, table).or_else(|| of_file_format(schema, table)).or_else(|| {
             let stored = stored?;
             let before = stored.tables.get(&table.name)?;
             of_another_format((stored, before), (schema, table)).or_else(|| of_types(before, table))
@@ -42,6 +43,24 @@ fn of_another_format(before: (&Schema, &Table), now: (&Schema, &Table)) -> Optio
             format!("table `{}` has the table format `{was}` in the dataset, and is to have `{is}`", now.1.name);
         Error::new(ErrorKind::Config, message).hint("load into another table, or leave `table_format` as it was")
     })
+}
+
+/// Files of a format that a destination of files does not have, or a table with a log does not take.
+fn of_file_format(schema: &Schema, table: &Table) -> Option<Error> {
+    let word = table.hints.get(FORMAT_HINT)?.as_str()?;
+    let (taken, formats) = match schema.format_of(table) {
+        TableFormat::Native => (FORMATS.iter().any(|(known, _)| *known == word), "`jsonl`, `parquet` or `csv`"),
+        _ => (word == "parquet", "`parquet`"),
+    };
+    // The word for what the destination likes best.
+    if taken || word == "preferred" {
+        return None;
+    }
+    let message = format!("table `{}` asks for files of the format `{word}`, which it cannot have", table.name);
+    let hint = format!(
+        "set its `file_format` to {formats}, or leave it out: in the resource of the program that set it, or in an imported schema"
+    );
+    Some(Error::new(ErrorKind::Config, message).hint(hint))
 }
 
 fn of_types(before: &Table, table: &Table) -> Option<Error> {

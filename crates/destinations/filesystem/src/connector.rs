@@ -1,7 +1,7 @@
 //! The entry in the registry of destinations.
 
 use crate::layout;
-use crate::settings::{FileFormat, Filesystem};
+use crate::settings::{FORMATS, Filesystem};
 use dlt_engine::connector::{DestinationConnector, Key};
 use dlt_engine::settings::{Origin, Section, Table, Value};
 use dlt_engine::{Destination, ErrorKind, Result};
@@ -90,8 +90,7 @@ fn settle(settings: &mut Table, folder: &Path, _: &str) {
 fn open(mut settings: Section) -> Result<Arc<dyn Destination>> {
     let place = settings.path("bucket_url")?;
     let credentials = Credentials::take(&mut settings)?;
-    let formats = [("jsonl", FileFormat::Jsonl), ("parquet", FileFormat::Parquet), ("csv", FileFormat::Csv)];
-    let format = settings.one_of("loader_file_format", &formats)?;
+    let format = settings.one_of("loader_file_format", &FORMATS)?;
     let named = settings.text("layout")?;
     let mut extra = Vec::new();
     if let Some(section) = settings.section("extra_placeholders")? {

@@ -2,7 +2,7 @@
 
 use crate::encode;
 use crate::layout::FileName;
-use crate::settings::Filesystem;
+use crate::settings::{FileFormat, Filesystem};
 use dlt_engine::Result;
 use dlt_engine::digest::shake128;
 use dlt_engine::schema::Table;
@@ -16,6 +16,7 @@ pub(crate) const JOB_FILES: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Staged {
     pub(crate) table: Table,
+    pub(crate) format: FileFormat,
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -24,6 +25,7 @@ pub(crate) struct Staged {
 pub(crate) struct Output<'a> {
     pub(crate) key: String,
     pub(crate) table: &'a Table,
+    pub(crate) format: FileFormat,
     pub(crate) files: &'a [PathBuf],
 }
 
@@ -42,13 +44,13 @@ impl Staged {
         hides_compression: bool,
     ) -> Vec<Output<'_>> {
         let at_once = if settings.layout.has_file_id() { JOB_FILES } else { usize::MAX };
-        let extension = settings.extension(hides_compression);
+        let extension = settings.extension(self.format, hides_compression);
         let chunks = self.files.chunks(at_once).enumerate();
         chunks
             .map(|(number, files)| {
                 let file_id = file_id(load_id, &self.table.name, number);
                 let name = FileName { schema, table: &self.table.name, load_id, file_id: &file_id, extension };
-                Output { key: settings.layout.path(name), table: &self.table, files }
+                Output { key: settings.layout.path(name), table: &self.table, format: self.format, files }
             })
             .collect()
     }

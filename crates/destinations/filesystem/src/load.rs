@@ -11,6 +11,7 @@ use crate::lake::{self, Chain, DELTA_MERGES, Job};
 use crate::moment::Moment;
 use crate::parallel::for_each;
 use crate::records::{self, Form, Versioned};
+use crate::settings::FileFormat;
 use crate::settle::settle;
 use dlt_engine::destination::{ChainLoad, LoadRecord, StateRecord, Transaction, Write};
 use dlt_engine::schema::{LOADS_TABLE, MergeStrategy, STATE_TABLE, Schema, TableFormat, VERSION_TABLE};
@@ -120,7 +121,7 @@ impl<'a> Load<'a> {
             self.emptied.iter().filter(|name| is_logged(schema, name) && !has_rows(name) && !dropped.contains(name))
         {
             let Some(table) = schema.tables.get(name) else { continue };
-            let staged = Staged { table: table.clone(), files: Vec::new() };
+            let staged = Staged { table: table.clone(), format: FileFormat::Parquet, files: Vec::new() };
             jobs.push(Job::new(dataset, &schema.name, staged, Removal::All, false)?);
         }
         jobs.iter_mut().try_for_each(|job| job.begin(record.load_id, earlier))?;
@@ -148,7 +149,8 @@ impl<'a> Load<'a> {
             let is_dropped = self.dropped_of(&self.schema).contains(&load.table.name);
             let is_emptied = is_dropped || self.emptied.contains(&load.table.name);
             let removal = if is_emptied { Removal::All } else { Removal::None };
-            let staged = Staged { table: load.table.clone(), files: load.files.clone() };
+            let staged =
+                Staged { table: load.table.clone(), format: FileFormat::Parquet, files: load.files.clone() };
             jobs.push(Job::new(self.dataset, &self.schema, staged, removal, is_dropped)?);
         }
         let merged = Chain::merge(self.dataset, jobs, strategy)?;
@@ -225,6 +227,8 @@ impl Transaction for Load<'_> {
             }
             Write::Append | Write::Replace => {}
         }
+        let settings = &self.dataset.settings;
+        let file_format = chain.tables.first().map_or(settings.format, |root| settings.format_of(&root.table));
         let mut rows = Vec::new();
         for load in &chain.tables {
             if let Some(error) = self.conflicts.remove(&load.table.name)
@@ -235,7 +239,7 @@ impl Transaction for Load<'_> {
             if chain.write == Write::Replace {
                 self.emptied.insert(load.table.name.clone());
             }
-            let staged = Staged { table: load.table.clone(), files: load.files.clone() };
+            let staged = Staged { table: load.table.clone(), format: file_format, files: load.files.clone() };
             rows.push(staged.rows()?);
             match staged.files.is_empty() {
                 true => {}
@@ -310,8 +314,8 @@ impl Transaction for Load<'_> {
 
 fn write(dataset: &Dataset, output: &Output<'_>) -> Result<()> {
     let mut writer = dataset.store.writer(&output.key).map_err(failed)?;
-    let settings = &dataset.settings;
-    let written = encode::write(settings.format, settings.is_compressed(), output.table, output.files, &mut writer);
+    let is_compressed = dataset.settings.is_compressed(output.format);
+    let written = encode::write(output.format, is_compressed, output.table, output.files, &mut writer);
     match written {
         Ok(()) => writer.finish().map_err(failed),
         Err(Stop::Rows(error)) => Err(error),

@@ -1,6 +1,7 @@
 //! Where files go, and how they are written.
 
 use crate::layout::Layout;
+use dlt_engine::schema::Table;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Address, Credentials, Scheme};
 
@@ -16,6 +17,13 @@ pub enum FileFormat {
     /// CSV with a heading, compressed by gzip: `.csv.gz`.
     Csv,
 }
+
+/// The formats by their words.
+pub(crate) const FORMATS: [(&str, FileFormat); 3] =
+    [("jsonl", FileFormat::Jsonl), ("parquet", FileFormat::Parquet), ("csv", FileFormat::Csv)];
+
+/// The hint of a table that says its format.
+pub(crate) const FORMAT_HINT: &str = "file_format";
 
 /// Files in a folder or an object store. A dataset is a folder in it.
 #[derive(Clone, Debug)]
@@ -98,13 +106,20 @@ impl Filesystem {
         }
     }
 
-    pub(crate) fn is_compressed(&self) -> bool {
-        self.format != FileFormat::Parquet && !self.disable_compression
+    /// The format of a root table's files, and of those nested in it: what the schema says of it, else what is set.
+    pub(crate) fn format_of(&self, root: &Table) -> FileFormat {
+        let said = root.hints.get(FORMAT_HINT).and_then(|word| word.as_str());
+        let found = FORMATS.iter().find(|(word, _)| Some(*word) == said);
+        found.map_or(self.format, |(_, format)| *format)
+    }
+
+    pub(crate) fn is_compressed(&self, format: FileFormat) -> bool {
+        format != FileFormat::Parquet && !self.disable_compression
     }
 
     /// The ending of data files.
-    pub(crate) fn extension(&self, hides_compression: bool) -> &'static str {
-        match (self.format, self.is_compressed() && !hides_compression) {
+    pub(crate) fn extension(&self, format: FileFormat, hides_compression: bool) -> &'static str {
+        match (format, self.is_compressed(format) && !hides_compression) {
             (FileFormat::Parquet, _) => "parquet",
             (FileFormat::Jsonl, true) => "jsonl.gz",
             (FileFormat::Jsonl, false) => "jsonl",

@@ -8,7 +8,22 @@ use dlt_engine::{ErrorKind, Result};
 use std::path::Path;
 
 fn load(destination: &Filesystem, jobs: &Path, load_id: &str, id: i64, way: Write) -> Result<()> {
-    let schema = users();
+    load_as(destination, jobs, load_id, id, way, None)
+}
+
+/// `format` is what the table says of it.
+fn load_as(
+    destination: &Filesystem,
+    jobs: &Path,
+    load_id: &str,
+    id: i64,
+    way: Write,
+    format: Option<&str>,
+) -> Result<()> {
+    let mut schema = users();
+    if let (Some(word), Some(table)) = (format, schema.tables.get_mut("users")) {
+        table.hints.insert("file_format".to_owned(), word.into());
+    }
     let file = [user_file(&jobs.join(format!("{load_id}.parquet")), &[id], "x")];
     let mut connection = destination.connect("data", Access::Write)?;
     connection.stored("shop", "shop")?;
@@ -37,6 +52,30 @@ fn a_layout_that_names_a_file_twice_writes_over_no_row() {
     load(&daily, jobs.path(), "1717397447.1", 4, Write::Replace).unwrap();
     assert_eq!(ids(&daily), ["4"]);
     assert_eq!(std::fs::read_dir(folder.path().join("data/users")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_table_says_its_format() {
+    let (folder, jobs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let lake = Filesystem::at(folder.path().to_str().unwrap()).unwrap();
+    for (word, id, ending) in [
+        (Some("parquet"), 1, "parquet"),
+        (Some("csv"), 2, "csv.gz"),
+        (Some("preferred"), 3, "jsonl.gz"),
+        (None, 4, "jsonl.gz"),
+    ] {
+        let load_id = format!("171729744{id}.1");
+        load_as(&lake, jobs.path(), &load_id, id, Write::Append, word).unwrap();
+        let names = std::fs::read_dir(folder.path().join("data/users")).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let own: Vec<_> = names.iter().filter(|name| name.starts_with(&load_id)).collect();
+        assert!(own.len() == 1 && own[0].ends_with(ending), "{word:?}: {names:?}");
+    }
+    assert_eq!(ids(&lake), ["1", "2", "3", "4"]);
+    let error = load_as(&lake, jobs.path(), "1717297446.1", 5, Write::Append, Some("insert_values")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("table `users` asks for files of the format `insert_values`, which it cannot have"), "{error}");
+    assert!(error.advice().unwrap().contains("`jsonl`, `parquet` or `csv`"), "{error:?}");
 }
 
 #[test]

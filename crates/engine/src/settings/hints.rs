@@ -25,7 +25,7 @@ pub const HINT_KEYS: [Key; 12] = [
     Key::new(
         "merge_strategy",
         "`delete-insert`, `upsert`, `insert-only`, `scd2` or `cdc`",
-        "as before; `delete-insert` for a new table",
+        "as before; for a new table `delete-insert`, and `upsert` where it has a `table_format`",
     ),
     Key::new("scd2", "options of that strategy: a table ([more](write-dispositions.md))", "none"),
     Key::new("primary_key", "columns that identify a row; a text or a list", "none"),

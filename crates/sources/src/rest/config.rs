@@ -167,7 +167,7 @@ pub struct ResourceConfig {
     pub selected: Option<bool>,
     /// What happens to rows that the table holds already. Default: as before; rows are added to a new table.
     pub write_disposition: Option<WriteDisposition>,
-    /// What a merge does with rows whose key is in the table. Default: as before; delete-insert for a new table.
+    /// What a merge does with rows whose key is in the table. Default: as before; for a new table delete-insert, and upsert where it has a table format.
     pub merge_strategy: Option<MergeStrategy>,
     /// In which format the table is kept. Default: as before; the destination's own for a new table.
     pub table_format: Option<TableFormat>,

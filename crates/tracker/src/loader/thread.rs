@@ -19,6 +19,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// So many events that wait are no trickle, and nobody waits for them.
 pub(crate) const CROWD: u64 = 5_000;
 
+/// So many events that wait fill a load of their own.
+const FULL_LOAD: u64 = 10_000;
+
 /// A question to the loader's thread.
 pub(crate) enum Question {
     /// Load what waits, and tell when that was tried.
@@ -93,8 +96,8 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             interval
         } else if attempt(&mut loader) {
             // Other processes get at least as much time with the file as a load takes; a fifth of it where loads would
-            // otherwise fall behind.
-            match loader.waiting() > CROWD {
+            // otherwise fall behind. Fewer than fill a load are waited for: most of what a small load costs is the load.
+            match loader.waiting() > FULL_LOAD {
                 true => started.elapsed() / 4,
                 false => interval.max(started.elapsed()),
             }

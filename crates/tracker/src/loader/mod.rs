@@ -128,13 +128,8 @@ impl Loader {
             Role::Leads { is_new: true } => self.begin_to_lead()?,
             Role::Follows => return self.position(&mut *tables).map(drop),
         }
-        let position = self.position(&mut *tables)?;
-        if self.journal.is_shared() && position > durable {
-            let reason = format!(
-                "its newest number is {durable}, and the tables hold events up to {position}: it was made anew, or has lost \
-                 records; what it holds waits until that is settled"
-            );
-            return Err(self.unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, reason)));
+        if self.journal.is_shared() {
+            self.refuse_another_journal(self.position(&mut *tables)?, durable)?;
         }
         let loaded = self.settle(&mut *tables).and_then(|()| self.load(&mut *tables, durable));
         if loaded.is_err() {
@@ -148,6 +143,18 @@ impl Loader {
             tracing::warn!(%error, "loaded events can't be deleted from the journal; it is tried again");
         }
         loaded
+    }
+
+    /// Tables that are ahead of a journal are those of another one.
+    fn refuse_another_journal(&self, position: u64, durable: u64) -> Result<(), Error> {
+        if position <= durable {
+            return Ok(());
+        }
+        let reason = format!(
+            "its newest number is {durable}, and the tables hold events up to {position}: it was made anew, or has lost \
+             records; what it holds waits until that is settled"
+        );
+        Err(self.unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, reason)))
     }
 
     /// Forgets what was true before others loaded.

@@ -37,6 +37,11 @@ impl JournalRows {
         Self::made_of(batch, true, &HashSet::new(), now)
     }
 
+    /// Whether quarantined events are replayed by it.
+    pub(crate) fn replays(&self) -> bool {
+        self.chunks.iter().any(|(table, _)| *table == REPLAYS)
+    }
+
     /// No events: appending it makes the tables, or adds missing columns. Its load covers no number.
     pub(crate) fn none(now: Timestamp) -> Self {
         let load = format!(

@@ -83,6 +83,7 @@ impl SqlStore {
             dialect: self.database.dialect(),
             exist: false,
             is_still: false,
+            columns: None,
             has_deletions: None,
             has_replays: None,
             records_duplicates: false,
@@ -130,6 +131,8 @@ pub(crate) struct SqlTables<'a> {
     exist: bool,
     /// All answers are of one moment.
     is_still: bool,
+    /// The columns of all tables, if they were asked for and none was added since.
+    columns: Option<HashSet<(String, String)>>,
     /// Whether anything was ever deleted on request, if that was asked before.
     has_deletions: Option<bool>,
     /// Whether anything was ever replayed, if that was asked before.
@@ -162,11 +165,24 @@ impl SqlTables<'_> {
     }
 
     fn has_column(&mut self, table: &str, column: &str) -> Result<bool, Error> {
-        let row = self.row(&format!(
-            "SELECT count(*) AS found FROM information_schema.columns WHERE table_catalog = current_database() \
-             AND table_schema = '{DATASET}' AND table_name = '{table}' AND column_name = '{column}'"
+        let known = match self.columns.take() {
+            Some(known) => known,
+            // One look at the catalogue for all questions: each costs milliseconds.
+            None => self.columns()?,
+        };
+        let found = known.contains(&(table.to_owned(), column.to_owned()));
+        self.columns = Some(known);
+        Ok(found)
+    }
+
+    /// The columns of all tables.
+    fn columns(&mut self) -> Result<HashSet<(String, String)>, Error> {
+        let rows = self.rows(&format!(
+            "SELECT table_name AS in_table, column_name AS name FROM information_schema.columns \
+             WHERE table_catalog = current_database() AND table_schema = '{DATASET}'"
         ))?;
-        Ok(number(&row, "found") > 0)
+        let text = |row: &Row, name| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(rows.iter().map(|row| (text(row, "in_table"), text(row, "name"))).collect())
     }
 
     /// The tables of lists of objects, each as it stands in a statement.
@@ -287,9 +303,12 @@ impl Tables for SqlTables<'_> {
     }
 
     fn append(&mut self, rows: JournalRows) -> Result<(), Error> {
+        let replays = rows.replays();
         self.store.pipeline.run(rows).map(drop)?;
-        // It may have made the table.
-        self.has_replays = self.has_replays.filter(|has| *has);
+        if replays || !self.exist {
+            self.columns = None;
+            self.has_replays = None;
+        }
         if !self.exist {
             self.exist = true;
             self.session.make_indexes()?;
@@ -397,6 +416,7 @@ impl Tables for SqlTables<'_> {
         // Where several processes load, another one may have executed it.
         let is_done = format!("SELECT 1 AS one FROM {LOADS} WHERE first_seq = {sequence}");
         self.session.transaction(&is_done, &statements)?;
+        self.columns = None;
         self.has_deletions = None;
         Ok(())
     }

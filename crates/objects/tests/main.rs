@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 mod azure;
 mod cases;
-mod google;
 mod local;
 mod s3;
 mod web;

@@ -149,8 +149,7 @@ impl<'a> Load<'a> {
             let is_dropped = self.dropped_of(&self.schema).contains(&load.table.name);
             let is_emptied = is_dropped || self.emptied.contains(&load.table.name);
             let removal = if is_emptied { Removal::All } else { Removal::None };
-            let staged =
-                Staged { table: load.table.clone(), format: FileFormat::Parquet, files: load.files.clone() };
+            let staged = Staged { table: load.table.clone(), format: FileFormat::Parquet, files: load.files.clone() };
             jobs.push(Job::new(self.dataset, &self.schema, staged, removal, is_dropped)?);
         }
         let merged = Chain::merge(self.dataset, jobs, strategy)?;

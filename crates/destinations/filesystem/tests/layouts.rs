@@ -74,7 +74,10 @@ fn a_table_says_its_format() {
     assert_eq!(ids(&lake), ["1", "2", "3", "4"]);
     let error = load_as(&lake, jobs.path(), "1717297446.1", 5, Write::Append, Some("insert_values")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("table `users` asks for files of the format `insert_values`, which it cannot have"), "{error}");
+    assert!(
+        error.to_string().contains("table `users` asks for files of the format `insert_values`, which it cannot have"),
+        "{error}"
+    );
     assert!(error.advice().unwrap().contains("`jsonl`, `parquet` or `csv`"), "{error:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use dlt_destination_compliance::{Fresh, check};
 use dlt_destination_filesystem::{FileFormat, Filesystem};
-use dlt_objects::{AwsCredentials, AzureCredentials, Credentials, GcpCredentials};
+use dlt_objects::{AwsCredentials, AzureCredentials, Credentials};
 use dlt_testkit::{Azurite, S3};
 use std::sync::Arc;
 
@@ -56,25 +56,6 @@ fn on_s3() {
         server.make_bucket(&bucket).unwrap();
         let destination = Filesystem::at(&format!("s3://{bucket}/some/prefix")).unwrap();
         let destination = destination.format(FileFormat::Parquet).credentials(credentials(&server.url()));
-        Fresh { destination: Box::new(destination), _keep: Box::new(Arc::clone(&server)) }
-    });
-}
-
-/// S3's server stands for Google's, which has the same interface for what a load does (see the tests of `dlt-objects`).
-#[test]
-fn on_google() {
-    let server = Arc::new(S3::start().unwrap());
-    let key = serde_json::json!({
-        "gcs_base_url": server.url(), "disable_oauth": true, "client_email": "", "private_key": "", "private_key_id": ""
-    });
-    let mut credentials = Credentials::default();
-    credentials.gcp = GcpCredentials { service_account: Some(key.to_string()), ..GcpCredentials::default() };
-    let count = std::sync::atomic::AtomicUsize::new(0);
-    check(|| {
-        let bucket = format!("lake-{}", count.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-        server.make_bucket(&bucket).unwrap();
-        let destination = Filesystem::at(&format!("gs://{bucket}/some/prefix")).unwrap();
-        let destination = destination.format(FileFormat::Parquet).credentials(credentials.clone());
         Fresh { destination: Box::new(destination), _keep: Box::new(Arc::clone(&server)) }
     });
 }

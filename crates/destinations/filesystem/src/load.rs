@@ -227,7 +227,7 @@ impl Transaction for Load<'_> {
             Write::Append | Write::Replace => {}
         }
         let settings = &self.dataset.settings;
-        let file_format = chain.tables.first().map_or(settings.format, |root| settings.format_of(&root.table));
+        let file_format = chain.tables.first().map_or(settings.format, |root| settings.format_of(root.table));
         let mut rows = Vec::new();
         for load in &chain.tables {
             if let Some(error) = self.conflicts.remove(&load.table.name)

@@ -3,7 +3,6 @@
 use crate::cases::{self, bytes};
 use dlt_objects::{Address, AwsCredentials, Credentials, Store, StoreErrorKind};
 use dlt_testkit::{Fault, Front, S3};
-use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn store(url: &str, address: &str) -> Store {

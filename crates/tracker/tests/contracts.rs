@@ -328,7 +328,7 @@ fn a_contract_is_proposed_from_names_and_types_and_without_values() {
     assert_eq!(client.post("/", br#"{"event":"Other","properties":{"x":1}}"#).status, 204);
     let running = learn_contract(dir.path(), "shop").unwrap();
     let text = learn_contract(dir.path(), "default").unwrap();
-    has(&text, "[events.Other]  # 1 events");
+    has(&text, "[events.Other]  # 1 event");
     assert!(!text.contains("Order"), "{text}");
     tracker.stop();
     let text = learn_contract(dir.path(), "shop").unwrap();

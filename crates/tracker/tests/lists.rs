@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use dlt_engine::rows_of;
 use dlt_testkit::Postgres;
-use dlt_tracker::{Place, Selection, ServeOptions, StoreAddress, add_key, check, forget, move_tables, replay};
+use dlt_tracker::{
+    Place, Selection, ServeOptions, StoreAddress, add_key, check, forget, learn_contract, move_tables, replay,
+};
 use serde_json::{Value, json};
 
 use crate::contracts::{send, write};
@@ -101,6 +103,12 @@ fn come_stay_and_go(options: ServeOptions) {
         json!([{"sku": "c", "price": 1, "tags": ["new", "c"]}]),
         "and it is with the properties"
     );
+
+    // What is proposed of it knows the lists.
+    let learned = learn_contract(place.clone(), "shop").unwrap();
+    assert!(learned.contains("[events.Ordered]  # 3 events\n"), "{learned}");
+    let sku = "sku = { type = \"string\", privacy = \"public\" }  # in 100 % of objects\n";
+    assert!(learned.contains(sku), "{learned}");
 
     // What a contract names later is replayed with its items.
     let sold = |message: &str| {

@@ -38,7 +38,7 @@ pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
         }
     };
     let refresh = (around.view == View::Live).then_some(10);
-    document(page.title, Some((around.view, &query)), refresh, &main)
+    document(page.title, TRACKER, Some((around.view, &query)), refresh, &main)
 }
 
 /// What is shown around a page that everybody may see.
@@ -75,7 +75,8 @@ pub(crate) fn public(page: &Page, public: &InPublic<'_>) -> Markup {
             }
         }
     };
-    document(&format!("{} in public", public.project), None, None, &main)
+    let heading = if public.project == DEFAULT { TRACKER } else { public.project };
+    document(&format!("{} in public", public.project), heading, None, None, &main)
 }
 
 /// The page that asks for the token.
@@ -92,7 +93,7 @@ pub(crate) fn login(flaw: Option<&str>) -> Markup {
             }
         }
     };
-    document("Sign in", None, None, &main)
+    document("Sign in", TRACKER, None, None, &main)
 }
 
 /// A page with a message and nothing else.
@@ -100,14 +101,17 @@ pub(crate) fn message(title: &str, text: &str) -> Markup {
     let main = html! {
         section.card.narrow { h2 { (title) } p { (text) } p { a href="/" { "To the overview" } } }
     };
-    document(title, None, None, &main)
+    document(title, TRACKER, None, None, &main)
 }
 
 fn file_word(view: View) -> &'static str {
     if view == View::Overview { "overview" } else { view.word() }
 }
 
-fn document(title: &str, place: Option<(View, &str)>, refresh: Option<u32>, main: &Markup) -> Markup {
+/// What stands above a page that is not of one project.
+const TRACKER: &str = "dlt tracker";
+
+fn document(title: &str, heading: &str, place: Option<(View, &str)>, refresh: Option<u32>, main: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -116,14 +120,14 @@ fn document(title: &str, place: Option<(View, &str)>, refresh: Option<u32>, main
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
-                title { (title) " · dlt tracker" }
+                title { (title) " · " (TRACKER) }
                 link rel="stylesheet" href="/dashboard.css";
                 link rel="icon" href="data:,";
             }
             body {
                 a.skip href="#main" { "To the content" }
                 header {
-                    h1 { "dlt tracker" }
+                    h1 { (heading) }
                     @if let Some((here, query)) = place {
                         nav aria-label="Pages" {
                             @for view in View::ALL {

@@ -85,6 +85,9 @@ async fn page(app: &App, project: &str, least: u64) -> Result<Arc<Page>, Box<Res
 }
 
 fn read(store: &dyn Store, project: &str, least: u64, now: Timestamp) -> Result<Page, dlt_engine::Error> {
+    if !store.exists() {
+        return Ok(public::nothing());
+    }
     // As the loader opens it: a database that this process has open for reading alone could not be loaded.
     let mut tables = store.open(Access::Write)?;
     tables.hold_still()?;

@@ -84,6 +84,7 @@ pub(crate) fn learn(tables: &mut dyn Tables, project: &str, own: &Contract) -> R
         false => BTreeMap::new(),
     };
     let frequent = frequent(&counts);
+    let mut known = 0;
     for name in frequent.iter().copied().chain(own.events.keys()).collect::<BTreeSet<_>>() {
         if name.is_empty() || scrub::is_personal(name) {
             continue;
@@ -96,7 +97,15 @@ pub(crate) fn learn(tables: &mut dyn Tables, project: &str, own: &Contract) -> R
         if count.quarantined > 0 {
             look_at_quarantine(tables, project, name, &mut seen)?;
         }
-        out.push_str(&written(name, own, count, &seen).unwrap_or_default());
+        match written(name, own, count, &seen) {
+            Some(text) => out.push_str(&text),
+            None => known += 1,
+        }
+    }
+    if known > 0 {
+        out.push_str(&format!(
+            "\n# dlt's own events are named in every contract; of {known} that arrived nothing is to be added.\n"
+        ));
     }
     if frequent.len() < counts.len() {
         out.push_str(&format!(
@@ -213,7 +222,7 @@ fn written(name: &str, own: &Contract, count: Counts, seen: &Seen) -> Option<Str
         format!("{property} was not kept in {count} of them: a list, an object, or a text with an address in it")
     });
     let all = count.stored + count.quarantined;
-    let mut comment = format!("{all} events");
+    let mut comment = if all == 1 { "1 event".to_owned() } else { format!("{all} events") };
     if count.quarantined > 0 {
         comment.push_str(&format!(", {} of them in the quarantine", count.quarantined));
     }

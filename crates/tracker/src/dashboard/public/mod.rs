@@ -23,6 +23,8 @@ use cells::{Groups, Told};
 
 /// Weeks that are shown.
 const WEEKS: i64 = 52;
+/// Versions that are told apart over all weeks: the most frequent.
+const MAX_VERSIONS: usize = 6;
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Ids that tell nothing of what a cut is about.
 const NOT_TOLD: &str = "not told";
@@ -65,20 +67,24 @@ const CUTS: [Cut; 4] = [
     ("ci", "Continuous integration", "CASE WHEN ci_run THEN 'CI' WHEN NOT ci_run THEN 'people' END"),
 ];
 
+/// The page of a project of which nothing may be told.
+pub(crate) fn nothing() -> Page {
+    Page { title: "In public", sections: Vec::new() }
+}
+
 /// The page of a project: what may be told on that day of groups of at least `least` ids.
 ///
 /// # Errors
 /// When the tables cannot be read.
 pub(crate) fn read(tables: &mut dyn Tables, project: &str, least: u64, now: Timestamp) -> Result<Page, Error> {
-    let nothing = Page { title: "In public", sections: Vec::new() };
     if !tables.exist()? || !tables.are_current()? {
-        return Ok(nothing);
+        return Ok(nothing());
     }
     let last = last_week(now);
     let versions = groups(tables, project, VERSION, least, last - WEEKS + 1, last)?;
     let versions: BTreeMap<i64, Told> =
         versions.into_iter().filter_map(|(week, groups)| Some((week, groups.told(least)?))).collect();
-    let Some(first) = versions.keys().next().copied() else { return Ok(nothing) };
+    let Some(first) = versions.keys().next().copied() else { return Ok(nothing()) };
     let mut sections =
         vec![latest(versions.get(&last), last), over_time(&versions, first, last), by_version(&versions)];
     for (id, title, value) in CUTS {
@@ -86,7 +92,7 @@ pub(crate) fn read(tables: &mut dyn Tables, project: &str, least: u64, now: Time
             groups(tables, project, value, least, last, last)?.remove(&last).and_then(|groups| groups.told(least));
         sections.extend(told.map(|told| cut(id, title, &told)));
     }
-    Ok(Page { sections, ..nothing })
+    Ok(Page { sections, ..nothing() })
 }
 
 /// The last week that may be told, by its number: weeks are counted from the one in which 1970 began.
@@ -160,9 +166,21 @@ fn over_time(versions: &BTreeMap<i64, Told>, first: i64, last: i64) -> Section {
 }
 
 fn by_version(versions: &BTreeMap<i64, Told>) -> Section {
+    let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, ids) in versions.values().flat_map(parts).filter(|(name, _)| name != OTHERS) {
+        *sums.entry(name).or_default() += ids;
+    }
+    let mut shown: Vec<(u64, String)> = sums.into_iter().map(|(name, ids)| (ids, name)).collect();
+    shown.sort_unstable_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    shown.truncate(MAX_VERSIONS);
     let rows = versions.iter().flat_map(|(week, told)| {
         let begins = date_of(Pace::Week, *week);
-        parts(told).map(move |(name, ids)| vec![Cell::Text(begins.clone()), Cell::Text(name), Cell::Count(ids)])
+        let (mut named, others): (Vec<_>, Vec<_>) =
+            parts(told).partition(|(name, _)| shown.iter().any(|(_, known)| known == name));
+        // Of numbers that could be told each by itself.
+        let others: u64 = others.iter().map(|(_, ids)| ids).sum();
+        named.extend((others > 0).then(|| (OTHERS.to_owned(), others)));
+        named.into_iter().map(move |(name, ids)| vec![Cell::Text(begins.clone()), Cell::Text(name), Cell::Count(ids)])
     });
     section(
         "versions",

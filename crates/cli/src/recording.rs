@@ -86,6 +86,18 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Sql { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("sql"), elapsed, success });
         }
+        Command::Tracker(Tracker::Health { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("health"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Backup { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("backup"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Restore { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("restore"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Retain { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("retain"), elapsed, success });
+        }
         Command::Tracker(Tracker::Forget { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("forget"), elapsed, success });
         }

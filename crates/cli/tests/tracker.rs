@@ -78,6 +78,8 @@ fn served_reported_and_checked() {
     };
     assert_seen!("sql", sql("SELECT event, count(*) AS many FROM events GROUP BY event"));
     assert_seen!("sql_as_csv", sql("SELECT event, success FROM events|--limit|2|--format|csv"));
+    let whole = sql("SELECT * FROM events|--limit|1|--format|csv").ok();
+    assert!(whole.stdout.contains("received_at") && whole.stdout.lines().count() == 2, "{}", whole.stdout);
     assert_seen!("sql_of_no_table", sql("SELECT * FROM evnts"));
     assert_seen!("sql_that_writes", sql("DELETE FROM events"));
     assert_seen!("sql_of_a_file", sql("SELECT * FROM read_text('/etc/hostname')"));
@@ -111,6 +113,32 @@ fn a_server_says_what_goes_wrong() {
     BufReader::new(server.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
     assert!(said.contains(" error: events could not be loaded; they wait in the journal; error: "), "{said}");
     assert!(said.contains("tracker.duckdb"), "{said}");
+}
+
+#[test]
+fn a_server_says_it_as_json() {
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.command("tracker serve --listen 127.0.0.1:0 --data tracker --log-format json");
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut next = || {
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        for private in ["933dd165453d196a58adaf49444e9b4c", "command_init"] {
+            assert!(!line.contains(private), "{private} in {line}");
+        }
+        serde_json::from_str::<serde_json::Value>(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"))
+    };
+    let ready = next();
+    assert_eq!((&ready["level"], &ready["message"]), (&"info".into(), &"listening".into()), "{ready}");
+    let server = Server { address: ready["address"].as_str().unwrap().to_owned(), child };
+    sandbox.write("tracker/tracker.duckdb", "not a database");
+    assert!(post(&server.address, EVENT).contains(" 204"), "an event is taken all the same");
+    let told = next();
+    assert_eq!((&told["level"], &told["target"]), (&"error".into(), &"dlt_tracker::loader::thread".into()), "{told}");
+    assert_eq!(told["message"], "events could not be loaded; they wait in the journal");
+    assert!(told["time"].is_string() && told["error"].as_str().unwrap().contains("tracker.duckdb"), "{told}");
+    server.stop();
 }
 
 #[test]

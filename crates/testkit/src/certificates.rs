@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 ///
 /// # Errors
 /// When openssl is not installed.
-pub(crate) fn make(folder: &Path, client: &str) -> Result<()> {
+pub fn make_certificates(folder: &Path, client: &str) -> Result<()> {
     let script = "set -e
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=testkit authority' -keyout authority.key -out authority.crt
 issue() {

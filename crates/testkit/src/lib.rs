@@ -36,6 +36,7 @@ pub use adbc::AdbcDrivers;
 pub use azurite::Azurite;
 pub use binary::dlt_binary;
 pub use browser::Browser;
+pub use certificates::make_certificates;
 pub use client::Client;
 pub use clients::{NodeClient, PythonClient};
 pub use disk::Disk;

@@ -50,7 +50,7 @@ impl MariaDb {
         // Temporary tables of servers that start at once would meet in the common folder.
         fs::create_dir(server.folder().join("tmp"))?;
         if tls {
-            certificates::make(server.folder(), Self::USER)?;
+            certificates::make_certificates(server.folder(), Self::USER)?;
         }
         let mut server = Self { server, tls };
         server.initialize()?;

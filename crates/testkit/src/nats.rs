@@ -58,7 +58,7 @@ impl Nats {
             nats.servers.push(OwnServer::new("NATS", "KILL")?);
         }
         if let Some(server) = nats.servers.first().filter(|_| tls) {
-            certificates::make(server.folder(), Self::USER)?;
+            certificates::make_certificates(server.folder(), Self::USER)?;
         }
         (0..count).try_for_each(|at| nats.resume(at))?;
         Ok(nats)

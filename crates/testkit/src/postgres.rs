@@ -127,6 +127,28 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
+    /// Copies a schema of one database into another one, by `pg_dump`.
+    ///
+    /// # Errors
+    /// With what `pg_dump` or psql says.
+    pub fn copy_schema(&self, schema: &str, from: &str, to: &str) -> Result<()> {
+        let file = self.server.folder().join("copied.sql");
+        let mut dump = Command::new(self.programs.join("pg_dump"));
+        dump.args(["--no-owner", "-U", Self::USER, "-n", schema, "-d", from, "-h"]).arg(self.server.folder());
+        dump.args(["-p", &self.port().to_string(), "-f"]).arg(&file);
+        for mut command in [dump, {
+            let mut read = self.psql(to);
+            read.arg("-f").arg(&file);
+            read
+        }] {
+            let output = command.output()?;
+            if !output.status.success() {
+                bail!("{}", String::from_utf8_lossy(&output.stderr));
+            }
+        }
+        Ok(())
+    }
+
     /// psql, connected to a database by the socket, without headings.
     pub fn psql(&self, database: &str) -> Command {
         psql(&self.server, &self.programs, database)
@@ -194,7 +216,7 @@ impl Postgres {
 
     fn make_certificates(&self) -> Result<()> {
         let folder = self.server.folder();
-        certificates::make(folder, Self::USER)?;
+        certificates::make_certificates(folder, Self::USER)?;
         // Who comes as this user needs the certificate, and no password.
         let rules = self.server.data().join("pg_hba.conf");
         let known = fs::read_to_string(&rules)?;

@@ -71,6 +71,31 @@ impl DataDir {
         self.0.join("tables-are-elsewhere")
     }
 
+    /// Says that the folder is being filled by a backup, or from one.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.0.join("not-finished")
+    }
+
+    /// Whether a file is of a process that runs, and nothing of what is kept.
+    pub(crate) fn is_of_a_run(name: &str) -> bool {
+        matches!(name, "lock" | "server.json") || name.ends_with(".tmp")
+    }
+
+    /// Whether a file of this folder is of a process that runs, or is copied in a way of its own.
+    pub(crate) fn is_of_process(&self, name: &str) -> bool {
+        let is_table =
+            self.database().file_name().and_then(|table| table.to_str()).is_some_and(|table| name.starts_with(table));
+        is_table || Self::is_of_a_run(name)
+    }
+
+    /// Refuses a folder that is not filled yet.
+    pub(crate) fn is_whole(&self) -> Result<(), Error> {
+        match self.unfinished().exists() {
+            true => Err(Error::NotFinished { folder: self.0.clone(), marker: self.unfinished() }),
+            false => Ok(()),
+        }
+    }
+
     fn lock_file(&self) -> PathBuf {
         self.0.join("lock")
     }
@@ -100,6 +125,11 @@ impl DataDir {
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// Whether another process has locked the folder. Writes nothing where none ever did.
+    pub(crate) fn is_in_use(&self) -> Result<bool, Error> {
+        Ok(self.lock_file().exists() && self.lock()?.is_none())
     }
 
     /// Writes where the server listens. Only the owner may read the file: it holds the key to the report.
@@ -148,6 +178,10 @@ impl DataDir {
 const REACH_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an answer may take: a report first loads what is in the journal.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long an answer may take that goes through all there is.
+const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(6 * 60 * 60);
+/// The beginnings of their paths.
+const LONG: [&str; 2] = ["/retain.json", "/backup.json"];
 
 /// How a data folder was reached.
 #[derive(Debug)]
@@ -196,7 +230,7 @@ impl ServerFile {
     }
 
     /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
-    fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
@@ -204,7 +238,8 @@ impl ServerFile {
         };
         let address = SocketAddr::new(ip, self.address.port());
         let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+        let is_long = LONG.iter().any(|beginning| path.starts_with(beginning));
+        stream.set_read_timeout(Some(if is_long { LONG_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         write!(
             stream,

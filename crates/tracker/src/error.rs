@@ -152,6 +152,57 @@ pub enum Error {
         /// Where they are.
         named: String,
     },
+    /// More than half of the rows would be deleted for their age.
+    #[error(
+        "{gone} of {all} rows are older than the settings allow, which is more than half: nothing was deleted without `--force`"
+    )]
+    WouldDeleteMost {
+        /// Rows that would go.
+        gone: u64,
+        /// All rows.
+        all: u64,
+    },
+    /// Another process is the one that loads.
+    #[error("another process loads into these tables, and is the one that may delete")]
+    NotLeading,
+    /// No tracker runs on the folder.
+    #[error("no tracker runs on {}", .folder.display())]
+    NotRunning {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// Something is in a folder that is to be filled.
+    #[error("there is something in {}: name a new or an empty folder", .folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is no backup.
+    #[error("there is no backup in {}", .folder.display())]
+    NoBackup {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A backup or its restoring was not finished.
+    #[error("{} was not filled to the end, by a backup or from one: {} says so; remove the folder, and do it again",
+        .folder.display(), .marker.display())]
+    NotFinished {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that says so.
+        marker: PathBuf,
+    },
+    /// Neither tables nor journal are in the data folder.
+    #[error("journal and tables are not in the data folder, and a backup of it would hold no event")]
+    NothingToBackUp,
+    /// The certificate or its key can't be used.
+    #[error("can't speak TLS with {}: {why}", .file.display())]
+    Tls {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A question in SQL can't be answered.
     #[error("{message}")]
     Question {

@@ -37,6 +37,7 @@
 //!
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 
+mod backup;
 mod check;
 mod config;
 mod contract;
@@ -48,6 +49,8 @@ mod descriptors;
 mod durable_dir;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod holdings;
 mod http;
@@ -64,6 +67,7 @@ mod quarantine;
 mod query;
 mod question;
 mod report;
+mod retention;
 mod scrub;
 mod secret;
 mod server;
@@ -71,6 +75,7 @@ mod stamp;
 mod store;
 mod tree;
 
+pub use backup::Backup;
 pub use check::Check;
 pub use config::{Arguments, Config};
 pub use contract::{ContractSummary, check_contract};
@@ -78,14 +83,16 @@ pub use dashboard::Public;
 pub use decode::Limits;
 pub use deletion::Forgotten;
 pub use error::Error;
+pub use http::{RateLimits, TlsFiles};
 pub use ledger::Ledger;
 pub use outcome::Reason;
 pub use place::{JournalAddress, Place, StoreAddress};
 pub use projects::{Key, NewKey, UnknownKey};
 pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
-pub use report::{EventSummary, Report, Share, VersionSummary};
+pub use report::{DaySummary, EventSummary, Report, Share, VersionSummary};
+pub use retention::{Retain, Retained, RetainedPart, Retention};
 pub use server::{
-    Duty, Ready, ServeOptions, StopHandle, Summary, add_key, check, dashboard_token, forget, forget_user, keys,
-    learn_contract, move_tables, quarantined, quarantined_event, replay, report, report_of, revoke_key, serve,
-    show_contract, sql,
+    Duty, LogFormat, Ready, ServeOptions, StopHandle, Summary, add_key, backup, check, dashboard_token, forget,
+    forget_user, health, keys, learn_contract, move_tables, quarantined, quarantined_event, replay, report, report_of,
+    restore, retain, revoke_key, serve, show_contract, sql,
 };

@@ -3,11 +3,32 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
+
 use crate::journal::Status;
 use crate::ledger::Ledger;
 use crate::loader::LoaderState;
 use crate::outcome::Reason;
 use crate::projects::Refusal;
+
+/// By what a request is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Key,
+    Address,
+}
+
+impl By {
+    pub(crate) const ALL: [Self; 2] = [Self::Key, Self::Address];
+
+    /// The label in the metrics.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Address => "address",
+        }
+    }
+}
 
 /// What happened to requests since the process started.
 #[derive(Debug, Default)]
@@ -24,6 +45,8 @@ pub(crate) struct Metrics {
     quarantined: [AtomicU64; Reason::ALL.len()],
     /// Requests that were refused for their keys, in the order of [`Refusal::ALL`].
     refused_keys: [AtomicU64; Refusal::ALL.len()],
+    /// Requests beyond the limits of their senders, in the order of [`By::ALL`].
+    rate_limited: [AtomicU64; By::ALL.len()],
 }
 
 impl Metrics {
@@ -46,6 +69,13 @@ impl Metrics {
         }
     }
 
+    /// Counts a request beyond the limit of its sender.
+    pub(crate) fn count_rate_limited(&self, by: By) {
+        if let Some(at) = By::ALL.iter().position(|known| *known == by) {
+            Self::count(&self.rate_limited[at]);
+        }
+    }
+
     /// The page.
     pub(crate) fn page(&self, ledger: &Ledger, journal: &Status, loader: &LoaderState) -> String {
         let mut page = String::with_capacity(4096);
@@ -56,6 +86,7 @@ impl Metrics {
             ("deduplicated", ledger.deduplicated),
             ("deleted", ledger.deleted),
             ("replayed", ledger.replayed),
+            ("expired", ledger.expired),
             ("in_journal", ledger.in_journal),
         ];
         for (name, value) in events {
@@ -93,6 +124,12 @@ impl Metrics {
         let help = "Requests that were refused because of their write key, by reason.";
         metric(&mut page, "dlt_tracker_refused_keys_total", "counter", help, &keys);
 
+        let labels = By::ALL.map(|by| format!("{{by=\"{}\"}}", by.word()));
+        let limited: Vec<(&str, u64)> =
+            labels.iter().map(String::as_str).zip(self.rate_limited.iter().map(read)).collect();
+        let help = "Requests beyond the limits of their senders, by what these are told apart.";
+        metric(&mut page, "dlt_tracker_rate_limited_total", "counter", help, &limited);
+
         let gauge = [("", journal.bytes)];
         metric(&mut page, "dlt_tracker_journal_bytes", "gauge", "Size of the journal's segments.", &gauge);
         let groups = [("", journal.groups)];
@@ -115,6 +152,13 @@ impl Metrics {
         metric(&mut page, "dlt_tracker_loads_total", "counter", help, &loads);
         page
     }
+}
+
+/// Adds when the certificate ends to hold.
+pub(crate) fn add_certificate(page: &mut String, ends: Timestamp) {
+    let name = "dlt_tracker_certificate_ends_timestamp_seconds";
+    header(page, name, "gauge", "When the certificate that is shown ends to hold, in seconds since 1970.");
+    let _ = writeln!(page, "{name} {}", ends.as_second());
 }
 
 fn header(page: &mut String, name: &str, kind: &str, help: &str) {

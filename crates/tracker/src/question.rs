@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use dlt_engine::destination::Access;
-use dlt_engine::{Error as EngineError, ErrorKind};
+use dlt_engine::{Error as EngineError, ErrorKind, relabel_utc};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -72,7 +72,8 @@ pub(crate) fn answer(store: &dyn Store, sql: &str, rows: Option<u64>) -> Result<
     let is_enough = || EngineError::new(ErrorKind::Internal, "enough was read");
     let asked = tables.ask(sql, &mut |batch: RecordBatch| {
         let fitting = usize::try_from(left).unwrap_or(usize::MAX).min(batch.num_rows());
-        let batch = batch.slice(0, fitting);
+        // Databases call the zone of moments otherwise than those who read the answer.
+        let batch = relabel_utc(&batch.slice(0, fitting))?;
         left -= fitting as u64;
         let failed = |error| EngineError::new(ErrorKind::Internal, "the answer cannot be written").because(error);
         let stream = match &mut written {

@@ -31,9 +31,10 @@ const MEMBERS: &[&str] = &[
 /// Members of an event's `context` that are kept. All others are removed.
 const CONTEXT: &[&str] = &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "runtime"];
 
-/// Names of properties that carry an address, a header or a secret, in lower case and without punctuation.
+/// Names of properties that carry an address, a header, a secret or a person's name, in lower case and without punctuation.
 const FORBIDDEN: &[&str] = &[
     "authorization",
+    "birthday",
     "clientip",
     "cookie",
     "cookies",
@@ -44,6 +45,7 @@ const FORBIDDEN: &[&str] = &[
     "ip",
     "ipaddr",
     "ipaddress",
+    "phone",
     "remoteaddr",
     "remoteaddress",
     "remoteip",
@@ -55,17 +57,24 @@ const FORBIDDEN: &[&str] = &[
     "xrealip",
 ];
 
-/// Names that end so carry a secret or a mail address, in lower case and without punctuation.
+/// Names that end so carry a secret, a mail address or a person's name, in lower case and without punctuation.
 const FORBIDDEN_ENDINGS: &[&str] = &[
     "accesskey",
     "apikey",
     "email",
     "emailaddress",
+    "familyname",
+    "firstname",
+    "fullname",
+    "givenname",
     "ipaddress",
+    "lastname",
     "password",
     "passwd",
+    "phonenumber",
     "secret",
     "secretkey",
+    "surname",
     "token",
     "writekey",
 ];
@@ -302,6 +311,10 @@ mod tests {
             "10.0.0.1",
             "ada@example.org",
             "primary key",
+            "user_name",
+            "firstName",
+            "customer_last_name",
+            "phone",
         ] {
             assert!(is_forbidden(name, &json!("x")), "{name}");
         }
@@ -333,6 +346,7 @@ mod tests {
             ("destination_name", "duckdb"),
             ("version", "1.31.0"),
             ("zip", "1"),
+            ("microphone", "1"),
             ("monkey", "1"),
             ("max_tokens", "1"),
             ("library", "@segment/analytics-node"),

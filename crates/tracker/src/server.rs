@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 use arrow::record_batch::RecordBatch;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
+use crate::backup::{self, Backup};
 use crate::check::Check;
 use crate::contract::{self, Contracts};
 use crate::dashboard::Public;
@@ -20,7 +22,7 @@ use crate::deletion::{Forgotten, Request};
 use crate::descriptors;
 use crate::error::Error;
 use crate::event;
-use crate::http::{self, App, Bounds, Dashboard, PublicPages};
+use crate::http::{self, App, Bounds, Dashboard, PublicPages, RateLimits, Rates, Tls, TlsFiles};
 use crate::journal::Journal;
 use crate::journal::nats::NatsJournal;
 use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
@@ -32,6 +34,7 @@ use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
 use crate::question::{self, Unanswered};
 use crate::report::Report;
+use crate::retention::{Retain, Retained, Retention};
 use crate::secret::{self, random_hex, secret};
 use crate::store::sql::SqlStore;
 use crate::store::{Counts, Role, Store};
@@ -76,6 +79,15 @@ pub struct ServeOptions {
     pub idle_timeout: Duration,
     /// How long requests in progress may take when the tracker stops. Default: 5 s.
     pub drain: Duration,
+    /// How the program that runs it is to write what it tells by `tracing`; the tracker itself writes nothing. Default: as text.
+    pub log_format: LogFormat,
+    /// How many requests a sender may bring in a minute. Default: any number.
+    pub rates: RateLimits,
+    /// Certificate and key to speak TLS with. Default: none, and it speaks plain HTTP. Commands of the same machine reach it on a port of
+    /// their own then, on 127.0.0.1.
+    pub tls: Option<TlsFiles>,
+    /// How long rows of events and of the quarantine stay. Default: 90 days.
+    pub retention: Retention,
     /// What becomes of events that name no key of this tracker. Default: they belong to the default project.
     pub unknown_key: UnknownKey,
     /// What opens the dashboard, 16 characters at least. Default: the token of the data folder, which [`dashboard_token`]
@@ -108,6 +120,10 @@ impl ServeOptions {
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             drain: Duration::from_secs(5),
+            log_format: LogFormat::default(),
+            rates: RateLimits::default(),
+            tls: None,
+            retention: Retention::default(),
             unknown_key: UnknownKey::Default,
             token: None,
             id_key: None,
@@ -138,12 +154,25 @@ pub enum Duty {
     Load,
 }
 
+/// How a program writes what the tracker has to tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// An object of JSON a line.
+    Json,
+}
+
 /// A tracker that is ready: events are taken.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Ready {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub is_tls: bool,
     /// Its data folder.
     pub data_dir: PathBuf,
     /// The database with the tables: a file, or an address without its password.
@@ -190,12 +219,18 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         .enable_all()
         .build()
         .map_err(Error::Start)?;
+    let tls = options.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     // Binds before it writes anything: a port in use must not leave a folder behind.
     let listener = runtime
         .block_on(TcpListener::bind(&options.listen))
         .map_err(|source| Error::Listen { address: options.listen.clone(), source })?;
     let address = listener.local_addr().map_err(Error::Start)?;
+    // Commands of this machine have no certificate to trust.
+    let local =
+        tls.as_ref().map(|_| runtime.block_on(TcpListener::bind("127.0.0.1:0"))).transpose().map_err(Error::Start)?;
+    let local_address = local.as_ref().map_or(Ok(address), TcpListener::local_addr).map_err(Error::Start)?;
     let dir = DataDir::new(&options.data_dir);
+    dir.is_whole()?;
     dir.create()?;
     let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
     let lock = dir.lock()?.ok_or_else(in_use)?;
@@ -218,7 +253,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
     let contracts = Arc::new(Contracts::open(dir.contracts())?);
     let id_key = id_key(&options.place())?;
-    let parts = Parts::open(&options.place(), options.duty, journal_options)?;
+    let mut parts = Parts::open(&options.place(), options.duty, journal_options)?;
+    parts.loader.keep(options.retention);
     let database = parts.store.location();
     let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
     let app = Arc::new(App {
@@ -237,13 +273,20 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         contracts,
         key: random_hex::<32>().map_err(Error::Start)?,
         dashboard: Dashboard::new(parts.store, token),
+        rates: Rates::new(options.rates).map_err(Error::Start)?,
+        tls: tls.clone(),
         public: PublicPages::new(options.public),
     });
-    dir.announce(&ServerFile { address, pid: std::process::id(), key: app.key.clone() })?;
+    if let Some(tls) = &tls {
+        let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(Error::Start)?;
+        runtime.spawn(reload_on_hangup(Arc::clone(tls), hangup));
+    }
+    dir.announce(&ServerFile { address: local_address, pid: std::process::id(), key: app.key.clone() })?;
 
     let (stop, mut stopped) = watch::channel(false);
     on_ready(&Ready {
         address,
+        is_tls: tls.is_some(),
         data_dir: dir.path().to_owned(),
         database,
         ledger: app.ledger(),
@@ -254,6 +297,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         head_timeout: options.idle_timeout,
         answer_timeout: options.body_timeout,
         drain: options.drain,
+        with_peers: app.rates.need_peers(),
     };
     let until = async move {
         tokio::select! {
@@ -262,7 +306,22 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
             () = async { if stopped.wait_for(|stop| *stop).await.is_err() { std::future::pending().await } } => {}
         }
     };
-    runtime.block_on(http::serve(listener, http::router(Arc::clone(&app)), bounds, until));
+    let (end, ending) = watch::channel(false);
+    let ended = |mut ending: watch::Receiver<bool>| async move { drop(ending.wait_for(|is_over| *is_over).await) };
+    let router = http::router(Arc::clone(&app));
+    runtime.block_on(async {
+        let everybody = http::serve(listener, router.clone(), bounds, tls, ended(ending.clone()));
+        let commands = async {
+            if let Some(local) = local {
+                http::serve(local, router, bounds, None, ended(ending)).await;
+            }
+        };
+        let stop = async {
+            until.await;
+            end.send_replace(true);
+        };
+        tokio::join!(everybody, commands, stop)
+    });
     app.journal.close();
     app.loader.stop();
     dir.withdraw();
@@ -407,6 +466,71 @@ fn folder(path: &Path) -> Result<DataDir, Error> {
     }
 }
 
+/// Whether a tracker runs on a folder and takes events.
+///
+/// # Errors
+///
+/// When none runs there, or it says why it takes none.
+pub fn health(data_dir: impl AsRef<Path>) -> Result<(), Error> {
+    let dir = folder(data_dir.as_ref())?;
+    let server = dir.server().ok_or_else(|| Error::NotRunning { folder: dir.path().to_owned() })?;
+    let answer = server.ask("GET", "/healthz", b"").map_err(|error| server.no_answer(error.to_string()))?;
+    if answer.status == 200 {
+        return Ok(());
+    }
+    let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
+    let reason = told.as_ref().and_then(|told| told.get("reason")).and_then(serde_json::Value::as_str);
+    Err(match reason {
+        Some(reason) => server.failed(reason),
+        None => server.no_answer(format!("status {}", answer.status)),
+    })
+}
+
+/// Makes a backup in a new or empty folder, which is a data folder then; whether a tracker runs on it or not. What was acknowledged
+/// before is in it. A tracker that runs takes events meanwhile, and loads them when the backup is done.
+///
+/// # Errors
+///
+/// When there is no data, journal and tables are elsewhere, something is in `folder`, or a file can't be read or written; then no
+/// backup is left.
+pub fn backup(place: impl Into<Place>, folder: impl AsRef<Path>) -> Result<Backup, Error> {
+    let given = folder.as_ref();
+    let failed = |source| Error::folder("write to the folder", given, source);
+    let folder = std::path::absolute(given).map_err(failed)?;
+    let name = folder.to_str().ok_or_else(|| failed(io::Error::other("the path is no UTF-8")))?;
+    let path = format!("/backup.json?folder={}", query::encode(name));
+    read(&place.into(), "POST", &path, |parts| parts.loader.back_up(&folder))
+}
+
+/// Makes a data folder of a backup, in a new or empty folder. Where the tables are in it they are recounted, and what waits is loaded.
+///
+/// # Errors
+///
+/// When there is no whole backup, something is in `data_dir`, or a file can't be read or written; then nothing is left.
+pub fn restore(backup: impl AsRef<Path>, data_dir: impl AsRef<Path>) -> Result<Option<Check>, Error> {
+    let data_dir = data_dir.as_ref();
+    backup::restore(backup.as_ref(), data_dir)?;
+    match DataDir::new(data_dir).elsewhere().exists() {
+        true => Ok(None),
+        false => check(data_dir).map(Some),
+    }
+}
+
+/// Deletes what is too old, and counts it by the day before. What is in the journal is loaded first. A tracker that runs on the folder
+/// does it, by the limits that it was started with; where none runs, `retention` counts.
+///
+/// # Errors
+///
+/// When there is no data, another process loads into the tables, they can't be written, or more than half of many rows would go and
+/// `how` does not allow it.
+pub fn retain(place: impl Into<Place>, retention: &Retention, how: Retain) -> Result<Retained, Error> {
+    let path = format!("/retain.json?how={}", how.word());
+    read(&place.into(), "POST", &path, |parts| {
+        parts.loader.keep(retention.clone());
+        parts.loader.retain(how)
+    })
+}
+
 /// Answers a question in the SQL of the database that holds the tables, whether a tracker runs on the folder or not: one statement that reads the
 /// tracker's tables. What is in the journal is loaded first, where that is little. Where `rows` is said, there are no more than that.
 ///
@@ -533,6 +657,7 @@ fn reach(place: &Place, method: &str, path: &str, body: &[u8]) -> Result<Reached
     } else if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
+    dir.is_whole()?;
     dir.reach(method, path, body)
 }
 
@@ -697,15 +822,24 @@ fn loaded(store: &dyn Store) -> Result<Counts, Error> {
     read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(store.location(), source))
 }
 
+/// Reads certificate and key anew at each SIGHUP.
+async fn reload_on_hangup(tls: Arc<Tls>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match tls.reload() {
+            Ok(()) => tracing::info!("certificate and key were read anew"),
+            Err(error) => tracing::error!(%error, "the certificate that was read before is shown on"),
+        }
+    }
+}
+
 /// SIGINT and SIGTERM.
 struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
 }
 
 impl Signals {
     fn install() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 

@@ -19,6 +19,35 @@ fn resident_mib() -> usize {
 }
 
 #[test]
+fn a_sender_that_comes_too_often_waits_and_others_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut limited = options(dir.path());
+    limited.rates.by_address = Some(12);
+    limited.rates.by_key = Some(3);
+    limited.rates.forwarded = Some("x-real-address".try_into().unwrap());
+    let tracker = Tracker::with(limited);
+    let mut client = tracker.client();
+    let mut send = |address: &str, key: &str| {
+        let body = format!(r#"{{"event":"e","writeKey":"{key}"}}"#);
+        client.send("POST", "/v1/track", &[("x-real-address", address)], body.as_bytes()).unwrap()
+    };
+    // While these are sent some of the limit comes back.
+    let many = (0..20).map(|_| send("198.51.100.77", "key-of-a")).find(|answer| answer.status == 429).unwrap();
+    assert_eq!(many.json()["code"], "rate_limited");
+    let wait = many.header("retry-after").unwrap().parse::<u64>().unwrap();
+    assert!((1..=21).contains(&wait), "{wait}");
+    assert_eq!(send("198.51.100.77", "key-of-b").status, 200);
+    let many = (0..60).map(|_| send("198.51.100.77", "")).find(|answer| answer.status == 429).unwrap();
+    assert!(many.header("retry-after").unwrap().parse::<u64>().unwrap() <= 6);
+    assert_eq!(send("198.51.100.78", "").status, 200);
+    let metrics = client.get("/metrics").body;
+    for line in ["dlt_tracker_rate_limited_total{by=\"key\"} 1", "dlt_tracker_rate_limited_total{by=\"address\"} 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+    }
+    assert_eq!(client.get("/healthz").status, 200, "only events are counted");
+}
+
+#[test]
 fn who_asks_on_and_on_and_reads_nothing_is_let_go_and_costs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut hasty = options(dir.path());

@@ -6,11 +6,13 @@ use std::time::Duration;
 use dlt_engine::rows_of;
 use dlt_testkit::Postgres;
 use dlt_tracker::{
-    Place, Selection, ServeOptions, StoreAddress, add_key, check, forget, learn_contract, move_tables, replay,
+    Place, Retain, Retention, Selection, ServeOptions, StoreAddress, add_key, check, forget, learn_contract,
+    move_tables, replay, retain,
 };
 use serde_json::{Value, json};
 
 use crate::contracts::{send, write};
+use crate::retention::{execute, keeping, older};
 use crate::tracker::{Tracker, options};
 
 const SHOP: &str = r#"
@@ -181,4 +183,25 @@ fn items_of_lists_are_in_postgres_too_and_are_moved_there() {
     assert!(check(moved.place()).unwrap().is_sound());
     assert_eq!(items(&moved.place()), all(&[("m2", "c"), ("m5", "f")]));
     tracker.stop();
+}
+
+#[test]
+fn items_go_with_an_event_that_is_too_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = add_key(dir.path(), "shop", None, None).unwrap().secret;
+    write(dir.path(), "shop", SHOP);
+    let options = keeping(dir.path());
+    let place = options.place();
+    let tracker = Tracker::with(options);
+    let client = &mut tracker.client();
+    for (message, skus) in [("m1", &["a", "b"][..]), ("m2", &["c"])] {
+        send(client, &key, "/v1/track", &ordered(message, "ada", skus));
+    }
+    tracker.stop();
+    execute(dir.path(), &older("events", 100, "message_id = 'm1'"));
+    assert_eq!(retain(dir.path(), &Retention::default(), Retain::Carefully).unwrap().events(), 1);
+    assert_eq!(items(&place), all(&[("m2", "c")]));
+    assert_eq!(counts(&place), json!([{"products": 1, "tags": 2, "parcels": 1, "grams": 5}]));
+    let found = check(place).unwrap();
+    assert!(found.is_sound() && found.ledger.expired == 1, "{found}");
 }

@@ -3,17 +3,21 @@
 #![allow(clippy::unwrap_used)]
 
 mod abuse;
+mod backup;
 mod contract;
 mod contracts;
 mod crash;
 mod dashboard;
 mod deletion;
+mod fuzzing;
 mod lists;
 mod load;
 mod postgres;
 mod projects;
 mod public;
+mod retention;
 mod server;
 mod shared;
 mod sql;
+mod tls;
 mod tracker;

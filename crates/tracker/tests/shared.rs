@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dlt_testkit::{Nats, Postgres};
-use dlt_tracker::{Duty, Error, JournalAddress, ServeOptions, StoreAddress, check, report};
+use dlt_tracker::{Duty, Error, JournalAddress, Retain, Retention, ServeOptions, StoreAddress, check, report, retain};
 use serde_json::json;
 
 use crate::tracker::{Tracker, options};
@@ -85,6 +85,32 @@ fn one_receives_and_another_loads() {
     wait_for(&whole, "dlt_tracker_ledger_loaded 31");
     let ids = shared.postgres.sql("postgres", "SELECT DISTINCT anonymous_id FROM telemetry.events").unwrap();
     assert_eq!(ids, id);
+}
+
+#[test]
+fn only_the_one_that_loads_deletes_what_is_too_old() {
+    let shared = Shared::start();
+    let (front, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Tracker::with(shared.options(front.path(), Duty::Receive));
+    let mut keeping = shared.options(back.path(), Duty::Load);
+    keeping.retention.raw = None;
+    let loader = Tracker::with(keeping);
+    send(&receiver, 0..20);
+    wait_for(&receiver, "dlt_tracker_ledger_loaded 20");
+    let older = "UPDATE telemetry.events SET received_at = received_at - INTERVAL '100 days' WHERE journal_seq <= 15";
+    shared.postgres.sql("postgres", older).unwrap();
+    let place = shared.options(front.path(), Duty::Receive).place();
+    let would = retain(place.clone(), &Retention::default(), Retain::Preview).unwrap();
+    assert_eq!((would.events(), would.stay), (15, 5), "anybody may look");
+    let refused = retain(place.clone(), &Retention::default(), Retain::Carefully).unwrap_err();
+    assert!(refused.to_string().contains("another process loads into these tables"), "{refused}");
+    assert_eq!(report(place.clone()).unwrap().ledger.expired, 0);
+    loader.stop();
+    let loader = Tracker::with(shared.options(back.path(), Duty::Load));
+    wait_for(&loader, "dlt_tracker_ledger_expired 15");
+    wait_for(&receiver, "dlt_tracker_ledger_expired 15");
+    let sound = check(place).unwrap();
+    assert!(sound.is_sound(), "{sound}");
 }
 
 #[test]

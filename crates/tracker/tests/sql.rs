@@ -43,6 +43,8 @@ fn questions_are_answered_while_it_runs_and_when_it_is_stopped() {
     send(&tracker);
     let found = json!([{"event": "e0", "many": 3}, {"event": "e1", "many": 3}]);
     assert_eq!(asked(dir.path(), BY_EVENT), found);
+    let moment = asked(dir.path(), "SELECT max(received_at) AS at FROM events");
+    assert!(moment[0]["at"].as_str().is_some_and(|at| at.starts_with("20")), "{moment}");
     assert_eq!(tracker.client().post("/sql.arrow", b"SELECT 1").status, 401);
     let some = sql(dir.path(), "FROM range(100000) AS numbers(number)", Some(10)).unwrap();
     assert_eq!(some.iter().map(|batch| batch.num_rows()).sum::<usize>(), 10);

@@ -58,6 +58,38 @@ pub(crate) enum Tracker {
     /// What was accepted and not stored: why, what it is, and what can be stored now
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Tell whether a server runs on the folder and takes events, for whoever watches it
+    Health {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Copy everything into a folder that is a data folder again; works beside a running server
+    Backup {
+        /// A new or empty folder on the tracker's machine
+        #[arg(value_name = "DIR")]
+        to: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Make a data folder of a backup, in a new or empty folder (`--data`)
+    Restore {
+        /// The folder of the backup; it stays as it is
+        #[arg(value_name = "DIR")]
+        from: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Delete what is older than the settings allow (`retain`) and keep counts by the day, as a running server does once a day
+    Retain {
+        #[command(flatten)]
+        folder: Folder,
+        /// Tell what would go, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Delete also more than half of the rows
+        #[arg(long, conflicts_with = "dry_run")]
+        force: bool,
+    },
     /// Delete every event of an id: from tables, quarantine and journal
     Forget {
         /// The anonymous id, as it is in the tables
@@ -211,6 +243,15 @@ pub(crate) struct Serve {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// File with the certificate to speak TLS with, in PEM; read anew at SIGHUP [default: plain HTTP]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// File with the private key of that certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// How it says what happens, on standard error: `text`, or `json`, an object a line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
     /// Show a page to everybody, without a token: of events without a key, or of a project; can be given several times
     #[arg(long, value_name = "PROJECT", num_args = 0..=1, default_missing_value = "default")]
     pub(crate) public: Vec<String>,

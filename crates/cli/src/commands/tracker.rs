@@ -7,7 +7,7 @@ mod quarantine;
 use std::error::Error as _;
 use std::path::PathBuf;
 
-use dlt_tracker::{Arguments, Config, Error, Place};
+use dlt_tracker::{Arguments, Config, Error, LogFormat, Place, Retain, Retained};
 
 use crate::args::{Folder, ReportFormat, Serve, Tracker};
 use crate::exit::{Failure, Outcome};
@@ -18,7 +18,9 @@ use crate::settings::Settings;
 
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
-    crate::log::begin(printer);
+    if !matches!(arguments, Tracker::Serve { .. } | Tracker::Load(_)) {
+        crate::log::begin(printer, false);
+    }
     match arguments {
         Tracker::Serve { serve: arguments, no_load } => serve(arguments, no_load.then_some("receive"), settings),
         Tracker::Load(arguments) => serve(arguments, Some("load"), settings),
@@ -56,6 +58,45 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
             batches.iter().try_for_each(|batch| rows.print(batch))?;
             rows.finish()
         }
+        Tracker::Health { folder } => {
+            dlt_tracker::health(data_dir(folder)?).map_err(failure)?;
+            printer.data("It runs and takes events\n")
+        }
+        Tracker::Backup { to, folder } => {
+            let backup = dlt_tracker::backup(place(folder)?, to).map_err(failure)?;
+            if let Some(database) = &backup.tables_elsewhere {
+                printer.note(&format!(
+                    "the tables are in {database} and not in the backup: copy them now and not earlier, with pg_dump --schema=telemetry"
+                ));
+            }
+            printer.report(&format!("The backup is in {}. {}", backup.folder.display(), backup.ledger))
+        }
+        Tracker::Restore { from, folder } => {
+            let data = data_dir(folder)?;
+            let shown = data.display();
+            match dlt_tracker::restore(from, &data).map_err(failure)? {
+                Some(check) => {
+                    printer.data(&with_line_end(check.to_string()))?;
+                    if !check.is_sound() {
+                        return Err(Failure::work(format!("what was restored in {shown} does not add up")));
+                    }
+                    printer.report(&format!("The data folder is {shown}; start the tracker on it"))
+                }
+                None => printer.report(&format!(
+                    "The data folder is {shown}. Its tables are in Postgres: restore them, too, then start the tracker with the same --store"
+                )),
+            }
+        }
+        Tracker::Retain { folder, dry_run, force } => {
+            let options = config(folder, &Serve::default(), None)?.serve_options()?;
+            let how = match (dry_run, force) {
+                (true, _) => Retain::Preview,
+                (_, true) => Retain::Anyway,
+                _ => Retain::Carefully,
+            };
+            let retained = dlt_tracker::retain(options.place(), &options.retention, how).map_err(failure)?;
+            printer.report(&told_of(&retained, *dry_run))
+        }
         Tracker::Forget { id, user, folder } => {
             let place = place(folder)?;
             let forgotten = match user {
@@ -84,6 +125,26 @@ pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     }
 }
 
+fn told_of(retained: &Retained, is_preview: bool) -> String {
+    let said = if is_preview { "Would delete" } else { "Deleted" };
+    let mut lines = Vec::new();
+    for part in &retained.parts {
+        let of = part.project.as_ref().map_or_else(String::new, |name| format!(" of the project {name}"));
+        lines.push(format!(
+            "{said} {} events and {} rows of the quarantine{of} that arrived before {}",
+            count(part.events),
+            count(part.quarantined),
+            part.before.get(..10).unwrap_or(&part.before)
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("Nothing is too old: no limit is set, or there are no tables yet".to_owned());
+    } else {
+        lines.push(format!("{} rows stay", count(retained.stay)));
+    }
+    lines.join("\n")
+}
+
 fn serve(arguments: &Serve, duty: Option<&str>, settings: &Settings) -> Outcome {
     let printer = settings.printer;
     let config = config(&arguments.folder, arguments, duty)?;
@@ -92,17 +153,28 @@ fn serve(arguments: &Serve, duty: Option<&str>, settings: &Settings) -> Outcome 
     if arguments.show_config {
         return printer.data(&config.shown());
     }
+    let is_json = options.log_format == LogFormat::Json;
+    crate::log::begin(printer, is_json);
     let mut told = Ok(());
     let summary = dlt_tracker::serve(options, |ready| {
         let database = &ready.database;
+        let scheme = if ready.is_tls { "https" } else { "http" };
+        if is_json {
+            tracing::info!(address = %ready.address, scheme, database, "listening");
+            return;
+        }
         // Always printed: with port 0 it is the only way to learn the address.
         told = printer.data(&format!(
-            "Listening on {BOLD}http://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
+            "Listening on {BOLD}{scheme}://{}{BOLD:#} {DIM}(events go into {database}, dataset telemetry; the same address in a browser shows them; stop with Ctrl-C){DIM:#}\n",
             ready.address
         ));
     })
     .map_err(failure)?;
     told?;
+    if is_json {
+        tracing::info!(requests = summary.requests, ledger = %summary.ledger, "stopped");
+        return Ok(());
+    }
     printer.report(&format!("Stopped after {} requests. {}", count(summary.requests), summary.ledger))
 }
 
@@ -113,6 +185,9 @@ fn config(folder: &Folder, serve: &Serve, duty: Option<&str>) -> Outcome<Config>
     arguments.set = serve.set.clone();
     arguments.path("data", "--data", folder.data.clone());
     arguments.text("listen", "--listen", serve.listen.clone());
+    arguments.text("log.format", "--log-format", serve.log_format.clone());
+    arguments.path("tls_cert", "--tls-cert", serve.tls_cert.clone());
+    arguments.path("tls_key", "--tls-key", serve.tls_key.clone());
     arguments.text("public.projects", "--public", Some(serve.public.join(",")).filter(|names| !names.is_empty()));
     arguments.text("store.url", "--store", folder.store.clone());
     arguments.text("journal.url", "--journal", folder.journal.clone());
@@ -160,6 +235,15 @@ fn failure(error: Error) -> Failure {
         }
         Error::NotQuarantined { .. } => {
             Failure::usage(error.to_string()).hint("`dlt tracker quarantine list` shows the newest of each kind")
+        }
+        Error::NotEmpty { .. } | Error::NoBackup { .. } => Failure::usage(error.to_string()),
+        Error::NothingToBackUp => Failure::usage(error.to_string()).hint(
+            "copy the stream first (nats stream backup), then the tables (pg_dump), and keys.json, contracts and id-key of the folder",
+        ),
+        Error::WouldDeleteMost { .. } => Failure::work(error.to_string())
+            .hint("look with --dry-run; if the clock and the setting `retain` are right, it is safe"),
+        Error::NotLeading => {
+            Failure::work(error.to_string()).hint("run this where that one runs: its metric dlt_tracker_leads is 1")
         }
         Error::NoKey => Failure::usage(error.to_string()).hint("`dlt tracker key list` shows the ids"),
         Error::NoProject { name, known } => {

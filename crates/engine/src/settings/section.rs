@@ -56,6 +56,21 @@ impl Section {
         }
     }
 
+    /// The sections below this one that were not taken yet, with their names, which are for whoever writes them to choose.
+    pub fn named_sections(&mut self) -> Vec<(String, Self)> {
+        let mut found = Vec::new();
+        for entry in std::mem::take(&mut self.table.entries) {
+            match entry.node.value {
+                Value::Table(table) => {
+                    let name = self.full_name(&entry.key);
+                    found.push((entry.key, Self::new(name, entry.key_origin, table)));
+                }
+                _ => self.table.entries.push(entry),
+            }
+        }
+        found
+    }
+
     /// A text that is not blank.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub(crate) const PARTS: &[Part] = &[
     parts::LIMITS,
     parts::JOURNAL,
     parts::LOAD,
+    parts::TLS,
+    parts::LOG,
     parts::TIMEOUTS,
 ];
 

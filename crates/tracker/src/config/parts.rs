@@ -1,12 +1,16 @@
 //! The sections that every tracker has.
 
-use dlt_engine::settings::{Key, Section};
+use std::time::Duration;
+
+use axum::http::HeaderName;
+use dlt_engine::settings::{Key, Section, duration_of};
 use dlt_engine::{Error, ErrorKind, Result};
 
 use super::Part;
+use crate::http::TlsFiles;
 use crate::place::{JournalAddress, Records, StoreAddress};
 use crate::projects::{DEFAULT, UnknownKey, is_project_name};
-use crate::server::Duty;
+use crate::server::{Duty, LogFormat};
 
 pub(super) const TOP: Part = Part {
     keys: &[
@@ -25,6 +29,12 @@ pub(super) const TOP: Part = Part {
              (`dlt tracker load`)",
             "\"all\"",
         ),
+        Key::new(
+            "retain",
+            "how long events and the quarantine are kept, by the day on which they arrived, or `forever`; what is older is counted by \
+             the day and deleted",
+            "\"90 days\"",
+        ),
         Key::new("memory", "memory that all requests in progress may take; what is beyond gets 429", "\"128 MiB\""),
         Key::new("connections", "connections at a time; more get 429", "4096"),
         Key::new("threads", "threads that serve requests", "one for each core"),
@@ -35,6 +45,7 @@ pub(super) const TOP: Part = Part {
         options.id_key = top.text("id_key")?.map(|found| found.value);
         let duties = [("all", Duty::All), ("receive", Duty::Receive), ("load", Duty::Load)];
         set(&mut options.duty, top.one_of("duty", &duties)?);
+        set(&mut options.retention.raw, limit(top)?);
         set(&mut options.memory_bytes, size(top, "memory")?);
         set(&mut options.connections, count(top, "connections")?);
         set(&mut options.threads, count(top, "threads")?);
@@ -43,16 +54,29 @@ pub(super) const TOP: Part = Part {
 };
 
 pub(super) const PROJECTS: Part = Part {
-    keys: &[Key::new(
-        "projects.unknown_key",
-        "what becomes of events that come with no write key of this tracker: `default`, they belong to the project of that \
-         name, or `refuse`, they get 400",
-        "\"default\"",
-    )],
+    keys: &[
+        Key::new(
+            "projects.unknown_key",
+            "what becomes of events that come with no write key of this tracker: `default`, they belong to the project of that \
+             name, or `refuse`, they get 400",
+            "\"default\"",
+        ),
+        Key::new("projects.NAME.retain", "how long those of one project are kept", "as `retain` says"),
+    ],
     read: |top, options| {
         let Some(mut section) = top.section("projects")? else { return Ok(()) };
         let words = [("default", UnknownKey::Default), ("refuse", UnknownKey::Refuse)];
         set(&mut options.unknown_key, section.one_of("unknown_key", &words)?);
+        for (name, mut project) in section.named_sections() {
+            if name != DEFAULT && !is_project_name(&name) {
+                let error = project.origin().error(format!("`{name}` can't be the name of a project"));
+                return Err(error.hint("it has lower-case letters, digits, `-` and `_`, 64 at most"));
+            }
+            if let Some(limit) = limit(&mut project)? {
+                options.retention.projects.insert(name, limit);
+            }
+            project.finish()?;
+        }
         section.finish()
     },
 };
@@ -115,12 +139,36 @@ pub(super) const LIMITS: Part = Part {
         Key::new("limits.request", "longest request, as sent and inflated; a longer one gets 400", "\"500 KiB\""),
         Key::new("limits.event", "longest event, as JSON; a longer one is quarantined", "\"32 KiB\""),
         Key::new("limits.batch_events", "most events of a batch; more get 400", "2500"),
+        Key::new(
+            "limits.requests_by_key",
+            "requests that may come in a minute with one write key; more get 429",
+            "any number",
+        ),
+        Key::new(
+            "limits.requests_by_address",
+            "requests that may come in a minute from one address, or one network (/64) of IPv6; more get 429. Addresses are not kept",
+            "any number",
+        ),
+        Key::new(
+            "limits.forwarded",
+            "header in which a reverse proxy says the address of the sender, such as `X-Forwarded-For`; its last address counts. \
+             Only behind a proxy that sets it: others could write there what they like",
+            "the address of the connection",
+        ),
     ],
     read: |top, options| {
         let Some(mut section) = top.section("limits")? else { return Ok(()) };
         set(&mut options.limits.request_bytes, size(&mut section, "request")?);
         set(&mut options.limits.event_bytes, size(&mut section, "event")?);
         set(&mut options.limits.batch_events, count(&mut section, "batch_events")?);
+        options.rates.by_key = rate(&mut section, "requests_by_key")?;
+        options.rates.by_address = rate(&mut section, "requests_by_address")?;
+        if let Some(found) = section.text("forwarded")? {
+            let name = HeaderName::try_from(&found.value);
+            let wrong =
+                |_| found.origin.error("`limits.forwarded` must be the name of a header, such as \"X-Forwarded-For\"");
+            options.rates.forwarded = Some(name.map_err(wrong)?);
+        }
         section.finish()
     },
 };
@@ -189,6 +237,50 @@ pub(super) const LOAD: Part = Part {
     },
 };
 
+pub(super) const TLS: Part = Part {
+    keys: &[
+        Key::new(
+            "tls_cert",
+            "file with the certificate to speak TLS with, in PEM, and behind it those of the authorities between; relative to the \
+             file that names it (`--tls-cert`)",
+            "plain HTTP",
+        ),
+        Key::new(
+            "tls_key",
+            "file with the certificate's private key, in PEM (`--tls-key`)",
+            "needed with a certificate",
+        ),
+    ],
+    read: |top, options| {
+        options.tls = match (top.path("tls_cert")?, top.path("tls_key")?) {
+            (Some(certificate), Some(key)) => Some(TlsFiles::new(certificate.value, key.value)),
+            (None, None) => None,
+            (Some(found), None) => {
+                return Err(found.origin.error("`tls_cert` needs `tls_key`, the file with its key"));
+            }
+            (None, Some(found)) => {
+                return Err(found.origin.error("`tls_key` needs `tls_cert`, the file with its certificate"));
+            }
+        };
+        Ok(())
+    },
+};
+
+pub(super) const LOG: Part = Part {
+    keys: &[Key::new(
+        "log.format",
+        "how it says what happens, on standard error: `text`, warnings and errors for people, or `json`, an object a line, which also \
+         tells of starts, ends and what was deleted (`--log-format`)",
+        "\"text\"",
+    )],
+    read: |top, options| {
+        let Some(mut section) = top.section("log")? else { return Ok(()) };
+        let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+        set(&mut options.log_format, section.one_of("format", &words)?);
+        section.finish()
+    },
+};
+
 pub(super) const TIMEOUTS: Part = Part {
     keys: &[
         Key::new("timeouts.body", "how long a body may take to arrive, and the peer to read an answer", "\"10 s\""),
@@ -203,6 +295,19 @@ pub(super) const TIMEOUTS: Part = Part {
         section.finish()
     },
 };
+
+/// How long rows are kept: a day at least, as days go whole; the inner `None` is without end.
+fn limit(section: &mut Section) -> Result<Option<Option<Duration>>> {
+    let Some(found) = section.text("retain")? else { return Ok(None) };
+    match (found.value.trim(), duration_of(&found.value)) {
+        ("forever", _) => Ok(Some(None)),
+        (_, Some(limit)) if limit >= Duration::from_secs(24 * 60 * 60) => Ok(Some(Some(limit))),
+        _ => {
+            let name = section.full_name("retain");
+            Err(found.origin.error(format!("`{name}` must be \"forever\", or a day or more, such as \"90 days\"")))
+        }
+    }
+}
 
 /// What is said takes the place of the default.
 fn set<T>(place: &mut T, said: Option<T>) {
@@ -222,6 +327,10 @@ fn count(section: &mut Section, key: &'static str) -> Result<Option<usize>> {
         return Err(found.origin.error(format!("`{}` must be at least 1", section.full_name(key))));
     }
     Ok(Some(saturated(found.value)))
+}
+
+fn rate(section: &mut Section, key: &'static str) -> Result<Option<u32>> {
+    Ok(count(section, key)?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
 fn saturated(number: u64) -> usize {

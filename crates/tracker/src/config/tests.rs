@@ -42,6 +42,33 @@ fn arguments_before_environment_before_file_before_default() {
 }
 
 #[test]
+fn the_order_is_the_same_for_every_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.toml");
+    for key in keys() {
+        let name = key.name.replace("NAME", "web");
+        std::fs::write(&file, format!("{name} = \"of the file\"\n")).unwrap();
+        let variable = layers::variable(&name);
+        let environment = [(variable.as_str(), "of the environment")];
+        let set = format!("{name}=of the command line");
+        for (set, environment, said, value) in [
+            (&[][..], &[][..], format!("{}:1", file.display()), "of the file"),
+            (&[][..], &environment[..], format!("environment variable {variable}"), "of the environment"),
+            (&[set.as_str()][..], &environment[..], format!("--set {name}"), "of the command line"),
+            (&[set.as_str()][..], &[][..], format!("--set {name}"), "of the command line"),
+        ] {
+            let mut arguments = arguments(None, set);
+            arguments.file = Some(file.clone());
+            let shown = Config::read(arguments, variables(environment)).unwrap().shown();
+            let line =
+                shown.lines().find(|line| line.trim_start_matches("# ").starts_with(&format!("{name} "))).unwrap();
+            assert!(line.ends_with(&format!("  # {said}")), "{line}");
+            assert!(key.is_secret || line.starts_with(&format!("{name} = {value:?}")), "{line}");
+        }
+    }
+}
+
+#[test]
 fn the_defaults_that_are_told_are_those_that_hold() {
     let defaults = Config::read(arguments(Some(Path::new("x")), &[]), []).unwrap().serve_options().unwrap();
     let told: Vec<String> = keys()

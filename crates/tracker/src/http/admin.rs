@@ -1,5 +1,6 @@
 //! The paths for operators.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,10 @@ use crate::error::{Error, in_full};
 use crate::event;
 use crate::journal::Journal;
 use crate::loader::{self, Question};
+use crate::metrics;
 use crate::query::pairs;
 use crate::question;
+use crate::retention::Retain;
 use crate::secret::same;
 
 /// How long the journal may take to show that it can be written again.
@@ -51,7 +54,10 @@ async fn can_write(journal: &dyn Journal) -> bool {
 
 /// `GET /metrics`: counts only, nothing of any event.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
-    let page = app.metrics.page(&app.ledger(), &app.journal.status(), &app.loader_state);
+    let mut page = app.metrics.page(&app.ledger(), &app.journal.status(), &app.loader_state);
+    if let Some(ends) = app.tls.as_ref().and_then(|tls| tls.ends()) {
+        metrics::add_certificate(&mut page, ends);
+    }
     let mut response = Response::new(Body::from(page));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -117,6 +123,26 @@ pub(crate) async fn sql(
 /// `GET /check.json`, for `dlt tracker check`.
 pub(crate) async fn check(State(app): State<Arc<App>>, headers: HeaderMap) -> Response<Body> {
     ask(&app, &headers, Question::Check).await
+}
+
+/// `POST /backup.json?folder=PATH`, for `dlt tracker backup`.
+pub(crate) async fn backup(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let folder = PathBuf::from(value(query.as_deref(), "folder").unwrap_or_default());
+    ask(&app, &headers, |sender| Question::Backup(folder, sender)).await
+}
+
+/// `POST /retain.json?how=preview|carefully|anyway`, for `dlt tracker retain`.
+pub(crate) async fn retain(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response<Body> {
+    let how = value(query.as_deref(), "how").and_then(|word| Retain::of(&word)).unwrap_or(Retain::Preview);
+    ask(&app, &headers, |sender| Question::Retain(how, sender)).await
 }
 
 /// `POST /forget.json?id=ID`, for `dlt tracker forget`.

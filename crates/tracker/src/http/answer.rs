@@ -12,6 +12,7 @@ use crate::decode::Refusal;
 use crate::deletion;
 use crate::holdings::Holdings;
 use crate::journal::AppendError;
+use crate::metrics::By;
 use crate::projects;
 
 /// Why a request failed.
@@ -35,6 +36,13 @@ pub(crate) enum Failure {
     NotHere,
     /// Too many requests are in progress.
     Overloaded,
+    /// Its sender brings too many requests.
+    TooOften {
+        /// By what it is told from others.
+        by: By,
+        /// When it may bring the next one.
+        seconds: u64,
+    },
     /// The journal did not take the records.
     Journal(AppendError),
 }
@@ -126,6 +134,10 @@ pub(crate) fn failure(failure: &Failure) -> Response<Body> {
         Failure::Overloaded | Failure::Journal(AppendError::Busy) => {
             let message = "too many events are under way: send them again later".to_owned();
             (StatusCode::TOO_MANY_REQUESTS, "overloaded", message, Some(1))
+        }
+        Failure::TooOften { seconds, .. } => {
+            let message = "this sender brings too many requests: send them again later".to_owned();
+            (StatusCode::TOO_MANY_REQUESTS, "rate_limited", message, Some(u32::try_from(*seconds).unwrap_or(60)))
         }
         Failure::Journal(AppendError::Full { .. }) => {
             let message = "too many events wait to be loaded: send them again later".to_owned();

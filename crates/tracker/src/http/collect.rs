@@ -106,10 +106,14 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
     if let Err(Failure::KeyRefused(refusal)) = taken {
         metrics.count_refused_key(*refusal);
     }
+    if let Err(Failure::TooOften { by, .. }) = taken {
+        metrics.count_rate_limited(*by);
+    }
     Metrics::count(match taken {
         Ok(_) => &metrics.accepted,
         Err(
             Failure::Overloaded
+            | Failure::TooOften { .. }
             | Failure::Journal(AppendError::Busy | AppendError::Full { .. } | AppendError::Away { .. }),
         ) => &metrics.overloaded,
         Err(
@@ -131,6 +135,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         return Err(Failure::NotHere);
     }
     let mut memory = Reservation::begin(&app.memory)?;
+    app.rates.take_address(request.extensions().get().copied(), request.headers())?;
     let basic = basic_user(request.headers());
     let (encoding, body) = read(app, request, &mut memory).await?;
     let received_at = Timestamp::now();
@@ -144,6 +149,7 @@ async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), F
         let hash = may_prove.then(|| crate::hash::shake128(&body));
         let keys =
             [basic.as_deref(), delivery.write_key.as_deref()].into_iter().flatten().filter(|key| !key.is_empty());
+        app.rates.take_key(keys.clone().next())?;
         let project = app.projects.of(keys)?;
         let contract = app.contracts.of(project.as_deref());
         let arrival = Arrival {

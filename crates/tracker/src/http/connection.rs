@@ -1,18 +1,21 @@
 //! Accepting connections, with limits on their number, their idle time and their shutdown.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::rates::Peer;
 use super::stream::WriteTimeout;
+use super::tls::Tls;
 
 /// Limits on connections.
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +28,16 @@ pub(crate) struct Bounds {
     pub(crate) answer_timeout: Duration,
     /// How long requests in progress may take when the tracker stops.
     pub(crate) drain: Duration,
+    /// Whether requests are told whose connection it is.
+    pub(crate) with_peers: bool,
 }
 
 /// The longest head of a request, and the buffer of a connection in each direction. Heads of clients have a few hundred
 /// bytes; browsers add the site's cookies, and proxies pass on 8 to 16 KiB.
 const BUFFER_BYTES: usize = 32 << 10;
+
+/// How long a handshake of TLS may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections that are rejected with an answer at a time. More are closed without one: each needs a file descriptor.
 const MAX_REJECTED: usize = 48;
@@ -39,8 +47,14 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nco
     content-length: 72\r\nconnection: close\r\n\r\n\
     {\"code\":\"overloaded\",\"message\":\"too many connections: come again later\"}";
 
-/// Serves until `stop` completes, then lets requests in progress finish.
-pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
+/// Serves until `stop` completes, then lets requests in progress finish. With `tls`, nothing else is spoken.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: Bounds,
+    tls: Option<Arc<Tls>>,
+    stop: impl Future<Output = ()>,
+) {
     let mut server = hyper::server::conn::http1::Builder::new();
     // No pipelining: it would buffer answers without a limit for a peer that sends requests and does not read.
     server.timer(TokioTimer::new()).header_read_timeout(bounds.head_timeout).max_buf_size(BUFFER_BYTES);
@@ -53,8 +67,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 wait_after(&error).await;
                 continue;
@@ -63,7 +77,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
         // Answers are small and complete: waiting to send more at once would only delay them.
         let _ = stream.set_nodelay(true);
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            if let Ok(slot) = Arc::clone(&rejected).try_acquire_owned() {
+            // By TLS an answer would need a handshake first.
+            if tls.is_none()
+                && let Ok(slot) = Arc::clone(&rejected).try_acquire_owned()
+            {
                 tokio::spawn(async move {
                     reject(stream).await;
                     drop(slot);
@@ -71,18 +88,47 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
             }
             continue;
         };
-        let service = TowerToHyperService::new(router.clone());
-        let stream = TokioIo::new(WriteTimeout::new(stream, bounds.answer_timeout));
-        let connection = graceful.watch(server.serve_connection(stream, service));
+        let router = of_peer(&router, peer, bounds.with_peers);
+        let talk = Talk { server: server.clone(), router, watcher: graceful.watcher(), bounds };
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
-            // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
-            let _ = connection.await;
+            match acceptor {
+                None => talk.over(stream).await,
+                Some(acceptor) => {
+                    // Who speaks no TLS, or is slow, is let go without a word: there is no language for it.
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                        talk.over(stream).await;
+                    }
+                }
+            }
             drop(slot);
         });
     }
     drop(listener);
     if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the tracker stopped; they were not acknowledged");
+    }
+}
+
+/// The router of one connection, whose requests know where they come from only where that is needed.
+fn of_peer(router: &Router, peer: SocketAddr, is_needed: bool) -> Router {
+    if is_needed { router.clone().layer(Extension(Peer(peer.ip()))) } else { router.clone() }
+}
+
+/// The requests of one connection.
+struct Talk {
+    server: hyper::server::conn::http1::Builder,
+    router: Router,
+    watcher: Watcher,
+    bounds: Bounds,
+}
+
+impl Talk {
+    async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let service = TowerToHyperService::new(self.router);
+        let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.answer_timeout));
+        // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
+        let _ = self.watcher.watch(self.server.serve_connection(stream, service)).await;
     }
 }
 

@@ -125,7 +125,8 @@ pub(crate) async fn style() -> Response<Body> {
 
 /// `POST /login`
 pub(crate) async fn login(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    let is_secure = request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
+    let is_secure =
+        app.tls.is_some() || request.headers().get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
     let body = tokio::time::timeout(app.body_timeout, to_bytes(request.into_body(), FORM_BYTES)).await;
     let Ok(Ok(body)) = body else {
         return shown(StatusCode::BAD_REQUEST, &dashboard::login(Some("The form did not arrive.")));

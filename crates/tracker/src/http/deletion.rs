@@ -81,6 +81,7 @@ async fn proven(app: &App, request: Request) -> Result<Claim, Failure> {
         return Err(Failure::NotHere);
     }
     let mut memory = Reservation::begin(&app.memory)?;
+    app.rates.take_address(request.extensions().get().copied(), request.headers())?;
     let (encoding, body) = collect::read(app, request, &mut memory).await?;
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;
     drop(body);

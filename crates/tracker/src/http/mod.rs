@@ -10,7 +10,9 @@ mod deletion;
 mod memory;
 mod public;
 mod quarantine;
+mod rates;
 mod stream;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +33,10 @@ use crate::projects::Projects;
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
 pub(crate) use public::PublicPages;
+pub use rates::RateLimits;
+pub(crate) use rates::Rates;
+pub(crate) use tls::Tls;
+pub use tls::TlsFiles;
 
 /// Reports that are read at a time.
 pub(crate) const REPORTS: usize = 2;
@@ -55,6 +61,8 @@ pub(crate) struct App {
     pub(crate) body_timeout: Duration,
     /// The key by which ids of users, and names, are hashed.
     pub(crate) id_key: String,
+    /// How many requests a sender may bring.
+    pub(crate) rates: Rates,
     /// Whose events a request brings.
     pub(crate) projects: Projects,
     /// What each project may send.
@@ -62,6 +70,8 @@ pub(crate) struct App {
     /// The bearer token of `report.json` and `check.json`.
     pub(crate) key: String,
     pub(crate) dashboard: Dashboard,
+    /// What others than commands of this machine speak with it; plain HTTP where there is none.
+    pub(crate) tls: Option<Arc<Tls>>,
     /// What everybody may see.
     pub(crate) public: PublicPages,
 }
@@ -88,6 +98,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/report.json", get(admin::report))
         .route("/sql.arrow", post(admin::sql))
         .route("/check.json", get(admin::check))
+        .route("/backup.json", post(admin::backup))
+        .route("/retain.json", post(admin::retain))
         .route("/forget.json", post(admin::forget))
         .route("/quarantine-groups.json", get(quarantine::groups))
         .route("/quarantine-event.json", get(quarantine::event))

@@ -5,11 +5,13 @@
 //! event only after the loader looked for it in a table. Reports are read beside it, and do not wait until all is loaded.
 
 mod refused;
+mod retention;
 mod state;
 mod thread;
 mod verify;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use dlt_engine::destination::Access;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::backup::{Backup, Filling};
 use crate::check::{self, Check};
 use crate::data_dir::DataDir;
 use crate::deletion::{Claim, Forgotten, Request};
@@ -29,6 +32,7 @@ use crate::question;
 use crate::report::Report;
 use crate::store::{Counts, JournalRows, Replay, Role, Store, Tables};
 use refused::RefusedRows;
+use retention::Due;
 
 pub(crate) use state::LoaderState;
 pub(crate) use thread::{CROWD, LoaderThread, Question};
@@ -60,6 +64,8 @@ pub(crate) struct Loader {
     loads: bool,
     /// Whether it is the one that loads.
     role: Role,
+    /// When what is too old is deleted.
+    due: Due,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +95,19 @@ impl Loader {
     pub(crate) fn new(dir: DataDir, store: Arc<dyn Store>, journal: Arc<dyn Journal>, state: Arc<LoaderState>) -> Self {
         let refused = RefusedRows::new(dir.refused());
         let role = Role::Follows;
-        Self { dir, store, journal, refused, reader: None, verified: 0, settled: false, state, loads: true, role }
+        Self {
+            dir,
+            store,
+            journal,
+            refused,
+            reader: None,
+            verified: 0,
+            settled: false,
+            state,
+            loads: true,
+            role,
+            due: Due::default(),
+        }
     }
 
     /// Whether this process may load; otherwise it only looks what others have loaded. Default: true.
@@ -326,6 +344,38 @@ impl Loader {
     pub(crate) fn answer(&mut self, sql: &str, rows: Option<u64>) -> Result<Vec<u8>, Error> {
         self.ready_to_read()?;
         question::answer(&*self.store, sql, rows).map_err(Error::from)
+    }
+
+    /// Makes a backup in a new or empty folder. Loads before what can be loaded, and nothing until it is done.
+    ///
+    /// # Errors
+    /// When the journal is shared, something is in the folder, or something can't be read or written; then nothing is left.
+    pub(crate) fn back_up(&mut self, folder: &Path) -> Result<Backup, Error> {
+        if self.journal.is_shared() {
+            return Err(Error::NothingToBackUp);
+        }
+        self.ready_to_read()?;
+        let filling = Filling::begin(folder)?;
+        let filled = self.copy_tables(&filling).and_then(|(counts, elsewhere)| {
+            let backup = filling.fill(&self.dir, &*self.journal, counts, elsewhere)?;
+            filling.finish().map(|()| backup)
+        });
+        filled.inspect_err(|_| filling.abandon())
+    }
+
+    /// Copies the tables; what they hold, and where they are if that is elsewhere.
+    fn copy_tables(&self, filling: &Filling) -> Result<(Counts, Option<String>), Error> {
+        if !self.store.exists() {
+            return Ok((Counts::default(), None));
+        }
+        let mut tables = self.store.open(Access::Write).map_err(|source| self.error(source))?;
+        if !tables.exist().map_err(|source| self.error(source))? {
+            return Ok((Counts::default(), None));
+        }
+        let counts = tables.counts().map_err(|source| self.error(source))?;
+        let file = filling.database();
+        let is_copied = tables.copy_to(&file).map_err(|source| Error::tables(file.display().to_string(), source))?;
+        Ok((counts, (!is_copied).then(|| self.store.location())))
     }
 
     /// How many events wait in the journal.

@@ -1,5 +1,6 @@
 //! The loader's thread: loads, and answers questions that need the database.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -9,9 +10,11 @@ use dlt_engine::ErrorKind;
 use tokio::sync::oneshot;
 
 use super::Loader;
+use crate::backup::Backup;
 use crate::check::Check;
 use crate::deletion::{Claim, Forgotten};
 use crate::error::{Error, in_full};
+use crate::retention::{Retain, Retained};
 
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -32,6 +35,10 @@ pub(crate) enum Question {
     Proof(Claim, oneshot::Sender<Result<bool, Error>>),
     /// Load, then tell what the deletion request with that number deleted.
     Forgotten(u64, oneshot::Sender<Result<Forgotten, Error>>),
+    /// Load, then make a backup.
+    Backup(PathBuf, oneshot::Sender<Result<Backup, Error>>),
+    /// Load, then delete what is too old.
+    Retain(Retain, oneshot::Sender<Result<Retained, Error>>),
     /// Load one last time, and end.
     Stop,
 }
@@ -85,6 +92,8 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
             Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
             Ok(Question::Forgotten(sequence, answer)) => drop(answer.send(loader.forgotten(sequence))),
+            Ok(Question::Backup(folder, answer)) => drop(answer.send(loader.back_up(&folder))),
+            Ok(Question::Retain(how, answer)) => drop(answer.send(loader.retain(how))),
             Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
                 attempt(&mut loader);
                 return;
@@ -92,9 +101,11 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         let started = Instant::now();
-        pause = if !loader.is_behind() {
+        let is_behind = loader.is_behind();
+        let is_done = !is_behind || attempt(&mut loader);
+        pause = if !is_behind {
             interval
-        } else if attempt(&mut loader) {
+        } else if is_done {
             // Other processes get at least as much time with the file as a load takes; a fifth of it where loads would
             // otherwise fall behind. Fewer than fill a load are waited for: most of what a small load costs is the load.
             match loader.waiting() > FULL_LOAD {
@@ -107,6 +118,10 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         if let Some(tried) = asked {
             // Who asked may have stopped waiting.
             let _ = tried.send(());
+        }
+        // A crowd is loaded first.
+        if is_done && loader.waiting() <= CROWD {
+            loader.retain_daily();
         }
     }
 }

@@ -39,6 +39,12 @@ pub struct Report {
     pub last_event: Option<String>,
     /// Why events were quarantined, the most frequent first.
     pub quarantine: Vec<Share>,
+    /// What arrived before was too old and is deleted, of some project at least; `2026-03-01 00:00:00` in UTC.
+    #[serde(default)]
+    pub expired_before: Option<String>,
+    /// The days of events that are deleted, the newest first: what was counted of them. They are in none of the other figures.
+    #[serde(default)]
+    pub earlier: Vec<DaySummary>,
     /// Where the accepted events are.
     pub ledger: Ledger,
 }
@@ -72,6 +78,19 @@ pub struct VersionSummary {
     /// Events that it sent.
     pub count: u64,
     /// Different anonymous ids that use it.
+    pub active_ids: u64,
+}
+
+/// What was counted of a day before its events were deleted for their age.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DaySummary {
+    /// The day on which they happened, in UTC: `2026-03-01`.
+    pub day: String,
+    /// Events.
+    pub count: u64,
+    /// Different anonymous ids, at most: one that sent for several projects, or whose events of the day arrived on several days,
+    /// counts for each.
     pub active_ids: u64,
 }
 

@@ -5,6 +5,9 @@ use std::fmt;
 use super::{Report, Share};
 use crate::projects::DEFAULT;
 
+/// Most days of events that are deleted.
+const MAX_DAYS: usize = 31;
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.first_event, &self.last_event) {
@@ -46,6 +49,19 @@ impl fmt::Display for Report {
         table(f, &["PLATFORM", "COUNT", "SHARE"], lines(&self.platforms))?;
         table(f, &["DESTINATION", "COUNT", "SHARE"], lines(&self.destinations))?;
         table(f, &["QUARANTINED BECAUSE", "COUNT", "SHARE"], lines(&self.quarantine))?;
+        if let Some(before) = &self.expired_before {
+            let day = before.get(..10).unwrap_or(before);
+            writeln!(
+                f,
+                "\nEvents that arrived before {day} are deleted and in none of these figures; what was counted of them:"
+            )?;
+        }
+        let days = self.earlier.iter().take(MAX_DAYS);
+        let rows = days.map(|day| vec![day.day.clone(), day.count.to_string(), day.active_ids.to_string()]);
+        table(f, &["DAY", "COUNT", "IDS"], rows.collect())?;
+        if self.earlier.len() > MAX_DAYS {
+            writeln!(f, "and {} earlier days: --format json has them", self.earlier.len() - MAX_DAYS)?;
+        }
         writeln!(f, "\nLedger: {}", self.ledger)
     }
 }

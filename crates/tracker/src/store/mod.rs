@@ -22,6 +22,7 @@ pub(crate) mod schema;
 pub(crate) mod sql;
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 use dlt_engine::Error;
@@ -30,6 +31,7 @@ use dlt_engine::destination::{Access, Row};
 use crate::deletion::{Claim, Request};
 use crate::ledger::Ledger;
 use crate::report::Report;
+use crate::retention::Expired;
 
 pub(crate) use dialect::Dialect;
 pub(crate) use rows::{JournalRows, Replay};
@@ -151,6 +153,19 @@ pub(crate) trait Tables {
     /// one transaction. `now` is a timestamp as rows have it.
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error>;
 
+    /// Copies the tables into a new file of their own kind; false where they are on a server, which has ways of its own.
+    fn copy_to(&mut self, file: &Path) -> Result<bool, Error>;
+
+    /// How many rows are too old, and how many there are.
+    fn aged(&mut self, expired: &Expired) -> Result<Aged, Error>;
+
+    /// Counts by the day what is too old, and deletes it: a day of arrival at a time, the oldest first, each in one transaction. All
+    /// loads are settled. `now` is a timestamp as rows have it.
+    fn expire(&mut self, expired: &Expired, now: &str) -> Result<(), Error>;
+
+    /// The moment before which events were deleted because they were too old, as text in UTC; none where none were.
+    fn expired_before(&mut self) -> Result<Option<String>, Error>;
+
     /// How many rows of events and of the quarantine the deletion request with that number deleted.
     fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error>;
 
@@ -208,6 +223,10 @@ pub(crate) struct Counts {
     pub(crate) requests: u64,
     /// Quarantined events that were replayed.
     pub(crate) replayed: u64,
+    /// Rows of events that were too old.
+    pub(crate) expired_events: u64,
+    /// Rows of the quarantine that were too old.
+    pub(crate) expired_quarantined: u64,
 }
 
 impl Counts {
@@ -221,9 +240,21 @@ impl Counts {
             deduplicated: self.deduplicated,
             deleted: self.deleted_events + self.deleted_quarantined + self.requests,
             replayed: self.replayed,
+            expired: self.expired_events + self.expired_quarantined,
             in_journal: accepted - self.position,
         }
     }
+}
+
+/// How much of the tables is too old.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Aged {
+    /// Rows of events that are.
+    pub(crate) events: u64,
+    /// Rows of the quarantine that are.
+    pub(crate) quarantined: u64,
+    /// All rows of both tables.
+    pub(crate) all: u64,
 }
 
 /// What does not agree between the tables, each as a number of rows. All zeros when they are sound.
@@ -255,4 +286,6 @@ pub(crate) struct Recount {
     pub(crate) undeleted: u64,
     /// Events that were stored again after they were deleted.
     pub(crate) returned: u64,
+    /// By how much the rows that were too old differ, by load, by day and by run.
+    pub(crate) expired_difference: u64,
 }

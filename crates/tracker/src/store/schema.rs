@@ -17,6 +17,11 @@ pub(crate) const LOADS: &str = "journal_loads";
 /// One row for each quarantined event that was replayed: its number, and the one under which it was loaded then.
 pub(crate) const REPLAYS: &str = "replays";
 
+/// Counts of events that were too old: by day, project, name, library and version, and whether they are of continuous integration.
+pub(crate) const DAILY_EVENTS: &str = "daily_events";
+/// Of the same events, different ids by day and project.
+pub(crate) const DAILY_INSTALLS: &str = "daily_installs";
+
 /// The columns of [`EVENTS`] in order.
 const EVENT_COLUMNS: &[(&str, DataType)] = &[
     ("message_id", DataType::Text),

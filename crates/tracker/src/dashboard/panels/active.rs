@@ -91,7 +91,12 @@ pub(super) fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
     });
     Ok(section(
         ("active", &format!("Active installs by {}", pace.word())),
-        "New ones are those whose first event of all time is in it.",
+        match asking.expired_before {
+            None => "New ones are those whose first event of all time is in it.",
+            Some(_) => {
+                "New ones are those whose first event that is kept is in it: who was away since older ones were deleted counts as new."
+            }
+        },
         &[("begins", "Begins"), ("returning", "Returning"), ("new", "New"), ("active", "Active")],
         rows.collect(),
         Form::Layers,

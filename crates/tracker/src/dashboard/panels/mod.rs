@@ -2,6 +2,7 @@
 
 mod active;
 mod commands;
+mod earlier;
 mod environments;
 mod projects;
 mod quarantine;
@@ -75,6 +76,8 @@ struct Asking<'a> {
     now: Timestamp,
     /// The condition for rows of events.
     condition: String,
+    /// What arrived before was too old and is deleted, of some project at least.
+    expired_before: Option<String>,
 }
 
 impl Asking<'_> {
@@ -88,10 +91,14 @@ impl Asking<'_> {
 
     /// The number of the day, week or month that a row belongs to.
     fn bucket(&self) -> String {
+        self.bucket_of(&self.dialect().day_of("timestamp"))
+    }
+
+    /// As [`Asking::bucket`], by another day.
+    fn bucket_of(&self, day: &str) -> String {
         let dialect = self.dialect();
-        let day = &dialect.day_of("timestamp");
         match self.filter.pace() {
-            Pace::Day => day.clone(),
+            Pace::Day => day.to_owned(),
             // 1970-01-01 was a Thursday.
             Pace::Week => dialect.quotient(&format!("({day} + 3)"), 7),
             Pace::Month => {
@@ -110,8 +117,10 @@ pub(crate) fn read(view: View, filter: &Filter, tables: &mut dyn Tables, ledger:
     let now = Timestamp::now();
     let condition = filter.condition(tables.dialect(), now);
     let is_begun = tables.exist()?;
-    let mut asking = Asking { tables, filter, now, condition };
+    let expired_before = tables.expired_before()?;
+    let mut asking = Asking { tables, filter, now, condition, expired_before };
     let asking = &mut asking;
+    let earlier = earlier::all(asking, view)?;
     let sections = match view {
         _ if !is_begun => Vec::new(),
         View::Overview => vec![
@@ -138,7 +147,7 @@ pub(crate) fn read(view: View, filter: &Filter, tables: &mut dyn Tables, ledger:
         }
         View::Live => vec![commands::latest(asking)?],
     };
-    Ok(Page { title: view.title(), sections })
+    Ok(Page { title: view.title(), sections: sections.into_iter().chain(earlier).collect() })
 }
 
 fn ledger(ledger: &Ledger) -> Section {
@@ -149,6 +158,7 @@ fn ledger(ledger: &Ledger) -> Section {
         ("deduplicated", ledger.deduplicated),
         ("deleted", ledger.deleted),
         ("replayed", ledger.replayed),
+        ("expired", ledger.expired),
         ("in the journal", ledger.in_journal),
     ];
     let mut rows: Vec<_> =

@@ -57,10 +57,18 @@ pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
         [name, Cell::Count(size.try_into().unwrap_or(0))].into_iter().chain(shares).collect()
     };
     let columns: Vec<_> = [("cohort", "First week"), ("installs", "Installs")].into_iter().chain(WEEKS).collect();
+    let kept = match &asking.expired_before {
+        Some(before) => format!(
+            " Events that arrived before {} are deleted: cohorts begin with what is kept.",
+            before.get(..10).unwrap_or(before)
+        ),
+        None => String::new(),
+    };
+    let note = "Installs by the week of their first event, and the share of them that sent one so many weeks later. The range \
+         does not count here; the other filters do. The last week of each row is not over where it is this one.";
     Ok(section(
         ("retention", "Retention by cohort"),
-        "Installs by the week of their first event, and the share of them that sent one so many weeks later. The range \
-         does not count here; the other filters do. The last week of each row is not over where it is this one.",
+        &(note.to_owned() + &kept),
         &columns,
         cohorts.iter().rev().take(MAX_COHORTS).map(row).collect(),
         Form::Shades,

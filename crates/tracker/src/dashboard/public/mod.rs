@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::filter::Pace;
@@ -81,7 +82,10 @@ pub(crate) fn read(tables: &mut dyn Tables, project: &str, least: u64, now: Time
         return Ok(nothing());
     }
     let last = last_week(now);
-    let versions = groups(tables, project, VERSION, least, last - WEEKS + 1, last)?;
+    // A week of which something is deleted would be told otherwise than before.
+    let whole = tables.expired_before()?.and_then(|before| first_whole_week(&before));
+    let first = whole.map_or(last - WEEKS + 1, |whole| whole.max(last - WEEKS + 1));
+    let versions = groups(tables, project, VERSION, least, first, last)?;
     let versions: BTreeMap<i64, Told> =
         versions.into_iter().filter_map(|(week, groups)| Some((week, groups.told(least)?))).collect();
     let Some(first) = versions.keys().next().copied() else { return Ok(nothing()) };
@@ -100,6 +104,13 @@ fn last_week(now: Timestamp) -> i64 {
     let today = now.as_microsecond().div_euclid(DAY_MICROS);
     // Week 0 ends with day 3; day 4 is the one on which events may still arrive.
     (today - 5).div_euclid(7)
+}
+
+/// The first week that begins at a moment or after it, by its number.
+fn first_whole_week(moment: &str) -> Option<i64> {
+    let day: Date = moment.get(..10)?.parse().ok()?;
+    let day = day.since(Date::constant(1970, 1, 1)).ok()?.get_days();
+    Some((i64::from(day) + 3 + 6).div_euclid(7))
 }
 
 /// The groups of a cut, by week.
@@ -235,6 +246,17 @@ mod tests {
             ("2026-12-01T00:00:00Z", "2026-11-23"),
         ] {
             assert_eq!(date_of(Pace::Week, last_week(now.parse().unwrap())), monday, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_week_of_which_something_is_deleted_is_none() {
+        for (before, monday) in [
+            ("2026-11-23 00:00:00", "2026-11-23"),
+            ("2026-11-24 00:00:00", "2026-11-30"),
+            ("2026-11-29 00:00:00", "2026-11-30"),
+        ] {
+            assert_eq!(date_of(Pace::Week, first_whole_week(before).unwrap()), monday, "{before}");
         }
     }
 }

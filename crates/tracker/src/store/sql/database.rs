@@ -1,5 +1,6 @@
 //! What a database is to the store: a destination of the engine, and sessions that ask in its words.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use dlt_engine::destination::{Access, Row};
@@ -46,6 +47,11 @@ pub(super) trait Session {
 
     /// See [`crate::store::Tables::ask`].
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
+
+    /// See [`crate::store::Tables::copy_to`].
+    fn copy_to(&mut self, _file: &Path) -> Result<bool, Error> {
+        Ok(false)
+    }
 
     /// Runs a statement that gives no rows.
     fn execute(&mut self, sql: &str) -> Result<(), Error>;

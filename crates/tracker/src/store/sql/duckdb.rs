@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
-use dlt_engine::{Destination, Error, relabel_utc, rows_of};
+use dlt_engine::{Destination, Error, ErrorKind, relabel_utc, rows_of};
 
 use super::database::{Database, Session};
 use super::guard;
@@ -99,6 +99,21 @@ impl Session for Open<'_> {
 
     fn is_begun(&mut self) -> Result<bool, Error> {
         Ok(self.connection.stored(PIPELINE, PIPELINE)?.schema.is_some())
+    }
+
+    /// A copy of the file itself would not be of one moment, and who closes it gives DuckDB's lock away.
+    fn copy_to(&mut self, file: &Path) -> Result<bool, Error> {
+        let path = file.to_str().ok_or_else(|| {
+            Error::new(ErrorKind::Config, format!("{} is no path that DuckDB can have", file.display()))
+        })?;
+        self.make_room()?;
+        let named = self.rows("SELECT current_database() AS name")?;
+        let name = named.first().and_then(|row| row.get("name")?.as_str()).unwrap_or_default().replace('"', "\"\"");
+        self.execute(&format!("ATTACH '{}' AS \"copy of the tables\"", path.replace('\'', "''")))?;
+        let copied = self.execute(&format!("COPY FROM DATABASE \"{name}\" TO \"copy of the tables\""));
+        // What DuckDB wrote into its log goes into the file.
+        let detached = self.execute("DETACH \"copy of the tables\"");
+        copied.and(detached).map(|()| true)
     }
 
     /// While the file is open for reading alone, nobody loads.

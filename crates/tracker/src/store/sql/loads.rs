@@ -1,9 +1,10 @@
 //! Statements that compare what the loads took from the journal with what the tables hold.
 //!
 //! Each row of `journal_loads` is a range of sequence numbers. Of the events in it, some are rows, some were deleted on
-//! request and left a tombstone, and some were duplicates (`deduplicated`). All others are lost.
+//! request and left a tombstone, some were too old and are counted in `expired_events`, and some were duplicates (`deduplicated`). All others are lost.
 
 use super::deletion::TOMBSTONES;
+use super::retention;
 use crate::store::Dialect;
 use crate::store::schema::{EVENTS, LOADS, QUARANTINE, REPLAYS};
 
@@ -95,13 +96,20 @@ pub(super) fn unsettled_duplicates(since: u64, records_duplicates: bool, has_del
 }
 
 /// Events that loads took and that are gone (`lost`), and rows that no load took (`unexplained`).
-pub(super) fn recount(dialect: &dyn Dialect, has_deletions: bool) -> String {
+pub(super) fn recount(dialect: &dyn Dialect, has_deletions: bool, has_expired: bool) -> String {
     let numbers = |first: &str, last: &str| held(first, last, has_deletions);
+    let (gone, expired) = match has_expired {
+        true => (
+            " - coalesce(expired.gone, 0)",
+            format!(" LEFT JOIN ({}) AS expired USING (first_seq)", retention::by_load()),
+        ),
+        false => ("", String::new()),
+    };
     format!(
         "SELECT coalesce(sum(greatest(difference, 0)), 0)::BIGINT AS lost, \
                 coalesce(sum(greatest(-difference, 0)), 0)::BIGINT AS unexplained \
-         FROM (SELECT load.events - load.deduplicated - coalesce(by_load.held, 0) AS difference FROM {LOADS} AS load \
-               LEFT JOIN ({}) AS by_load USING (first_seq) WHERE load.deduplicated IS NOT NULL) AS compared",
+         FROM (SELECT load.events - load.deduplicated - coalesce(by_load.held, 0){gone} AS difference FROM {LOADS} AS load \
+               LEFT JOIN ({}) AS by_load USING (first_seq){expired} WHERE load.deduplicated IS NOT NULL) AS compared",
         by_load(dialect, &numbers, 0, MAX, "")
     )
 }

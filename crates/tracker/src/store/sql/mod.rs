@@ -12,6 +12,7 @@ mod loads;
 mod moving;
 mod postgres;
 mod report;
+mod retention;
 
 use std::collections::HashSet;
 use std::io;
@@ -19,14 +20,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use dlt_engine::destination::{Access, Row};
-use dlt_engine::{Error, Pipeline};
+use dlt_engine::{Error, ErrorKind, Pipeline};
 use dlt_postgres::Address;
 use serde_json::Value;
 
 use super::schema::{DATASET, EVENTS, LISTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
-use super::{Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
+use super::{Aged, Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::report::Report;
+use crate::retention::{DAY_MICROS, Expired};
 use crate::store::Dialect;
 use cache::Cache;
 use database::{Database, Session};
@@ -86,6 +88,7 @@ impl SqlStore {
             columns: None,
             has_deletions: None,
             has_replays: None,
+            has_expired: None,
             records_duplicates: false,
             has_projects: false,
         })
@@ -137,6 +140,8 @@ pub(crate) struct SqlTables<'a> {
     has_deletions: Option<bool>,
     /// Whether anything was ever replayed, if that was asked before.
     has_replays: Option<bool>,
+    /// Whether anything was ever too old, if that was asked before.
+    has_expired: Option<bool>,
     /// The loads are known to have the column `deduplicated`.
     records_duplicates: bool,
     /// Events and quarantine are known to have the column `project`.
@@ -202,6 +207,16 @@ impl SqlTables<'_> {
         }
         let has = self.exist()? && self.has_column(REPLAYS, "replayed_seq")?;
         self.has_replays = Some(has);
+        Ok(has)
+    }
+
+    /// Whether anything was ever deleted because it was too old.
+    fn have_expired(&mut self) -> Result<bool, Error> {
+        if let Some(known) = self.has_expired {
+            return Ok(known);
+        }
+        let has = self.exist()? && self.has_column(retention::RUNS, "received_before")?;
+        self.has_expired = Some(has);
         Ok(has)
     }
 
@@ -278,7 +293,13 @@ impl Tables for SqlTables<'_> {
             false => Row::default(),
             true => self.row(&format!("SELECT count(*) AS replayed FROM {REPLAYS}"))?,
         };
+        let expired = match self.have_expired()? {
+            false => Row::default(),
+            true => self.row(&retention::counts())?,
+        };
         let deleted = Counts {
+            expired_events: number(&expired, "events"),
+            expired_quarantined: number(&expired, "quarantined"),
             replayed: number(&replayed, "replayed"),
             deleted_events: number(&deleted, "events"),
             deleted_quarantined: number(&deleted, "quarantined"),
@@ -421,6 +442,46 @@ impl Tables for SqlTables<'_> {
         Ok(())
     }
 
+    fn copy_to(&mut self, file: &Path) -> Result<bool, Error> {
+        self.session.copy_to(file)
+    }
+
+    fn aged(&mut self, expired: &Expired) -> Result<Aged, Error> {
+        let row = self.row(&retention::aged(self.dialect, expired))?;
+        let all = number(&row, "all_events") + number(&row, "all_quarantined");
+        Ok(Aged { events: number(&row, "events"), quarantined: number(&row, "quarantined"), all })
+    }
+
+    fn expire(&mut self, expired: &Expired, now: &str) -> Result<(), Error> {
+        let lists = self.lists()?;
+        let mut before = i64::MIN;
+        loop {
+            let row = self.row(&retention::oldest(self.dialect, expired))?;
+            let Some(day) = row.get("day").and_then(Value::as_i64) else { return Ok(()) };
+            let until = day.saturating_add(1).saturating_mul(DAY_MICROS).min(expired.before);
+            if until <= before {
+                return Err(Error::new(ErrorKind::Destination, "rows that were deleted are still there"));
+            }
+            before = until;
+            let of_a_day = Expired { whose: expired.whose.clone(), before: until };
+            let mut statements = retention::statements(self.dialect, &of_a_day, &lists, now);
+            if self.have_replays()? {
+                // What was replayed is an event, and does not count as one that was too old.
+                statements.insert(0, deletion::clear_replayed());
+            }
+            self.session.transaction("", &statements)?;
+            (self.has_expired, self.columns) = (None, None);
+        }
+    }
+
+    fn expired_before(&mut self) -> Result<Option<String>, Error> {
+        if !self.have_expired()? {
+            return Ok(None);
+        }
+        let row = self.row(&retention::last(self.dialect))?;
+        Ok(row.get("before").and_then(Value::as_str).map(str::to_owned))
+    }
+
     fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error> {
         let row = self.row(&format!("SELECT events, quarantined FROM {REQUESTS} WHERE journal_seq = {sequence}"))?;
         Ok((number(&row, "events"), number(&row, "quarantined")))
@@ -434,8 +495,9 @@ impl Tables for SqlTables<'_> {
             same_quarantined: number(&row, "same_quarantined"),
             in_both: number(&row, "in_both"),
             beyond: number(&row, "beyond"),
-            quarantine_difference: number(&row, "quarantined")
-                .abs_diff(counts.quarantined + counts.deleted_quarantined + counts.replayed),
+            quarantine_difference: number(&row, "quarantined").abs_diff(
+                counts.quarantined + counts.deleted_quarantined + counts.replayed + counts.expired_quarantined,
+            ),
             uncovered: number(&row, "taken").abs_diff(counts.position),
             ..Recount::default()
         };
@@ -445,9 +507,16 @@ impl Tables for SqlTables<'_> {
         }
         let has_deletions = self.have_deletions()?;
         if self.records_duplicates()? {
-            let row = self.row(&loads::recount(self.dialect, has_deletions))?;
+            let has_expired = self.have_expired()?;
+            let row = self.row(&loads::recount(self.dialect, has_deletions, has_expired))?;
             recount.lost = number(&row, "lost");
             recount.unexplained = number(&row, "unexplained");
+        }
+        if self.have_expired()? {
+            let row = self.row(&retention::recount())?;
+            recount.expired_difference = number(&row, "by_load").abs_diff(counts.expired_events)
+                + number(&row, "by_day").abs_diff(counts.expired_events)
+                + number(&row, "quarantined_by_day").abs_diff(counts.expired_quarantined);
         }
         if has_deletions {
             let row = self.row(&deletion::recount(self.dialect))?;
@@ -476,7 +545,14 @@ impl Tables for SqlTables<'_> {
             return Ok(Report::default());
         }
         let has_projects = self.are_current()?;
-        report::read(self, project, has_projects)
+        let expired_before = self.expired_before()?;
+        let report = report::read(self, project, has_projects)?;
+        match expired_before {
+            Some(before) => {
+                Ok(Report { earlier: report::earlier(self, project)?, expired_before: Some(before), ..report })
+            }
+            None => Ok(report),
+        }
     }
 }
 

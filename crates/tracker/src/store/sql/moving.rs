@@ -9,7 +9,7 @@ use dlt_engine::{Error, ErrorKind, Result, Source};
 use serde_json::Value;
 
 use super::deletion::{REQUESTS, TOMBSTONES};
-use super::{SqlStore, SqlTables, deletion, number};
+use super::{SqlStore, SqlTables, deletion, number, retention};
 use crate::store::schema::{self, DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::store::{Counts, Tables};
 
@@ -17,7 +17,7 @@ use crate::store::{Counts, Tables};
 const PAGE: u64 = 20_000;
 
 impl SqlStore {
-    /// Takes over all rows of a DuckDB file, in one transaction but for what was deleted on request, which is written before.
+    /// Takes over all rows of a DuckDB file, in one transaction but for what was deleted on request or for its age, which is written before.
     /// What is counted then is what was counted there.
     ///
     /// # Errors
@@ -34,12 +34,22 @@ impl SqlStore {
         let items = count_items(&mut old, &lists)?;
         new.session.execute(&format!("CREATE SCHEMA IF NOT EXISTS {DATASET}"))?;
         if old.have_deletions()? {
-            take_deletions(&mut old, &mut new)?;
+            let tables: [(&str, &[&str]); 2] = [
+                (REQUESTS, &["journal_seq", "requested_at", "deleted_at", "events", "quarantined"]),
+                (TOMBSTONES, &["message_hash", "proof_hash", "is_event", "journal_seq", "request_seq"]),
+            ];
+            let tables = tables.map(|(table, columns)| (table, columns.to_vec()));
+            take_rows(&mut old, &mut new, deletion::tables(), &tables)?;
+        }
+        if old.have_expired()? {
+            let names =
+                |(table, columns): (_, &[(&'static str, _)])| (table, columns.iter().map(|(name, _)| *name).collect());
+            take_rows(&mut old, &mut new, retention::tables(), &retention::TABLES.map(names))?;
         }
         let has_replays = old.have_replays()?;
         drop(old);
         self.pipeline.run(Moved { from: Arc::clone(from), has_replays, lists })?;
-        new.exist = true;
+        (new.exist, new.columns, new.has_expired) = (true, None, None);
         new.session.make_indexes()?;
         let lists = new.lists()?;
         let (taken, taken_items) = (new.counts()?, count_items(&mut new, &lists)?);
@@ -62,12 +72,13 @@ fn count_items(tables: &mut SqlTables<'_>, lists: &[String]) -> Result<u64> {
     Ok(items)
 }
 
-fn take_deletions(old: &mut SqlTables<'_>, new: &mut SqlTables<'_>) -> Result<()> {
-    let mut statements = deletion::tables();
-    let tables: [(&str, &[&str]); 2] = [
-        (REQUESTS, &["journal_seq", "requested_at", "deleted_at", "events", "quarantined"]),
-        (TOMBSTONES, &["message_hash", "proof_hash", "is_event", "journal_seq", "request_seq"]),
-    ];
+/// Copies tables that the engine does not write, which `statements` makes.
+fn take_rows(
+    old: &mut SqlTables<'_>,
+    new: &mut SqlTables<'_>,
+    mut statements: Vec<String>,
+    tables: &[(&str, Vec<&str>)],
+) -> Result<()> {
     for (table, columns) in tables {
         statements.push(format!("DELETE FROM {table}"));
         let columns = columns.join(", ");

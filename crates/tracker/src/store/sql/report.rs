@@ -5,13 +5,15 @@ use dlt_engine::destination::Row;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{SqlTables, number};
+use super::{SqlTables, number, retention};
 use crate::projects::DEFAULT;
-use crate::report::{EventSummary, Report, Share, VersionSummary};
+use crate::report::{DaySummary, EventSummary, Report, Share, VersionSummary};
 use crate::store::schema::{EVENTS, QUARANTINE};
 
 /// Most rows of one list.
 const MAX_LINES: u32 = 100;
+/// Most days whose events have expired.
+const MAX_DAYS: u32 = 4000;
 
 /// Runs all queries; the ledger stays empty. Tables of an earlier version have no column for projects.
 pub(super) fn read(tables: &mut SqlTables<'_>, project: Option<&str>, has_projects: bool) -> Result<Report, Error> {
@@ -70,6 +72,18 @@ pub(super) fn read(tables: &mut SqlTables<'_>, project: Option<&str>, has_projec
         quarantine: shares(tables, "reason", QUARANTINE, &condition)?,
         ..Report::default()
     })
+}
+
+/// The days whose events have expired, the newest first.
+pub(super) fn earlier(tables: &mut SqlTables<'_>, project: Option<&str>) -> Result<Vec<DaySummary>, Error> {
+    let condition = project.map_or_else(|| "true".to_owned(), |name| tables.dialect.of_project(name));
+    let rows = tables.rows(&retention::days(&condition, MAX_DAYS))?;
+    let day = |row: &Row| DaySummary {
+        day: text(row, "day").unwrap_or_default(),
+        count: number(row, "events"),
+        active_ids: number(row, "installs"),
+    };
+    Ok(rows.iter().map(day).collect())
 }
 
 fn shares(tables: &mut SqlTables<'_>, column: &str, table: &str, condition: &str) -> Result<Vec<Share>, Error> {

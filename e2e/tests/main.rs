@@ -31,5 +31,8 @@ mod postgres;
 mod projects;
 mod shared_journal;
 mod silence;
+mod tracker_limits;
+mod tracker_privacy;
 mod tracker_report;
+mod tracker_tls;
 mod turns;

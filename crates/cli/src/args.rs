@@ -319,6 +319,8 @@ pub(crate) enum TableFormat {
     Native,
     /// Delta Lake: Parquet files with a log, which other tools read and write
     Delta,
+    /// Apache Iceberg: Parquet files with metadata, which other tools read and write
+    Iceberg,
 }
 
 /// How names are made of keys.

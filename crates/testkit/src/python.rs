@@ -52,6 +52,16 @@ impl PythonDlt {
         Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-delta")?, &requirements)? })
     }
 
+    /// The same with what it needs for Iceberg tables, on disks and on S3, in an environment of its own.
+    ///
+    /// # Errors
+    /// As [`PythonDlt::shared`].
+    pub fn with_iceberg() -> Result<Self> {
+        let more = ["s3fs", "pyiceberg==0.12.0", "pyiceberg-core==0.11.0"];
+        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(more).collect();
+        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-iceberg")?, &requirements)? })
+    }
+
     /// The interpreter.
     pub fn python(&self) -> PathBuf {
         self.folder.join("bin/python")

@@ -176,6 +176,7 @@ impl From<TableFormat> for dlt::TableFormat {
         match word {
             TableFormat::Native => Self::Native,
             TableFormat::Delta => Self::Delta,
+            TableFormat::Iceberg => Self::Iceberg,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tables whose files hold other types than new rows have: no reader could make one column of both.
 
+use crate::lake::has_log;
 use crate::settings::{FORMAT_HINT, FORMATS};
 use dlt_engine::schema::{Column, DataType, Schema, Table, TableFormat};
 use dlt_engine::{Error, ErrorKind};
@@ -26,7 +27,7 @@ pub(crate) fn find(stored: Option<&Schema>, schema: &Schema) -> Conflicts {
 /// Tables of a format that is not known are no files that can be added to.
 pub(crate) fn of_format(schema: &Schema, table: &Table) -> Option<Error> {
     let format = schema.format_of(table);
-    if matches!(format, TableFormat::Native | TableFormat::Delta) {
+    if format == TableFormat::Native || has_log(format) {
         return None;
     }
     let message =

@@ -195,6 +195,11 @@ impl Dataset {
         self.store.delete_parts("", &is_meant).map_err(failed)
     }
 
+    /// Removes half-written intents of a load that was killed before it had one.
+    pub(crate) fn remove_parts_of_intents(&self, load_id: &str) -> Result<()> {
+        self.store.delete_parts(intent::FOLDER, &|name| name.contains(load_id)).map_err(failed)
+    }
+
     /// What is no part of the dataset, though it is in its folders.
     pub(crate) fn invisible(&self) -> Result<Invisible> {
         let intents = self.intents()?;

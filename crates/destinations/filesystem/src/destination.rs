@@ -3,11 +3,10 @@
 use crate::connection::Files;
 use crate::dataset::Dataset;
 use crate::failure::failed;
-use crate::lake::DELTA_MERGES;
+use crate::lake::FORMATS;
 use crate::settings::Filesystem;
 use dlt_engine::destination::{Access, Capabilities, Connection, Destination};
 use dlt_engine::digest::name_digest;
-use dlt_engine::schema::TableFormat;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Address, Scheme, Store};
 
@@ -31,7 +30,7 @@ impl Destination for Filesystem {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new();
         capabilities.merge_strategies = &[];
-        capabilities.table_formats = &[(TableFormat::Delta, DELTA_MERGES)];
+        capabilities.table_formats = FORMATS;
         capabilities
     }
 

@@ -1,5 +1,6 @@
 //! What a load is about to write and to delete, known before it does either.
 
+use dlt_engine::schema::TableFormat;
 use serde_json::{Value, json};
 
 /// The folder of intents. It is no table: no schema names it.
@@ -19,8 +20,9 @@ pub(crate) struct Intent {
 }
 
 /// A table with a log, as it was when a load began to change it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Begun {
+    pub(crate) format: TableFormat,
     pub(crate) folder: String,
     /// Its version; `None` where there was no table.
     pub(crate) version: Option<u64>,
@@ -40,7 +42,10 @@ impl Intent {
             "deletes": self.deletes,
         });
         if !self.tables.is_empty() {
-            let tables = self.tables.iter().map(|table| json!({"folder": table.folder, "version": table.version}));
+            let tables = self
+                .tables
+                .iter()
+                .map(|table| json!({"format": table.format.name(), "folder": table.folder, "version": table.version}));
             intent["tables"] = tables.collect();
         }
         intent.to_string()
@@ -68,7 +73,10 @@ impl Intent {
 impl Begun {
     fn parse(value: &Value) -> Option<Self> {
         let version = value.get("version").filter(|version| !version.is_null());
+        // Intents of old had Delta tables alone, and did not say so.
+        let format = value.get("format").map_or(Some(TableFormat::Delta.name()), Value::as_str)?;
         Some(Self {
+            format: TableFormat::ALL.into_iter().find(|known| known.name() == format)?,
             folder: value.get("folder")?.as_str()?.to_owned(),
             version: version.map(|version| version.as_u64().ok_or(())).transpose().ok()?,
         })
@@ -86,7 +94,10 @@ mod tests {
             schema: "shop".into(),
             writes: vec!["t/a \"1\".csv".into()],
             deletes: vec!["t/ü".into()],
-            tables: vec![Begun { folder: "d".into(), version: Some(3) }, Begun { folder: "e".into(), version: None }],
+            tables: vec![
+                Begun { format: TableFormat::Delta, folder: "d".into(), version: Some(3) },
+                Begun { format: TableFormat::Iceberg, folder: "e".into(), version: None },
+            ],
         };
         assert_eq!(Intent::parse(intent.to_json().as_bytes()), Some(intent));
         assert_eq!(Intent::parse(b"{\"load_id\": 1}"), None);

@@ -1,37 +1,67 @@
-//! What a load does to tables that have a log ([`crate::delta`]).
+//! What a load does to tables that are kept with a log ([`crate::kept`]).
 //!
 //! A table is changed by one version of its log. That is seen by other readers before the load is committed; a load that is tried again
 //! finds the versions that it wrote by its id, and does not write them twice.
 
 use crate::dataset::Dataset;
-use crate::delta::{Change, LOG, Log, Place, Removal, Snapshot, busy, is_of_load, write};
+use crate::delta::Delta;
 use crate::encode::Rows;
 use crate::gather::{JOB_FILES, Staged, file_id};
+use crate::iceberg::Iceberg;
 use crate::intent::{Begun, Intent};
-use crate::local::log_files;
+use crate::kept::{self, Change, Form, Kept, Place, Removal, Written, busy, is_of_load};
+use crate::local::listed_files;
 use crate::merging::{Member, Merge};
 use crate::parallel::for_each;
-use dlt_engine::schema::{MergeStrategy, Table};
+use dlt_engine::schema::{MergeStrategy, TableFormat};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// How rows of Delta tables are merged: as by Python dlt.
-pub(crate) const DELTA_MERGES: &[MergeStrategy] =
-    &[MergeStrategy::Upsert, MergeStrategy::InsertOnly, MergeStrategy::Cdc];
+/// The formats that have a log, and how rows are merged there: as by Python dlt.
+pub(crate) const FORMATS: &[(TableFormat, &[MergeStrategy])] = &[
+    (TableFormat::Delta, &[MergeStrategy::Upsert, MergeStrategy::InsertOnly, MergeStrategy::Cdc]),
+    (TableFormat::Iceberg, &[MergeStrategy::Upsert, MergeStrategy::InsertOnly]),
+];
+
+/// How often rows are written or merged anew because others changed a table.
+const TRIES: usize = 20;
+
+/// Whether tables of a format have a log.
+pub(crate) fn has_log(format: TableFormat) -> bool {
+    FORMATS.iter().any(|(known, _)| *known == format)
+}
+
+/// Whether rows of tables of a format can be merged so.
+pub(crate) fn merges(format: TableFormat, strategy: MergeStrategy) -> bool {
+    FORMATS.iter().any(|(known, strategies)| *known == format && strategies.contains(&strategy))
+}
+
+/// A table in a folder of the dataset. It is not looked at yet.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] if tables of the format have no log.
+pub(crate) fn kept(dataset: &Dataset, format: TableFormat, folder: &str, table: &str) -> Result<Box<dyn Kept>> {
+    let store = dataset.store.below(folder);
+    match format {
+        TableFormat::Delta => Ok(Box::new(Delta::new(store, table))),
+        TableFormat::Iceberg => Ok(Box::new(Iceberg::new(store, table))),
+        _ => Err(Error::new(ErrorKind::Internal, format!("the table format {format} has no log"))),
+    }
+}
 
 /// What is to be done with one table.
 #[derive(Debug)]
 pub(crate) struct Job {
+    format: TableFormat,
     pub(crate) folder: String,
     staged: Staged,
     removal: Removal,
     is_new: bool,
-    log: Log,
-    before: Option<Snapshot>,
+    kept: Box<dyn Kept>,
     /// The version that the table had when the load was tried first.
     began: Option<u64>,
-    /// Whether an earlier try of the load did it.
+    /// Whether it is done, by this try of the load or an earlier one.
     is_done: bool,
 }
 
@@ -52,7 +82,7 @@ pub(crate) fn folder(dataset: &Dataset, schema: &str, table: &str) -> Result<Str
         Some(folder) => Ok(folder.to_owned()),
         None => {
             let message = format!(
-                "table `{table}` is a Delta table and needs a folder of its own, which the layout does not give it"
+                "table `{table}` has a table format and needs a folder of its own, which the layout does not give it"
             );
             Err(Error::new(ErrorKind::Config, message).hint("put a `/` behind `{table_name}`"))
         }
@@ -64,23 +94,34 @@ impl Job {
     ///
     /// # Errors
     /// If it cannot be read, or not be changed so.
-    pub(crate) fn new(dataset: &Dataset, schema: &str, staged: Staged, removal: Removal, is_new: bool) -> Result<Self> {
+    pub(crate) fn new(
+        dataset: &Dataset,
+        schema: &str,
+        format: TableFormat,
+        staged: Staged,
+        removal: Removal,
+        is_new: bool,
+    ) -> Result<Self> {
         let folder = folder(dataset, schema, &staged.table.name)?;
-        let log = Log::of(dataset.store.below(&folder), &staged.table.name);
-        let before = log.snapshot()?;
-        let began = before.as_ref().map(|before| before.version);
-        let job = Self { folder, staged, removal, is_new, log, before, began, is_done: false };
-        let change = job.change("", Vec::new());
-        change.check(&job.log, job.before.as_ref())?;
-        change.shape(job.before.as_ref())?;
+        let kept = kept(dataset, format, &folder, &staged.table.name)?;
+        let mut job = Self { format, folder, staged, removal, is_new, kept, began: None, is_done: false };
+        job.look()?;
+        job.began = job.kept.version();
         Ok(job)
+    }
+
+    /// Looks at the table, and whether it may be changed so.
+    fn look(&mut self) -> Result<()> {
+        self.kept.look()?;
+        self.kept.check(&self.change("", Vec::new()))
     }
 
     /// Looks at what an earlier try of the load did to the table.
     pub(crate) fn begin(&mut self, load_id: &str, earlier: &Intent) -> Result<()> {
         if let Some(begun) = earlier.tables.iter().find(|begun| begun.folder == self.folder)
-            && self.log.version_of_load(load_id, begun.version)?.is_some()
+            && self.kept.has_load(load_id, begun.version)?
         {
+            self.kept.finish()?;
             self.began = begun.version;
             self.is_done = true;
         }
@@ -92,43 +133,83 @@ impl Job {
     }
 
     pub(crate) fn begun(&self) -> Begun {
-        Begun { folder: self.folder.clone(), version: self.began }
+        Begun { format: self.format, folder: self.folder.clone(), version: self.began }
     }
 
-    fn change<'a>(&'a self, load_id: &'a str, adds: Vec<crate::delta::Add>) -> Change<'a> {
+    fn change<'a>(&'a self, load_id: &'a str, adds: Vec<Written>) -> Change<'a> {
         Change { load_id, table: &self.staged.table, is_new: self.is_new, removal: self.removal.clone(), adds }
     }
 
     /// Whether there is neither a table nor anything to make one of.
     fn is_idle(&self) -> bool {
-        self.is_done || self.before.is_none() && self.staged.files.is_empty()
+        self.is_done || self.kept.version().is_none() && self.staged.files.is_empty()
+    }
+
+    /// What names of its files begin with. Another version has other rows, and its files other names.
+    fn stem(&self, load_id: &str, number: usize) -> String {
+        let version = self.kept.version().map_or(0, |version| version + 1);
+        format!("{load_id}.{}-{version}", file_id(load_id, &self.staged.table.name, number))
+    }
+
+    fn columns(&self) -> Vec<String> {
+        self.staged.table.complete_columns().map(|(column, _)| column.name.clone()).collect()
+    }
+
+    fn form(&self) -> Result<Form> {
+        self.kept.form(&self.change("", Vec::new()), &self.columns())
+    }
+
+    /// Writes the next version of the log. False if the files have to be written anew; they are deleted then.
+    fn commit(&mut self, dataset: &Dataset, load_id: &str, removal: Removal, adds: Vec<Written>) -> Result<bool> {
+        let change = Change { removal, ..self.change(load_id, adds) };
+        if self.kept.commit(&change)? {
+            self.is_done = true;
+            return Ok(true);
+        }
+        let keys: Vec<String> = change.adds.iter().map(|add| format!("{}/{}", self.folder, add.key)).collect();
+        dataset.delete(&keys)?;
+        Ok(false)
+    }
+
+    fn busy(&self) -> Error {
+        busy(&self.kept.title())
     }
 }
 
-/// Writes the rows of the load, and then the versions of the logs.
-pub(crate) fn run(dataset: &Dataset, jobs: Vec<Job>, load_id: &str) -> Result<()> {
+/// Writes the rows of the load, and then the versions of the logs. Where others changed a table so that its files do not fit any more, they
+/// are written anew.
+pub(crate) fn run(dataset: &Dataset, mut jobs: Vec<Job>, load_id: &str) -> Result<()> {
+    for _ in 0..TRIES {
+        write(dataset, &mut jobs, load_id)?;
+        let Some(_) = jobs.iter().find(|job| !job.is_idle()) else { return Ok(()) };
+        jobs.iter_mut().filter(|job| !job.is_idle()).try_for_each(Job::look)?;
+    }
+    Err(jobs
+        .iter()
+        .find(|job| !job.is_idle())
+        .map_or_else(|| Error::new(ErrorKind::Internal, "a load without a table"), Job::busy))
+}
+
+fn write(dataset: &Dataset, jobs: &mut [Job], load_id: &str) -> Result<()> {
     let mut pieces = Vec::new();
     for (at, job) in jobs.iter().enumerate().filter(|(_, job)| !job.is_idle()) {
         for (number, files) in job.staged.files.chunks(JOB_FILES).enumerate() {
-            let stem = format!("{load_id}.{}", file_id(load_id, &job.staged.table.name, number));
-            pieces.push(Piece { job: at, stem, files });
+            pieces.push(Piece { job: at, stem: job.stem(load_id, number), files });
         }
     }
     let written = for_each(dataset, &pieces, |piece| {
         let job = &jobs[piece.job];
-        let table: &Table = &job.staged.table;
-        let shape = job.change(load_id, Vec::new()).shape(job.before.as_ref())?;
-        let mut rows = Rows::new(table, piece.files);
-        let columns: Vec<String> = rows.columns.iter().map(|(column, _)| column.name.clone()).collect();
-        let place = Place { store: job.log.store(), table: &table.name, stem: &piece.stem };
-        write(&place, &shape, &columns, || Ok(rows.next()?.map(|(_, arrays)| arrays)))
+        let mut rows = Rows::new(&job.staged.table, piece.files);
+        let place = Place { store: job.kept.store(), stem: &piece.stem };
+        kept::write(&place, &job.form()?, || Ok(rows.next()?.map(|(_, arrays)| arrays)))
     })?;
     let mut adds: Vec<Vec<_>> = jobs.iter().map(|_| Vec::new()).collect();
     for (piece, written) in pieces.iter().zip(written) {
         adds[piece.job].extend(written);
     }
-    for (job, adds) in jobs.iter().zip(adds).filter(|(job, _)| !job.is_idle()) {
-        job.change(load_id, adds).commit(&job.log, job.before.as_ref())?;
+    for (job, adds) in jobs.iter_mut().zip(adds).filter(|(job, _)| !job.is_idle()) {
+        let removal = job.removal.clone();
+        job.commit(dataset, load_id, removal, adds)?;
     }
     Ok(())
 }
@@ -159,50 +240,33 @@ impl Chain {
     /// Writes what the merge left, and the versions of the logs: that of the root table last, so that a load which is tried again finds
     /// the rows that the new ones meet. Where others changed a table meanwhile, the rows are merged anew.
     pub(crate) fn run(mut self, dataset: &Dataset, load_id: &str) -> Result<()> {
-        const TRIES: usize = 20;
         for _ in 0..TRIES {
             if self.write(dataset, load_id)? {
                 return Ok(());
             }
-            for job in self.jobs.iter_mut().filter(|job| !job.is_done) {
-                job.before = job.log.snapshot()?;
-                let change = job.change(load_id, Vec::new());
-                change.check(&job.log, job.before.as_ref())?;
-                change.shape(job.before.as_ref())?;
-            }
+            self.jobs.iter_mut().filter(|job| !job.is_done).try_for_each(Job::look)?;
             self.merge = merged(dataset, &self.jobs, self.strategy)?;
         }
-        Err(self
-            .jobs
-            .first()
-            .map_or_else(|| Error::new(ErrorKind::Internal, "a merge without a table"), |job| busy(&job.log)))
+        Err(self.jobs.first().map_or_else(|| Error::new(ErrorKind::Internal, "a merge without a table"), Job::busy))
     }
 
     /// False if others changed a table.
     fn write(&mut self, dataset: &Dataset, load_id: &str) -> Result<bool> {
         for at in (0..self.jobs.len()).rev() {
-            let job = &self.jobs[at];
-            if job.is_done || job.before.is_none() && !self.merge.has_rows(at, &job.staged.table)? {
+            let job = &mut self.jobs[at];
+            if job.is_done || job.kept.version().is_none() && !self.merge.has_rows(at, &job.staged.table)? {
                 continue;
             }
-            // Another version has other rows, and its files other names.
-            let version = job.before.as_ref().map_or(0, |before| before.version + 1);
-            let stem = format!("{load_id}.{}-{version}", file_id(load_id, &job.staged.table.name, 0));
-            let shape = job.change(load_id, Vec::new()).shape(job.before.as_ref())?;
-            let place = Place { store: job.log.store(), table: &job.staged.table.name, stem: &stem };
-            let adds = self.merge.write(at, &job.staged.table, &place, &shape)?;
-            let mut change = job.change(load_id, adds);
-            if change.removal == Removal::None {
-                change.removal = Removal::These(self.merge.tables[at].removed.clone());
-            }
-            let written: Vec<String> = change.adds.iter().map(|add| add.path.clone()).collect();
-            if !change.commit(&job.log, job.before.as_ref())? {
-                let keys = written.iter().filter_map(|path| job.log.key(path));
-                let keys: Vec<String> = keys.map(|key| format!("{}/{key}", job.folder)).collect();
-                dataset.delete(&keys)?;
+            let stem = job.stem(load_id, 0);
+            let place = Place { store: job.kept.store(), stem: &stem };
+            let adds = self.merge.write(at, &job.staged.table, &place, &job.form()?)?;
+            let removal = match &job.removal {
+                Removal::None => Removal::These(self.merge.tables[at].removed.clone()),
+                removal => removal.clone(),
+            };
+            if !job.commit(dataset, load_id, removal, adds)? {
                 return Ok(false);
             }
-            self.jobs[at].is_done = true;
         }
         Ok(true)
     }
@@ -213,10 +277,9 @@ fn merged(dataset: &Dataset, jobs: &[Job], strategy: MergeStrategy) -> Result<Me
     let mut members = Vec::new();
     for job in jobs {
         // Of a table that is emptied nothing is met.
-        let before = job.before.as_ref().filter(|_| job.removal == Removal::None);
-        let old = match before {
-            Some(before) => log_files(dataset, &job.folder, &job.log, before, folder.path())?,
-            None => Vec::new(),
+        let old = match job.removal == Removal::None {
+            true => listed_files(dataset, &job.folder, &*job.kept, folder.path())?,
+            false => Vec::new(),
         };
         members.push(Member { table: &job.staged.table, new: &job.staged.files, old });
     }
@@ -226,8 +289,8 @@ fn merged(dataset: &Dataset, jobs: &[Job], strategy: MergeStrategy) -> Result<Me
 /// Deletes the files that a load wrote into the folders of tables, where no version of the log names them.
 pub(crate) fn remove_leftovers(dataset: &Dataset, intent: &Intent) -> Result<()> {
     for begun in &intent.tables {
-        let log = Log::of(dataset.store.below(&begun.folder), &begun.folder);
-        if log.version_of_load(&intent.load_id, begun.version)?.is_some() {
+        let kept = kept(dataset, begun.format, &begun.folder, &begun.folder)?;
+        if kept.has_load(&intent.load_id, begun.version)? {
             continue;
         }
         let mut files = dataset.list(&begun.folder)?;
@@ -235,9 +298,4 @@ pub(crate) fn remove_leftovers(dataset: &Dataset, intent: &Intent) -> Result<()>
         dataset.delete(&files)?;
     }
     Ok(())
-}
-
-/// Whether a file in the folder of a table is part of its log.
-pub(crate) fn is_of_log(key: &str, prefix: &str) -> bool {
-    key.strip_prefix(prefix).and_then(|rest| rest.split_once('/')).is_some_and(|(folder, _)| folder == LOG)
 }

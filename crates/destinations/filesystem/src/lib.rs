@@ -16,12 +16,13 @@
 //!   _dlt_intents/1795908250.737945.json              what a load under way writes and deletes; gone when it is done
 //! ```
 //!
-//! A table of the format Delta has a log in its folder ([`delta`]): `users/_delta_log/00000000000000000000.json`.
+//! A table of the format Delta or Iceberg has a log in its folder ([`delta`], [`iceberg`]): `users/_delta_log/00000000000000000000.json`,
+//! `users/metadata/00000-….metadata.json`.
 //!
 //! # A load
 //!
 //! Object stores have no transactions. A load first writes its intent: the names of its files, and of those that are to go. Then it
-//! writes the files, the schema, the state, the versions of Delta tables, and last the record in `_dlt_loads`, which is the commit. Then the old files are deleted,
+//! writes the files, the schema, the state, the versions of tables with a log, and last the record in `_dlt_loads`, which is the commit. Then the old files are deleted,
 //! and the intent. A load that was killed before its commit leaves files that its next try overwrites or deletes; one that was killed
 //! after it is finished by whoever opens the dataset next.
 //!
@@ -29,8 +30,8 @@
 //!
 //! Queries of this crate go by the intents: files of a load that is not committed are left out, and so are those that a committed
 //! load replaces. Other readers look at folders: between the commit of a load that replaces a table and the deletion of the old files
-//! they see both, and before the commit the new files beside the old. Readers of Delta tables see each table as its log has it, which
-//! is written shortly before the commit.
+//! they see both, and before the commit the new files beside the old. Readers of tables with a log see each table as the log has it,
+//! which is written shortly before the commit.
 
 mod conflicts;
 mod connection;
@@ -41,7 +42,9 @@ mod destination;
 mod encode;
 mod failure;
 mod gather;
+mod iceberg;
 mod intent;
+mod kept;
 mod lake;
 mod layout;
 mod load;

@@ -2,12 +2,12 @@
 
 use crate::conflicts::{self, Conflicts};
 use crate::dataset::Dataset;
-use crate::delta::Removal;
 use crate::encode::{self, Stop};
 use crate::failure::failed;
 use crate::gather::{Output, Staged};
 use crate::intent::Intent;
-use crate::lake::{self, Chain, DELTA_MERGES, Job};
+use crate::kept::Removal;
+use crate::lake::{self, Chain, Job};
 use crate::moment::Moment;
 use crate::parallel::for_each;
 use crate::records::{self, Form, Versioned};
@@ -25,8 +25,8 @@ pub(crate) struct Load<'a> {
     dataset: &'a Dataset,
     conflicts: Conflicts,
     staged: Vec<Staged>,
-    /// Rows of tables that have a log, and whether they replace all others.
-    logged: Vec<(Staged, Removal)>,
+    /// Rows of tables that have a log.
+    logged: Vec<(TableFormat, Staged)>,
     /// Rows of tables that have a log, merged with those that are there.
     merged: Vec<Chain>,
     /// The schema of the load.
@@ -110,11 +110,11 @@ impl<'a> Load<'a> {
         let (dataset, schema) = (self.dataset, record.schema);
         let dropped = self.dropped_of(&schema.name);
         let mut jobs = Vec::new();
-        for (staged, removal) in &self.logged {
+        for (format, staged) in &self.logged {
             let is_dropped = dropped.contains(&staged.table.name);
             let is_emptied = is_dropped || self.emptied.contains(&staged.table.name);
-            let removal = if is_emptied { Removal::All } else { removal.clone() };
-            jobs.push(Job::new(dataset, &schema.name, staged.clone(), removal, is_dropped)?);
+            let removal = if is_emptied { Removal::All } else { Removal::None };
+            jobs.push(Job::new(dataset, &schema.name, *format, staged.clone(), removal, is_dropped)?);
         }
         let has_rows = |table: &str| self.has_rows(table);
         for name in
@@ -122,7 +122,7 @@ impl<'a> Load<'a> {
         {
             let Some(table) = schema.tables.get(name) else { continue };
             let staged = Staged { table: table.clone(), format: FileFormat::Parquet, files: Vec::new() };
-            jobs.push(Job::new(dataset, &schema.name, staged, Removal::All, false)?);
+            jobs.push(Job::new(dataset, &schema.name, schema.format_of(table), staged, Removal::All, false)?);
         }
         jobs.iter_mut().try_for_each(|job| job.begin(record.load_id, earlier))?;
         Ok(jobs)
@@ -135,12 +135,12 @@ impl<'a> Load<'a> {
 
     /// Whether a table that has a log gets rows.
     fn has_rows(&self, table: &str) -> bool {
-        self.logged.iter().any(|(staged, _)| staged.table.name == table)
+        self.logged.iter().any(|(_, staged)| staged.table.name == table)
             || self.merged.iter().flat_map(|chain| &chain.jobs).any(|job| job.table() == table)
     }
 
     /// Merges the rows of tables that have a log. Whoever counts is told how many were added.
-    fn merge(&mut self, chain: &ChainLoad<'_>, strategy: MergeStrategy) -> Result<Vec<u64>> {
+    fn merge(&mut self, chain: &ChainLoad<'_>, format: TableFormat, strategy: MergeStrategy) -> Result<Vec<u64>> {
         if chain.tables.first().is_none_or(|root| root.files.is_empty()) {
             return Ok(vec![0; chain.tables.len()]);
         }
@@ -150,7 +150,7 @@ impl<'a> Load<'a> {
             let is_emptied = is_dropped || self.emptied.contains(&load.table.name);
             let removal = if is_emptied { Removal::All } else { Removal::None };
             let staged = Staged { table: load.table.clone(), format: FileFormat::Parquet, files: load.files.clone() };
-            jobs.push(Job::new(self.dataset, &self.schema, staged, removal, is_dropped)?);
+            jobs.push(Job::new(self.dataset, &self.schema, format, staged, removal, is_dropped)?);
         }
         let merged = Chain::merge(self.dataset, jobs, strategy)?;
         let added = merged.added().to_vec();
@@ -211,18 +211,18 @@ impl Transaction for Load<'_> {
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
         let format = chain.tables.first().map_or(TableFormat::Native, |root| root.table.table_format());
         match chain.write {
-            Write::Merge(strategy) if format == TableFormat::Delta && DELTA_MERGES.contains(&strategy) => {
+            Write::Merge(strategy) if lake::merges(format, strategy) => {
                 for load in chain.tables.iter().filter(|load| !load.files.is_empty()) {
                     self.conflicts.remove(&load.table.name).map_or(Ok(()), Err)?;
                 }
-                return self.merge(chain, strategy);
+                return self.merge(chain, format, strategy);
             }
             Write::Merge(_) | Write::Versions(_) => {
                 let table = chain.tables.first().map_or("", |load| &load.table.name);
                 let message =
                     format!("rows of table `{table}` are to be merged, and files can only be added or replaced");
                 return Err(Error::new(ErrorKind::Config, message)
-                    .hint("use append or replace, or upsert, insert-only or cdc of a Delta table"));
+                    .hint("use append or replace, or the table format `delta` or `iceberg`"));
             }
             Write::Append | Write::Replace => {}
         }
@@ -242,7 +242,7 @@ impl Transaction for Load<'_> {
             rows.push(staged.rows()?);
             match staged.files.is_empty() {
                 true => {}
-                false if format == TableFormat::Delta => self.logged.push((staged, Removal::None)),
+                false if lake::has_log(format) => self.logged.push((format, staged)),
                 false => self.staged.push(staged),
             }
         }
@@ -287,6 +287,7 @@ impl Transaction for Load<'_> {
             deletes: old.into_iter().collect(),
             tables: jobs.iter().chain(self.merged.iter().flat_map(|chain| &chain.jobs)).map(Job::begun).collect(),
         };
+        dataset.remove_parts_of_intents(load_id)?;
         self.put(&Intent::key(load_id), intent.to_json())?;
         if !earlier.load_id.is_empty() {
             dataset.delete(&leftovers)?;
@@ -327,7 +328,7 @@ fn write(dataset: &Dataset, output: &Output<'_>) -> Result<()> {
 
 /// Whether a table has a log.
 fn is_logged(schema: &Schema, table: &str) -> bool {
-    schema.tables.get(table).is_some_and(|table| schema.format_of(table) == TableFormat::Delta)
+    schema.tables.get(table).is_some_and(|table| lake::has_log(schema.format_of(table)))
 }
 
 fn now_micros() -> i64 {

@@ -1,29 +1,33 @@
 //! Files of the dataset on this machine, where DuckDB can read them.
 
 use crate::dataset::Dataset;
-use crate::delta::{Log, Snapshot};
 use crate::failure::failed;
+use crate::kept::Kept;
 use crate::views::{DataFile, Kind};
 use dlt_engine::{Error, Result};
 use dlt_objects::StoreError;
 use std::path::{Path, PathBuf};
 
-/// The files of a table on this machine, each by the path that the log has of it. Those of other stores are fetched into a folder.
-pub(crate) fn log_files(
+/// The files of a table that has a log on this machine, each by the path that the log has of it. Those of other stores are fetched into a
+/// folder.
+pub(crate) fn listed_files(
     dataset: &Dataset,
     below: &str,
-    log: &Log,
-    snapshot: &Snapshot,
+    kept: &dyn Kept,
     folder: &Path,
 ) -> Result<Vec<(String, DataFile)>> {
     let mut files = Vec::new();
-    for (number, (path, key, partition)) in log.files(snapshot)?.into_iter().enumerate() {
-        let key = format!("{below}/{key}");
+    for (number, listed) in kept.files()?.into_iter().enumerate() {
+        let key = format!("{below}/{}", listed.key);
         let local = match dataset.store.local_path(&key) {
             Some(local) => local,
-            None => fetch(dataset, &key, folder.join(format!("{}.{number}.parquet", log.table())))?,
+            None => {
+                // Tables of one query may have the same names in several folders.
+                let name = format!("{}.{number}.parquet", below.replace('/', "."));
+                fetch(dataset, &key, folder.join(name))?
+            }
         };
-        files.push((path, DataFile { path: local, kind: Kind::Parquet, partition }));
+        files.push((listed.path, DataFile { path: local, kind: Kind::Parquet, partition: listed.partition }));
     }
     Ok(files)
 }

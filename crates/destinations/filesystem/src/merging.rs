@@ -1,9 +1,9 @@
-//! Merges of Delta tables: new rows meet those that are there by key.
+//! Merges of tables that have a log: new rows meet those that are there by key.
 //!
 //! Files are never changed. Those that hold a row which a new one meets are read into a database in memory, the merge that all
 //! databases have is done there ([`dlt_engine::sql`]), and what it leaves takes the place of these files. All others stay.
 
-use crate::delta::{Add, DataFiles, Place, Shape};
+use crate::kept::{DataFiles, Form, Place, Written};
 use crate::views::{DataFile, FILE, logged};
 use arrow::array::ArrayRef;
 use dlt_destination_duckdb::in_memory::{InMemory, parquet, quote};
@@ -172,9 +172,9 @@ impl Merge {
     }
 
     /// Writes what the merge left of a table.
-    pub(crate) fn write(&self, at: usize, table: &Table, place: &Place<'_>, shape: &Shape) -> Result<Vec<Add>> {
+    pub(crate) fn write(&self, at: usize, table: &Table, place: &Place<'_>, form: &Form) -> Result<Vec<Written>> {
         let columns: Vec<String> = table.complete_columns().map(|(column, _)| column.name.clone()).collect();
-        let mut files = DataFiles::new(place, shape, &columns)?;
+        let mut files = DataFiles::new(place, form);
         let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         // Rows that are only added stand behind those that were there.
         let first = self.tables.get(at).map_or(0, |merged| merged.first_new);

@@ -2,15 +2,14 @@
 
 use crate::conflicts;
 use crate::dataset::{Dataset, Invisible};
-use crate::delta::Log;
 use crate::lake;
-use crate::local::{fetch, log_files};
+use crate::local::{fetch, listed_files};
 use crate::records::Form;
 use crate::views::{DataFile, Kind, view};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_destination_duckdb::in_memory::{InMemory, quote};
-use dlt_engine::schema::{STATE_TABLE, Schema, Table, VERSION_TABLE};
+use dlt_engine::schema::{STATE_TABLE, Schema, Table, TableFormat, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -83,7 +82,15 @@ pub(crate) fn run(
         if is_named && let Some(error) = of_schema.and_then(|schema| conflicts::of_format(schema, &table)) {
             return Err(error);
         }
+        let format = of_schema.map_or(TableFormat::Native, |schema| schema.format_of(&table));
         let files = match is_named {
+            true if lake::has_log(format) => {
+                let below = lake::folder(dataset, &schema, &table.name)?;
+                let mut kept = lake::kept(dataset, format, &below, &table.name)?;
+                kept.look_without(&invisible.loads)?;
+                let files = listed_files(dataset, &below, &*kept, folder.path())?;
+                files.into_iter().map(|(_, file)| file).collect()
+            }
             true => local_files(dataset, &schema, &table.name, &invisible, folder.path(), form.hides_compression)?,
             false => Vec::new(),
         };
@@ -104,9 +111,6 @@ fn local_files(
 ) -> Result<Vec<DataFile>> {
     let is_own = table.starts_with("_dlt_");
     let mut keys = if is_own { dataset.list(table)? } else { dataset.files_of(schema, table)? };
-    if !is_own && keys.iter().any(|key| lake::is_of_log(key, &dataset.settings.layout.prefix(schema, table))) {
-        return logged_files(dataset, schema, table, invisible, folder);
-    }
     keys.retain(|key| !invisible.files.contains(key));
     if is_own && table != VERSION_TABLE && table != STATE_TABLE {
         keys.retain(|key| key.ends_with(".jsonl"));
@@ -124,19 +128,4 @@ fn local_files(
         files.push(DataFile { path, kind, partition: BTreeMap::new() });
     }
     Ok(files)
-}
-
-/// The files that the log of a table names.
-fn logged_files(
-    dataset: &Dataset,
-    schema: &str,
-    table: &str,
-    invisible: &Invisible,
-    folder: &Path,
-) -> Result<Vec<DataFile>> {
-    let below = lake::folder(dataset, schema, table)?;
-    let log = Log::of(dataset.store.below(&below), table);
-    let Some(snapshot) = log.snapshot_without(&invisible.loads)? else { return Ok(Vec::new()) };
-    let files = log_files(dataset, &below, &log, &snapshot, folder)?;
-    Ok(files.into_iter().map(|(_, file)| file).collect())
 }

@@ -47,7 +47,7 @@ pub const HINT_KEYS: [Key; 12] = [
     Key::new("renamed_columns", "other names for keys at the top of a row: `{ userId = \"customer\" }`", "their own"),
     Key::new(
         "table_format",
-        "`delta` keeps the tables as [Delta tables](destination-filesystem.md#delta-tables), in destinations that can",
+        "`delta` or `iceberg` keeps the tables as [Delta](destination-filesystem.md#delta-tables) or [Iceberg tables](destination-filesystem.md#iceberg-tables), in destinations that can",
         "as before; the destination's own for a new table",
     ),
 ];

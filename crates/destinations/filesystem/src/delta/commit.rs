@@ -1,54 +1,38 @@
 //! A change of a table, as the next version of its log.
 
 use super::action::{Action, Add, Metadata, Remove};
-use super::features;
-use super::files::now_millis;
 use super::log::{LOAD_ID, Log, Snapshot};
-use super::types::{Shape, arrow_type, shape};
+use super::types::{Field, Shape, arrow_type, shape};
+use super::{features, paths, stats};
+use crate::kept::{Change, Removal, TRIES, Written, busy, now_millis};
 use dlt_engine::digest::shake128;
-use dlt_engine::schema::Table;
 use dlt_engine::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// How often others may be faster before it is given up.
-const TRIES: usize = 100;
-
-/// What a load does to a table.
-#[derive(Debug)]
-pub(crate) struct Change<'a> {
-    pub(crate) load_id: &'a str,
-    /// The table as the load has it.
-    pub(crate) table: &'a Table,
-    /// Whether the table begins anew: its columns are those of the load alone.
-    pub(crate) is_new: bool,
-    pub(crate) removal: Removal,
-    /// The files of the load.
-    pub(crate) adds: Vec<Add>,
+/// A change with its files as the log writes them.
+pub(super) struct Commit<'a> {
+    log: &'a Log,
+    change: &'a Change<'a>,
+    /// The columns for which the files were written.
+    planned: Shape,
+    adds: Vec<Add>,
 }
 
-/// Which files of the table go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Removal {
-    None,
-    All,
-    /// Those, by their paths as the log writes them; what was decided by the rows of a version that must still be the newest.
-    These(Vec<String>),
-}
+impl<'a> Commit<'a> {
+    pub(super) fn new(log: &'a Log, change: &'a Change<'a>, planned: Shape) -> Self {
+        let adds = change.adds.iter().map(|written| add(written, &planned)).collect();
+        Self { log, change, planned, adds }
+    }
 
-impl Change<'_> {
-    /// The columns of the table once the change is done.
-    ///
-    /// # Errors
-    /// As [`shape`].
-    pub(crate) fn shape(&self, before: Option<&Snapshot>) -> Result<Shape> {
-        shape(self.table, before.filter(|_| !self.is_new).map(|before| &before.shape))
+    fn shape(&self, before: Option<&Snapshot>) -> Result<Shape> {
+        shape(self.change.table, before.filter(|_| !self.change.is_new).map(|before| &before.shape))
     }
 
     /// Whether it changes nothing.
     fn is_empty(&self, before: Option<&Snapshot>) -> bool {
         let Some(before) = before else { return false };
-        let removes = match &self.removal {
+        let removes = match &self.change.removal {
             Removal::None => false,
             Removal::All => !before.files.is_empty(),
             Removal::These(paths) => !paths.is_empty(),
@@ -56,58 +40,39 @@ impl Change<'_> {
         self.adds.is_empty() && !removes && self.shape(Some(before)).is_ok_and(|shape| shape == before.shape)
     }
 
-    /// Looks whether the table may be changed so, before anything is written.
+    /// Writes the version. False if the files of the change have to be written anew.
     ///
     /// # Errors
-    /// [`ErrorKind::Destination`] if it asks its writers for more than is known, or rows may only be added to it.
-    pub(crate) fn check(&self, log: &Log, before: Option<&Snapshot>) -> Result<()> {
-        let Some(before) = before else { return Ok(()) };
-        features::check_writing(log.table(), &before.protocol, &before.metadata, &before.shape.fields)?;
-        let removes = self.removal != Removal::None && !before.files.is_empty();
-        if removes && features::is_append_only(&before.metadata) {
-            let message = format!("rows can only be added to the Delta table {} (`delta.appendOnly`)", log.table());
-            return Err(
-                Error::new(ErrorKind::Destination, message).hint("use append, or take the property from the table")
-            );
-        }
-        Ok(())
-    }
-
-    /// Writes the version. False if the rows that the change goes by are not the newest any more.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Busy`] if others change the table all the time, or the types of its columns; if the store fails.
-    pub(crate) fn commit(&self, log: &Log, before: Option<&Snapshot>) -> Result<bool> {
-        let mut before = before.cloned();
-        let planned = self.shape(before.as_ref())?;
+    /// [`ErrorKind::Busy`] if others change the table all the time; if the store fails.
+    pub(super) fn write(&self, mut before: Option<Snapshot>) -> Result<bool> {
         for _ in 0..TRIES {
             if self.is_empty(before.as_ref()) {
                 return Ok(true);
             }
             let version = before.as_ref().map_or(0, |before| before.version + 1);
             let shape = self.shape(before.as_ref())?;
-            if !agree(&planned, &shape) {
-                return Err(busy(log));
+            if !agree(&self.planned, &shape) {
+                return Ok(false);
             }
-            if log.put_version(version, &self.actions(before.as_ref(), &shape))? {
-                write_checkpoint(log, version, before);
+            if self.log.put_version(version, &self.actions(before.as_ref(), &shape))? {
+                write_checkpoint(self.log, version, before);
                 return Ok(true);
             }
-            if let Removal::These(_) = self.removal {
+            if let Removal::These(_) = self.change.removal {
                 return Ok(false);
             }
             match &mut before {
-                Some(before) => log.advance(before)?,
-                None => before = log.snapshot()?,
+                Some(before) => self.log.advance(before)?,
+                None => before = self.log.snapshot()?,
             }
-            self.check(log, before.as_ref())?;
+            check(self.log, before.as_ref(), &self.change.removal)?;
         }
-        Err(busy(log))
+        Err(busy(&self.log.title()))
     }
 
     fn actions(&self, before: Option<&Snapshot>, shape: &Shape) -> Vec<Action> {
         let now = now_millis();
-        let removed: Vec<&Add> = match (&self.removal, before) {
+        let removed: Vec<&Add> = match (&self.change.removal, before) {
             (_, None) | (Removal::None, _) => Vec::new(),
             (Removal::All, Some(before)) => before.files.values().collect(),
             (Removal::These(paths), Some(before)) => paths.iter().filter_map(|path| before.files.get(path)).collect(),
@@ -133,7 +98,7 @@ impl Change<'_> {
 
     /// What people and tools read of the version.
     fn info(&self, before: Option<&Snapshot>, shape: &Shape, removed: usize, now: i64) -> Map<String, Value> {
-        let (operation, mode) = match self.removal {
+        let (operation, mode) = match self.change.removal {
             Removal::None => ("WRITE", "Append"),
             Removal::All => ("WRITE", "Overwrite"),
             Removal::These(_) => ("MERGE", "Merge"),
@@ -146,11 +111,11 @@ impl Change<'_> {
         if let Some(before) = before {
             info.insert("readVersion".into(), before.version.into());
         }
-        info.insert("isBlindAppend".into(), (self.removal == Removal::None).into());
+        info.insert("isBlindAppend".into(), (self.change.removal == Removal::None).into());
         info.insert("engineInfo".into(), concat!("dlt-rs:", env!("CARGO_PKG_VERSION")).into());
         let metrics = json!({"num_added_files": self.adds.len(), "num_removed_files": removed});
         info.insert("operationMetrics".into(), metrics);
-        info.insert(LOAD_ID.into(), self.load_id.into());
+        info.insert(LOAD_ID.into(), self.change.load_id.into());
         info
     }
 
@@ -182,7 +147,7 @@ impl Change<'_> {
 
     /// An id for a table that begins.
     fn id(&self) -> String {
-        let bytes = shake128::<16>(&[self.load_id.as_bytes(), b"\0", self.table.name.as_bytes()]);
+        let bytes = shake128::<16>(&[self.change.load_id.as_bytes(), b"\0", self.change.table.name.as_bytes()]);
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let [a, b, c, d, e] = [&hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]];
         // As a random UUID has it.
@@ -190,11 +155,36 @@ impl Change<'_> {
     }
 }
 
+/// Whether a table as it is may be changed so.
+pub(super) fn check(log: &Log, before: Option<&Snapshot>, removal: &Removal) -> Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    features::check_writing(log.table(), &before.protocol, &before.metadata, &before.shape.fields)?;
+    let removes = *removal != Removal::None && !before.files.is_empty();
+    if removes && features::is_append_only(&before.metadata) {
+        let message = format!("rows can only be added to the Delta table {} (`delta.appendOnly`)", log.table());
+        return Err(Error::new(ErrorKind::Destination, message).hint("use append, or take the property from the table"));
+    }
+    Ok(())
+}
+
+/// A file as the log writes it.
+fn add(written: &Written, shape: &Shape) -> Add {
+    let columns = written.metadata.file_metadata().schema_descr().columns().iter();
+    let fields: Vec<&Field> = columns.filter_map(|column| shape.field(column.name())).collect();
+    Add {
+        path: paths::encoded(&written.key),
+        partition_values: shape.partition.iter().cloned().zip(written.values.iter().cloned()).collect(),
+        size: written.size,
+        modification_time: now_millis(),
+        data_change: true,
+        stats: Some(stats::of(&written.metadata, &fields)),
+        ..Add::default()
+    }
+}
+
 /// Whether files that were written for one shape can be part of a table of another.
 fn agree(planned: &Shape, now: &Shape) -> bool {
-    let same = |field: &super::types::Field| {
-        now.field(&field.name).is_some_and(|other| arrow_type(other) == arrow_type(field))
-    };
+    let same = |field: &Field| now.field(&field.name).is_some_and(|other| arrow_type(other) == arrow_type(field));
     planned.partition == now.partition && planned.fields.iter().all(same)
 }
 
@@ -204,9 +194,4 @@ fn write_checkpoint(log: &Log, version: u64, before: Option<Snapshot>) {
     if version.is_multiple_of(now.checkpoint_interval()) {
         let _ = log.advance(&mut now).and_then(|()| log.put_checkpoint(&now));
     }
-}
-
-pub(crate) fn busy(log: &Log) -> Error {
-    Error::new(ErrorKind::Busy, format!("others changed the Delta table {} while it was written", log.table()))
-        .hint("run the same command again")
 }

@@ -5,6 +5,7 @@ use super::paths::{self, LOG};
 use super::types::Shape;
 use super::{checkpoint, features};
 use crate::failure::failed;
+use crate::kept::{Listed, now_millis};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreErrorKind};
 use serde_json::{Map, Value};
@@ -12,9 +13,6 @@ use std::collections::{BTreeMap, HashSet};
 
 /// The key of `commitInfo` that names the load which wrote a version.
 pub(super) const LOAD_ID: &str = "dltLoadId";
-
-/// Values of the columns by which a table is divided, as texts.
-pub(crate) type Partition = BTreeMap<String, Option<String>>;
 
 /// The log of one table.
 #[derive(Clone, Debug)]
@@ -52,6 +50,10 @@ impl Log {
 
     pub(crate) fn table(&self) -> &str {
         &self.table
+    }
+
+    pub(crate) fn title(&self) -> String {
+        format!("the Delta table {}", self.table)
     }
 
     pub(super) fn corrupt(&self, what: &str) -> Error {
@@ -160,40 +162,36 @@ impl Log {
         }
     }
 
-    /// The files of a snapshot: each by its path as the log writes it, and its key below the table's folder, with the values of the columns by which it is divided.
+    /// The files of a snapshot, with the values of the columns by which it is divided.
     ///
     /// # Errors
     /// [`ErrorKind::Destination`] if a file is elsewhere.
-    pub(crate) fn files(&self, snapshot: &Snapshot) -> Result<Vec<(String, String, Partition)>> {
+    pub(crate) fn files(&self, snapshot: &Snapshot) -> Result<Vec<Listed>> {
         let file = |add: &Add| {
             let key = paths::decoded(&add.path).ok_or_else(|| {
-                let message =
-                    format!("the Delta table {} has files outside of its folder, which dlt cannot read", self.table);
+                let message = format!("{} has files outside of its folder, which dlt cannot read", self.title());
                 Error::new(ErrorKind::Destination, message).hint("make a deep copy of it")
             })?;
             // A value that is left out, or empty, is none.
             let value =
                 |name: &String| add.partition_values.get(name).cloned().flatten().filter(|value| !value.is_empty());
-            Ok((
-                add.path.clone(),
-                key,
-                snapshot.shape.partition.iter().map(|name| (name.clone(), value(name))).collect(),
-            ))
+            let partition = snapshot.shape.partition.iter().map(|name| (name.clone(), value(name))).collect();
+            Ok(Listed { path: add.path.clone(), key, partition })
         };
         snapshot.files.values().map(file).collect()
     }
 
-    /// The version that a load wrote after another one; `None` if there is none.
-    pub(crate) fn version_of_load(&self, load_id: &str, after: Option<u64>) -> Result<Option<u64>> {
+    /// Whether a load wrote a version after another one.
+    pub(crate) fn has_load(&self, load_id: &str, after: Option<u64>) -> Result<bool> {
         let mut version = after.map_or(0, |version| version + 1);
         let loads = HashSet::from([load_id.to_owned()]);
         while let Some(actions) = self.read_version(version)? {
             if is_of(&actions, &loads) {
-                return Ok(Some(version));
+                return Ok(true);
             }
             version += 1;
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Writes a checkpoint of a snapshot, if there is none of its version.
@@ -203,11 +201,6 @@ impl Log {
             self.store.put(&format!("{LOG}/_last_checkpoint"), written.last).map_err(failed)?;
         }
         Ok(())
-    }
-
-    /// The key that the log writes so.
-    pub(crate) fn key(&self, path: &str) -> Option<String> {
-        paths::decoded(path)
     }
 
     /// Writes the next version. False if somebody else was there before.
@@ -254,7 +247,7 @@ impl Snapshot {
         let mut actions = vec![Action::Protocol(self.protocol.clone()), Action::MetaData(self.metadata.clone())];
         actions.extend(self.transactions.values().cloned().map(Action::Txn));
         actions.extend(self.domains.values().cloned().map(Action::DomainMetadata));
-        let oldest = super::files::now_millis() - RETENTION;
+        let oldest = now_millis() - RETENTION;
         let removed = self.removed.values().filter(|remove| remove.deletion_timestamp > oldest);
         actions.extend(removed.map(|remove| Action::Remove(Remove { data_change: false, ..remove.clone() })));
         actions.extend(self.files.values().map(|add| Action::Add(Add { data_change: false, ..add.clone() })));

@@ -13,15 +13,11 @@ mod action;
 mod checkpoint;
 mod commit;
 mod features;
-mod files;
+mod form;
 mod log;
 mod paths;
 mod stats;
+mod table;
 mod types;
 
-pub(crate) use action::Add;
-pub(crate) use commit::{Change, Removal, busy};
-pub(crate) use files::{DataFiles, Place, write};
-pub(crate) use log::{Log, Snapshot};
-pub(crate) use paths::{LOG, is_of_load};
-pub(crate) use types::Shape;
+pub(crate) use table::Delta;

@@ -1,13 +1,10 @@
 //! Columns of a table as the log describes them, and as its files have them.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, new_null_array};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType as ArrowType, Time64MicrosecondType, TimeUnit};
+use arrow::datatypes::{DataType as ArrowType, TimeUnit};
 use dlt_engine::schema::{Column, DataType, Table};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// A column, as the log describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,45 +164,10 @@ pub(super) fn arrow_type(field: &Field) -> Option<ArrowType> {
     })
 }
 
-/// Values as the table holds them.
-///
-/// # Errors
-/// [`ErrorKind::Data`] if one would be changed by that.
-pub(super) fn converted(array: &ArrayRef, wanted: &ArrowType, table: &str, column: &str) -> Result<ArrayRef> {
-    if array.data_type() == wanted {
-        return Ok(Arc::clone(array));
-    }
-    if let ArrowType::Null = array.data_type() {
-        return Ok(new_null_array(wanted, array.len()));
-    }
-    if array.data_type() == &ArrowType::Time64(TimeUnit::Microsecond) && *wanted == ArrowType::Utf8 {
-        let times = array.as_primitive::<Time64MicrosecondType>();
-        let texts: StringArray = times.iter().map(|time| time.map(time_of_day)).collect();
-        return Ok(Arc::new(texts));
-    }
-    let refused = || {
-        let message = format!(
-            "column `{column}` of the Delta table `{table}` is {wanted}, which not every value of the data fits"
-        );
-        Error::new(ErrorKind::Data, message).hint("load into another dataset or table")
-    };
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let cast = cast_with_options(array, wanted, &strict).map_err(|_| refused())?;
-    let back = cast_with_options(&cast, array.data_type(), &strict).map_err(|_| refused())?;
-    if &back == array { Ok(cast) } else { Err(refused()) }
-}
-
-/// `01:02:03.000004`, as Python dlt has it where there is no time of day.
-fn time_of_day(micros: i64) -> String {
-    let (seconds, fraction) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
-    format!("{:02}:{:02}:{:02}.{fraction:06}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use arrow::array::{Float64Array, Int64Array};
     use dlt_engine::schema::WriteDisposition;
 
     fn table(columns: &[(&str, DataType)]) -> Table {
@@ -226,15 +188,5 @@ mod tests {
         assert_eq!(grown.fields.len(), 3);
         let error = shape(&table(&[("id", DataType::Text)]), Some(&first)).unwrap_err();
         assert_eq!(error.to_string(), "column `id` of the Delta table `t` is long, and the data needs string");
-    }
-
-    #[test]
-    fn no_value_is_changed() {
-        let ints: ArrayRef = Arc::new(Int64Array::from(vec![1, 300]));
-        converted(&ints, &ArrowType::Int32, "t", "c").unwrap();
-        converted(&ints, &ArrowType::Int8, "t", "c").unwrap_err();
-        let doubles: ArrayRef = Arc::new(Float64Array::from(vec![0.1]));
-        converted(&doubles, &ArrowType::Float32, "t", "c").unwrap_err();
-        assert_eq!(time_of_day(3_723_000_005), "01:02:03.000005");
     }
 }

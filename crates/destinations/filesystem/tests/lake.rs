@@ -1,4 +1,4 @@
-//! Delta tables: what every destination must do, loads that fail, and loads at the same time.
+//! Tables that are kept with a log: what every destination must do, loads that fail, and loads at the same time.
 
 use crate::suite::credentials;
 use arrow::datatypes::SchemaRef;
@@ -9,30 +9,33 @@ use dlt_destination_filesystem::Filesystem;
 use dlt_engine::destination::{
     Access, Capabilities, ChainLoad, Connection, Destination, LoadRecord, Stored, TableLoad, Transaction, Write,
 };
-use dlt_engine::schema::{Schema, Table, TableFormat};
+use dlt_engine::schema::{Column, Schema, Table, TableFormat};
 use dlt_engine::{ErrorKind, Notice, Result};
 use dlt_testkit::{Fault, Front, S3};
-use std::path::Path;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The destination for tables that are all Delta tables.
-struct Lake(Filesystem);
-struct Open(Box<dyn Connection>);
-struct Load<'a>(Box<dyn Transaction + 'a>);
+/// The destination for tables that are all of one format.
+struct Lake(Filesystem, TableFormat);
+struct Open(Box<dyn Connection>, TableFormat);
+struct Load<'a>(Box<dyn Transaction + 'a>, TableFormat);
 
-fn lake(table: &Table) -> Table {
+fn lake(table: &Table, format: TableFormat) -> Table {
     let mut table = table.clone();
     if table.parent.is_none() && !table.name.starts_with("_dlt") {
-        table.set_table_format(TableFormat::Delta);
+        table.set_table_format(format);
     }
     table
 }
 
-fn lake_schema(schema: &Schema) -> Schema {
+fn lake_schema(schema: &Schema, format: TableFormat) -> Schema {
     let mut schema = schema.clone();
     for table in schema.tables.values_mut() {
-        *table = lake(table);
+        *table = lake(table, format);
     }
     schema
 }
@@ -46,12 +49,12 @@ impl Destination for Lake {
     }
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = self.0.capabilities();
-        let strategies = capabilities.table_formats.iter().find(|(format, _)| *format == TableFormat::Delta);
+        let strategies = capabilities.table_formats.iter().find(|(format, _)| *format == self.1);
         capabilities.merge_strategies = strategies.unwrap().1;
         capabilities
     }
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {
-        Ok(Box::new(Open(self.0.connect(dataset, access)?)))
+        Ok(Box::new(Open(self.0.connect(dataset, access)?, self.1)))
     }
 }
 
@@ -59,14 +62,14 @@ impl Connection for Open {
     fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
         // The suite compares what is stored with its own schemas.
         let mut stored = self.0.stored(pipeline, schema)?;
-        stored.schema = stored.schema.map(|schema| schema.replace(",\"table_format\":\"delta\"", ""));
+        stored.schema = stored.schema.map(|schema| schema.replace(&format!(",\"table_format\":\"{}\"", self.1), ""));
         Ok(stored)
     }
     fn is_loaded(&mut self, load_id: &str) -> Result<bool> {
         self.0.is_loaded(load_id)
     }
     fn begin<'a>(&'a mut self) -> Result<Box<dyn Transaction + 'a>> {
-        Ok(Box::new(Load(self.0.begin()?)))
+        Ok(Box::new(Load(self.0.begin()?, self.1)))
     }
     fn tables(&mut self) -> Result<Vec<String>> {
         self.0.tables()
@@ -87,10 +90,10 @@ impl Transaction for Load<'_> {
         self.0.empty_tables(tables)
     }
     fn evolve(&mut self, schema: &Schema) -> Result<()> {
-        self.0.evolve(&lake_schema(schema))
+        self.0.evolve(&lake_schema(schema, self.1))
     }
     fn write(&mut self, chain: &ChainLoad<'_>) -> Result<Vec<u64>> {
-        let tables: Vec<Table> = chain.tables.iter().map(|load| lake(load.table)).collect();
+        let tables: Vec<Table> = chain.tables.iter().map(|load| lake(load.table, self.1)).collect();
         let loads = tables.iter().zip(&chain.tables);
         let loads = loads.map(|(table, load)| TableLoad { table, files: load.files.clone() }).collect();
         self.0.write(&ChainLoad { tables: loads, write: chain.write })
@@ -99,37 +102,57 @@ impl Transaction for Load<'_> {
         self.0.notices()
     }
     fn commit(self: Box<Self>, record: &LoadRecord<'_>) -> Result<()> {
-        let schema = lake_schema(record.schema);
+        let schema = lake_schema(record.schema, self.1);
         self.0.commit(&LoadRecord { load_id: record.load_id, schema: &schema, state: record.state })
     }
 }
 
-fn in_folder(folder: &Path) -> Lake {
-    Lake(Filesystem::at(folder.to_str().unwrap()).unwrap())
+fn in_folder(folder: &Path, format: TableFormat) -> Lake {
+    Lake(Filesystem::at(folder.to_str().unwrap()).unwrap(), format)
 }
 
-fn on_s3(url: &str) -> Lake {
-    Lake(Filesystem::at("s3://lake/p").unwrap().credentials(credentials(url)))
+fn on_s3(url: &str, format: TableFormat) -> Lake {
+    Lake(Filesystem::at("s3://lake/p").unwrap().credentials(credentials(url)), format)
 }
 
-#[test]
-fn the_suite_of_all_destinations() {
+/// Each of these for both formats.
+macro_rules! for_each_format {
+    ($($name:ident),* $(,)?) => {
+        mod delta {
+            $(#[test] fn $name() { super::$name(dlt_engine::schema::TableFormat::Delta); })*
+        }
+        mod iceberg {
+            $(#[test] fn $name() { super::$name(dlt_engine::schema::TableFormat::Iceberg); })*
+        }
+    };
+}
+
+for_each_format!(
+    the_suite_of_all_destinations,
+    the_suite_on_s3,
+    a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again,
+    a_store_that_is_busy_or_loses_answers_is_waited_for,
+    loads_at_once_are_all_there,
+    loads_at_once_that_bring_columns_are_all_there,
+    a_table_keeps_its_format_and_its_folder,
+);
+
+fn the_suite_of_all_destinations(format: TableFormat) {
     check(|| {
         let folder = tempfile::tempdir().unwrap();
-        let destination = in_folder(&folder.path().join("my lake"));
+        let destination = in_folder(&folder.path().join("my lake"), format);
         Fresh { destination: Box::new(destination), _keep: Box::new(folder) }
     });
 }
 
-#[test]
-fn the_suite_on_s3() {
+fn the_suite_on_s3(format: TableFormat) {
     let server = Arc::new(S3::start().unwrap());
     let count = AtomicUsize::new(0);
     check(|| {
         let bucket = format!("lake-{}", count.fetch_add(1, Ordering::Relaxed));
         server.make_bucket(&bucket).unwrap();
         let destination = Filesystem::at(&format!("s3://{bucket}/some/prefix")).unwrap();
-        let destination = Lake(destination.credentials(credentials(&server.url())));
+        let destination = Lake(destination.credentials(credentials(&server.url())), format);
         Fresh { destination: Box::new(destination), _keep: Box::new(Arc::clone(&server)) }
     });
 }
@@ -158,8 +181,7 @@ fn load(
 const ALL: &str = "SELECT id, name FROM users ORDER BY id";
 
 /// Each request of a load fails in turn; then the load is tried again, and is as if nothing had failed.
-#[test]
-fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
+fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again(format: TableFormat) {
     let server = S3::start().unwrap();
     server.make_bucket("lake").unwrap();
     let jobs = tempfile::tempdir().unwrap();
@@ -175,7 +197,7 @@ fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
         for at in 0.. {
             let (first, second) = (format!("17000{round}0000.{at}"), format!("17000{round}0001.{at}"));
             let dataset = format!("data_{round}_{at}");
-            let good = on_s3(&server.url());
+            let good = on_s3(&server.url(), format);
             let mut whole = good.connect(&dataset, Access::Write).unwrap();
             load(&mut *whole, jobs.path(), &first, &[1, 2], "old", Write::Replace, true).unwrap();
             let (count, failed) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
@@ -188,7 +210,7 @@ fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
                 _ => Fault::None,
             })
             .unwrap();
-            let through = on_s3(&front.url());
+            let through = on_s3(&front.url(), format);
             let mut connection = through.connect(&dataset, Access::Write).unwrap();
             let result = load(&mut *connection, jobs.path(), &second, &[2, 3, 4], "new", way, true);
             if !failed.load(Ordering::SeqCst) {
@@ -212,8 +234,7 @@ fn a_load_that_fails_at_any_request_is_whole_when_it_is_tried_again() {
     assert!(kinds[0] > 10 && kinds[1] > 0, "failures before and after the commit: {kinds:?}");
 }
 
-#[test]
-fn a_store_that_is_busy_or_loses_answers_is_waited_for() {
+fn a_store_that_is_busy_or_loses_answers_is_waited_for(format: TableFormat) {
     let server = S3::start().unwrap();
     server.make_bucket("lake").unwrap();
     let jobs = tempfile::tempdir().unwrap();
@@ -224,20 +245,19 @@ fn a_store_that_is_busy_or_loses_answers_is_waited_for() {
         _ => Fault::None,
     })
     .unwrap();
-    let destination = on_s3(&front.url());
+    let destination = on_s3(&front.url(), format);
     let mut connection = destination.connect("data", Access::Write).unwrap();
     load(&mut *connection, jobs.path(), "1.5", &[1, 2], "a", Write::Append, false).unwrap();
     load(&mut *connection, jobs.path(), "2.5", &[3], "b", Write::Append, false).unwrap();
     assert_eq!(rows(&mut *connection, ALL), ["1|a", "2|a", "3|b"]);
 }
 
-#[test]
-fn loads_at_once_are_all_there() {
+fn loads_at_once_are_all_there(format: TableFormat) {
     let server = S3::start().unwrap();
     server.make_bucket("lake").unwrap();
     let jobs = tempfile::tempdir().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for destination in [in_folder(folder.path()), on_s3(&server.url())] {
+    for destination in [in_folder(folder.path(), format), on_s3(&server.url(), format)] {
         let failures = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             for number in 0..4 {
@@ -258,8 +278,68 @@ fn loads_at_once_are_all_there() {
     }
 }
 
-#[test]
-fn a_table_keeps_its_format_and_its_folder() {
+/// Loads that each bring a column of their own: of Iceberg, files have the numbers of columns.
+fn loads_at_once_that_bring_columns_are_all_there(format: TableFormat) {
+    let (folder, jobs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let destination = in_folder(folder.path(), format);
+    let mut connection = destination.connect("data", Access::Write).unwrap();
+    load(&mut *connection, jobs.path(), "1600000000.5", &[100], "x", Write::Append, false).unwrap();
+    std::thread::scope(|scope| {
+        for number in 0..4_i64 {
+            let (destination, jobs) = (&destination, jobs.path());
+            scope.spawn(move || {
+                let (load_id, column) = (format!("1700000000{number}.5"), format!("c{number}"));
+                let mut schema = users();
+                let added = Column { name: column.clone(), ..schema.tables["users"].columns["name"].clone() };
+                schema.tables["users"].add(added);
+                schema.version_hash = column.clone();
+                let file = user_file(&jobs.join(format!("{load_id}.parquet")), &[number], "x");
+                let file = [renamed(&file, "name", &column)];
+                let mut connection = destination.connect("data", Access::Write).unwrap();
+                let mut transaction = connection.begin().unwrap();
+                transaction.evolve(&schema).unwrap();
+                transaction.write(&chain(&schema.tables["users"], &file, Write::Append)).unwrap();
+                transaction.commit(&LoadRecord { load_id: &load_id, schema: &schema, state: None }).unwrap();
+            });
+        }
+    });
+    // The schema is that of the last load, and the table has all columns.
+    let mut schema = users();
+    for number in 0..4 {
+        let column = Column { name: format!("c{number}"), ..schema.tables["users"].columns["name"].clone() };
+        schema.tables["users"].add(column);
+    }
+    schema.version_hash = "all".into();
+    let file = [user_file(&jobs.path().join("last.parquet"), &[9], "x")];
+    let mut transaction = connection.begin().unwrap();
+    transaction.evolve(&schema).unwrap();
+    transaction.write(&chain(&schema.tables["users"], &file, Write::Append)).unwrap();
+    transaction.commit(&LoadRecord { load_id: "1800000000.5", schema: &schema, state: None }).unwrap();
+    assert_eq!(
+        rows(&mut *connection, "SELECT id, name, c0, c1, c2, c3 FROM users ORDER BY id"),
+        ["0|-|x|-|-|-", "1|-|-|x|-|-", "2|-|-|-|x|-", "3|-|-|-|-|x", "9|x|-|-|-|-", "100|x|-|-|-|-"]
+    );
+}
+
+/// A job file with another name of a column.
+fn renamed(file: &Path, from: &str, to: &str) -> PathBuf {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().build().unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    let schema = batches[0].schema();
+    let fields = schema.fields().iter().map(|field| match field.name() == from {
+        true => Arc::new(field.as_ref().clone().with_name(to)),
+        false => Arc::clone(field),
+    });
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()));
+    let mut writer = ArrowWriter::try_new(File::create(file).unwrap(), Arc::clone(&schema), None).unwrap();
+    for batch in batches {
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec()).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
+    file.to_owned()
+}
+
+fn a_table_keeps_its_format_and_its_folder(format: TableFormat) {
     let (folder, jobs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let plain = Filesystem::at(folder.path().to_str().unwrap()).unwrap();
     let schema = users();
@@ -269,13 +349,11 @@ fn a_table_keeps_its_format_and_its_folder() {
     transaction.evolve(&schema).unwrap();
     transaction.write(&chain(&schema.tables["users"], &file, Write::Append)).unwrap();
     transaction.commit(&LoadRecord { load_id: "1.5", schema: &schema, state: None }).unwrap();
-    let mut connection = in_folder(folder.path()).connect("data", Access::Write).unwrap();
+    let mut connection = in_folder(folder.path(), format).connect("data", Access::Write).unwrap();
     let error = load(&mut *connection, jobs.path(), "2.5", &[2], "x", Write::Append, false).unwrap_err();
-    assert!(
-        error.to_string().contains("has the table format `native` in the dataset, and is to have `delta`"),
-        "{error}"
-    );
-    let flat = Lake(plain.layout("{table_name}.{load_id}", &[]).unwrap());
+    let message = format!("has the table format `native` in the dataset, and is to have `{format}`");
+    assert!(error.to_string().contains(&message), "{error}");
+    let flat = Lake(plain.layout("{table_name}.{load_id}", &[]).unwrap(), format);
     let mut connection = flat.connect("other", Access::Write).unwrap();
     let error = load(&mut *connection, jobs.path(), "3.5", &[3], "x", Write::Append, false).unwrap_err();
     assert!(error.to_string().contains("needs a folder of its own"), "{error}");

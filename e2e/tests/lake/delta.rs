@@ -1,18 +1,21 @@
 //! Delta tables, together with Python dlt and delta-rs.
 
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::Result;
 use dlt_testkit::{PythonDlt, S3, Sandbox};
 use serde_json::{Value, json};
+
+use super::{Lake, Python};
 
 /// What Python dlt loads into a lake, and what delta-rs reads of it. Prints JSON.
 const PYTHON: &str = r#"
 import json, os, sys, dlt, datetime
 from deltalake import DeltaTable
 task = json.loads(sys.argv[1])
-options = task.get("storage")
+options = task["endpoint"] and {
+    "AWS_ENDPOINT_URL": task["endpoint"], "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "very-secret",
+    "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
+}
 if task.get("rows") is not None:
     pipeline = dlt.pipeline("shop", destination=dlt.destinations.filesystem(task["bucket_url"]), dataset_name="raw")
     @dlt.resource(name="items", table_format="delta", write_disposition=task["disposition"], **task.get("hints", {}))
@@ -37,73 +40,8 @@ print(json.dumps(shown, default=str, sort_keys=True), flush=True)
 os._exit(0)
 "#;
 
-struct Lake<'a> {
-    sandbox: &'a Sandbox,
-    url: String,
-    variables: Vec<(&'static str, String)>,
-}
-
-impl<'a> Lake<'a> {
-    fn in_folder(sandbox: &'a Sandbox) -> Self {
-        Self { sandbox, url: sandbox.path("a lake").display().to_string(), variables: Vec::new() }
-    }
-
-    fn on_s3(sandbox: &'a Sandbox, server: &S3) -> Self {
-        let variables = vec![
-            ("DESTINATION__FILESYSTEM__CREDENTIALS__ENDPOINT_URL", server.url()),
-            ("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_ACCESS_KEY_ID", "key".to_owned()),
-            ("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_SECRET_ACCESS_KEY", "very-secret".to_owned()),
-            ("DESTINATION__FILESYSTEM__CREDENTIALS__REGION_NAME", "us-east-1".to_owned()),
-        ];
-        Self { sandbox, url: "s3://shop/lake".to_owned(), variables }
-    }
-
-    fn storage(&self) -> Value {
-        match self.variables.as_slice() {
-            [] => Value::Null,
-            [(_, url), ..] => json!({
-                "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "very-secret",
-                "AWS_REGION": "us-east-1", "AWS_ALLOW_HTTP": "true",
-            }),
-        }
-    }
-
-    fn with_variables(&self, run: dlt_testkit::Invocation) -> dlt_testkit::Invocation {
-        self.variables.iter().fold(run, |run, (name, value)| run.env(name, value))
-    }
-
-    /// What Python does, and what delta-rs then sees.
-    fn python(&self, mut task: Value) -> Value {
-        task["bucket_url"] = self.url.clone().into();
-        task["storage"] = self.storage();
-        if task["tables"].is_null() {
-            task["tables"] = json!(["items"]);
-        }
-        let run = PythonDlt::with_delta().unwrap().script(self.sandbox, PYTHON).arg(task.to_string());
-        let run = run.env("DLT_DATA_DIR", self.sandbox.path("python")).env("RUNTIME__DLTHUB_TELEMETRY", "false");
-        let output = self.with_variables(run).limit(Duration::from_secs(180)).succeed().unwrap();
-        serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap()
-    }
-
-    fn ours(&self, text: &str, options: &[&str]) -> Result<dlt_testkit::Output> {
-        let file = self.sandbox.write("items.jsonl", text)?;
-        let place = if self.variables.is_empty() { format!("filesystem:{}", self.url) } else { self.url.clone() };
-        let run =
-            self.sandbox.dlt(["ingest"])?.arg(file).args(["--to", &place, "--dataset", "raw", "--table", "items"]);
-        self.with_variables(run.args(["--pipeline", "shop"]).args(options)).run()
-    }
-
-    fn load(&self, text: &str, options: &[&str]) {
-        let output = self.ours(text, options).unwrap();
-        assert_eq!(output.code, Some(0), "{output}");
-    }
-
-    fn query(&self, sql: &str) -> Vec<Value> {
-        let place = if self.variables.is_empty() { format!("filesystem:{}", self.url) } else { self.url.clone() };
-        let run = self.sandbox.dlt(["dataset", "raw", "--from", &place, "--format", "json", "--sql", sql]).unwrap();
-        let output = self.with_variables(run).succeed().unwrap();
-        output.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
+fn lake(sandbox: &Sandbox) -> Lake<'_> {
+    Lake::in_folder(sandbox, "a lake", Python { environment: PythonDlt::with_delta, script: PYTHON })
 }
 
 fn by_turns(lake: &Lake<'_>) {
@@ -144,7 +82,7 @@ fn by_turns(lake: &Lake<'_>) {
 #[test]
 fn a_delta_table_is_continued_by_turns() {
     let sandbox = Sandbox::new().unwrap();
-    by_turns(&Lake::in_folder(&sandbox));
+    by_turns(&lake(&sandbox));
 }
 
 #[test]
@@ -152,14 +90,14 @@ fn a_delta_table_is_continued_by_turns_on_s3() {
     let server = S3::start().unwrap();
     server.make_bucket("shop").unwrap();
     let sandbox = Sandbox::new().unwrap();
-    by_turns(&Lake::on_s3(&sandbox, &server));
+    by_turns(&lake(&sandbox).on_s3(&server));
 }
 
 /// Python begins a table that is divided by columns; values of all kinds, and none.
 #[test]
 fn divided_tables_are_continued() {
     let sandbox = Sandbox::new().unwrap();
-    let lake = Lake::in_folder(&sandbox);
+    let lake = lake(&sandbox);
     let hints = json!({"columns": {"day": {"partition": true}, "place": {"partition": true}}});
     let rows = json!([{"id": 1, "day": "2024-01-02", "place": "a/b c%=é:+"}, {"id": 2, "day": "2024-01-03"}]);
     lake.python(json!({"rows": rows, "disposition": "append", "hints": hints}));
@@ -189,7 +127,7 @@ fn divided_tables_are_continued() {
 #[test]
 fn what_is_not_known_is_refused() {
     let sandbox = Sandbox::new().unwrap();
-    let lake = Lake::in_folder(&sandbox);
+    let lake = lake(&sandbox);
     lake.load("{\"id\":1}\n", &["--table-format", "delta"]);
     let fed = "table.alter.set_table_properties({'delta.enableChangeDataFeed': 'true'})";
     let before = lake.python(json!({"commands": [fed]}));
@@ -216,7 +154,7 @@ fn what_is_not_known_is_refused() {
 #[test]
 fn rows_are_merged_by_turns() {
     let sandbox = Sandbox::new().unwrap();
-    let lake = Lake::in_folder(&sandbox);
+    let lake = lake(&sandbox);
     let by = |strategy: &'static str| {
         let merge = ["--table-format", "delta", "--write-disposition", "merge", "--primary-key", "id"];
         merge.into_iter().chain(["--merge-strategy", strategy]).collect::<Vec<_>>()
@@ -257,7 +195,7 @@ fn rows_are_merged_by_turns() {
 #[test]
 fn checkpoints_tell_what_was_before() {
     let sandbox = Sandbox::new().unwrap();
-    let lake = Lake::in_folder(&sandbox);
+    let lake = lake(&sandbox);
     lake.load("{\"id\":0,\"n\":null,\"place\":\"é\"}\n", &["--table-format", "delta"]);
     lake.load("{\"id\":0,\"place\":\"é\"}\n", &["--write-disposition", "replace"]);
     for id in 1..11 {

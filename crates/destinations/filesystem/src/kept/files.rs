@@ -1,26 +1,21 @@
 //! Data files of a table.
 
-use super::action::Add;
-use super::types::{Field, Shape, arrow_type, converted};
-use super::{paths, stats};
+use super::names;
+use super::values::{Form, converted};
 use crate::encode::Stop;
 use crate::encode::parquet::properties;
 use crate::failure::failed;
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::{
-    DataType as ArrowType, Date32Type, Decimal128Type, Field as ArrowField, Schema, SchemaRef, TimestampMicrosecondType,
-};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use arrow::util::display::array_value_to_string;
-use dlt_engine::value::{date_text, time_text};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreError, Writer};
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::ParquetMetaData;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Files that are written at the same time, where a table is divided.
 const OPEN: usize = 128;
@@ -30,17 +25,21 @@ const BYTES: usize = 64 << 20;
 
 /// Where the rows of one piece of a table go.
 pub(crate) struct Place<'a> {
+    /// The table's folder.
     pub(crate) store: &'a Store,
-    pub(crate) table: &'a str,
     /// What names of files begin with: no other piece has the same.
     pub(crate) stem: &'a str,
 }
 
-/// A column that goes into the files.
-struct Kept {
-    /// Which column of the batches it is.
-    at: usize,
-    kind: ArrowType,
+/// A file that was written.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    /// Its key below the table's folder.
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    /// The values of what the table is divided by, which all rows of the file have.
+    pub(crate) values: Vec<Option<String>>,
+    pub(crate) metadata: ParquetMetaData,
 }
 
 /// Writes rows into files of a table; `next` gives them batch by batch, and `None` at the end.
@@ -49,11 +48,10 @@ struct Kept {
 /// [`ErrorKind::Data`] if the table has no room for a value; if the store fails, or what `next` returned.
 pub(crate) fn write(
     place: &Place<'_>,
-    shape: &Shape,
-    columns: &[String],
+    form: &Form,
     mut next: impl FnMut() -> Result<Option<Vec<ArrayRef>>>,
-) -> Result<Vec<Add>> {
-    let mut files = DataFiles::new(place, shape, columns)?;
+) -> Result<Vec<Written>> {
+    let mut files = DataFiles::new(place, form);
     while let Some(arrays) = next()? {
         files.add(&arrays)?;
     }
@@ -63,15 +61,12 @@ pub(crate) fn write(
 /// Data files that are being written.
 pub(crate) struct DataFiles<'a> {
     place: &'a Place<'a>,
-    shape: &'a Shape,
-    columns: &'a [String],
-    kept: Vec<Kept>,
-    fields: Vec<&'a Field>,
+    form: &'a Form,
     schema: SchemaRef,
-    /// By the values of the columns by which the table is divided.
+    /// By the values of what the table is divided by.
     open: HashMap<Vec<Option<String>>, Open>,
     count: usize,
-    adds: Vec<Add>,
+    written: Vec<Written>,
 }
 
 struct Open {
@@ -95,43 +90,29 @@ impl Write for Shared {
 }
 
 impl<'a> DataFiles<'a> {
-    pub(crate) fn new(place: &'a Place<'a>, shape: &'a Shape, columns: &'a [String]) -> Result<Self> {
-        let (mut kept, mut fields, mut arrow_fields) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, column) in columns.iter().enumerate() {
-            let Some(field) = shape.field(column) else { continue };
-            if shape.partition.contains(column) {
-                continue;
-            }
-            let kind = arrow_type(field).ok_or_else(|| {
-                Error::new(ErrorKind::Data, format!("column `{column}` of the Delta table `{}` is nested", place.table))
-                    .hint("load into another table")
-            })?;
-            arrow_fields.push(ArrowField::new(column, kind.clone(), true));
-            kept.push(Kept { at, kind });
-            fields.push(field);
-        }
-        let schema = Arc::new(Schema::new(arrow_fields));
-        Ok(Self { place, shape, columns, kept, fields, schema, open: HashMap::new(), count: 0, adds: Vec::new() })
+    pub(crate) fn new(place: &'a Place<'a>, form: &'a Form) -> Self {
+        let fields: Vec<_> = form.columns.iter().map(|column| column.field.clone()).collect();
+        let schema = Arc::new(Schema::new(fields));
+        Self { place, form, schema, open: HashMap::new(), count: 0, written: Vec::new() }
     }
 
     /// Adds rows, column by column.
     pub(crate) fn add(&mut self, arrays: &[ArrayRef]) -> Result<()> {
         let rows = arrays.first().map_or(0, |array| array.len());
-        for (column, array) in self.columns.iter().zip(arrays) {
-            if array.null_count() > 0 && self.shape.field(column).is_some_and(|field| !field.nullable) {
-                let message = format!(
-                    "column `{column}` of the Delta table `{}` must have a value, and a row has none",
-                    self.place.table
-                );
+        let form = self.form;
+        for column in &form.columns {
+            if form.required.contains(&column.at) && arrays[column.at].null_count() > 0 {
+                let message =
+                    format!("column `{}` of {} must have a value, and a row has none", column.field.name(), form.title);
                 return Err(Error::new(ErrorKind::Data, message).hint("load into another dataset or table"));
             }
         }
-        let kept = self
-            .kept
+        let kept = form
+            .columns
             .iter()
-            .map(|kept| converted(&arrays[kept.at], &kept.kind, self.place.table, &self.columns[kept.at]));
+            .map(|column| converted(&arrays[column.at], column.field.data_type(), &form.title, column.field.name()));
         let kept = kept.collect::<Result<Vec<_>>>()?;
-        if self.shape.partition.is_empty() {
+        if form.divisions.is_empty() {
             return self.write(Vec::new(), rows, kept);
         }
         for (values, rows) in self.divided(arrays, rows)? {
@@ -143,14 +124,12 @@ impl<'a> DataFiles<'a> {
         Ok(())
     }
 
-    /// The rows of each value of the columns by which the table is divided, in order of their first row.
+    /// The rows of each value of what the table is divided by, in order of their first row.
     fn divided(&self, arrays: &[ArrayRef], rows: usize) -> Result<Vec<(Vec<Option<String>>, UInt32Array)>> {
         let mut texts = Vec::new();
-        for name in &self.shape.partition {
-            let at = self.columns.iter().position(|column| column == name);
-            let array = at.and_then(|at| arrays.get(at));
-            texts.push(match array {
-                Some(array) => partition_texts(array, self.place.table, name, self.shape)?,
+        for division in &self.form.divisions {
+            texts.push(match division.at.and_then(|at| arrays.get(at)) {
+                Some(array) => (division.texts)(array)?,
                 None => vec![None; rows],
             });
         }
@@ -179,10 +158,13 @@ impl<'a> DataFiles<'a> {
             if self.open.len() >= OPEN {
                 self.close_all()?;
             }
-            let folder = paths::folder(&self.shape.partition, &values);
+            let parts = self.form.divisions.iter().zip(&values).map(|(division, value)| {
+                (division.name.as_str(), value.as_deref().map(|value| (division.label)(value)))
+            });
+            let folder = names::folder(parts);
             let number = if self.count == 0 { String::new() } else { format!("-{}", self.count) };
             self.count += 1;
-            let key = format!("{folder}{}{number}.parquet", self.place.stem);
+            let key = format!("{}{folder}{}{number}.parquet", self.form.below, self.place.stem);
             let object = Shared(Arc::new(Mutex::new(self.place.store.writer(&key).map_err(failed)?)));
             let writer = ArrowWriter::try_new(object.clone(), Arc::clone(&self.schema), Some(properties()))
                 .map_err(|error| stopped(&key, error.into()))?;
@@ -209,49 +191,17 @@ impl<'a> DataFiles<'a> {
                 .unwrap_or_else(PoisonError::into_inner);
             let size = object.written();
             object.finish().map_err(failed)?;
-            self.adds.push(Add {
-                path: paths::encoded(&open.key),
-                partition_values: self.shape.partition.iter().cloned().zip(values).collect(),
-                size,
-                modification_time: now_millis(),
-                data_change: true,
-                stats: Some(stats::of(&metadata, &self.fields)),
-                ..Add::default()
-            });
+            self.written.push(Written { key: open.key, size, values, metadata });
         }
         Ok(())
     }
 
     /// Closes the files.
-    pub(crate) fn finish(mut self) -> Result<Vec<Add>> {
+    pub(crate) fn finish(mut self) -> Result<Vec<Written>> {
         self.close_all()?;
-        self.adds.sort_by(|one, other| one.path.cmp(&other.path));
-        Ok(self.adds)
+        self.written.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(self.written)
     }
-}
-
-/// Values of a column by which a table is divided, as the log writes them.
-fn partition_texts(array: &ArrayRef, table: &str, column: &str, shape: &Shape) -> Result<Vec<Option<String>>> {
-    let kind = shape.field(column).and_then(arrow_type).unwrap_or(ArrowType::Utf8);
-    let array = converted(array, &kind, table, column)?;
-    let text = |row: usize| -> Result<String> {
-        Ok(match array.data_type() {
-            ArrowType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
-            ArrowType::Date32 => date_text(array.as_primitive::<Date32Type>().value(row)),
-            ArrowType::Timestamp(..) => {
-                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
-                let day = i32::try_from(micros.div_euclid(86_400_000_000)).unwrap_or(i32::MAX);
-                let time = micros.rem_euclid(86_400_000_000);
-                // Always with six decimals.
-                let whole = time_text(time - time % 1_000_000);
-                format!("{} {whole}.{:06}", date_text(day), time % 1_000_000)
-            }
-            ArrowType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
-            _ => array_value_to_string(&array, row)
-                .map_err(|error| Error::new(ErrorKind::Internal, "a value cannot be written as text").because(error))?,
-        })
-    };
-    (0..array.len()).map(|row| if array.is_null(row) { Ok(None) } else { text(row).map(Some) }).collect()
 }
 
 fn stopped(key: &str, stop: Stop) -> Error {
@@ -262,9 +212,4 @@ fn stopped(key: &str, stop: Stop) -> Error {
             None => Error::new(ErrorKind::Destination, format!("cannot write {key}")).because(error),
         },
     }
-}
-
-pub(super) fn now_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -26,11 +26,30 @@ def from_folder(folder, dataset):
         path = os.path.join(folder, dataset, table)
         if not os.path.isdir(path) or not os.listdir(path):
             continue
+        rows = from_log(path)
+        if rows is not None:
+            connection.execute(f"CREATE TABLE {quote(dataset)}.{quote(table)} AS SELECT * FROM rows")
+            continue
         reader = "read_parquet" if any(name.endswith(".parquet") for name in os.listdir(path)) else "read_json"
         connection.execute(
             f"CREATE TABLE {quote(dataset)}.{quote(table)} AS SELECT * FROM {reader}('{path}/*', union_by_name = true)"
         )
     return connection
+
+
+def from_log(path):
+    """The rows of a table that is kept with a log, as the library reads them that others keep such tables by; None for any other."""
+    if os.path.isdir(os.path.join(path, "_delta_log")):
+        from deltalake import DeltaTable
+
+        return DeltaTable(path).to_pyarrow_table()
+    metadata = os.path.join(path, "metadata")
+    if not os.path.isdir(metadata):
+        return None
+    from pyiceberg.table import StaticTable
+
+    newest = sorted(name for name in os.listdir(metadata) if name.endswith(".metadata.json"))
+    return StaticTable.from_metadata(os.path.join(metadata, newest[-1])).scan().to_arrow()
 
 
 def fingerprint(dataset, database=None, folder=None):

@@ -1,5 +1,5 @@
 //! A load that is killed before one of the system calls by which it changes something, and then run again, ends as if nobody
-//! had killed it: for each disposition and strategy, and where only what is new is loaded.
+//! had killed it: for each disposition and strategy, where only what is new is loaded, and of tables that are kept with a log.
 //!
 //! The calls of one run are counted first. The tests take a dozen of them by lot, `make diff` takes each.
 
@@ -25,6 +25,8 @@ const KILLS: usize = 12;
 
 struct Scenario {
     options: &'static str,
+    /// The format of tables of files; `None` for DuckDB.
+    format: Option<&'static str>,
     variables: &'static [(&'static str, &'static str)],
     /// Whether the rows come by standard input, and so through the package as they came.
     is_piped: bool,
@@ -32,7 +34,7 @@ struct Scenario {
 
 impl Scenario {
     const fn of(options: &'static str) -> Self {
-        Self { options, variables: &[], is_piped: false }
+        Self { options, format: None, variables: &[], is_piped: false }
     }
 }
 
@@ -97,6 +99,38 @@ fn from_standard_input_merged() {
     kill_and_compare(&Scenario { is_piped: true, ..Scenario::of("--write-disposition merge --primary-key number") });
 }
 
+#[test]
+fn delta_appended() {
+    kill_and_compare(&Scenario { format: Some("delta"), ..Scenario::of("--write-disposition append") });
+}
+
+#[test]
+fn delta_replaced() {
+    kill_and_compare(&Scenario { format: Some("delta"), ..Scenario::of("--write-disposition replace") });
+}
+
+#[test]
+fn delta_merged() {
+    let options = "--write-disposition merge --primary-key number --merge-strategy upsert";
+    kill_and_compare(&Scenario { format: Some("delta"), ..Scenario::of(options) });
+}
+
+#[test]
+fn iceberg_appended() {
+    kill_and_compare(&Scenario { format: Some("iceberg"), ..Scenario::of("--write-disposition append") });
+}
+
+#[test]
+fn iceberg_replaced() {
+    kill_and_compare(&Scenario { format: Some("iceberg"), ..Scenario::of("--write-disposition replace") });
+}
+
+#[test]
+fn iceberg_merged() {
+    let options = "--write-disposition merge --primary-key number --merge-strategy upsert";
+    kill_and_compare(&Scenario { format: Some("iceberg"), ..Scenario::of(options) });
+}
+
 fn kill_and_compare(scenario: &Scenario) {
     let sandbox = Sandbox::new().unwrap();
     let seed = Generator::seed_from_clock();
@@ -138,7 +172,7 @@ fn kill_and_compare(scenario: &Scenario) {
         request.insert(attempt.name.clone(), attempt.location());
     }
     assert!(kills * 2 > points.len(), "only {kills} of {} runs were killed", points.len());
-    let fingerprints = fingerprints(&sandbox, &Value::Object(request)).unwrap();
+    let fingerprints = fingerprints(&sandbox, scenario, &Value::Object(request)).unwrap();
     let expected = &fingerprints["whole"];
     assert_ne!(expected["content"]["main"]["rows"], "0");
     for (name, fingerprint) in &fingerprints {
@@ -147,7 +181,7 @@ fn kill_and_compare(scenario: &Scenario) {
     }
 }
 
-/// A pipeline with a database of its own.
+/// A pipeline with a database or folder of its own.
 struct Place<'a> {
     sandbox: &'a Sandbox,
     name: String,
@@ -156,16 +190,18 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn location(&self) -> Value {
-        json!({"database": self.database(), "dataset": "raw"})
+        let key = if self.scenario.format.is_some() { "folder" } else { "database" };
+        json!({key: self.place(), "dataset": "raw"})
     }
 
-    fn database(&self) -> PathBuf {
-        self.sandbox.path(format!("{}.duckdb", self.name))
+    fn place(&self) -> PathBuf {
+        let ending = self.scenario.format.unwrap_or("duckdb");
+        self.sandbox.path(format!("{}.{ending}", self.name))
     }
 
     /// The load of a file, by another program where one is given.
     fn load(&self, file: &str, by: &[String]) -> Result<Invocation> {
-        let Scenario { options, variables, is_piped } = self.scenario;
+        let Scenario { options, format, variables, is_piped } = self.scenario;
         let file = self.sandbox.path(format!("{file}.jsonl"));
         let run = match by {
             [] => self.sandbox.dlt(["ingest"])?,
@@ -175,8 +211,10 @@ impl Place<'_> {
             true => run.args(["-", "--format", "jsonl"]).stdin(fs::read(&file)?),
             false => run.arg(&file),
         };
-        let run = run.args(["--to", &format!("duckdb:{}", self.database().display()), "--dataset", "raw"]);
+        let kind = if format.is_some() { "filesystem" } else { "duckdb" };
+        let run = run.args(["--to", &format!("{kind}:{}", self.place().display()), "--dataset", "raw"]);
         let run = run.args(["--table", "main", "--pipeline", &self.name]).args(options.split(' '));
+        let run = format.iter().fold(run, |run, format| run.args(["--table-format", format]));
         Ok(variables.iter().fold(run, |run, (name, value)| run.env(name, value)))
     }
 
@@ -214,8 +252,13 @@ fn strace(expressions: &[String], log: &str) -> Vec<String> {
     words.into_iter().chain(expressions.iter().flat_map(|it| ["-e".to_owned(), it.clone()])).collect()
 }
 
-fn fingerprints(sandbox: &Sandbox, request: &Value) -> Result<Map<String, Value>> {
-    let run = PythonDlt::shared()?.script(sandbox, FINGERPRINT).stdin(serde_json::to_vec(request)?);
+fn fingerprints(sandbox: &Sandbox, scenario: &Scenario, request: &Value) -> Result<Map<String, Value>> {
+    let python = match scenario.format {
+        None => PythonDlt::shared()?,
+        Some("delta") => PythonDlt::with_delta()?,
+        Some(_) => PythonDlt::with_iceberg()?,
+    };
+    let run = python.script(sandbox, FINGERPRINT).stdin(serde_json::to_vec(request)?);
     let output = run.limit(Duration::from_secs(600)).succeed()?;
     Ok(serde_json::from_str(&output.stdout)?)
 }

@@ -80,8 +80,11 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Tracker(Tracker::Move { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("move"), elapsed, success });
         }
-        Command::Tracker(Tracker::Load(_)) => {
+        Command::Tracker(Tracker::Load { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("load"), elapsed, success });
+        }
+        Command::Tracker(Tracker::Edge { .. }) => {
+            telemetry.record(&CommandTracker { operation: Word::new("edge"), elapsed, success });
         }
         Command::Tracker(Tracker::Sql { .. }) => {
             telemetry.record(&CommandTracker { operation: Word::new("sql"), elapsed, success });

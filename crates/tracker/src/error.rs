@@ -203,6 +203,12 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// Objects of the edge can't be listed or read.
+    #[error("can't take the objects of the edge")]
+    Objects {
+        /// Why not.
+        source: Box<dlt_engine::Error>,
+    },
     /// A question in SQL can't be answered.
     #[error("{message}")]
     Question {

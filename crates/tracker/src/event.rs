@@ -21,15 +21,21 @@ mod row;
 
 use client_form::ClientForm;
 use incoming::Incoming;
+#[cfg(test)]
+pub(crate) use parts::EARLIEST;
 use parts::Parts;
 pub(crate) use parts::user_id;
+#[cfg(test)]
+pub(crate) use quarantine::MAX_QUARANTINED_BYTES;
 pub(crate) use quarantine::lost_row;
 use quarantine::quarantine;
+#[cfg(test)]
+pub(crate) use row::text_columns;
 
 /// Longest id of a message or of a person's installation, in characters.
-const MAX_ID_CHARS: usize = 100;
+pub(crate) const MAX_ID_CHARS: usize = 100;
 /// Longest name of an event, in characters.
-const MAX_NAME_CHARS: usize = 200;
+pub(crate) const MAX_NAME_CHARS: usize = 200;
 
 /// What is known about a request and not in its events.
 #[derive(Debug, Clone)]
@@ -152,7 +158,7 @@ pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract, k
 }
 
 /// Whether a text can be the id of a message or of an installation: an address is none.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     id.chars().count() <= MAX_ID_CHARS && !scrub::is_personal(id)
 }
 

@@ -47,6 +47,7 @@ mod decode;
 mod deletion;
 mod descriptors;
 mod durable_dir;
+mod edge;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -82,6 +83,7 @@ pub use contract::{ContractSummary, check_contract};
 pub use dashboard::Public;
 pub use decode::Limits;
 pub use deletion::Forgotten;
+pub use edge::{EdgeLoad, EdgeRecords, edge_settings};
 pub use error::Error;
 pub use http::{RateLimits, TlsFiles};
 pub use ledger::Ledger;
@@ -93,6 +95,6 @@ pub use report::{DaySummary, EventSummary, Report, Share, VersionSummary};
 pub use retention::{Retain, Retained, RetainedPart, Retention};
 pub use server::{
     Duty, LogFormat, Ready, ServeOptions, StopHandle, Summary, add_key, backup, check, dashboard_token, forget,
-    forget_user, health, keys, learn_contract, move_tables, quarantined, quarantined_event, replay, report, report_of,
+    forget_user, health, keys, learn_contract, load_objects, move_tables, quarantined, quarantined_event, replay, report, report_of,
     restore, retain, revoke_key, serve, show_contract, sql,
 };

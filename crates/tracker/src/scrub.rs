@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use crate::tree::Tree;
 
 /// Longest text about the sender itself, such as the name of a library, in characters.
-const MAX_CONTEXT_CHARS: usize = 200;
+pub(crate) const MAX_CONTEXT_CHARS: usize = 200;
 /// Most members of a list in the context, and of an object there whose names are the sender's.
 pub(crate) const MAX_CONTEXT_MEMBERS: usize = 30;
 
 /// Members of a quarantined event that are kept; `context` with the members below only.
-const MEMBERS: &[&str] = &[
+pub(crate) const MEMBERS: &[&str] = &[
     "anonymousId",
     "context",
     "event",
@@ -29,10 +29,10 @@ const MEMBERS: &[&str] = &[
 ];
 
 /// Members of an event's `context` that are kept. All others are removed.
-const CONTEXT: &[&str] = &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "runtime"];
+pub(crate) const CONTEXT: &[&str] = &["ci_run", "cpu", "dropped", "exec_info", "library", "os", "python", "runtime"];
 
 /// Names of properties that carry an address, a header, a secret or a person's name, in lower case and without punctuation.
-const FORBIDDEN: &[&str] = &[
+pub(crate) const FORBIDDEN: &[&str] = &[
     "authorization",
     "birthday",
     "clientip",
@@ -58,7 +58,7 @@ const FORBIDDEN: &[&str] = &[
 ];
 
 /// Names that end so carry a secret, a mail address or a person's name, in lower case and without punctuation.
-const FORBIDDEN_ENDINGS: &[&str] = &[
+pub(crate) const FORBIDDEN_ENDINGS: &[&str] = &[
     "accesskey",
     "apikey",
     "email",
@@ -80,7 +80,7 @@ const FORBIDDEN_ENDINGS: &[&str] = &[
 ];
 
 /// Last words of names that carry a secret or an address. As endings they would meet `monkey` and `zip` too.
-const FORBIDDEN_LAST_WORDS: &[&str] = &["ip", "key", "mail"];
+pub(crate) const FORBIDDEN_LAST_WORDS: &[&str] = &["ip", "key", "mail"];
 
 /// Whether a property must not be kept, by its name or by its value.
 pub(crate) fn is_forbidden(name: &str, value: &Value) -> bool {

@@ -40,8 +40,10 @@ use crate::store::sql::SqlStore;
 use crate::store::{Counts, Role, Store};
 use dlt_engine::destination::Access;
 
+mod edge;
 mod quarantine;
 
+pub use edge::load_objects;
 pub use quarantine::{learn_contract, quarantined, quarantined_event, replay};
 
 /// How a tracker runs.

@@ -9,6 +9,7 @@ mod contracts;
 mod crash;
 mod dashboard;
 mod deletion;
+mod edge;
 mod fuzzing;
 mod lists;
 mod load;

@@ -1,5 +1,5 @@
-// Deletion requests. Whether one is proven only the tracker can tell, which has the tables: it is asked, where its address
-// is set. The body is passed on, and no header.
+// Who asks for what is held of an id, to know it or to have it deleted, proves to be its owner. Whether that is proven only the
+// tracker can tell, which has the tables: it is asked, where its address is set. The body is passed on, and no header.
 
 import { Refusal } from './answer.js';
 import { Cursor, JsonError, isObject, isText } from './json.js';
@@ -13,7 +13,7 @@ const isId = (id) => isText(id) && id !== '' && isWithin(id, 100);
 const isProof = (proof) =>
   isObject(proof) && isId(proof.get('messageId')) && /^[0-9a-fA-F]{64}$/.test(String(proof.get('digest')));
 
-/** Refuses what is no deletion request. */
+/** Refuses what is no such request. */
 function check(body) {
   const malformed = (reason) => new Refusal('bad_request_to_forget', `${FORM}: ${reason}`);
   let claim;
@@ -32,24 +32,24 @@ function check(body) {
   if (!proof.every(isProof)) throw malformed('a message id or a digest is not one');
 }
 
-/** Has a deletion request answered by the tracker at this address. */
-export async function forget(body, tracker) {
+/** Has a request, `forget` or `holdings`, answered by the tracker at this address. */
+export async function passOn(name, body, tracker) {
   check(body);
   if (!tracker) {
-    const message = 'this collector only receives, and has no events to look up; nothing was deleted: ask those who run the tracker';
+    const message = 'this collector only receives, and has no events to look up; nothing was done: ask those who run the tracker';
     throw new Refusal('unproven', message);
   }
   try {
     const headers = { 'content-type': 'application/json' };
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const answer = await fetch(new URL('/v1/forget', tracker), { method: 'POST', body, headers, signal });
+    const answer = await fetch(new URL(`/v1/${name}`, tracker), { method: 'POST', body, headers, signal });
     const passed = new Headers({ 'access-control-allow-origin': '*' });
     for (const name of ['content-type', 'retry-after', 'x-ratelimit-reset', 'access-control-expose-headers']) {
       if (answer.headers.has(name)) passed.set(name, answer.headers.get(name));
     }
     return new Response(await answer.text(), { status: answer.status, headers: passed });
   } catch (error) {
-    console.error(`the tracker at ${tracker} does not answer a deletion request: ${error.message}`);
+    console.error(`the tracker at ${tracker} does not answer: ${error.message}`);
     throw new Refusal('unavailable', "the events can't be looked up now: ask again later", 503, 5);
   }
 }

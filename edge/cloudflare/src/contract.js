@@ -3,6 +3,7 @@
 import rules from './rules.js';
 import { Num, isObject, isText } from './json.js';
 import { isForbidden } from './scrub.js';
+import { shake128 } from './shake.js';
 import { firstChars } from './text.js';
 
 const OPEN = { events: rules.contract.events, isClosed: false };
@@ -45,6 +46,28 @@ export function breachOf(contract, event, properties) {
   const known = own(contract.events, event);
   if (known === undefined) return breach('undeclared_event', 'event');
   return members(known.fields, properties, '', (name, value) => rules.always.includes(name) && isText(value));
+}
+
+/** Puts hashes in the place of texts that are to be kept as such: names that a person chose. What is a hash already stays. */
+export function hashNames(contract, event, properties, key) {
+  const known = own(contract.events, event);
+  return known === undefined ? properties : hashedMembers(known.fields, properties, key);
+}
+
+function hashedMembers(fields, found, key) {
+  const hashed = ([name, value]) => {
+    const field = own(fields, name);
+    return [name, field === undefined ? value : hashedWithin(field, field.hashed, value, key)];
+  };
+  return new Map([...found].map(hashed));
+}
+
+function hashedWithin(shape, known, value, key) {
+  if (shape.type === 'array' && Array.isArray(value)) return value.map((item) => hashedWithin(shape.items, known, item, key));
+  if (shape.type === 'object' && isObject(value)) return hashedMembers(shape.fields, value, key);
+  const isName = shape.type === 'string' && isText(value) && known !== undefined && value !== '';
+  if (!isName || known.includes(value) || /^name-[0-9a-f]{32}$/.test(value)) return value;
+  return `name-${shake128(`name\0${key}\0${value}`).slice(0, 32)}`;
 }
 
 function breach(reason, path) {

@@ -1,7 +1,7 @@
 // One event: the row that is stored of it, or the row of the quarantine and why. Nothing else of it is kept.
 
 import rules from './rules.js';
-import { breachOf, names } from './contract.js';
+import { breachOf, hashNames, names } from './contract.js';
 import { Cursor, JsonError, Num, isNested, isObject, isText, readOrNull, write } from './json.js';
 import * as scrub from './scrub.js';
 import { hasClientForm } from './client-form.js';
@@ -43,6 +43,7 @@ export function judge(text, arrival) {
     if (byteLength(text) > limits.event_bytes) throw new Invalid('too_large');
     if (!text.startsWith('{')) throw new Invalid('not_an_object');
     const parts = take(lookedAt(text), text, arrival);
+    parts.properties = hashNames(arrival.contract, parts.event, parts.properties, arrival.idKey);
     const breach = breachOf(arrival.contract, parts.event, parts.properties);
     if (breach !== null) return undeclared(parts, breach, byteLength(text), arrival);
     return { kind: 'event', row: rowOf(parts, arrival) };

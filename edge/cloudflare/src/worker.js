@@ -10,7 +10,7 @@
 import settings from './settings.js';
 import * as answer from './answer.js';
 import { Refusal } from './answer.js';
-import { forget } from './claim.js';
+import { passOn } from './claim.js';
 import { Contracts } from './contract.js';
 import * as decode from './decode.js';
 import { callNamed, judge } from './event.js';
@@ -53,7 +53,7 @@ function formOf(path) {
   } catch {
     return null;
   }
-  if (path.startsWith('/v1/') && name === 'forget') return { isForget: true };
+  if (path.startsWith('/v1/') && ['forget', 'holdings'].includes(name)) return { asks: name };
   if (['batch', 'import', 'b'].includes(name)) return { decode: decode.batch, call: null };
   const call = callNamed(name);
   return call === null ? null : { decode: decode.single, call };
@@ -80,7 +80,7 @@ async function respond(request, env) {
   }
   const sent = await decode.readBody(request);
   const body = decode.inflate(sent, request.headers.get('content-encoding'));
-  if (form.isForget) return forget(body, env.TRACKER);
+  if (form.asks) return passOn(form.asks, body, env.TRACKER);
   await take(form, body, basicUser(request.headers.get('authorization')), env);
   return pathname === '/' ? answer.noContent() : answer.success();
 }

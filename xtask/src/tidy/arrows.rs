@@ -30,7 +30,14 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("dlt-destination-postgres", &["dlt-engine", "dlt-postgres"]),
     (
         "dlt-tracker",
-        &["dlt-engine", "dlt-sources", "dlt-postgres", "dlt-destination-duckdb", "dlt-destination-postgres"],
+        &[
+            "dlt-engine",
+            "dlt-objects",
+            "dlt-sources",
+            "dlt-postgres",
+            "dlt-destination-duckdb",
+            "dlt-destination-postgres",
+        ],
     ),
     (
         "dlt",

@@ -17,8 +17,22 @@ pub(crate) enum Tracker {
         #[arg(long)]
         no_load: bool,
     },
-    /// Load what other trackers receive, and receive nothing: for a journal and tables that several processes share
-    Load(Serve),
+    /// Load what others receive, and receive nothing: other trackers of a shared journal, or the edge
+    ///
+    /// Without --from it runs until it is stopped, for a journal and tables that several processes share. With --from it takes what
+    /// the Worker on Cloudflare has stored and was not taken yet, works beside a running server, and ends.
+    Load {
+        #[command(flatten)]
+        serve: Serve,
+        /// Take the objects of the edge below this address, each once: s3://BUCKET/events, a folder, or one file
+        #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["listen", "show_config"])]
+        from: Option<String>,
+    },
+    /// Print write keys (their hashes) and contracts as the Worker on Cloudflare reads them: its src/settings.js
+    Edge {
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Move the tables of a stopped tracker out of its DuckDB file into Postgres
     Move {
         #[command(flatten)]

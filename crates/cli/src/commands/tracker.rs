@@ -1,6 +1,7 @@
 //! `dlt tracker`: receives telemetry of programs that you maintain, and reports on it.
 
 mod contract;
+mod edge;
 mod key;
 mod quarantine;
 
@@ -18,12 +19,14 @@ use crate::settings::Settings;
 
 pub(crate) fn tracker(arguments: &Tracker, settings: &Settings) -> Outcome {
     let printer = settings.printer;
-    if !matches!(arguments, Tracker::Serve { .. } | Tracker::Load(_)) {
+    if !matches!(arguments, Tracker::Serve { .. } | Tracker::Load { from: None, .. }) {
         crate::log::begin(printer, false);
     }
     match arguments {
         Tracker::Serve { serve: arguments, no_load } => serve(arguments, no_load.then_some("receive"), settings),
-        Tracker::Load(arguments) => serve(arguments, Some("load"), settings),
+        Tracker::Load { serve: arguments, from: Some(from) } => edge::load(arguments, from, printer),
+        Tracker::Load { serve: arguments, from: None } => serve(arguments, Some("load"), settings),
+        Tracker::Edge { folder } => edge::settings(folder, printer),
         Tracker::Contract(arguments) => contract::contract(arguments, printer),
         Tracker::Move { folder } => {
             let place = place(folder)?;
@@ -245,6 +248,7 @@ fn failure(error: Error) -> Failure {
         Error::NotLeading => {
             Failure::work(error.to_string()).hint("run this where that one runs: its metric dlt_tracker_leads is 1")
         }
+        Error::Objects { source } if source.kind() == dlt::ErrorKind::Config => Failure::usage(error.to_string()),
         Error::NoKey => Failure::usage(error.to_string()).hint("`dlt tracker key list` shows the ids"),
         Error::NoProject { name, known } => {
             Failure::usage(error.to_string()).hint(match dlt::suggest(name, known.iter().map(String::as_str)) {
@@ -281,7 +285,7 @@ fn failure(error: Error) -> Failure {
 /// What the engine says can be done about it.
 fn advice(error: &Error) -> Option<&str> {
     match error {
-        Error::Tables { source, .. } => source.advice(),
+        Error::Tables { source, .. } | Error::Objects { source } => source.advice(),
         Error::OtherTables { advice, .. } => Some(advice),
         Error::TablesTaken { .. } => Some(
             "give each tracker a database of its own, or let several share a journal: --journal nats://… (docs/guides/scaling-the-tracker.md)",

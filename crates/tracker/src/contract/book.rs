@@ -117,6 +117,13 @@ impl Contracts {
         }
     }
 
+    /// The projects that had a file when the book was opened, by their names.
+    pub(crate) fn projects(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.held().keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Where the contract of a project is.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.toml"))

@@ -6,9 +6,9 @@ use crate::scrub;
 use crate::tree::{Members, Tree};
 
 /// Properties that every event of dlt has, whatever it is.
-const ALWAYS: [&str; 2] = ["event_category", "event_name"];
+pub(crate) const ALWAYS: [&str; 2] = ["event_category", "event_name"];
 /// Longest path that is kept, in characters.
-const MAX_PATH_CHARS: usize = 300;
+pub(crate) const MAX_PATH_CHARS: usize = 300;
 
 /// What a contract does not name, and where it stands: `order.items[].price`.
 #[derive(Debug, Clone, PartialEq, Eq)]

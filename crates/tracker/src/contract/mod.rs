@@ -10,6 +10,7 @@
 mod book;
 mod built_in;
 mod hashed;
+mod json;
 mod judge;
 mod quoting;
 mod read;
@@ -18,7 +19,10 @@ mod write;
 use std::collections::BTreeMap;
 
 pub(crate) use book::Contracts;
+pub(crate) use json::to_json;
 pub(crate) use judge::Breach;
+#[cfg(test)]
+pub(crate) use judge::{ALWAYS, MAX_PATH_CHARS};
 pub(crate) use quoting::{quoted, text};
 pub(crate) use read::can_be_named;
 pub use read::{ContractSummary, check_contract};

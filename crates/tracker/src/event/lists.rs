@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use dlt_engine::naming::Naming;
+use serde::Deserialize;
 use serde_json::Number;
 
-use crate::contract::{Event, Fields, Shape};
+use crate::contract::{Contract, Event, Fields, Shape};
 use crate::tree::{Members, Tree};
 
 /// What begins so is the engine's.
@@ -77,6 +78,28 @@ fn within<'a>(fields: &Fields, members: &Members<'a>, may_be: &dyn Fn(&str) -> b
     members.iter().filter_map(list).collect()
 }
 
+/// Adds to a row, which was made elsewhere without them, the lists of objects that its contract names.
+pub(crate) fn add(row: &[u8], contract: &Contract) -> Vec<u8> {
+    #[derive(Deserialize)]
+    struct Row {
+        event: String,
+        #[serde(default)]
+        properties: Option<String>,
+    }
+    let lists = || {
+        let Row { event, properties } = serde_json::from_slice(row).ok()?;
+        let properties = properties?;
+        let found: Members<'_> = serde_json::from_str(&properties).ok()?;
+        let lists = of(&found, contract.event(&event));
+        lists.iter().next()?;
+        serde_json::to_vec(&lists).ok()
+    };
+    match (row.strip_suffix(b"}"), lists()) {
+        (Some(members), Some(lists)) => [members, b",", &lists[1..]].concat(),
+        _ => row.to_vec(),
+    }
+}
+
 /// Whether the items of a list are rows of a table: objects without a name that is the engine's.
 fn is_table(item: &Shape) -> bool {
     match item {
@@ -133,7 +156,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::contract::Contract;
 
     const CONTRACT: &str = r#"
         [events.e.fields]
@@ -174,6 +196,12 @@ mod tests {
         });
         assert_eq!(found, expected);
         assert!(found["products"][0]["price"].is_f64() && found["products"][0]["count"].is_i64());
+        let row = |properties: &str| json!({"event": "e", "properties": properties}).to_string();
+        let added: Value = serde_json::from_slice(&add(row(&properties.to_string()).as_bytes(), &contract)).unwrap();
+        assert_eq!((&added["products"], &added["order"]), (&expected["products"], &expected["order"]));
+        for without in [row("{}"), row("no object"), "{}".to_owned()] {
+            assert_eq!(add(without.as_bytes(), &contract), without.as_bytes());
+        }
         let none = json!({"products": [null], "order": {"id": "o", "parts": []}});
         let Tree::Object(members) = Tree::from(&none) else { panic!("an object") };
         assert_eq!(serde_json::to_value(of(&members, contract.event("e"))).unwrap(), json!({}));

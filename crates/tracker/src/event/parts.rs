@@ -14,7 +14,7 @@ use crate::scrub;
 use crate::tree::{Members, Tree};
 
 /// An earlier timestamp comes from a clock that was never set (2000-01-01).
-const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
+pub(crate) const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 
 /// An event taken apart. So is it kept where it breaks a contract: nothing of it is lost but what is never kept.
 #[derive(Debug, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use crate::outcome::Reason;
 use crate::scrub;
 
 /// Most of a quarantined event that is kept, in bytes.
-pub(super) const MAX_QUARANTINED_BYTES: usize = 4096;
+pub(crate) const MAX_QUARANTINED_BYTES: usize = 4096;
 
 /// A row of the quarantine.
 #[derive(Debug, Serialize)]

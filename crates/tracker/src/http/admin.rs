@@ -182,7 +182,7 @@ pub(super) fn is_allowed(app: &App, headers: &HeaderMap) -> bool {
     given.and_then(|given| given.strip_prefix("Bearer ")).is_some_and(|key| same(key, &app.key))
 }
 
-async fn ask<T: Serialize>(
+pub(super) async fn ask<T: Serialize>(
     app: &App,
     headers: &HeaderMap,
     question: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Question,

@@ -11,7 +11,7 @@ use crate::decode::Refusal;
 
 /// A refused body is still read, and discarded, up to this length. Closing at once would reset the connection before the
 /// sender sees the answer, and clients retry after a reset.
-const DISCARDED_BYTES: usize = 4 << 20;
+pub(crate) const DISCARDED_BYTES: usize = 4 << 20;
 
 /// Reads a body of at most `limit` bytes; memory is taken as it arrives.
 pub(super) async fn read(

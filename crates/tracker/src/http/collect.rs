@@ -22,7 +22,7 @@ use crate::journal::{AppendError, NewRecord};
 use crate::metrics::Metrics;
 
 /// Most bytes of all rows of a request, as a multiple of the limit on a request.
-const ROWS_FACTOR: usize = 4;
+pub(crate) const ROWS_FACTOR: usize = 4;
 /// Most bytes that one byte of gzip inflates to.
 const GZIP_FACTOR: usize = 1032;
 

@@ -7,6 +7,7 @@ mod collect;
 mod connection;
 mod dashboard;
 mod deletion;
+mod edge;
 mod memory;
 mod public;
 mod quarantine;
@@ -30,6 +31,10 @@ use crate::loader::{LoaderState, LoaderThread};
 use crate::metrics::Metrics;
 use crate::projects::Projects;
 
+#[cfg(test)]
+pub(crate) use body::DISCARDED_BYTES;
+#[cfg(test)]
+pub(crate) use collect::ROWS_FACTOR;
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
 pub(crate) use public::PublicPages;
@@ -105,6 +110,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/quarantine-event.json", get(quarantine::event))
         .route("/learned-contract.json", get(quarantine::learned))
         .route("/replay.json", post(quarantine::replay))
+        .route("/edge-objects.json", post(edge::objects))
+        .route("/edge-take.json", post(edge::take))
         .route("/{call}", post(collect::call).get(dashboard::page).options(collect::preflight))
         .route("/{page}/{table}", get(dashboard::table).fallback(collect::unknown_path))
         .route("/v1/forget", post(deletion::request).options(collect::preflight))

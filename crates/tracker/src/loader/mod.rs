@@ -4,6 +4,7 @@
 //! can query it in between; while another process holds the file, events wait in the journal. The journal deletes an
 //! event only after the loader looked for it in a table. Reports are read beside it, and do not wait until all is loaded.
 
+mod objects;
 mod refused;
 mod retention;
 mod state;

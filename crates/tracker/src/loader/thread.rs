@@ -13,6 +13,7 @@ use super::Loader;
 use crate::backup::Backup;
 use crate::check::Check;
 use crate::deletion::{Claim, Forgotten};
+use crate::edge::{EdgeObject, EdgeRecords, Group};
 use crate::error::{Error, in_full};
 use crate::retention::{Retain, Retained};
 
@@ -39,6 +40,10 @@ pub(crate) enum Question {
     Backup(PathBuf, oneshot::Sender<Result<Backup, Error>>),
     /// Load, then delete what is too old.
     Retain(Retain, oneshot::Sender<Result<Retained, Error>>),
+    /// Which of these objects of the edge were taken before.
+    TakenBefore(Vec<EdgeObject>, oneshot::Sender<Result<Vec<bool>, Error>>),
+    /// Load, then take objects of the edge.
+    Take(Group, oneshot::Sender<Result<EdgeRecords, Error>>),
     /// Load one last time, and end.
     Stop,
 }
@@ -94,6 +99,8 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Ok(Question::Forgotten(sequence, answer)) => drop(answer.send(loader.forgotten(sequence))),
             Ok(Question::Backup(folder, answer)) => drop(answer.send(loader.back_up(&folder))),
             Ok(Question::Retain(how, answer)) => drop(answer.send(loader.retain(how))),
+            Ok(Question::TakenBefore(objects, answer)) => drop(answer.send(loader.taken_before(&objects))),
+            Ok(Question::Take(group, answer)) => drop(answer.send(loader.take(&group))),
             Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
                 attempt(&mut loader);
                 return;

@@ -51,7 +51,7 @@ pub struct NewKey {
 
 /// A key as it is in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     #[serde(flatten)]
     pub(super) key: Key,
     pub(super) hash: String,
@@ -84,7 +84,7 @@ impl KeysFile {
     }
 
     /// As [`KeysFile::read`], with their hashes.
-    pub(super) fn kept(&self) -> Result<Vec<Kept>, Error> {
+    pub(crate) fn kept(&self) -> Result<Vec<Kept>, Error> {
         let failed = |source| Error::folder("read the keys in", &self.0, source);
         match fs::read_to_string(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),

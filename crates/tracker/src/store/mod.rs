@@ -127,7 +127,10 @@ pub(crate) trait Tables {
     /// Which of these message ids have a row of events, or had one that was deleted on request.
     fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
 
-    /// Which of these message ids were deleted on request.
+    /// Which of these message ids have a row of the quarantine, or had one that was deleted on request.
+    fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+
+    /// Which of these message ids of events were deleted on request.
     fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
 
     /// Which of these sequence numbers have a tombstone.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::schema::{self, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
+use super::schema::{self, EVENTS, LOADS, OBJECTS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::event;
 use crate::journal::{Batch, Kind, NewRecord};
 use crate::outcome::Reason;
@@ -51,6 +51,13 @@ impl JournalRows {
         );
         let none = [EVENTS, QUARANTINE, REPLAYS].map(|table| (table, Vec::new()));
         Self { chunks: none.into_iter().chain([(LOADS, vec![load.into_bytes()])]).collect() }
+    }
+
+    /// Rows of [`OBJECTS`], as lines of JSON. As [`JournalRows::none`], they cover no number.
+    pub(crate) fn of_objects(lines: Vec<u8>, now: Timestamp) -> Self {
+        let mut rows = Self::none(now);
+        rows.chunks.push((OBJECTS, vec![lines]));
+        rows
     }
 
     fn made_of(batch: &Batch, is_refused: bool, deleted: &HashSet<u64>, now: Timestamp) -> Self {

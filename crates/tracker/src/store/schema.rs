@@ -21,6 +21,8 @@ pub(crate) const REPLAYS: &str = "replays";
 pub(crate) const DAILY_EVENTS: &str = "daily_events";
 /// Of the same events, different ids by day and project.
 pub(crate) const DAILY_INSTALLS: &str = "daily_installs";
+/// One row for each object of the edge that was taken.
+pub(crate) const OBJECTS: &str = "edge_objects";
 
 /// The columns of [`EVENTS`] in order.
 const EVENT_COLUMNS: &[(&str, DataType)] = &[
@@ -87,22 +89,40 @@ const LOAD_COLUMNS: &[(&str, DataType)] = &[
 const REPLAY_COLUMNS: &[(&str, DataType)] =
     &[("replayed_seq", DataType::Bigint), ("replayed_at", DataType::Timestamp), ("journal_seq", DataType::Bigint)];
 
+const OBJECT_COLUMNS: &[(&str, DataType)] = &[
+    ("object", DataType::Text),
+    ("version", DataType::Text),
+    ("lines", DataType::Bigint),
+    ("taken_at", DataType::Timestamp),
+];
+
+/// The columns of a table, and which of them are its key.
+fn columns(table: &str) -> (&'static [(&'static str, DataType)], &'static [&'static str]) {
+    match table {
+        EVENTS => (EVENT_COLUMNS, &["message_id"]),
+        QUARANTINE => (QUARANTINE_COLUMNS, &["journal_seq"]),
+        REPLAYS => (REPLAY_COLUMNS, &["replayed_seq"]),
+        OBJECTS => (OBJECT_COLUMNS, &["object", "version"]),
+        _ => (LOAD_COLUMNS, &["first_seq"]),
+    }
+}
+
+/// The type of a column; `None` where the table has none of that name.
+pub(crate) fn type_of(table: &str, column: &str) -> Option<DataType> {
+    columns(table).0.iter().find(|(name, _)| *name == column).map(|(_, data_type)| *data_type)
+}
+
 /// How the tables begin that hold lists of objects of events: `events__products`. A contract brings them.
 pub(crate) const LISTS: &str = "events__";
 
 /// How a table is written. All columns are declared with their types, so no value adds a column; only lists of objects add
 /// tables, see [`LISTS`].
 pub(crate) fn hints(table: &str) -> TableHints {
-    let (columns, key) = match table {
-        EVENTS => (EVENT_COLUMNS, "message_id"),
-        QUARANTINE => (QUARANTINE_COLUMNS, "journal_seq"),
-        REPLAYS => (REPLAY_COLUMNS, "replayed_seq"),
-        _ => (LOAD_COLUMNS, "first_seq"),
-    };
+    let (columns, key) = columns(table);
     TableHints {
         disposition: Some(WriteDisposition::Merge),
         merge_strategy: Some(MergeStrategy::InsertOnly),
-        primary_key: vec![key.to_owned()],
+        primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
         columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
         ..TableHints::default()
     }

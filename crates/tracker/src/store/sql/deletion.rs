@@ -116,12 +116,12 @@ pub(super) fn deleted_before(dialect: &dyn Dialect, claim: &Claim) -> String {
     format!("SELECT count(*) AS found FROM {TOMBSTONES} WHERE proof_hash IN ({})", any.join(", "))
 }
 
-/// Which of these message ids were deleted.
-pub(super) fn deleted_of(dialect: &dyn Dialect, ids: &[String]) -> String {
+/// Which of these message ids were deleted, of events or of rows of the quarantine.
+pub(super) fn deleted_of(dialect: &dyn Dialect, are_events: bool, ids: &[String]) -> String {
     let values: Vec<String> = ids.iter().map(|id| format!("({}::TEXT)", dialect.literal(id))).collect();
     format!(
         "SELECT id FROM (VALUES {}) AS message(id) \
-         WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)",
+         WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event = {are_events})",
         values.join(", "),
         dialect.sha256("id")
     )

@@ -231,6 +231,28 @@ impl SqlTables<'_> {
         Ok(if self.have_deletions()? { &[EVENTS, QUARANTINE, TOMBSTONES, REQUESTS] } else { &[EVENTS, QUARANTINE] })
     }
 
+    /// Adds which of these message ids have a row of a table.
+    fn add_held(&mut self, table: &str, ids: &[String], held: &mut HashSet<String>) -> Result<(), Error> {
+        for ids in ids.chunks(MAX_LISTED) {
+            let quoted: Vec<String> = ids.iter().map(|id| self.dialect.literal(id)).collect();
+            let sql = format!("SELECT message_id AS id FROM {table} WHERE message_id IN ({})", quoted.join(","));
+            held.extend(self.ids(&sql)?);
+        }
+        Ok(())
+    }
+
+    /// Which of these message ids were deleted, of events or of rows of the quarantine.
+    fn deleted_of(&mut self, are_events: bool, ids: &[String]) -> Result<HashSet<String>, Error> {
+        let mut deleted = HashSet::new();
+        if !self.have_deletions()? {
+            return Ok(deleted);
+        }
+        for ids in ids.chunks(MAX_LISTED) {
+            deleted.extend(self.ids(&deletion::deleted_of(self.dialect, are_events, ids))?);
+        }
+        Ok(deleted)
+    }
+
     /// What the loads after a number took, and what is there of it: all of the tables for 0.
     fn counts_after(&mut self, after: u64) -> Result<(Counts, bool), Error> {
         let records_duplicates = self.records_duplicates()?;
@@ -353,23 +375,18 @@ impl Tables for SqlTables<'_> {
 
     fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
         let mut known = self.deleted_messages(ids)?;
-        for ids in ids.chunks(MAX_LISTED) {
-            let quoted: Vec<String> = ids.iter().map(|id| self.dialect.literal(id)).collect();
-            let sql = format!("SELECT message_id AS id FROM {EVENTS} WHERE message_id IN ({})", quoted.join(","));
-            known.extend(self.ids(&sql)?);
-        }
+        self.add_held(EVENTS, ids, &mut known)?;
+        Ok(known)
+    }
+
+    fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
+        let mut known = self.deleted_of(false, ids)?;
+        self.add_held(QUARANTINE, ids, &mut known)?;
         Ok(known)
     }
 
     fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
-        let mut deleted = HashSet::new();
-        if !self.have_deletions()? {
-            return Ok(deleted);
-        }
-        for ids in ids.chunks(MAX_LISTED) {
-            deleted.extend(self.ids(&deletion::deleted_of(self.dialect, ids))?);
-        }
-        Ok(deleted)
+        self.deleted_of(true, ids)
     }
 
     fn tombstones_of(&mut self, sequences: &[u64]) -> Result<HashSet<u64>, Error> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::deletion::{REQUESTS, TOMBSTONES};
 use super::{SqlStore, SqlTables, deletion, number, retention};
-use crate::store::schema::{self, DATASET, EVENTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
+use crate::store::schema::{self, DATASET, EVENTS, LOADS, OBJECTS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::store::{Counts, Tables};
 
 /// Rows that are read at a time.
@@ -46,9 +46,11 @@ impl SqlStore {
                 |(table, columns): (_, &[(&'static str, _)])| (table, columns.iter().map(|(name, _)| *name).collect());
             take_rows(&mut old, &mut new, retention::tables(), &retention::TABLES.map(names))?;
         }
-        let has_replays = old.have_replays()?;
+        let replays = old.have_replays()?.then_some(REPLAYS);
+        let objects = old.has_column(OBJECTS, "object")?.then_some(OBJECTS);
         drop(old);
-        self.pipeline.run(Moved { from: Arc::clone(from), has_replays, lists })?;
+        let tables = [EVENTS, QUARANTINE, LOADS].into_iter().chain(replays).chain(objects).collect();
+        self.pipeline.run(Moved { from: Arc::clone(from), tables, lists })?;
         (new.exist, new.columns, new.has_expired) = (true, None, None);
         new.session.make_indexes()?;
         let lists = new.lists()?;
@@ -103,8 +105,8 @@ fn values(tables: &SqlTables<'_>, row: &Row) -> String {
 /// The rows of the tables that loads write.
 struct Moved {
     from: Arc<SqlStore>,
-    /// Whether something was ever replayed: the table is made by the first load that replays.
-    has_replays: bool,
+    /// Those that are there: some are made by the first load that needs them.
+    tables: Vec<&'static str>,
     /// The tables of lists of objects, each as it stands in a statement.
     lists: Vec<String>,
 }
@@ -128,8 +130,7 @@ impl Source for Moved {
             let reader = TableReader { from: Arc::clone(&self.from), table, lists, next: 0, end: None };
             Resource::new(table, reader).with_hints(schema::hints(table))
         };
-        let replays = self.has_replays.then_some(REPLAYS);
-        Ok([EVENTS, QUARANTINE, LOADS].into_iter().chain(replays).map(resource).collect())
+        Ok(self.tables.iter().copied().map(resource).collect())
     }
 }
 

@@ -1,0 +1,187 @@
+//! Objects of the edge: each is taken once, and each of its records once.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dlt_testkit::Postgres;
+use dlt_tracker::{EdgeLoad, StoreAddress, check, forget, load_objects, move_tables};
+use sha2::{Digest, Sha256};
+
+use crate::tracker::{Tracker, options, sql};
+
+fn event(id: &str) -> String {
+    let time = "2026-03-01T12:00:00.000000Z";
+    format!(
+        r#"{{"event":{{"message_id":"{id}","event":"e","anonymous_id":"a","timestamp":"{time}","received_at":"{time}","properties":"{{\"n\":1}}"}}}}"#
+    )
+}
+
+fn quarantined(id: &str) -> String {
+    format!(
+        r#"{{"quarantine":{{"message_id":"{id}","anonymous_id":"a","reason":"no_event_name","received_at":"2026-03-01T12:00:00.000000Z","bytes":2,"payload":"{{}}"}}}}"#
+    )
+}
+
+fn object(lines: &[String]) -> String {
+    let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let sha256: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let head = serde_json::json!({"format": "dlt-edge", "version": 1, "lines": lines.len(), "bytes": body.len(), "sha256": sha256});
+    format!("{head}\n{body}")
+}
+
+/// A folder with objects, and the data folder of a tracker.
+struct Edge {
+    folder: tempfile::TempDir,
+}
+
+impl Edge {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn bucket(&self) -> PathBuf {
+        self.folder.path().join("bucket")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let path = self.bucket().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn load(&self) -> EdgeLoad {
+        load(&self.data(), &self.bucket())
+    }
+
+    /// The message ids of a table, each row's.
+    fn ids(&self, table: &str) -> Vec<String> {
+        let rows = sql(&self.data(), &format!("SELECT message_id FROM {table} ORDER BY message_id"));
+        rows.iter().map(|row| row["message_id"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+fn load(data: &Path, from: &Path) -> EdgeLoad {
+    load_objects(data, from.to_str().unwrap(), |_| {}).unwrap()
+}
+
+/// New events, new rows of the quarantine, records that were known.
+fn records(load: &EdgeLoad) -> (u64, u64, u64) {
+    (load.records.events, load.records.quarantined, load.records.known)
+}
+
+#[test]
+fn objects_are_taken_once_and_so_are_their_records() {
+    let edge = Edge::new();
+    edge.put("2026-03-01/12/a.ndjson", &object(&[event("m1"), quarantined("q1"), event("m2")]));
+    // Delivered again in other company.
+    edge.put("2026-03-01/12/b.ndjson", &object(&[event("m2"), quarantined("q1"), event("m3"), event("m3")]));
+    edge.put("set-aside/x.txt", "no object");
+    let first = edge.load();
+    assert_eq!((first.objects, first.before, first.others), (2, 0, 1), "{first:?}");
+    assert_eq!(records(&first), (3, 1, 3));
+    let second = edge.load();
+    assert_eq!((second.objects, second.before, records(&second)), (0, 2, (0, 0, 0)));
+    // The same under another name, as a copy: its records are known.
+    edge.put("copy.ndjson", &object(&[event("m1"), quarantined("q1"), event("m4")]));
+    assert_eq!(records(&edge.load()), (1, 0, 2));
+    assert_eq!(edge.ids("events"), ["m1", "m2", "m3", "m4"]);
+    assert_eq!(edge.ids("quarantine"), ["q1"]);
+    let found = check(&edge.data()).unwrap();
+    assert!(found.is_sound(), "{found}");
+    assert_eq!((found.ledger.accepted, found.ledger.loaded, found.ledger.quarantined), (5, 4, 1));
+}
+
+#[test]
+fn an_object_that_was_cut_is_refused_and_taken_when_it_is_whole() {
+    let edge = Edge::new();
+    let whole = object(&[event("m1"), event("m2")]);
+    edge.put("a.ndjson", &whole[..whole.len() - 20]);
+    edge.put("b.ndjson", &object(&[event("m3")]));
+    let cut = edge.load();
+    assert_eq!((cut.objects, cut.refused.len()), (1, 1), "{cut:?}");
+    let (name, reason) = &cut.refused[0];
+    assert!(name.ends_with("bucket/a.ndjson") && reason.contains("cut short"), "{cut:?}");
+    assert_eq!(edge.ids("events"), ["m3"]);
+    edge.put("a.ndjson", &whole);
+    let after = edge.load();
+    assert_eq!((after.objects, after.before, after.refused.len()), (1, 1, 0), "{after:?}");
+    assert_eq!(edge.ids("events"), ["m1", "m2", "m3"]);
+    // One file, by its own name.
+    assert_eq!(load(&edge.data(), &edge.bucket().join("a.ndjson")).before, 1);
+}
+
+#[test]
+fn a_running_tracker_takes_them() {
+    let edge = Edge::new();
+    edge.put("a.ndjson", &object(&[event("m1"), event("m2"), quarantined("q1")]));
+    let tracker = Tracker::start(&edge.data());
+    // What a sender brought itself is not taken again.
+    assert_eq!(tracker.client().post("/v1/track", br#"{"event":"e","messageId":"m1"}"#).status, 200);
+    assert_eq!(records(&edge.load()), (1, 1, 1));
+    assert_eq!(edge.load().before, 1);
+    // Nobody else may ask it to.
+    assert_eq!(tracker.client().post("/edge-take.json", b"{}").status, 401);
+    tracker.stop();
+    assert_eq!(edge.load().before, 1);
+    assert_eq!(edge.ids("events"), ["m1", "m2"]);
+    assert!(check(&edge.data()).unwrap().is_sound());
+}
+
+#[test]
+fn what_was_deleted_on_request_does_not_come_back() {
+    let edge = Edge::new();
+    edge.put("a.ndjson", &object(&[event("m1"), quarantined("q1")]));
+    edge.load();
+    assert_eq!(forget(&edge.data(), "a").unwrap().events, 1);
+    edge.put("b.ndjson", &object(&[event("m1"), quarantined("q1"), event("m2")]));
+    assert_eq!(records(&edge.load()), (1, 0, 2));
+    assert_eq!((edge.ids("events"), edge.ids("quarantine").len()), (vec!["m2".to_owned()], 0));
+    let found = check(&edge.data()).unwrap();
+    assert!(found.is_sound(), "{found}");
+}
+
+#[test]
+fn thousands_of_objects_are_taken() {
+    let edge = Edge::new();
+    for number in 0..2500 {
+        let name = format!("{:02}/{number:05}.ndjson", number / 100);
+        edge.put(&name, &object(&[event(&format!("m{number}")), event(&format!("n{}", number / 2))]));
+    }
+    let first = edge.load();
+    assert_eq!((first.objects, records(&first)), (2500, (3750, 0, 1250)));
+    assert_eq!(edge.load().before, 2500);
+    assert_eq!(edge.ids("events").into_iter().collect::<BTreeSet<_>>().len(), 3750);
+}
+
+#[test]
+fn tables_that_are_moved_know_what_was_taken() {
+    let edge = Edge::new();
+    edge.put("a.ndjson", &object(&[event("m1"), quarantined("q1")]));
+    edge.load();
+    let postgres = Postgres::start().unwrap();
+    let store = StoreAddress::parse(&postgres.url("postgres")).unwrap();
+    move_tables(edge.data(), &store).unwrap();
+    let mut options = options(&edge.data());
+    options.store = store;
+    edge.put("b.ndjson", &object(&[event("m1"), event("m2"), quarantined("q1"), quarantined("q2")]));
+    let from = edge.bucket();
+    let after = load_objects(options.place(), from.to_str().unwrap(), |_| {}).unwrap();
+    assert_eq!((after.objects, after.before, records(&after)), (1, 1, (1, 1, 2)));
+    assert_eq!(load_objects(options.place(), from.to_str().unwrap(), |_| {}).unwrap().before, 2);
+    let found = check(options.place()).unwrap();
+    assert!(found.is_sound() && found.ledger.accepted == 4, "{found}");
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let edge = Edge::new();
+    let error = load_objects(&edge.data(), edge.bucket().to_str().unwrap(), |_| {}).unwrap_err();
+    assert!(format!("{error:?}").contains("there is no folder and no file"), "{error:?}");
+    let error = load_objects(&edge.data(), "ftp://x/y", |_| {}).unwrap_err();
+    assert!(format!("{error:?}").contains("ftp"), "{error:?}");
+}

@@ -13,6 +13,7 @@ mod databases;
 mod declared;
 mod differential;
 mod documents;
+mod edge;
 mod faults;
 mod files;
 mod incremental;

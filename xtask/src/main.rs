@@ -8,6 +8,7 @@ mod bench;
 mod binary;
 mod demo;
 mod duckdb;
+mod edge;
 mod machine;
 mod process;
 mod tidy;
@@ -28,7 +29,7 @@ cargo xtask CHORE
   build [--bundled]  target/release/dlt, a binary that runs from any folder; --bundled compiles DuckDB
                      into it from its C++ sources (about 25 minutes on two cores)
   lint               formatting, tidy, clippy
-  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e (default: all of them)
+  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e edge (default: all of them)
   diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10], and
                      a kill before every system call by which a load changes something
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry

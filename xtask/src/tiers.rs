@@ -6,20 +6,27 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{binary, duckdb, machine, process, tidy};
+use crate::{binary, duckdb, edge, machine, process, tidy};
 
 struct Tier {
     name: &'static str,
+    /// Why it can't run on this machine; nothing where it can.
+    lack: fn(&Workspace) -> Option<String>,
     run: fn(&Workspace) -> Result<()>,
 }
 
-const TIERS: [Tier; 5] = [
-    Tier { name: "lint", run: lint },
-    Tier { name: "unit", run: unit },
-    Tier { name: "crates", run: crates },
-    Tier { name: "docs", run: docs },
-    Tier { name: "e2e", run: e2e },
+const TIERS: [Tier; 6] = [
+    Tier { name: "lint", lack: nothing, run: lint },
+    Tier { name: "unit", lack: nothing, run: unit },
+    Tier { name: "crates", lack: nothing, run: crates },
+    Tier { name: "docs", lack: nothing, run: docs },
+    Tier { name: "e2e", lack: nothing, run: e2e },
+    Tier { name: "edge", lack: edge::lack, run: edge },
 ];
+
+fn nothing(_: &Workspace) -> Option<String> {
+    None
+}
 
 /// Runs the named tiers, or all of them, in their order; the first that fails ends the run.
 pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
@@ -30,14 +37,19 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
     duckdb::ensure(workspace)?;
     machine::ensure_test_tools()?;
     let start = Instant::now();
-    let mut times = Vec::new();
+    let (mut times, mut left_out) = (Vec::new(), Vec::new());
     for tier in TIERS.iter().filter(|tier| names.is_empty() || names.contains(&tier.name)) {
         println!("\n== {} ==", tier.name);
         let begun = Instant::now();
+        if let Some(lack) = (tier.lack)(workspace) {
+            left_out.push(format!("{} DID NOT RUN: {lack}", tier.name));
+            continue;
+        }
         (tier.run)(workspace)?;
         times.push(format!("{} {}", tier.name, process::since(begun)));
     }
     println!("\n== passed: {} (in all {}) ==", times.join(", "), process::since(start));
+    left_out.iter().for_each(|left_out| println!("== {left_out} =="));
     Ok(())
 }
 
@@ -77,7 +89,17 @@ fn docs(workspace: &Workspace) -> Result<()> {
 /// The built program beside real Python dlt, killed and run again.
 fn e2e(workspace: &Workspace) -> Result<()> {
     binary::build(workspace)?;
-    nextest(workspace, "package(dlt-e2e)")
+    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE})"))
+}
+
+/// The way of events by the edge, which needs what npm installs.
+const EDGE: &str = "package(dlt-e2e) & test(/^edge::/)";
+
+/// The Worker in its own runtime, and real clients by way of it into the tables.
+fn edge(workspace: &Workspace) -> Result<()> {
+    edge::test(workspace)?;
+    binary::build(workspace)?;
+    nextest(workspace, EDGE)
 }
 
 /// The comparison with Python dlt at length: its named cases, and `times` as many generated ones as in the tests.

@@ -95,6 +95,6 @@ pub use report::{DaySummary, EventSummary, Report, Share, VersionSummary};
 pub use retention::{Retain, Retained, RetainedPart, Retention};
 pub use server::{
     Duty, LogFormat, Ready, ServeOptions, StopHandle, Summary, add_key, backup, check, dashboard_token, forget,
-    forget_user, health, keys, learn_contract, load_objects, move_tables, quarantined, quarantined_event, replay, report, report_of,
-    restore, retain, revoke_key, serve, show_contract, sql,
+    forget_user, health, keys, learn_contract, load_objects, move_tables, quarantined, quarantined_event, replay,
+    report, report_of, restore, retain, revoke_key, serve, show_contract, sql,
 };

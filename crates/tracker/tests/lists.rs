@@ -170,10 +170,20 @@ fn items_of_lists_are_in_postgres_too_and_are_moved_there() {
     let dir = tempfile::tempdir().unwrap();
     come_stay_and_go(options(dir.path()));
     let place = options(dir.path()).place();
+    // A list of an event whose name looks like one of an item.
+    let odd = "[events.Odd.fields.products__tags]\ntype = \"array\"\nprivacy = \"public\"\n\
+               items = { type = \"object\", fields = { value = { type = \"string\", privacy = \"public\" } } }\n";
+    write(dir.path(), "default", odd);
+    let tracker = Tracker::start(dir.path());
+    let event = r#"{"event":"Odd","properties":{"products__tags":[{"value":"of the event"}]}}"#;
+    assert_eq!(tracker.client().post("/", event.as_bytes()).status, 204);
+    tracker.stop();
     let (before, numbers) = (items(&place), counts(&place));
     let moved = in_postgres(&postgres, dir.path());
     move_tables(dir.path(), &moved.store).unwrap();
     assert_eq!((items(&moved.place()), counts(&moved.place())), (before, numbers));
+    let of_event = "SELECT value FROM events__products__tags WHERE _dlt_parent_id = _dlt_root_id";
+    assert_eq!(asked(&moved.place(), of_event), json!([{"value": "of the event"}]));
     let tracker = Tracker::with(moved.clone());
     // It knows the message, and takes another.
     let client = &mut tracker.client();

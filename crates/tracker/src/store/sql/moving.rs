@@ -185,18 +185,21 @@ impl Lists {
         for name in &names {
             let is_parent = |parent: &&str| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with("__"));
             let parent = names.iter().copied().filter(is_parent).max_by_key(|parent| parent.len()).unwrap_or(EVENTS);
-            let member = &name[parent.len() + "__".len()..];
+            let member_of = |parent: &str| name[parent.len() + "__".len()..].to_owned();
             let rows = from.rows(&format!(
                 "SELECT * FROM \"{name}\" WHERE _dlt_root_id IN (SELECT _dlt_id FROM {EVENTS} WHERE {page}) \
                  ORDER BY _dlt_parent_id, _dlt_list_idx"
             ))?;
             for row in rows {
-                let parent = row.get("_dlt_parent_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let id = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                let of = id("_dlt_parent_id");
+                // A name of the event itself may look like one of an item: `products__tags`.
+                let member = member_of(if of == id("_dlt_root_id") { EVENTS } else { parent });
                 let item = Value::Object(lists.with_items(row));
-                let of_parent = lists.0.entry(parent).or_default();
-                match of_parent.last_mut().filter(|(known, _)| known == member) {
+                let of_parent = lists.0.entry(of).or_default();
+                match of_parent.last_mut().filter(|(known, _)| *known == member) {
                     Some((_, items)) => items.push(item),
-                    None => of_parent.push((member.to_owned(), vec![item])),
+                    None => of_parent.push((member, vec![item])),
                 }
             }
         }

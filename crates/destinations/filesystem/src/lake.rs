@@ -9,7 +9,7 @@ use crate::encode::Rows;
 use crate::gather::{JOB_FILES, Staged, file_id};
 use crate::iceberg::Iceberg;
 use crate::intent::{Begun, Intent};
-use crate::kept::{self, Change, Form, Kept, Place, Removal, Written, busy, is_of_load};
+use crate::kept::{self, Change, Done, Form, Kept, Place, Removal, Written, busy, is_of_load};
 use crate::local::listed_files;
 use crate::merging::{Member, Merge};
 use crate::parallel::for_each;
@@ -119,7 +119,7 @@ impl Job {
     /// Looks at what an earlier try of the load did to the table.
     pub(crate) fn begin(&mut self, load_id: &str, earlier: &Intent) -> Result<()> {
         if let Some(begun) = earlier.tables.iter().find(|begun| begun.folder == self.folder)
-            && self.kept.has_load(load_id, begun.version)?
+            && self.kept.done_by(load_id, begun.version)?.is_some()
         {
             self.kept.finish()?;
             self.began = begun.version;
@@ -290,12 +290,42 @@ fn merged(dataset: &Dataset, jobs: &[Job], strategy: MergeStrategy) -> Result<Me
 pub(crate) fn remove_leftovers(dataset: &Dataset, intent: &Intent) -> Result<()> {
     for begun in &intent.tables {
         let kept = kept(dataset, begun.format, &begun.folder, &begun.folder)?;
-        if kept.has_load(&intent.load_id, begun.version)? {
-            continue;
+        if kept.done_by(&intent.load_id, begun.version)?.is_none() {
+            remove_files(dataset, begun, &intent.load_id)?;
         }
-        let mut files = dataset.list(&begun.folder)?;
-        files.retain(|key| is_of_load(key, &intent.load_id));
-        dataset.delete(&files)?;
     }
     Ok(())
+}
+
+/// Takes back what a load did to tables that was given up. What it put in the place of other rows stays: these are gone from the table, and
+/// others may have gone on.
+pub(crate) fn take_back(dataset: &Dataset, intent: &Intent) -> Result<()> {
+    for begun in &intent.tables {
+        let mut kept = kept(dataset, begun.format, &begun.folder, &begun.folder)?;
+        match kept.done_by(&intent.load_id, begun.version)? {
+            None => remove_files(dataset, begun, &intent.load_id)?,
+            Some(Done::Replaced) => {}
+            Some(Done::Added) => take_out(&mut *kept, &intent.load_id)?,
+        }
+    }
+    Ok(())
+}
+
+/// Takes the files of a load out of a table.
+fn take_out(kept: &mut dyn Kept, load_id: &str) -> Result<()> {
+    for _ in 0..TRIES {
+        kept.look()?;
+        let files = kept.files()?.into_iter().filter(|file| is_of_load(&file.key, load_id));
+        let paths: Vec<String> = files.map(|file| file.path).collect();
+        if paths.is_empty() || kept.take_out(load_id, paths)? {
+            return Ok(());
+        }
+    }
+    Err(busy(&kept.title()))
+}
+
+fn remove_files(dataset: &Dataset, begun: &Begun, load_id: &str) -> Result<()> {
+    let mut files = dataset.list(&begun.folder)?;
+    files.retain(|key| is_of_load(key, load_id));
+    dataset.delete(&files)
 }

@@ -28,7 +28,10 @@ pub(crate) fn settle(dataset: &Dataset, except: Option<&str>) -> Result<()> {
         if loads.contains(&intent.load_id) {
             end(dataset, intent, &intent.deletes)?;
         } else if written.elapsed().is_ok_and(|age| age > GIVEN_UP) {
-            lake::remove_leftovers(dataset, intent)?;
+            // A table that cannot be written stands in nobody's way: the intent stays, for the next load.
+            if lake::take_back(dataset, intent).is_err() {
+                continue;
+            }
             end(dataset, intent, &intent.writes)?;
             dataset.remove_parts(intent)?;
         }

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 /// The destination for tables that are all of one format.
 struct Lake(Filesystem, TableFormat);
@@ -134,6 +135,7 @@ for_each_format!(
     a_store_that_is_busy_or_loses_answers_is_waited_for,
     loads_at_once_are_all_there,
     loads_at_once_that_bring_columns_are_all_there,
+    a_load_that_is_given_up_is_taken_back,
     a_table_keeps_its_format_and_its_folder,
 );
 
@@ -276,6 +278,30 @@ fn loads_at_once_are_all_there(format: TableFormat) {
         let mut connection = destination.connect("data", Access::Read).unwrap();
         assert_eq!(rows(&mut *connection, "SELECT count(*), count(DISTINCT id) FROM users"), ["12|12"]);
     }
+}
+
+/// A load that failed at its record had written the table already. A day later another one takes that back; and if the load is tried again
+/// after all, each row is there once.
+fn a_load_that_is_given_up_is_taken_back(format: TableFormat) {
+    let (folder, jobs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let destination = in_folder(folder.path(), format);
+    let data = folder.path().join("data");
+    let mut connection = destination.connect("data", Access::Write).unwrap();
+    load(&mut *connection, jobs.path(), "1700000000.5", &[1, 2], "first", Write::Append, false).unwrap();
+    // A folder stands where the record is to be.
+    let record = data.join(format!("_dlt_loads/{}__1700000001.5.jsonl", users().name));
+    std::fs::create_dir(&record).unwrap();
+    load(&mut *connection, jobs.path(), "1700000001.5", &[3], "lost", Write::Append, false).unwrap_err();
+    std::fs::remove_dir(&record).unwrap();
+    assert_eq!(rows(&mut *connection, ALL), ["1|first", "2|first"]);
+    let intent = data.join("_dlt_intents/1700000001.5.json");
+    let a_day_ago = SystemTime::now() - Duration::from_secs(25 * 3600);
+    File::options().write(true).open(&intent).unwrap().set_modified(a_day_ago).unwrap();
+    load(&mut *connection, jobs.path(), "1700000002.5", &[4], "next", Write::Append, false).unwrap();
+    assert!(!intent.exists());
+    assert_eq!(rows(&mut *connection, ALL), ["1|first", "2|first", "4|next"]);
+    load(&mut *connection, jobs.path(), "1700000001.5", &[3], "found", Write::Append, false).unwrap();
+    assert_eq!(rows(&mut *connection, ALL), ["1|first", "2|first", "3|found", "4|next"]);
 }
 
 /// Loads that each bring a column of their own: of Iceberg, files have the numbers of columns.

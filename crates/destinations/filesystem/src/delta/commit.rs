@@ -4,8 +4,9 @@ use super::action::{Action, Add, Metadata, Remove};
 use super::log::{LOAD_ID, Log, Snapshot};
 use super::types::{Field, Shape, arrow_type, shape};
 use super::{features, paths, stats};
-use crate::kept::{Change, Removal, TRIES, Written, busy, now_millis};
+use crate::kept::{Change, Removal, TRIES, Written, busy, now_millis, taken_back};
 use dlt_engine::digest::shake128;
+use dlt_engine::schema::{Table, WriteDisposition};
 use dlt_engine::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -153,6 +154,16 @@ impl<'a> Commit<'a> {
         // As a random UUID has it.
         format!("{a}-{b}-4{c}-8{d}-{e}")
     }
+}
+
+/// Takes files out of a table, where it still is as it was. False if it is not.
+pub(super) fn take_out(log: &Log, before: &Snapshot, load_id: &str, paths: Vec<String>) -> Result<bool> {
+    let removal = Removal::These(paths);
+    check(log, Some(before), &removal)?;
+    let (table, load_id) = (Table::root(log.table(), log.table(), WriteDisposition::Append), taken_back(load_id));
+    let change = Change { load_id: &load_id, table: &table, is_new: false, removal, adds: Vec::new() };
+    let commit = Commit::new(log, &change, before.shape.clone());
+    log.put_version(before.version + 1, &commit.actions(Some(before), &before.shape))
 }
 
 /// Whether a table as it is may be changed so.

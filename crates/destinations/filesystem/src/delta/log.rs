@@ -5,7 +5,7 @@ use super::paths::{self, LOG};
 use super::types::Shape;
 use super::{checkpoint, features};
 use crate::failure::failed;
-use crate::kept::{Listed, now_millis};
+use crate::kept::{Done, Listed, now_millis};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreErrorKind};
 use serde_json::{Map, Value};
@@ -181,17 +181,18 @@ impl Log {
         snapshot.files.values().map(file).collect()
     }
 
-    /// Whether a load wrote a version after another one.
-    pub(crate) fn has_load(&self, load_id: &str, after: Option<u64>) -> Result<bool> {
+    /// What a load did in a version after another one.
+    pub(crate) fn done_by(&self, load_id: &str, after: Option<u64>) -> Result<Option<Done>> {
         let mut version = after.map_or(0, |version| version + 1);
         let loads = HashSet::from([load_id.to_owned()]);
         while let Some(actions) = self.read_version(version)? {
             if is_of(&actions, &loads) {
-                return Ok(true);
+                let removes = actions.iter().any(|action| matches!(action, Action::Remove(_)));
+                return Ok(Some(if removes { Done::Replaced } else { Done::Added }));
             }
             version += 1;
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Writes a checkpoint of a snapshot, if there is none of its version.

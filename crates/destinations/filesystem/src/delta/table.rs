@@ -1,10 +1,10 @@
 //! A Delta table, as loads and queries see it.
 
-use super::commit::{Commit, check};
+use super::commit::{self, Commit, check};
 use super::form::form;
 use super::log::{Log, Snapshot};
 use super::types::{Shape, shape};
-use crate::kept::{Change, Form, Kept, Listed};
+use crate::kept::{Change, Done, Form, Kept, Listed};
 use dlt_engine::Result;
 use dlt_objects::Store;
 use std::collections::HashSet;
@@ -59,8 +59,12 @@ impl Kept for Delta {
         self.before.as_ref().map_or(Ok(Vec::new()), |before| self.log.files(before))
     }
 
-    fn has_load(&self, load_id: &str, after: Option<u64>) -> Result<bool> {
-        self.log.has_load(load_id, after)
+    fn done_by(&self, load_id: &str, after: Option<u64>) -> Result<Option<Done>> {
+        self.log.done_by(load_id, after)
+    }
+
+    fn take_out(&self, load_id: &str, paths: Vec<String>) -> Result<bool> {
+        self.before.as_ref().map_or(Ok(true), |before| commit::take_out(&self.log, before, load_id, paths))
     }
 
     fn commit(&self, change: &Change<'_>) -> Result<bool> {

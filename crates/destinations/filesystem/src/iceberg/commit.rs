@@ -11,10 +11,10 @@ use super::store::Metadata;
 use super::transform::Transform;
 use crate::failure::failed;
 use crate::gather::file_id;
-use crate::kept::{Change, Removal, TRIES, Written, busy, now_millis};
+use crate::kept::{Change, Removal, TRIES, Written, busy, now_millis, taken_back};
 use dlt_engine::Result;
 use dlt_engine::digest::shake128;
-use dlt_engine::schema::Table;
+use dlt_engine::schema::{Table, WriteDisposition};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 
@@ -113,6 +113,23 @@ pub(super) fn write(metadata: &Metadata, change: &Change<'_>, mut before: Option
         before.as_ref().map_or(Ok(()), |before| check(metadata, before))?;
     }
     Err(busy(&title))
+}
+
+/// Takes files out of a table, where it still is as it was. False if it is not.
+///
+/// # Errors
+/// As [`check`]; if the store fails.
+pub(super) fn take_out(metadata: &Metadata, before: &State, load_id: &str, paths: Vec<String>) -> Result<bool> {
+    check(metadata, before)?;
+    let (table, load_id) = (Table::root("", "", WriteDisposition::Append), taken_back(load_id));
+    let removal = Removal::These(paths);
+    let change = Change { load_id: &load_id, table: &table, is_new: false, removal, adds: Vec::new() };
+    let plan = Plan { shape: before.shape.clone(), spec: before.spec.clone() };
+    let is_done = Next::new(metadata, &change, Some(before), &plan)?.put(metadata)?;
+    if is_done {
+        write_hint(metadata)?;
+    }
+    Ok(is_done)
 }
 
 fn is_empty(change: &Change<'_>, before: Option<&State>, plan: &Plan) -> bool {
@@ -503,7 +520,6 @@ fn change_list(json: &mut Map<String, Value>, key: &str, change: impl FnOnce(&mu
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use dlt_engine::schema::WriteDisposition;
     use dlt_objects::{Address, Credentials, Store};
     use std::path::Path;
 

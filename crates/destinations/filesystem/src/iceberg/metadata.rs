@@ -5,6 +5,7 @@ use super::manifest::Manifest;
 use super::paths::Version;
 use super::shape::Shape;
 use super::spec::{self, Spec};
+use crate::kept::Done;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -143,10 +144,13 @@ impl State {
         self.snapshot = Some(to);
     }
 
-    /// Whether a load wrote one of the snapshots.
-    pub(super) fn has_load(&self, load_id: &str) -> bool {
+    /// What a load did in one of the snapshots.
+    pub(super) fn done_by(&self, load_id: &str) -> Option<Done> {
         let loads = HashSet::from([load_id.to_owned()]);
-        self.list("snapshots").iter().filter_map(Snapshot::parse).any(|snapshot| snapshot.is_of(&loads))
+        let mut snapshots = self.list("snapshots").iter().filter_map(Snapshot::parse);
+        let snapshot = snapshots.find(|snapshot| snapshot.is_of(&loads))?;
+        let is_append = snapshot.summary.get("operation").and_then(Value::as_str) == Some("append");
+        Some(if is_append { Done::Added } else { Done::Replaced })
     }
 
     /// The highest numbers of specs and of their parts.

@@ -6,7 +6,7 @@ use super::manifest::{Entry, Manifest};
 use super::metadata::State;
 use super::store::Metadata;
 use super::transform::Transform;
-use crate::kept::{Change, Form, Kept, Listed};
+use crate::kept::{Change, Done, Form, Kept, Listed};
 use dlt_engine::Result;
 use dlt_objects::Store;
 use std::collections::{BTreeMap, HashSet};
@@ -106,8 +106,12 @@ impl Kept for Iceberg {
         }
     }
 
-    fn has_load(&self, load_id: &str, _: Option<u64>) -> Result<bool> {
-        Ok(self.metadata.state(&HashSet::new())?.is_some_and(|state| state.has_load(load_id)))
+    fn done_by(&self, load_id: &str, _: Option<u64>) -> Result<Option<Done>> {
+        Ok(self.metadata.state(&HashSet::new())?.and_then(|state| state.done_by(load_id)))
+    }
+
+    fn take_out(&self, load_id: &str, paths: Vec<String>) -> Result<bool> {
+        self.before.as_ref().map_or(Ok(true), |before| commit::take_out(&self.metadata, before, load_id, paths))
     }
 
     fn commit(&self, change: &Change<'_>) -> Result<bool> {

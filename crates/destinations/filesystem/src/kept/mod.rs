@@ -10,7 +10,7 @@ mod values;
 
 pub(crate) use clock::now_millis;
 pub(crate) use files::{DataFiles, Place, Written, write};
-pub(crate) use names::{is_of_load, push_code};
+pub(crate) use names::{is_of_load, push_code, taken_back};
 pub(crate) use values::{Column, Division, Form, converted};
 
 use dlt_engine::schema::Table;
@@ -55,6 +55,15 @@ pub(crate) enum Removal {
     These(Vec<String>),
 }
 
+/// What a load did to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It added files, and all others stayed.
+    Added,
+    /// It put files in the place of others.
+    Replaced,
+}
+
 /// A table, as it was when it was looked at.
 pub(crate) trait Kept: Debug + Send + Sync {
     /// The table's folder.
@@ -96,11 +105,18 @@ pub(crate) trait Kept: Debug + Send + Sync {
     /// As [`Kept::look`].
     fn files(&self) -> Result<Vec<Listed>>;
 
-    /// Whether the log holds what a load did, after a version.
+    /// What the log holds that a load did, after a version; `None` if it did nothing.
     ///
     /// # Errors
     /// As [`Kept::look`].
-    fn has_load(&self, load_id: &str, after: Option<u64>) -> Result<bool>;
+    fn done_by(&self, load_id: &str, after: Option<u64>) -> Result<Option<Done>>;
+
+    /// Takes files out of the table as it was looked at, by their paths: the next version of the log, which says that it takes back what a
+    /// load did. False if others were faster.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn take_out(&self, load_id: &str, paths: Vec<String>) -> Result<bool>;
 
     /// Writes the next version of the log. False if others changed the table so that the files of the change must be written anew:
     /// the rows that it goes by are not the newest any more, or the columns are others.

@@ -21,6 +21,11 @@ pub(crate) fn is_of_load(key: &str, load_id: &str) -> bool {
     name.strip_prefix(load_id).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// The id by which a version names itself that takes back what a load did.
+pub(crate) fn taken_back(load_id: &str) -> String {
+    format!("{load_id}-taken-back")
+}
+
 /// A text as part of a name: what would mean something else there is written as its code.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
@@ -53,5 +58,6 @@ mod tests {
     fn files_of_a_load() {
         assert!(is_of_load("users/day=1/1.5.0a.parquet", "1.5"));
         assert!(!is_of_load("users/1.55.0a.parquet", "1.5"));
+        assert!(!is_of_load(&format!("users/{}.0a.avro", taken_back("1.5")), "1.5"));
     }
 }

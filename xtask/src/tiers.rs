@@ -48,7 +48,8 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
         (tier.run)(workspace)?;
         times.push(format!("{} {}", tier.name, process::since(begun)));
     }
-    println!("\n== passed: {} (in all {}) ==", times.join(", "), process::since(start));
+    let passed = if times.is_empty() { "nothing".to_owned() } else { times.join(", ") };
+    println!("\n== passed: {passed} (in all {}) ==", process::since(start));
     left_out.iter().for_each(|left_out| println!("== {left_out} =="));
     Ok(())
 }

@@ -159,6 +159,22 @@ fn thousands_of_objects_are_taken() {
 }
 
 #[test]
+fn lists_that_a_contract_names_become_tables() {
+    let edge = Edge::new();
+    let contracts = edge.data().join("contracts");
+    fs::create_dir_all(&contracts).unwrap();
+    let fields = "items = { type = \"object\", fields = { sku = { type = \"string\", privacy = \"public\" } } }";
+    let products = format!("[events.e.fields]\nproducts = {{ type = \"array\", privacy = \"public\", {fields} }}\n");
+    fs::write(contracts.join("default.toml"), products).unwrap();
+    let bought = event("m1").replace(r#"{\"n\":1}"#, r#"{\"products\":[{\"sku\":\"a\"},{\"sku\":\"b\"}]}"#);
+    edge.put("a.ndjson", &object(&[bought, event("m2")]));
+    assert_eq!(records(&edge.load()), (2, 0, 0));
+    let items = sql(&edge.data(), "SELECT sku FROM events__products ORDER BY sku");
+    assert_eq!(items.iter().map(|item| item["sku"].as_str().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(check(&edge.data()).unwrap().is_sound());
+}
+
+#[test]
 fn tables_that_are_moved_know_what_was_taken() {
     let edge = Edge::new();
     edge.put("a.ndjson", &object(&[event("m1"), quarantined("q1")]));

@@ -125,6 +125,15 @@ fn check(sandbox: &Sandbox, data: &Path) {
     sandbox.dlt(["tracker", "check", "--data"]).unwrap().arg(data).succeed().unwrap();
 }
 
+/// What a client sends again after a lost answer is in two objects, with two times. The first that is taken counts, and objects that had to
+/// wait are taken later where the loader was killed.
+fn without_times(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|name, _| name != "timestamp" && name != "received_at");
+    }
+    rows
+}
+
 /// All that a table holds but what differs from run to run.
 fn table(sandbox: &Sandbox, data: &Path) -> Vec<Value> {
     ask(sandbox, data, "SELECT * EXCLUDE (journal_seq, _dlt_id, _dlt_load_id) FROM events ORDER BY message_id")
@@ -210,7 +219,7 @@ fn events_of_real_clients_are_in_the_tables_once_whatever_fails() {
     // As if nobody had killed anything.
     let calm = sandbox.path("calm");
     sandbox.dlt(["tracker", "load", "--from"]).unwrap().arg(&bucket).arg("--data").arg(&calm).succeed().unwrap();
-    assert_eq!(table(&sandbox, &calm), found, "seed {seed}");
+    assert_eq!(without_times(table(&sandbox, &calm)), without_times(found), "seed {seed}");
     let numbers = "SELECT max(journal_seq) AS n FROM events";
     assert_eq!(ask(&sandbox, &calm, numbers), ask(&sandbox, &data, numbers), "seed {seed}");
 }

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let mut options = ServeOptions::new(address, data_dir);
     if let Some(milliseconds) = arguments.next() {
-        options.load_interval = Duration::from_millis(milliseconds.parse()?);
+        options.load_interval = Some(Duration::from_millis(milliseconds.parse()?));
     }
     let summary = serve(options, |ready| println!("{}", ready.address))?;
     println!("{}", summary.ledger);

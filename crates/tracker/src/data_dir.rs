@@ -41,6 +41,16 @@ impl DataDir {
         self.0.join("work")
     }
 
+    /// What is kept on this machine of tables in files.
+    pub(crate) fn local(&self) -> PathBuf {
+        self.0.join("tables")
+    }
+
+    /// What this folder is known by where it writes tables in files.
+    pub(crate) fn owner(&self) -> PathBuf {
+        self.0.join("owner")
+    }
+
     /// Rows that the tables refused, or that went missing from them.
     pub(crate) fn refused(&self) -> PathBuf {
         self.0.join("refused")

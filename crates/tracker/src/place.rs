@@ -4,7 +4,9 @@ mod nats;
 
 use std::path::{Path, PathBuf};
 
-use dlt_engine::{Error, ErrorKind, Result};
+use dlt_destination_filesystem::{CONNECTOR, Filesystem};
+use dlt_engine::{Destination, Error, ErrorKind, Result};
+use dlt_objects::Credentials;
 use dlt_postgres::Address;
 
 pub(crate) use nats::NatsAddress;
@@ -52,10 +54,31 @@ pub(crate) enum Tables {
     File,
     /// A database of a Postgres server.
     Postgres(Address),
+    /// Files in a folder or an object store.
+    Files(Box<FilesAddress>),
+}
+
+/// Where tables in files are. Its debug output has no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FilesAddress {
+    /// A folder, or an address such as `s3://bucket/prefix`.
+    place: String,
+    credentials: Credentials,
+}
+
+impl FilesAddress {
+    /// The place as the engine's destination for files has it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is none.
+    pub(crate) fn open(&self) -> Result<Filesystem> {
+        Ok(Filesystem::at(&self.place)?.credentials(self.credentials.clone()))
+    }
 }
 
 impl StoreAddress {
-    /// `postgres://USER:PASSWORD@HOST/DATABASE`; what it lacks is taken from libpq's variables and password file.
+    /// `postgres://USER:PASSWORD@HOST/DATABASE`; what it lacks is taken from libpq's variables and password file. Or a place for Parquet
+    /// files, as the destination `filesystem` words it: `filesystem:FOLDER`, `file://…`, `s3://BUCKET/PREFIX`, `gs://…`, `az://…`.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], if it is no such URL. The message holds nothing of the password.
@@ -63,9 +86,22 @@ impl StoreAddress {
         if dlt_postgres::is_url(text) {
             return Ok(Self(Tables::Postgres(Address::from_url(text)?)));
         }
+        if let Some(place) = files(text) {
+            let place = match place.contains("://") {
+                true => place.to_owned(),
+                false => std::path::absolute(place)
+                    .map_err(|error| Error::new(ErrorKind::Config, format!("`{place}` is no folder")).because(error))?
+                    .to_string_lossy()
+                    .into_owned(),
+            };
+            let address = FilesAddress { place, credentials: Credentials::default() };
+            address.open()?;
+            return Ok(Self(Tables::Files(Box::new(address))));
+        }
         let error = Error::new(ErrorKind::Config, "the tracker can't keep its tables there");
         Err(error.hint(
-            "name a Postgres database: postgres://USER@HOST/DATABASE; or nothing, for a DuckDB file in the data folder",
+            "name a Postgres database: postgres://USER@HOST/DATABASE; or a place for files: filesystem:FOLDER, s3://BUCKET/PREFIX, gs://…, \
+             az://…; or nothing, for a DuckDB file in the data folder",
         ))
     }
 
@@ -74,8 +110,31 @@ impl StoreAddress {
         match &self.0 {
             Tables::File => String::new(),
             Tables::Postgres(address) => format!("postgres://{}", address.shown()),
+            Tables::Files(address) => address.open().map(|place| place.location()).unwrap_or_default(),
         }
     }
+
+    /// With what an object store asks for. Nothing for others.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        if let Tables::Files(address) = &mut self.0 {
+            address.credentials = credentials;
+        }
+        self
+    }
+
+    /// Whether they are files.
+    pub(crate) fn is_in_files(&self) -> bool {
+        matches!(self.0, Tables::Files(_))
+    }
+}
+
+/// The place for files that a text names: `filesystem:FOLDER`, or the address of a store.
+fn files(text: &str) -> Option<&str> {
+    let named = text.strip_prefix("filesystem:").filter(|place| !place.is_empty());
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    let is_store = scheme.is_some_and(|scheme| CONNECTOR.schemes.contains(&scheme));
+    named.or_else(|| is_store.then_some(text))
 }
 
 /// Where the journal is. Its debug output has no password.
@@ -137,6 +196,10 @@ mod tests {
         for wrong in ["mysql://ada:secret@db/events", "tracker.duckdb", "postgres://ada:secret@db/events?sslmod=x"] {
             let error = StoreAddress::parse(wrong).unwrap_err();
             assert!(!error.to_string().contains("secret") && error.advice().is_some(), "{error}");
+        }
+        for (text, shown) in [("s3://bucket/tracker", "s3://bucket/tracker"), ("filesystem:/tmp/t", "file:///tmp/t")] {
+            let store = StoreAddress::parse(text).unwrap();
+            assert!(store.is_in_files() && store.shown() == shown, "{}", store.shown());
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOption
 use crate::ledger::Ledger;
 use crate::loader::{Loader, LoaderState, LoaderThread};
 use crate::metrics::Metrics;
-use crate::place::{JournalAddress, NatsAddress, Place, Records, StoreAddress, Tables};
+use crate::place::{FilesAddress, JournalAddress, NatsAddress, Place, Records, StoreAddress, Tables};
 use crate::projects::{self, Key, KeyRing, NewKey, Projects, UnknownKey};
 use crate::query;
 use crate::question::{self, Unanswered};
@@ -62,8 +62,8 @@ pub struct ServeOptions {
     pub duty: Duty,
     /// Limits on requests. Default: 500 KB a request, 32 KB an event, 2,500 events a batch.
     pub limits: Limits,
-    /// How often events are loaded into the tables. Default: 1 s.
-    pub load_interval: Duration,
+    /// How often events are loaded into the tables; many that wait are loaded before. Default: 1 s, and a minute into files.
+    pub load_interval: Option<Duration>,
     /// Memory that all requests in progress may take, in bytes; requests beyond it get 429. Default: 128 MiB.
     pub memory_bytes: usize,
     /// Connections at a time; more get 429. The process's limit on open files is raised for them; where that fails,
@@ -113,7 +113,7 @@ impl ServeOptions {
             journal: JournalAddress::default(),
             duty: Duty::All,
             limits: Limits::default(),
-            load_interval: Duration::from_secs(1),
+            load_interval: None,
             memory_bytes: 128 << 20,
             connections: 4096,
             journal_bytes: journal.max_bytes,
@@ -166,6 +166,11 @@ pub enum LogFormat {
     /// An object of JSON a line.
     Json,
 }
+
+/// How often events are loaded, where nothing else is said.
+const LOAD_INTERVAL: Duration = Duration::from_secs(1);
+/// The same into files: each load makes some.
+const FILES_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A tracker that is ready: events are taken.
 #[derive(Debug, Clone)]
@@ -258,7 +263,9 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let mut parts = Parts::open(&options.place(), options.duty, journal_options)?;
     parts.loader.keep(options.retention);
     let database = parts.store.location();
-    let loader = LoaderThread::start(parts.loader, options.load_interval).map_err(Error::Start)?;
+    let usual = if options.store.is_in_files() { FILES_INTERVAL } else { LOAD_INTERVAL };
+    let interval = options.load_interval.unwrap_or(usual);
+    let loader = LoaderThread::start(parts.loader, interval).map_err(Error::Start)?;
     let app = Arc::new(App {
         journal: parts.journal,
         loader,
@@ -609,7 +616,6 @@ pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledg
     let dir = folder(data_dir.as_ref())?;
     let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
     let lock = dir.lock()?.ok_or_else(in_use)?;
-    let Tables::Postgres(address) = &to.0 else { return Err(Error::NoTarget) };
     let (database, work) = (dir.database(), dir.work());
     if !database.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
@@ -622,7 +628,12 @@ pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledg
     from.discard_unfinished().map_err(|source| Error::folder("clear", &work, source))?;
     // What the engine knows of the old database is nothing of the new one.
     let moving = dir.path().join("moving");
-    let store = SqlStore::postgres(address, &moving).map_err(failed(&to.shown()))?;
+    let store = match &to.0 {
+        Tables::File => return Err(Error::NoTarget),
+        Tables::Postgres(address) => SqlStore::postgres(address, &moving),
+        Tables::Files(address) => open_files(&dir, address)?,
+    };
+    let store = store.map_err(failed(&to.shown()))?;
     let counts = store.take_over(&Arc::new(from)).map_err(failed(&to.shown()))?;
     let note = dir.elsewhere();
     std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))?;
@@ -695,7 +706,7 @@ struct Parts {
 impl Parts {
     fn open(place: &Place, duty: Duty, options: SegmentOptions) -> Result<Self, Error> {
         let (is_shared_store, is_shared_journal) =
-            (place.store.0 != Tables::File, place.journal.0 != Records::Segments);
+            (matches!(place.store.0, Tables::Postgres(_)), place.journal.0 != Records::Segments);
         if is_shared_journal && !is_shared_store || duty != Duty::All && !is_shared_journal {
             return Err(Error::NotShared);
         }
@@ -753,13 +764,21 @@ fn open_store(dir: &DataDir, place: &Place) -> Result<Arc<dyn Store>, Error> {
             (database.display().to_string(), SqlStore::duckdb(&database, &dir.work()))
         }
         Tables::Postgres(address) => (place.store.shown(), SqlStore::postgres(address, &dir.work())),
+        Tables::Files(address) => (place.store.shown(), open_files(dir, address)?),
     };
     let store = store.map_err(|source| Error::tables(location, source))?;
-    if place.journal.0 == Records::Segments && matches!(place.store.0, Tables::Postgres(_)) {
+    if place.journal.0 == Records::Segments && place.store.0 != Tables::File {
         alone(&store)?;
     }
     belongs(dir, place, &store)?;
     Ok(Arc::new(store))
+}
+
+/// Tables in files, which this data folder writes.
+fn open_files(dir: &DataDir, address: &FilesAddress) -> Result<dlt_engine::Result<SqlStore>, Error> {
+    let file = dir.owner();
+    let owner = secret(&file).map_err(|source| Error::folder("keep what the folder is known by in", file, source))?;
+    Ok(address.open().and_then(|place| SqlStore::files(place, &dir.local(), &owner, &dir.work())))
 }
 
 /// How long the lead of a tracker that was killed is waited for.
@@ -791,16 +810,17 @@ fn belongs(dir: &DataDir, place: &Place, store: &dyn Store) -> Result<(), Error>
     };
     match &place.store.0 {
         Tables::File if note.exists() => {
-            let advice = format!("name it: --store postgres://…; to begin new tables here, remove {}", note.display());
-            Err(other("a Postgres database".to_owned(), advice))
+            let named = std::fs::read_to_string(&note).unwrap_or_default();
+            let advice = format!("name it with --store; to begin new tables here, remove {}", note.display());
+            Err(other(if named.is_empty() { "tables elsewhere".to_owned() } else { named }, advice))
         }
         Tables::File => Ok(()),
-        Tables::Postgres(_) if note.exists() => Ok(()),
-        Tables::Postgres(_) if dir.database().exists() => {
+        Tables::Postgres(_) | Tables::Files(_) if note.exists() => Ok(()),
+        Tables::Postgres(_) | Tables::Files(_) if dir.database().exists() => {
             let advice = "move them first: `dlt tracker move`; or give this tracker a data folder of its own";
             Err(other(dir.database().display().to_string(), advice.to_owned()))
         }
-        Tables::Postgres(_) => {
+        Tables::Postgres(_) | Tables::Files(_) => {
             if place.journal.0 == Records::Segments {
                 let counts = store.open(Access::Read).and_then(|mut tables| tables.counts());
                 let counts = counts.map_err(|source| Error::tables(store.location(), source))?;

@@ -53,7 +53,7 @@ impl Drop for Tracker {
 
 pub(crate) fn options(data_dir: &Path) -> ServeOptions {
     let mut options = ServeOptions::new("127.0.0.1:0", data_dir);
-    options.load_interval = Duration::from_millis(100);
+    options.load_interval = Some(Duration::from_millis(100));
     options.segment_bytes = 256 << 10;
     options
 }

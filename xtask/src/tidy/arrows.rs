@@ -36,6 +36,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "dlt-sources",
             "dlt-postgres",
             "dlt-destination-duckdb",
+            "dlt-destination-filesystem",
             "dlt-destination-postgres",
         ],
     ),

@@ -42,6 +42,19 @@ impl InMemory {
         open().map(|connection| Self { connection }).map_err(|error| explain("open a database in memory", &error))
     }
 
+    /// Another connection to the same database, which sees what this one has committed. It has settings of its own.
+    ///
+    /// # Errors
+    /// What DuckDB says.
+    pub fn beside(&self) -> Result<Self> {
+        let open = || -> duckdb::Result<Connection> {
+            let connection = self.connection.try_clone()?;
+            connection.execute_batch("SET TimeZone = 'UTC'")?;
+            Ok(connection)
+        };
+        open().map(|connection| Self { connection }).map_err(|error| explain("open a database in memory", &error))
+    }
+
     /// Runs statements of the caller, such as those that make views.
     ///
     /// # Errors

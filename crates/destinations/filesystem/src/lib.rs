@@ -59,4 +59,5 @@ mod settle;
 mod views;
 
 pub use connector::CONNECTOR;
+pub use delta::together;
 pub use settings::{FileFormat, Filesystem};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use dlt_engine::settings::{Key, Section, duration_of};
 use dlt_engine::{Error, ErrorKind, Result};
+use dlt_objects::Credentials;
 
 use super::Part;
 use crate::http::TlsFiles;
@@ -119,17 +120,33 @@ pub(super) const PUBLIC: Part = Part {
 const MIN_LEAST: u64 = 5;
 
 pub(super) const STORE: Part = Part {
-    keys: &[Key::new(
-        "store.url",
-        "database that holds the tables: `postgres://USER@HOST/DATABASE`, with a password in it or in `PGPASSWORD` (`--store`)",
-        "`tracker.duckdb` in the data folder",
-    )
-    .secret()],
+    keys: &[
+        Key::new(
+            "store.url",
+            "what holds the tables: a database, `postgres://USER@HOST/DATABASE`, with a password in it or in `PGPASSWORD`; or Parquet \
+             files, `filesystem:FOLDER`, `s3://BUCKET/PREFIX`, `gs://…`, `az://…` (`--store`)",
+            "`tracker.duckdb` in the data folder",
+        )
+        .secret(),
+        Key::new(
+            "store.credentials",
+            "[keys of the object store](destination-filesystem.md#credentials), as a table",
+            "what the environment says",
+        )
+        .secret(),
+    ],
     read: |top, options| {
         let Some(mut section) = top.section("store")? else { return Ok(()) };
         if let Some(found) = section.text("url")? {
             options.store = StoreAddress::parse(&found.value).map_err(|error| found.origin.relocated(&error))?;
         }
+        if !options.store.is_in_files()
+            && let Some(entry) = section.take("credentials")
+        {
+            let error = entry.key_origin.error("`store.credentials` is for an object store, and none is named");
+            return Err(error.hint("name one: store.url = \"s3://BUCKET/PREFIX\""));
+        }
+        options.store = options.store.clone().credentials(Credentials::take(&mut section)?);
         section.finish()
     },
 };
@@ -229,10 +246,14 @@ fn read_stream(section: &mut Section, journal: &mut JournalAddress) -> Result<()
 }
 
 pub(super) const LOAD: Part = Part {
-    keys: &[Key::new("load.interval", "how often events are loaded into the tables", "\"1 s\"")],
+    keys: &[Key::new(
+        "load.interval",
+        "how often events are loaded into the tables; many that wait are loaded before",
+        "a second, or a minute into files",
+    )],
     read: |top, options| {
         let Some(mut section) = top.section("load")? else { return Ok(()) };
-        set(&mut options.load_interval, section.duration("interval")?);
+        options.load_interval = section.duration("interval")?.or(options.load_interval);
         section.finish()
     },
 };

@@ -75,6 +75,19 @@ impl Loader {
         Ok(retained)
     }
 
+    /// Has the store do what keeps it in order, if this process leads.
+    pub(super) fn keep_up(&mut self) {
+        if self.role == Role::Follows {
+            return;
+        }
+        if let Err(error) = self.store.upkeep() {
+            tracing::warn!(
+                error = in_full(&self.error(error)),
+                "small files could not be put together; it is tried again"
+            );
+        }
+    }
+
     /// Deletes what is too old, if this process leads and has not today.
     pub(super) fn retain_daily(&mut self) {
         let today = Timestamp::now().as_microsecond().div_euclid(DAY_MICROS);

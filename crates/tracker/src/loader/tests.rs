@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
+use std::sync::{Mutex, Weak};
 
+use dlt_destination_filesystem::Filesystem;
 use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 
@@ -18,6 +20,7 @@ use crate::store::sql::SqlStore;
 enum Database {
     DuckDb,
     Postgres,
+    Files,
 }
 
 /// Each case is a test on every database.
@@ -28,6 +31,9 @@ macro_rules! on_every_database {
         }
         mod postgres {
             $(#[test] fn $case() { super::$case(&super::Folder::new(super::Database::Postgres)); })+
+        }
+        mod files {
+            $(#[test] fn $case() { super::$case(&super::Folder::new(super::Database::Files)); })+
         }
     };
 }
@@ -47,20 +53,23 @@ on_every_database!(
 struct Folder {
     dir: tempfile::TempDir,
     journal: Arc<SegmentJournal>,
+    database: Database,
     postgres: Option<dlt_testkit::Postgres>,
+    /// The store of a process, as long as anything of it lives.
+    store: Mutex<Weak<SqlStore>>,
 }
 
 impl Folder {
     fn new(database: Database) -> Self {
         let postgres = match database {
-            Database::DuckDb => None,
+            Database::DuckDb | Database::Files => None,
             Database::Postgres => Some(dlt_testkit::Postgres::start().unwrap()),
         };
         let dir = tempfile::tempdir().unwrap();
         // Small segments, so that what is loaded is trimmed.
         let options = SegmentOptions { segment_bytes: 512, ..SegmentOptions::default() };
         let journal = SegmentJournal::open(Arc::new(OsFilesystem), &dir.path().join("journal"), options, 0).unwrap();
-        Self { dir, journal: Arc::new(journal), postgres }
+        Self { dir, journal: Arc::new(journal), database, postgres, store: Mutex::default() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -81,12 +90,7 @@ impl Folder {
     /// A loader as the next process has it.
     fn loader(&self) -> Loader {
         let state = Arc::new(LoaderState::default());
-        Loader::new(
-            DataDir::new(self.dir.path()),
-            Arc::new(self.store()),
-            Arc::clone(&self.journal) as Arc<dyn Journal>,
-            state,
-        )
+        Loader::new(DataDir::new(self.dir.path()), self.store(), Arc::clone(&self.journal) as Arc<dyn Journal>, state)
     }
 
     /// A loader whose database may take so much memory for loads.
@@ -96,14 +100,26 @@ impl Folder {
         Loader::new(DataDir::new(self.dir.path()), Arc::new(store), journal, Arc::new(LoaderState::default()))
     }
 
-    fn store(&self) -> SqlStore {
-        match &self.postgres {
-            None => SqlStore::duckdb(&self.path("tracker.duckdb"), &self.path("work")).unwrap(),
-            Some(postgres) => {
-                let address = dlt_postgres::Address::from_url(&postgres.url("postgres")).unwrap();
-                SqlStore::postgres(&address, &self.path("work")).unwrap()
-            }
+    fn store(&self) -> Arc<SqlStore> {
+        let mut known = self.store.lock().unwrap();
+        if let Some(store) = known.upgrade() {
+            return store;
         }
+        let work = self.path("work");
+        let store = match (self.database, &self.postgres) {
+            (Database::Files, _) => {
+                let place = Filesystem::at(self.path("lake").to_str().unwrap()).unwrap();
+                SqlStore::files(place, &self.path("tables"), "this folder", &work)
+            }
+            (_, None) => SqlStore::duckdb(&self.path("tracker.duckdb"), &work),
+            (_, Some(postgres)) => {
+                let address = dlt_postgres::Address::from_url(&postgres.url("postgres")).unwrap();
+                SqlStore::postgres(&address, &work)
+            }
+        };
+        let store = Arc::new(store.unwrap());
+        *known = Arc::downgrade(&store);
+        store
     }
 
     fn rows(&self, sql: &str) -> Vec<dlt_engine::destination::Row> {
@@ -187,12 +203,12 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows(folder: &Folder) {
 
 fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
     let store = folder.store();
-    assert_eq!(report(&store, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
+    assert_eq!(report(&*store, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
     let mut loader = folder.loader();
     folder.events(&["a", "b"]);
     loader.catch_up().unwrap();
     folder.events(&["c", "d", "a"]);
-    let found = report(&store, &*folder.journal, None).unwrap();
+    let found = report(&*store, &*folder.journal, None).unwrap();
     assert_eq!((found.total, found.ledger.in_journal, found.ledger.unaccounted()), (2, 3, 0));
 
     // Whatever is loaded meanwhile, its numbers are of one moment.
@@ -201,7 +217,7 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
         let reader = scope.spawn(|| {
             loop {
                 let is_last = done.load(Ordering::Relaxed);
-                let found = report(&store, &*folder.journal, None).unwrap();
+                let found = report(&*store, &*folder.journal, None).unwrap();
                 assert_eq!((found.ledger.unaccounted(), found.ledger.loaded), (0, found.total));
                 if is_last {
                     break found.total;

@@ -26,6 +26,12 @@ pub(crate) const CROWD: u64 = 5_000;
 /// So many events that wait fill a load of their own.
 const FULL_LOAD: u64 = 10_000;
 
+/// So many end a long pause.
+const MANY_WAIT: u64 = 5 * FULL_LOAD;
+
+/// How often it is looked for them.
+const LOOKS: Duration = Duration::from_secs(2);
+
 /// A question to the loader's thread.
 pub(crate) enum Question {
     /// Load what waits, and tell when that was tried.
@@ -92,7 +98,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
     let mut pause = Duration::ZERO;
     loop {
         let mut asked = None;
-        match inbox.recv_timeout(pause) {
+        match wait(&loader, inbox, pause) {
             Ok(Question::Load(tried)) => asked = Some(tried),
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
             Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
@@ -129,6 +135,23 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         // A crowd is loaded first.
         if is_done && loader.waiting() <= CROWD {
             loader.retain_daily();
+            loader.keep_up();
+        }
+    }
+}
+
+/// Waits for a question, or for the end of a pause: of a long one no longer than until many events wait.
+fn wait(
+    loader: &Loader,
+    inbox: &mpsc::Receiver<Question>,
+    pause: Duration,
+) -> Result<Question, mpsc::RecvTimeoutError> {
+    let until = Instant::now() + pause;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match inbox.recv_timeout(left.min(LOOKS)) {
+            Err(mpsc::RecvTimeoutError::Timeout) if left > LOOKS && loader.waiting() < MANY_WAIT => {}
+            other => return other,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The store: the tables that events are loaded into, and what the tracker asks of them.
 //!
-//! This module is the contract; [`sql`] keeps it in a database that the engine loads into. The columns are the same in
+//! This module is the contract; [`sql`] keeps it in a database that the engine loads into, or in files that are asked as one. The columns are the same in
 //! every store ([`schema`]), and the engine writes them: a store needs an engine destination that can merge by key in
 //! one transaction.
 //!
@@ -65,6 +65,14 @@ pub(crate) trait Store: Send + Sync {
 
     /// Gives the lead away, if this process has it.
     fn resign(&self) {}
+
+    /// Does what keeps the tables in order, if it is due; asked by who leads, between loads. Default: nothing is needed.
+    ///
+    /// # Errors
+    /// When the store fails; the tables are as they were.
+    fn upkeep(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Opens the tables. They may be held exclusively until the value is dropped, so it lives for one load or question.
     ///

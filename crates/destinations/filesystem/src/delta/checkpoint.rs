@@ -22,6 +22,13 @@ pub(super) struct Found {
     names: Vec<String>,
 }
 
+impl Found {
+    /// What the names of its files begin with.
+    pub(super) fn prefix(&self) -> String {
+        format!("{:020}.checkpoint", self.version)
+    }
+}
+
 /// The newest checkpoint that is complete, by the names of the log's files.
 ///
 /// # Errors

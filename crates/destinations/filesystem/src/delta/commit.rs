@@ -71,7 +71,7 @@ impl<'a> Commit<'a> {
         Err(busy(&self.log.title()))
     }
 
-    fn actions(&self, before: Option<&Snapshot>, shape: &Shape) -> Vec<Action> {
+    pub(super) fn actions(&self, before: Option<&Snapshot>, shape: &Shape) -> Vec<Action> {
         let now = now_millis();
         let removed: Vec<&Add> = match (&self.change.removal, before) {
             (_, None) | (Removal::None, _) => Vec::new(),

@@ -124,7 +124,7 @@ impl Log {
         self.complete(snapshot)
     }
 
-    fn replay(&self, snapshot: &mut Snapshot, version: u64, actions: Vec<Action>) -> Result<()> {
+    pub(super) fn replay(&self, snapshot: &mut Snapshot, version: u64, actions: Vec<Action>) -> Result<()> {
         // Within a version what is removed goes before what is added.
         let (added, others): (Vec<_>, Vec<_>) =
             actions.into_iter().partition(|action| matches!(action, Action::Add(_)));
@@ -135,7 +135,7 @@ impl Log {
         Ok(())
     }
 
-    fn complete(&self, snapshot: &mut Snapshot) -> Result<()> {
+    pub(super) fn complete(&self, snapshot: &mut Snapshot) -> Result<()> {
         if snapshot.metadata.id.is_empty() || snapshot.protocol.min_reader_version == 0 {
             return Err(self.corrupt("it does not say what the table is"));
         }

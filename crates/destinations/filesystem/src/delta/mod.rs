@@ -18,6 +18,7 @@ mod log;
 mod paths;
 mod stats;
 mod table;
+pub mod together;
 mod types;
 
 pub(crate) use table::Delta;

@@ -27,6 +27,16 @@ pub(super) trait Database: Send + Sync {
         false
     }
 
+    /// Whether each load comes settled.
+    fn settles_loads(&self) -> bool {
+        false
+    }
+
+    /// See [`crate::store::Store::upkeep`].
+    fn upkeep(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// A session in the dataset.
     fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error>;
 

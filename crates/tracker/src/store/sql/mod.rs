@@ -1,12 +1,14 @@
 //! The store in a database that is asked in SQL.
 //!
 //! The statements are those of all databases; what each says in its own words is its [`Dialect`], and what each does in its
-//! own way is behind `database`: [`duckdb`] is one file, [`postgres`] a database of a server.
+//! own way is behind `database`: [`duckdb`] is one file, [`postgres`] a database of a server, [`files`] are Parquet files in a folder
+//! or an object store.
 
 mod cache;
 mod database;
 mod deletion;
 mod duckdb;
+mod files;
 mod guard;
 mod loads;
 mod moving;
@@ -19,6 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use dlt_destination_filesystem::Filesystem;
 use dlt_engine::destination::{Access, Row};
 use dlt_engine::{Error, ErrorKind, Pipeline};
 use dlt_postgres::Address;
@@ -66,6 +69,15 @@ impl SqlStore {
     /// If the address lacks what the environment doesn't say either.
     pub(crate) fn postgres(address: &Address, work: &Path) -> Result<Self, Error> {
         Self::new(Box::new(postgres::PostgresDatabase::new(address)?), work)
+    }
+
+    /// Tables as files in a folder or an object store, which is not opened yet. `local` is a folder for what is kept of it on this
+    /// machine; `owner` is what the data folder is known by.
+    ///
+    /// # Errors
+    /// If DuckDB's library can't be used.
+    pub(crate) fn files(place: Filesystem, local: &Path, owner: &str, work: &Path) -> Result<Self, Error> {
+        Self::new(Box::new(files::FilesDatabase::new(place, local, owner)?), work)
     }
 
     fn new(database: Box<dyn Database>, work: &Path) -> Result<Self, Error> {
@@ -118,6 +130,10 @@ impl Store for SqlStore {
 
     fn resign(&self) {
         self.database.resign();
+    }
+
+    fn upkeep(&self) -> Result<(), Error> {
+        self.database.upkeep()
     }
 
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error> {
@@ -428,7 +444,22 @@ impl Tables for SqlTables<'_> {
 
     fn settle(&mut self, first: u64, last: u64, lost: &[u64]) -> Result<(), Error> {
         let has_deletions = self.have_deletions()?;
-        self.session.execute(&loads::settle(self.dialect, first, last, lost, has_deletions))
+        let settle = loads::settle(self.dialect, first, last, lost, has_deletions);
+        if !self.store.database.settles_loads() {
+            return self.session.execute(&settle);
+        }
+        let open = format!(
+            "SELECT count(*) AS loads FROM {LOADS} WHERE deduplicated IS NULL AND first_seq BETWEEN {first} AND {last}"
+        );
+        match number(&self.row(&open)?, "loads") {
+            0 if lost.is_empty() => Ok(()),
+            // What was taken for a duplicate is lost.
+            0 => {
+                let anew = format!("UPDATE {LOADS} SET deduplicated = NULL WHERE first_seq BETWEEN {first} AND {last}");
+                self.session.transaction("", &[anew, settle])
+            }
+            _ => self.session.execute(&settle),
+        }
     }
 
     fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {

@@ -90,7 +90,7 @@ fn take_rows(
             statements.push(format!("INSERT INTO {table} ({columns}) VALUES {}", values.join(", ")));
         }
     }
-    new.session.execute(&statements.join("; "))
+    new.session.transaction("", &statements)
 }
 
 /// A row as values of SQL.

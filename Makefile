@@ -1,5 +1,5 @@
 # Thin: each goal calls `cargo xtask`, which does the set-up that it needs. `cargo xtask help` lists all chores.
-.PHONY: build demo test diff bench lint
+.PHONY: build demo test diff bench lint dist
 
 build:
 	cargo xtask build
@@ -13,3 +13,5 @@ bench:
 	cargo xtask bench
 lint:
 	cargo xtask lint
+dist:
+	cargo xtask dist

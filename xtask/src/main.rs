@@ -7,6 +7,7 @@
 mod bench;
 mod binary;
 mod demo;
+mod dist;
 mod duckdb;
 mod edge;
 mod machine;
@@ -28,8 +29,9 @@ cargo xtask CHORE
   duckdb             only the DuckDB library
   build [--bundled]  target/release/dlt, a binary that runs from any folder; --bundled compiles DuckDB
                      into it from its C++ sources (about 25 minutes on two cores)
+  dist               dist/: a Python wheel, a tarball, a Debian package, and a folder for a container image
   lint               formatting, tidy, clippy
-  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e edge (default: all of them)
+  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e dist edge (default: all of them)
   diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10], and
                      a kill before every system call by which a load changes something
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry
@@ -83,7 +85,8 @@ fn run(words: &[&str]) -> Result<()> {
         }
         ["duckdb"] => duckdb::ensure(&workspace),
         ["build"] => binary::build(&workspace).map(|_| ()),
-        ["build", "--bundled"] | ["dist"] => binary::build_bundled(&workspace).map(|_| ()),
+        ["build", "--bundled"] => binary::build_bundled(&workspace).map(|_| ()),
+        ["dist"] => dist::make(&workspace),
         ["lint"] => tiers::run(&workspace, &["lint"]),
         ["test", tiers @ ..] => tiers::run(&workspace, tiers),
         ["diff"] => tiers::diff(&workspace, "10"),

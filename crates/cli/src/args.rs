@@ -82,9 +82,9 @@ pub(crate) enum Command {
     /// Receive telemetry of programs that you maintain, and report on it
     #[command(subcommand)]
     Tracker(Tracker),
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell, or write the manual pages
     #[command(
-        long_about = "Print a completion script for a shell.\n\nFor example, for bash: dlt completions bash > ~/.local/share/bash-completion/completions/dlt"
+        long_about = "Print a completion script for a shell, or write the manual pages.\n\nFor example, for bash: dlt completions bash > ~/.local/share/bash-completion/completions/dlt"
     )]
     Completions(Completions),
 }
@@ -282,8 +282,11 @@ pub(crate) enum TelemetryOperation {
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// Shell
-    #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
+    #[arg(value_enum, required_unless_present = "man_pages", conflicts_with = "man_pages")]
+    pub(crate) shell: Option<clap_complete::Shell>,
+    /// Write a manual page for each command into a folder, which is made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) man_pages: Option<PathBuf>,
 }
 
 /// What a load does with rows that the table holds already.

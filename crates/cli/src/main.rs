@@ -15,6 +15,7 @@ mod rows;
 mod schema_tree;
 mod settings;
 mod templates;
+mod version;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -55,6 +56,9 @@ fn main() -> ExitCode {
 fn answer_of_parser(error: &clap::Error) -> ExitCode {
     // Nobody is left to tell if the streams are closed.
     let _ = error.print();
+    if error.kind() == clap::error::ErrorKind::DisplayVersion && version::more_is_asked_for() {
+        version::print_more();
+    }
     if error.use_stderr() { Code::Usage.into() } else { Code::Done.into() }
 }
 

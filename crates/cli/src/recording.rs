@@ -119,12 +119,13 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
         Command::Completions(completions) => {
             use clap_complete::Shell;
             let shell = match completions.shell {
-                Shell::Bash => "bash",
-                Shell::Elvish => "elvish",
-                Shell::Fish => "fish",
-                Shell::PowerShell => "powershell",
-                Shell::Zsh => "zsh",
-                _ => "other",
+                Some(Shell::Bash) => "bash",
+                Some(Shell::Elvish) => "elvish",
+                Some(Shell::Fish) => "fish",
+                Some(Shell::PowerShell) => "powershell",
+                Some(Shell::Zsh) => "zsh",
+                Some(_) => "other",
+                None => "man-pages",
             };
             telemetry.record(&CommandCompletions { shell: Word::new(shell), elapsed, success });
         }

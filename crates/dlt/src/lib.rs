@@ -82,6 +82,8 @@ pub use pipeline::{Builder, MAX_WORKERS, Pipeline, pipeline};
 pub use source::{AnySource, batches, files, rows, stream};
 pub use stream::Blocking;
 
+pub use dlt_destination_duckdb::{LibraryInfo, library_info as duckdb_library};
+
 /// DuckDB in the file `<pipeline>.duckdb` of the current folder.
 pub fn duckdb() -> DestinationName {
     DestinationName::of(&dlt_destination_duckdb::CONNECTOR)

@@ -145,7 +145,7 @@ crate::event! {
 
     /// `dlt completions` ended.
     pub struct CommandCompletions("command", "completions") {
-        /// The shell.
+        /// The shell, or `man-pages`.
         shell: Word, example = "bash";
         /// How long the command took.
         elapsed: Seconds, unit = "s", example = 0.002;

@@ -6,12 +6,36 @@
 
 #[cfg(feature = "dlopen")]
 mod functions;
+#[cfg(not(feature = "dlopen"))]
+mod linked;
 #[cfg(feature = "dlopen")]
 mod opened;
 #[cfg(feature = "dlopen")]
 mod whole;
 
+use std::path::PathBuf;
+
 use dlt_engine::Result;
+
+/// The DuckDB that this program uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryInfo {
+    /// Its version, as `v1.5.6`.
+    pub version: String,
+    /// The file of the library; none where it is linked into the program.
+    pub file: Option<PathBuf>,
+}
+
+/// The DuckDB that this program uses; opens the library, as [`open_library`] does.
+///
+/// # Errors
+/// As [`open_library`].
+pub fn library_info() -> Result<LibraryInfo> {
+    #[cfg(feature = "dlopen")]
+    return opened::info();
+    #[cfg(not(feature = "dlopen"))]
+    Ok(linked::info())
+}
 
 /// Opens DuckDB's library if the feature `dlopen` is on and that was not done before; else does nothing.
 ///

@@ -3,7 +3,7 @@
 // The only door to the loader. What is asserted: the library is DuckDB in the version that the bindings were made from.
 #![allow(unsafe_code)]
 
-use super::{functions, whole};
+use super::{LibraryInfo, functions, whole};
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::ffi;
 use libloading::Library;
@@ -19,19 +19,23 @@ const VERSION: &str = "v1.5.6";
 
 const NEEDED_BY_DUCKDB: &str = "install the library that is named there, in the version that is named: DuckDB needs it";
 
-/// Whether the table of functions is filled. One thread at a time fills it.
-static OPEN: Mutex<bool> = Mutex::new(false);
+/// The library, if the table of functions is filled. One thread at a time fills it.
+static OPEN: Mutex<Option<LibraryInfo>> = Mutex::new(None);
 
 pub(super) fn open() -> Result<()> {
+    info().map(drop)
+}
+
+pub(super) fn info() -> Result<LibraryInfo> {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*open {
-        // Never closed: its threads and what it registered with the system outlive the last database.
-        let library = ManuallyDrop::new(find()?);
-        check_version(&library)?;
-        fill_table(&library)?;
-        *open = true;
+    if let Some(info) = &*open {
+        return Ok(info.clone());
     }
-    Ok(())
+    // Never closed: its threads and what it registered with the system outlive the last database.
+    let library = ManuallyDrop::new(find()?);
+    let file = check_version(&library)?;
+    fill_table(&library)?;
+    Ok(open.insert(LibraryInfo { version: VERSION.to_owned(), file }).clone())
 }
 
 /// The loader looks into `LD_LIBRARY_PATH`, into the program's run path (its own folder) and where the system keeps libraries.
@@ -70,17 +74,18 @@ fn advice() -> String {
     format!("{beside}, or name its folder in LD_LIBRARY_PATH")
 }
 
-fn check_version(library: &Library) -> Result<()> {
+/// The library's file, if its version is the one that is needed.
+fn check_version(library: &Library) -> Result<Option<PathBuf>> {
     type LibraryVersion = unsafe extern "C" fn() -> *const c_char;
     // SAFETY: this is the function's signature in every version of DuckDB.
     let version = unsafe { library.get::<LibraryVersion>(c"duckdb_library_version") };
     let version = version.map_err(|_| not_usable(None, "it has no function duckdb_library_version"))?;
     // SAFETY: the answer is a text that lives as long as the library.
     let found = unsafe { CStr::from_ptr(version()) }.to_string_lossy();
-    if found == VERSION {
-        return Ok(());
-    }
     let place = file_of(*version as *const c_void);
+    if found == VERSION {
+        return Ok(place);
+    }
     Err(not_usable(place, &format!("it is DuckDB {found}, and this program needs {VERSION}")))
 }
 

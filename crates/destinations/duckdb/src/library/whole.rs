@@ -6,10 +6,13 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-/// The library that the loader is about to take from `LD_LIBRARY_PATH` or the program's folder, if its end is missing.
+/// The library that the loader is about to take from `LD_LIBRARY_PATH`, the program's folder or the `lib/dlt` beside that, if
+/// its end is missing.
 pub(super) fn cut_short(name: &OsStr) -> Option<PathBuf> {
     let named = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let beside = env::current_exe().ok().and_then(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()));
+    let program = env::current_exe().ok().and_then(|program| program.canonicalize().ok());
+    let beside = program.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let beside = beside.into_iter().flat_map(|folder| [folder.join("../lib/dlt"), folder]).rev();
     let folders = env::split_paths(&named).filter(|folder| !folder.as_os_str().is_empty()).chain(beside);
     let library = folders.map(|folder| folder.join(name)).find(|file| file.is_file())?;
     is_cut_short(&library).is_ok_and(|is| is).then_some(library)

@@ -1,0 +1,80 @@
+//! A package for Debian and its like: the tree below `/usr`, and the unit of the tracker, which nothing starts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::tree::Tree;
+use super::{About, SUMMARY, copy, files_below};
+use crate::process;
+use crate::workspace::Workspace;
+
+pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Result<PathBuf> {
+    let stage = work.join("deb");
+    for file in tree.files()? {
+        copy(&tree.path(&file.to_string_lossy()), &stage.join("usr").join(place(&file)))?;
+    }
+    let workspace = Workspace::locate();
+    let unit = fs::read_to_string(workspace.path("deploy/dlt-tracker.service"))?;
+    let units = stage.join("usr/lib/systemd/system");
+    fs::create_dir_all(&units)?;
+    fs::write(units.join("dlt-tracker.service"), unit.replace("/usr/local/bin/dlt", "/usr/bin/dlt"))?;
+    let users = stage.join("usr/lib/sysusers.d");
+    fs::create_dir_all(&users)?;
+    fs::write(users.join("dlt-tracker.conf"), "u dlt-tracker - \"dlt tracker\" /var/lib/dlt-tracker\n")?;
+
+    let files = files_below(&stage)?;
+    for page in files.iter().filter(|file| file.starts_with("usr/share/man") || file.ends_with("changelog")) {
+        process::output(Command::new("gzip").arg("-9n").arg(stage.join(page)))?;
+    }
+    control(about, &stage)?;
+    let file = out.join(format!("dlt_{}_{}.deb", about.version, architecture(about.machine)));
+    let mut build = Command::new("dpkg-deb");
+    build.args(["--build", "--root-owner-group", "-Zxz"]).arg(&stage).arg(&file).env("SOURCE_DATE_EPOCH", &about.moment);
+    process::output(&mut build).context("dpkg-deb makes packages for Debian (package dpkg)")?;
+    Ok(file)
+}
+
+/// Where a file of the tree lies below `/usr`, by Debian's policy.
+fn place(file: &Path) -> PathBuf {
+    match file.to_str() {
+        Some("share/zsh/site-functions/_dlt") => "share/zsh/vendor-completions/_dlt".into(),
+        Some("share/doc/dlt/LICENSE") => "share/doc/dlt/copyright".into(),
+        Some("share/doc/dlt/CHANGELOG.md") => "share/doc/dlt/changelog".into(),
+        _ => file.to_owned(),
+    }
+}
+
+fn architecture(machine: &str) -> &str {
+    match machine {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+fn control(about: &About, stage: &Path) -> Result<()> {
+    let files = files_below(stage)?;
+    let mut bytes = 0;
+    for file in &files {
+        bytes += fs::metadata(stage.join(file))?.len();
+    }
+    let sums = process::output(Command::new("md5sum").current_dir(stage).args(&files))?;
+    let folder = stage.join("DEBIAN");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("md5sums"), sums)?;
+    let (major, minor) = about.glibc;
+    let control = format!(
+        "Package: dlt\nVersion: {}\nArchitecture: {}\nMaintainer: the dlt maintainers <dlt@localhost>\n\
+         Installed-Size: {}\nDepends: libc6 (>= {major}.{minor}), libgcc-s1, libstdc++6\nSection: database\nPriority: optional\n\
+         Description: {SUMMARY}\n Nested records become tables, schemas evolve, and a run that was killed is taken up by the next.\n \
+         The package holds DuckDB, manual pages, completions, and a unit of systemd for the tracker of telemetry.\n",
+        about.version,
+        architecture(about.machine),
+        bytes.div_ceil(1024),
+    );
+    fs::write(folder.join("control"), control)?;
+    Ok(())
+}

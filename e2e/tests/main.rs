@@ -28,6 +28,7 @@ mod learning;
 mod merging;
 mod messages;
 mod overhead;
+mod packages;
 mod postgres;
 mod projects;
 mod shared_journal;

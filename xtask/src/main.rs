@@ -57,7 +57,7 @@ cargo xtask CHORE
                      under load
   tidy               which crate may depend on which, and what no file may contain
 
-demo and bench build the release binary, or take the one that DLT_BIN names.
+demo, dist and bench build the release binary, or take the one that DLT_BIN names.
 ";
 
 fn main() -> ExitCode {

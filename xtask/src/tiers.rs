@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{binary, duckdb, edge, machine, process, tidy};
+use crate::{binary, dist, duckdb, edge, machine, process, tidy};
 
 struct Tier {
     name: &'static str,
@@ -15,12 +15,13 @@ struct Tier {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const TIERS: [Tier; 6] = [
+const TIERS: [Tier; 7] = [
     Tier { name: "lint", lack: nothing, run: lint },
     Tier { name: "unit", lack: nothing, run: unit },
     Tier { name: "crates", lack: nothing, run: crates },
     Tier { name: "docs", lack: nothing, run: docs },
     Tier { name: "e2e", lack: nothing, run: e2e },
+    Tier { name: "dist", lack: nothing, run: packages },
     Tier { name: "edge", lack: edge::lack, run: edge },
 ];
 
@@ -90,7 +91,15 @@ fn docs(workspace: &Workspace) -> Result<()> {
 /// The built program beside real Python dlt, killed and run again.
 fn e2e(workspace: &Workspace) -> Result<()> {
     binary::build(workspace)?;
-    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE})"))
+    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({PACKAGES})"))
+}
+
+/// What `make dist` leaves, installed and used.
+const PACKAGES: &str = "package(dlt-e2e) & test(/^packages::/)";
+
+fn packages(workspace: &Workspace) -> Result<()> {
+    dist::make(workspace)?;
+    nextest(workspace, PACKAGES)
 }
 
 /// The way of events by the edge, which needs what npm installs.

@@ -77,3 +77,29 @@ fn a_reader_that_leaves_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn the_version_in_full() {
+    let sandbox = Sandbox::new();
+    for words in ["--version -v", "-Vv", "--verbose --version"] {
+        let seen = sandbox.run(words).ok();
+        let said = seen.stdout;
+        assert!(said.starts_with(&format!("dlt {}\ncommit: ", env!("CARGO_PKG_VERSION"))), "{said}");
+        assert!(said.contains("\nDuckDB: v1.") && said.contains("libduckdb"), "{said}");
+        assert!(said.ends_with("endpoint of telemetry: none is built in\n"), "{said}");
+    }
+}
+
+#[test]
+fn manual_pages_are_written_for_each_command() {
+    let sandbox = Sandbox::new();
+    sandbox.run("completions --man-pages pages").ok();
+    let page = sandbox.read("pages/dlt-tracker-serve.1");
+    assert!(page.contains(".TH dlt-tracker-serve 1") && page.contains(r"\-\-listen"), "{page}");
+    let seen = sandbox.run("completions bash --man-pages pages");
+    assert_eq!(seen.code, Some(2), "{}", seen.text());
+    sandbox.write("file", "");
+    let seen = sandbox.run("completions --man-pages file");
+    assert_eq!(seen.code, Some(1), "{}", seen.text());
+    assert!(seen.stderr.contains("the manual pages cannot be written into file"), "{}", seen.stderr);
+}

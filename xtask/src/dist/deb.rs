@@ -11,6 +11,23 @@ use super::{About, SUMMARY, copy, files_below};
 use crate::process;
 use crate::workspace::Workspace;
 
+/// The settings that the unit reads, for a person to change.
+const SETTINGS: &str = "\
+# Settings of the tracker under systemd. `dlt tracker serve --show-config` says what counts and where it comes from.
+# Behind a proxy, or with tls_cert and tls_key: listen = \"0.0.0.0:8080\"
+listen = \"127.0.0.1:8080\"
+";
+
+/// Whom the package names. There is no address to write to but the project's own.
+const MAINTAINER: &str = "the dlt maintainers <dlt@localhost>";
+
+const COPYRIGHT: &str = "\
+Copyright: the authors of dlt
+License: Apache-2.0, whose text is in /usr/share/common-licenses/Apache-2.0
+
+What is linked into the program, and its library of DuckDB, have their own: THIRD-PARTY and LICENSE.duckdb beside this file.
+";
+
 pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Result<PathBuf> {
     let stage = work.join("deb");
     for file in tree.files()? {
@@ -25,14 +42,34 @@ pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Resul
     fs::create_dir_all(&users)?;
     fs::write(users.join("dlt-tracker.conf"), "u dlt-tracker - \"dlt tracker\" /var/lib/dlt-tracker\n")?;
 
+    let settings = stage.join("etc/dlt-tracker");
+    fs::create_dir_all(&settings)?;
+    fs::write(settings.join("tracker.toml"), SETTINGS)?;
+
+    let doc = stage.join("usr/share/doc/dlt");
+    fs::remove_file(doc.join("LICENSE"))?;
+    fs::write(doc.join("copyright"), COPYRIGHT)?;
+    let date = process::output(
+        Command::new("date").args(["--utc", "--rfc-email", "--date"]).arg(format!("@{}", about.moment)),
+    )?;
+    let entry = "dlt (VERSION) stable; urgency=medium\n\n  * CHANGELOG.md says what is new.\n\n -- MAINTAINER  DATE";
+    let entry = entry.replace("VERSION", &about.version).replace("MAINTAINER", MAINTAINER).replace("DATE", &date);
+    fs::write(doc.join("changelog"), entry)?;
+
     let files = files_below(&stage)?;
-    for page in files.iter().filter(|file| file.starts_with("usr/share/man") || file.ends_with("changelog")) {
+    for page in
+        files.iter().filter(|file| file.starts_with("usr/share/man") || file.starts_with("usr/share/doc/dlt/changelog"))
+    {
         process::output(Command::new("gzip").arg("-9n").arg(stage.join(page)))?;
     }
     control(about, &stage)?;
     let file = out.join(format!("dlt_{}_{}.deb", about.version, architecture(about.machine)));
     let mut build = Command::new("dpkg-deb");
-    build.args(["--build", "--root-owner-group", "-Zxz"]).arg(&stage).arg(&file).env("SOURCE_DATE_EPOCH", &about.moment);
+    build
+        .args(["--build", "--root-owner-group", "-Zxz"])
+        .arg(&stage)
+        .arg(&file)
+        .env("SOURCE_DATE_EPOCH", &about.moment);
     process::output(&mut build).context("dpkg-deb makes packages for Debian (package dpkg)")?;
     Ok(file)
 }
@@ -41,8 +78,6 @@ pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Resul
 fn place(file: &Path) -> PathBuf {
     match file.to_str() {
         Some("share/zsh/site-functions/_dlt") => "share/zsh/vendor-completions/_dlt".into(),
-        Some("share/doc/dlt/LICENSE") => "share/doc/dlt/copyright".into(),
-        Some("share/doc/dlt/CHANGELOG.md") => "share/doc/dlt/changelog".into(),
         _ => file.to_owned(),
     }
 }
@@ -65,15 +100,18 @@ fn control(about: &About, stage: &Path) -> Result<()> {
     let folder = stage.join("DEBIAN");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("md5sums"), sums)?;
+    fs::write(folder.join("conffiles"), "/etc/dlt-tracker/tracker.toml\n")?;
     let (major, minor) = about.glibc;
     let control = format!(
-        "Package: dlt\nVersion: {}\nArchitecture: {}\nMaintainer: the dlt maintainers <dlt@localhost>\n\
-         Installed-Size: {}\nDepends: libc6 (>= {major}.{minor}), libgcc-s1, libstdc++6\nSection: database\nPriority: optional\n\
-         Description: {SUMMARY}\n Nested records become tables, schemas evolve, and a run that was killed is taken up by the next.\n \
-         The package holds DuckDB, manual pages, completions, and a unit of systemd for the tracker of telemetry.\n",
+        "Package: dlt\nVersion: {}\nArchitecture: {}\nMaintainer: {MAINTAINER}\nInstalled-Size: {}\n\
+         Depends: libc6 (>= {major}.{minor}), libgcc-s1, libstdc++6\nRecommends: ca-certificates\nSection: database\n\
+         Priority: optional\nDescription: {}\n {}.\n .\n Nested records become tables, schemas evolve, and a run that was killed is\n \
+         taken up by the next. DuckDB, manual pages, completions and a unit of systemd\n for the tracker of telemetry come along.\n",
         about.version,
         architecture(about.machine),
         bytes.div_ceil(1024),
+        SUMMARY.split(':').next().unwrap_or(SUMMARY),
+        SUMMARY.replacen(", nested or flat,", ",\n nested or flat,", 1),
     );
     fs::write(folder.join("control"), control)?;
     Ok(())

@@ -7,6 +7,7 @@ mod tree;
 mod wheel;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,9 +34,11 @@ const SUMMARY: &str = "Load data anywhere: from files, APIs and databases, neste
 /// Makes the wheel, the tarball, the Debian package and the folder for a container image, in `dist/`.
 pub(crate) fn make(workspace: &Workspace) -> Result<()> {
     if !cfg!(target_os = "linux") {
-        bail!("packages are made for Linux only; `cargo xtask build` leaves a binary for this system in target/release");
+        bail!(
+            "packages are made for Linux only; `cargo xtask build` leaves a binary for this system in target/release"
+        );
     }
-    let built = binary::build(workspace)?;
+    let built = binary::chosen(workspace)?;
     let out = workspace.path("dist");
     // Of an earlier version, under another name.
     let _ = fs::remove_dir_all(&out);
@@ -89,11 +92,11 @@ fn version(workspace: &Workspace) -> Result<String> {
     Ok(cli.and_then(|cli| cli["version"].as_str()).context("there is no package dlt-cli")?.to_owned())
 }
 
-/// Copies a file, makes the folders above it, and lets everybody read it.
+/// Copies a file, makes the folders above it, and lets everybody read it, or run it if its owner may.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
-    let is_run = to.parent().is_some_and(|folder| folder.ends_with("bin"));
-    process::output(Command::new("install").args(["-m", if is_run { "755" } else { "644" }]).args([from, to]))
+    let is_program = fs::metadata(from).is_ok_and(|found| found.permissions().mode() & 0o100 != 0);
+    process::output(Command::new("install").args(["-m", if is_program { "755" } else { "644" }]).args([from, to]))
         .map(drop)
         .with_context(|| format!("{} could not be copied to {}", from.display(), to.display()))
 }

@@ -40,7 +40,10 @@ pub(super) fn text(workspace: &Workspace) -> Result<String> {
     }
     let mut out = String::from("The program holds these crates, under their licences.\n");
     if !without.is_empty() {
-        out.push_str(&format!("\nWithout a file of their own, under the licence that they name:\n{}\n", without.join("\n")));
+        out.push_str(&format!(
+            "\nWithout a file of their own, under the licence that they name:\n{}\n",
+            without.join("\n")
+        ));
     }
     for (text, crates) in by_text {
         let crates = Vec::from_iter(crates).join("\n");
@@ -52,7 +55,18 @@ pub(super) fn text(workspace: &Workspace) -> Result<String> {
 /// Name and version of each crate that is linked into the program, or runs while it is compiled.
 fn in_the_program(workspace: &Workspace) -> Result<BTreeSet<(String, String)>> {
     let mut cargo = workspace.plain_cargo();
-    cargo.args(["tree", "--locked", "--package", "dlt-cli", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
+    cargo.args([
+        "tree",
+        "--locked",
+        "--package",
+        "dlt-cli",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ]);
     let listed = process::output(&mut cargo)?;
     let crates = listed.lines().filter_map(|line| {
         let (name, rest) = line.split_once(" v")?;

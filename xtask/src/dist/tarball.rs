@@ -14,7 +14,14 @@ pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Resul
     tree.copy_to(&work.join(&name))?;
     let file = out.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
-    tar.args(["--create", "--use-compress-program=gzip -9n", "--sort=name", "--owner=0", "--group=0", "--numeric-owner"]);
+    tar.args([
+        "--create",
+        "--use-compress-program=gzip -9n",
+        "--sort=name",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+    ]);
     tar.arg(format!("--mtime=@{}", about.moment)).arg("--file").arg(&file).arg("--directory").arg(work).arg(&name);
     process::output(&mut tar)?;
     Ok(file)

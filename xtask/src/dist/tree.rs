@@ -26,9 +26,10 @@ impl Tree {
     pub(super) fn make(workspace: &Workspace, built: &Path, root: &Path) -> Result<Self> {
         let program = root.join("bin/dlt");
         copy(built, &program)?;
-        process::output(Command::new("strip").arg(&program))?;
         // Not beside the program: a folder such as /usr/bin is for programs.
-        copy(&workspace.duckdb_folder().join(duckdb::LIBRARY), &root.join("lib/dlt").join(duckdb::LIBRARY))?;
+        let library = root.join("lib/dlt").join(duckdb::LIBRARY);
+        copy(&workspace.duckdb_folder().join(duckdb::LIBRARY), &library)?;
+        process::output(Command::new("strip").arg("--strip-unneeded").args([&program, &library]))?;
 
         let dlt = || {
             let mut dlt = Command::new(&program);

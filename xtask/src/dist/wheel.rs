@@ -33,7 +33,10 @@ pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Resul
     }
     let (major, minor) = about.glibc;
     let tag = format!("py3-none-manylinux_{major}_{minor}_{}", about.machine);
-    fs::write(info.join("WHEEL"), format!("Wheel-Version: 1.0\nGenerator: dlt xtask\nRoot-Is-Purelib: false\nTag: {tag}\n"))?;
+    fs::write(
+        info.join("WHEEL"),
+        format!("Wheel-Version: 1.0\nGenerator: dlt xtask\nRoot-Is-Purelib: false\nTag: {tag}\n"),
+    )?;
     fs::write(
         info.join("METADATA"),
         format!(
@@ -49,8 +52,6 @@ pub(super) fn make(about: &About, tree: &Tree, work: &Path, out: &Path) -> Resul
     let python = packer(work)?;
     let packed = work.join("packed");
     fs::create_dir_all(&packed)?;
-    // The packer takes modes from the files; `install` has set them.
-    debug_assert!(!files_below(&stage)?.is_empty());
     let mut pack = Command::new(python);
     pack.args(["-m", "wheel", "pack", "--dest-dir"]).arg(&packed).arg(&stage).env("SOURCE_DATE_EPOCH", &about.moment);
     process::output(&mut pack)?;

@@ -29,7 +29,11 @@ fn man_pages(folder: &Path, settings: &Settings) -> Outcome {
     // A page for `help` says what each command's own page says.
     let command = Arguments::command().disable_help_subcommand(true);
     clap_mangen::generate_to(command, folder).map_err(failed)?;
-    settings.printer.report(&format!("The manual pages are in {}: man -l {}", folder.display(), folder.join("dlt.1").display()))
+    settings.printer.report(&format!(
+        "The manual pages are in {}: man -l {}",
+        folder.display(),
+        folder.join("dlt.1").display()
+    ))
 }
 
 /// The command line with the names of sources and destinations, where it takes one. They are not declared there for good:

@@ -1,5 +1,5 @@
-//! What must hold for any body of a request. Called by the target `tracker` in `fuzz/` and by a test that replays its corpus; no part
-//! of the API.
+//! What must hold for any body of a request, and any damage to a journal. Called by the targets `tracker` and `journal` in `fuzz/` and by a
+//! test that replays their corpus; no part of the API.
 //!
 //! It panics where a promise is broken, and else returns nothing.
 
@@ -42,6 +42,11 @@ pub fn body(bytes: &[u8]) {
             }
         }
     }
+}
+
+/// Whatever becomes of the bytes of a segment, a record is read as it was written or told as missing.
+pub fn journal(bytes: &[u8]) {
+    crate::journal::segments::fuzzing::segment(bytes);
 }
 
 fn check(judged: &Judged) {

@@ -52,6 +52,7 @@
 //! segments of another version, and moving segments between folders.
 
 mod filesystem;
+pub(crate) mod fuzzing;
 mod reader;
 mod record;
 mod segment;

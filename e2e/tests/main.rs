@@ -33,6 +33,8 @@ mod postgres;
 mod projects;
 mod shared_journal;
 mod silence;
+mod tracker_faults;
+mod tracker_hangup;
 mod tracker_limits;
 mod tracker_privacy;
 mod tracker_report;

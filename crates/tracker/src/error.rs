@@ -57,6 +57,14 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+    /// A file with keys and contracts can't be taken; nothing of it was.
+    #[error("can't take keys and contracts of {}: {why}", .file.display())]
+    Projects {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// What was given can't be a write key.
     #[error("a write key has between 8 and 200 letters, digits and signs of ASCII, without spaces and `:`")]
     KeyForm,
@@ -192,9 +200,6 @@ pub enum Error {
         /// The file that says so.
         marker: PathBuf,
     },
-    /// Neither tables nor journal are in the data folder.
-    #[error("journal and tables are not in the data folder, and a backup of it would hold no event")]
-    NothingToBackUp,
     /// The certificate or its key can't be used.
     #[error("can't speak TLS with {}: {why}", .file.display())]
     Tls {

@@ -89,12 +89,12 @@ pub use http::{RateLimits, TlsFiles};
 pub use ledger::Ledger;
 pub use outcome::Reason;
 pub use place::{JournalAddress, Place, StoreAddress};
-pub use projects::{Key, NewKey, UnknownKey};
+pub use projects::{Key, NewKey, TakenProjects, UnknownKey};
 pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
 pub use report::{DaySummary, EventSummary, Report, Share, VersionSummary};
 pub use retention::{Retain, Retained, RetainedPart, Retention};
 pub use server::{
-    Duty, LogFormat, Ready, ServeOptions, StopHandle, Summary, add_key, backup, check, dashboard_token, forget,
-    forget_user, health, keys, learn_contract, load_objects, move_tables, quarantined, quarantined_event, replay,
-    report, report_of, restore, retain, revoke_key, serve, show_contract, sql,
+    Duty, LogFormat, Ready, ServeOptions, StopHandle, Summary, add_key, backup, check, dashboard_token,
+    export_projects, forget, forget_user, health, import_projects, keys, learn_contract, load_objects, move_tables,
+    quarantined, quarantined_event, replay, report, report_of, restore, retain, revoke_key, serve, show_contract, sql,
 };

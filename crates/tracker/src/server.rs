@@ -37,14 +37,16 @@ use crate::report::Report;
 use crate::retention::{Retain, Retained, Retention};
 use crate::secret::{self, random_hex, secret};
 use crate::store::sql::SqlStore;
-use crate::store::{Counts, Role, Store};
+use crate::store::{Counts, Role, STREAM, Store};
 use dlt_engine::destination::Access;
 
 mod edge;
 mod quarantine;
+mod shared;
 
 pub use edge::load_objects;
 pub use quarantine::{learn_contract, quarantined, quarantined_event, replay};
+pub use shared::{export_projects, import_projects};
 
 /// How a tracker runs.
 #[derive(Debug, Clone)]
@@ -100,6 +102,8 @@ pub struct ServeOptions {
     pub id_key: Option<String>,
     /// What everybody may see. Default: nothing.
     pub public: Public,
+    /// How often it is looked whether certificate or key have changed. Default: a minute.
+    pub certificate_interval: Duration,
 }
 
 impl ServeOptions {
@@ -130,6 +134,7 @@ impl ServeOptions {
             token: None,
             id_key: None,
             public: Public::default(),
+            certificate_interval: Duration::from_secs(60),
         }
     }
 
@@ -242,7 +247,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
     let lock = dir.lock()?.ok_or_else(in_use)?;
     dir.withdraw();
-    let signals = runtime.block_on(async { Signals::install() }).map_err(Error::Start)?;
+    let mut signals = runtime.block_on(async { Signals::install(tls.is_some()) }).map_err(Error::Start)?;
 
     let connections = descriptors::room_for(options.connections);
     let journal_options = SegmentOptions {
@@ -286,9 +291,8 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         tls: tls.clone(),
         public: PublicPages::new(options.public),
     });
-    if let Some(tls) = &tls {
-        let hangup = runtime.block_on(async { signal(SignalKind::hangup()) }).map_err(Error::Start)?;
-        runtime.spawn(reload_on_hangup(Arc::clone(tls), hangup));
+    if let (Some(tls), Some(hangup)) = (&tls, signals.reload.take()) {
+        runtime.spawn(keep_certificate(Arc::clone(tls), hangup, options.certificate_interval));
     }
     dir.announce(&ServerFile { address: local_address, pid: std::process::id(), key: app.key.clone() })?;
 
@@ -496,11 +500,12 @@ pub fn health(data_dir: impl AsRef<Path>) -> Result<(), Error> {
 }
 
 /// Makes a backup in a new or empty folder, which is a data folder then; whether a tracker runs on it or not. What was acknowledged
-/// before is in it. A tracker that runs takes events meanwhile, and loads them when the backup is done.
+/// before is in it. A tracker that runs takes events meanwhile, and loads them when the backup is done. Of a stream it holds what waits
+/// there as files of a journal.
 ///
 /// # Errors
 ///
-/// When there is no data, journal and tables are elsewhere, something is in `folder`, or a file can't be read or written; then no
+/// When there is no data, something is in `folder`, or a file can't be read or written; then no
 /// backup is left.
 pub fn backup(place: impl Into<Place>, folder: impl AsRef<Path>) -> Result<Backup, Error> {
     let given = folder.as_ref();
@@ -635,6 +640,8 @@ pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledg
     };
     let store = store.map_err(failed(&to.shown()))?;
     let counts = store.take_over(&Arc::new(from)).map_err(failed(&to.shown()))?;
+    let owner = secret(&dir.owner()).map_err(|source| Error::folder("write", &dir.owner(), source))?;
+    store.own(&owner, true).map_err(failed(&to.shown()))?;
     let note = dir.elsewhere();
     std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))?;
     let kept = dir.path().join("tracker.duckdb.moved");
@@ -715,7 +722,13 @@ impl Parts {
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
         let (journal, loaded) = match &place.journal.0 {
             Records::Segments => open_segments(dir, &*store, options)?,
-            Records::Nats(address) => open_stream(address, &*store, options.max_bytes)?,
+            Records::Nats(address) => {
+                // Who only receives may not be allowed to write; and where the database is away, the next one says so.
+                if duty != Duty::Receive && !matches!(store.own(STREAM, true), Ok(true)) {
+                    tracing::debug!("the tables could not be marked as those of a stream");
+                }
+                open_stream(address, &*store, options.max_bytes)?
+            }
         };
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
@@ -815,7 +828,11 @@ fn belongs(dir: &DataDir, place: &Place, store: &dyn Store) -> Result<(), Error>
             Err(other(if named.is_empty() { "tables elsewhere".to_owned() } else { named }, advice))
         }
         Tables::File => Ok(()),
-        Tables::Postgres(_) | Tables::Files(_) if note.exists() => Ok(()),
+        Tables::Postgres(_) | Tables::Files(_) if note.exists() => match owns(dir, place, store) {
+            // A database that is away is no reason not to take events.
+            Err(Error::Tables { .. }) => Ok(()),
+            owns => owns,
+        },
         Tables::Postgres(_) | Tables::Files(_) if dir.database().exists() => {
             let advice = "move them first: `dlt tracker move`; or give this tracker a data folder of its own";
             Err(other(dir.database().display().to_string(), advice.to_owned()))
@@ -829,8 +846,23 @@ fn belongs(dir: &DataDir, place: &Place, store: &dyn Store) -> Result<(), Error>
                     return Err(Error::TablesTaken { named: store.location() });
                 }
             }
+            owns(dir, place, store)?;
             std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))
         }
+    }
+}
+
+/// Whether the tables are of this folder's journal, which they are from now on where they were of none. Two folders that are begun
+/// one after the other with empty tables are told apart by it.
+fn owns(dir: &DataDir, place: &Place, store: &dyn Store) -> Result<(), Error> {
+    if place.journal.0 != Records::Segments {
+        return Ok(());
+    }
+    let file = dir.owner();
+    let owner = secret(&file).map_err(|source| Error::folder("write", &file, source))?;
+    match store.own(&owner, false).map_err(|source| Error::tables(store.location(), source))? {
+        true => Ok(()),
+        false => Err(Error::TablesTaken { named: store.location() }),
     }
 }
 
@@ -844,9 +876,14 @@ fn loaded(store: &dyn Store) -> Result<Counts, Error> {
     read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(store.location(), source))
 }
 
-/// Reads certificate and key anew at each SIGHUP.
-async fn reload_on_hangup(tls: Arc<Tls>, mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
+/// Reads certificate and key anew at each SIGHUP, and when one of the files has changed.
+async fn keep_certificate(tls: Arc<Tls>, mut hangup: Signal, interval: Duration) {
+    let mut looks = tokio::time::interval(interval.max(Duration::from_millis(1)));
+    loop {
+        tokio::select! {
+            signal = hangup.recv() => if signal.is_none() { return },
+            _ = looks.tick() => if !tls.has_changed() { continue },
+        }
         match tls.reload() {
             Ok(()) => tracing::info!("certificate and key were read anew"),
             Err(error) => tracing::error!(%error, "the certificate that was read before is shown on"),
@@ -854,21 +891,47 @@ async fn reload_on_hangup(tls: Arc<Tls>, mut hangup: Signal) {
     }
 }
 
-/// SIGINT and SIGTERM.
+/// The signals that a tracker obeys.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// SIGHUP ends it as SIGTERM does: a terminal was closed. Not where whoever started it wants it to go on then.
+    hangup: Option<Signal>,
+    /// SIGHUP where there is a certificate to read.
+    reload: Option<Signal>,
 }
 
 impl Signals {
-    fn install() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    fn install(has_certificate: bool) -> io::Result<Self> {
+        let ends = !has_certificate && !ignores_hangup();
+        let hangup = |is_wanted: bool| is_wanted.then(|| signal(SignalKind::hangup())).transpose();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: hangup(ends)?,
+            reload: hangup(has_certificate)?,
+        })
     }
 
-    async fn received(mut self) {
+    async fn received(self) {
+        let Self { mut interrupt, mut terminate, hangup, .. } = self;
+        let hangup = async {
+            match hangup {
+                Some(mut hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = hangup => {}
         }
     }
+}
+
+/// Whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux tells.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

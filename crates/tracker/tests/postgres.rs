@@ -70,6 +70,55 @@ fn events_outlive_a_crash_of_the_server_and_are_there_once() {
 }
 
 #[test]
+fn tables_that_somebody_holds_for_a_while_let_events_wait() {
+    let postgres = Postgres::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::with(at(&postgres, dir.path()));
+    send(&tracker, 0..10);
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 10");
+    std::thread::scope(|scope| {
+        let held = "BEGIN; LOCK TABLE telemetry.events, telemetry.journal_loads IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT";
+        let holding = scope.spawn(|| postgres.sql("postgres", held).unwrap());
+        std::thread::sleep(Duration::from_millis(500));
+        let begun = Instant::now();
+        send(&tracker, 5..40);
+        assert!(begun.elapsed() < Duration::from_secs(2), "senders do not wait for the tables: {:?}", begun.elapsed());
+        assert_eq!(tracker.client().get("/healthz").status, 200);
+        assert!(!holding.is_finished(), "it was held meanwhile");
+        holding.join().unwrap();
+    });
+    wait_for(&tracker, "dlt_tracker_ledger_loaded 40");
+    wait_for(&tracker, "dlt_tracker_ledger_deduplicated 5");
+    let sound = check(at(&postgres, dir.path()).place()).unwrap();
+    assert!(sound.is_sound(), "{sound}");
+    tracker.stop();
+}
+
+#[test]
+fn two_folders_that_are_begun_with_the_same_empty_tables_are_told_apart() {
+    let mut postgres = Postgres::start().unwrap();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Nothing is loaded, so no number tells.
+    Tracker::with(at(&postgres, one.path())).stop();
+    let refused = dlt_tracker::serve(at(&postgres, other.path()), |_| panic!("it began")).unwrap_err();
+    assert!(matches!(refused, Error::TablesTaken { .. }), "{refused}");
+    // It can have tables of its own.
+    Tracker::with(options(other.path())).stop();
+    let again = Tracker::with(at(&postgres, one.path()));
+    send(&again, 0..3);
+    wait_for(&again, "dlt_tracker_ledger_loaded 3");
+    again.stop();
+    // Tables of an earlier version say nothing: they are of the folder that is started with them.
+    postgres.sql("postgres", "DROP TABLE telemetry.journal_owner").unwrap();
+    Tracker::with(at(&postgres, one.path())).stop();
+    postgres.sql("postgres", "UPDATE telemetry.journal_owner SET owner = 'another'").unwrap();
+    let refused = dlt_tracker::serve(at(&postgres, one.path()), |_| panic!("it began")).unwrap_err();
+    assert!(matches!(refused, Error::TablesTaken { .. }), "{refused}");
+    postgres.crash().unwrap();
+    Tracker::with(at(&postgres, one.path())).stop();
+}
+
+#[test]
 fn a_tracker_starts_while_the_server_is_away_and_takes_events() {
     let mut postgres = Postgres::start().unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -150,3 +150,77 @@ fn report_and_pages_show_one_project_or_all() {
     assert!(page("/commands?project=web").contains("/versions?project=web"), "links keep the project");
     tracker.stop();
 }
+
+#[test]
+fn several_receivers_get_the_same_keys_and_contracts() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let web = dlt_tracker::add_key(one.path(), "web", None, None).unwrap();
+    let old = dlt_tracker::add_key(one.path(), "app", None, None).unwrap();
+    std::fs::create_dir(one.path().join("contracts")).unwrap();
+    std::fs::write(one.path().join("contracts/web.toml"), "[events.signed_up]\n").unwrap();
+    let file = one.path().join("projects.json");
+    let export = || std::fs::write(&file, dlt_tracker::export_projects(one.path()).unwrap()).unwrap();
+    export();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(!text.contains(&web.secret) && text.contains("signed_up"), "{text}");
+
+    let here = dlt_tracker::add_key(other.path(), "site", None, None).unwrap();
+    let mut strict = options(other.path());
+    strict.unknown_key = dlt_tracker::UnknownKey::Refuse;
+    let tracker = Tracker::with(strict);
+    let send = |key: &str| {
+        let event = format!(r#"{{"event":"left","writeKey":"{key}"}}"#);
+        tracker.client().post("/v1/track", event.as_bytes()).status
+    };
+    assert_eq!((send(&web.secret), send(&here.key.id)), (400, 400));
+    let taken = dlt_tracker::import_projects(other.path(), &file).unwrap();
+    assert_eq!((taken.new_keys, taken.revoked_keys), (2, 0));
+    assert_eq!((taken.contracts, taken.only_keys), (vec!["web".to_owned()], vec![here.key.id.clone()]));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while send(&web.secret) != 200 {
+        assert!(std::time::Instant::now() < until, "it does not know the key");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    // By its contract the event is none of the project.
+    assert_eq!((send(&old.secret), send(&here.secret)), (200, 200));
+    let found = dlt_tracker::report(other.path()).unwrap();
+    assert_eq!(found.quarantine.iter().map(|reason| reason.count).sum::<u64>(), 1, "{found:?}");
+
+    dlt_tracker::revoke_key(one.path(), &old.key.id).unwrap();
+    export();
+    let taken = dlt_tracker::import_projects(other.path(), &file).unwrap();
+    assert_eq!((taken.new_keys, taken.revoked_keys, taken.contracts.len()), (0, 1, 0));
+    // It does not come back by a file that is older.
+    std::fs::write(&file, text).unwrap();
+    dlt_tracker::import_projects(other.path(), &file).unwrap();
+    let keys = dlt_tracker::keys(other.path()).unwrap();
+    assert!(keys.iter().any(|key| key.id == old.key.id && key.revoked.is_some()), "{keys:?}");
+    tracker.stop();
+}
+
+#[test]
+fn of_a_file_that_is_wrong_nothing_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("projects.json");
+    let key = r#"{"id":"12345678","project":"web","created":"2026-01-01T00:00:00Z","hash":"12345678abc"}"#;
+    for (text, told) in [
+        ("nothing".to_owned(), "it is no file of"),
+        (r#"{"version":2,"keys":[],"contracts":{}}"#.to_owned(), "version 2"),
+        (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"web":"[event.a]"}}}}"#), "contract"),
+        (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"../web":""}}}}"#), "can't be the name of a project"),
+        (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{}},"more":1}}"#), "more"),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let data = dir.path().join("data");
+        let refused = dlt_tracker::import_projects(&data, &file).unwrap_err();
+        assert!(refused.to_string().contains(told), "{text}: {refused}");
+        assert!(dlt_tracker::keys(&data).unwrap().is_empty() && !data.join("contracts").exists(), "{text}");
+    }
+    let here = dlt_tracker::add_key(dir.path(), "web", None, Some("the-same-key")).unwrap();
+    let there = dir.path().join("there");
+    dlt_tracker::add_key(&there, "app", None, Some("the-same-key")).unwrap();
+    std::fs::write(&file, dlt_tracker::export_projects(&there).unwrap()).unwrap();
+    let refused = dlt_tracker::import_projects(dir.path(), &file).unwrap_err();
+    assert!(refused.to_string().contains("of the project app in it, and of web in this folder"), "{refused}");
+    assert_eq!(dlt_tracker::keys(dir.path()).unwrap(), [here.key]);
+}

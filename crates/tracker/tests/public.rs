@@ -149,10 +149,12 @@ fn status(dir: &Path, projects: &[&str], path: &str) -> u16 {
 #[test]
 fn a_page_is_there_for_those_projects_alone_that_have_one() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(status(dir.path(), &[], "/public"), 400);
+    assert_eq!(status(dir.path(), &[], "/public"), 404);
+    assert_eq!(status(dir.path(), &[], "/public.json"), 404);
     assert_eq!(status(dir.path(), &["web"], "/public"), 200);
     assert_eq!(status(dir.path(), &["web"], "/public/web.json"), 200);
-    assert_eq!(status(dir.path(), &["web"], "/public/default"), 400);
+    assert_eq!(status(dir.path(), &["web"], "/public/default"), 404);
+    assert_eq!(status(dir.path(), &["web"], "/public/nobody.json"), 404);
     let tracker = Tracker::with(public(options(dir.path())));
     let answer = tracker.client().get("/public");
     assert!(answer.body.contains("Nothing to show yet") && !answer.body.contains("<script"), "{answer:?}");

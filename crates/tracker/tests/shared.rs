@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dlt_testkit::{Nats, Postgres};
-use dlt_tracker::{Duty, Error, JournalAddress, Retain, Retention, ServeOptions, StoreAddress, check, report, retain};
+use dlt_tracker::{
+    Duty, Error, JournalAddress, Retain, Retention, ServeOptions, StoreAddress, backup, check, report, restore, retain,
+};
 use serde_json::json;
 
 use crate::tracker::{Tracker, options};
@@ -147,6 +149,41 @@ fn a_stream_that_was_removed_is_made_anew_behind_the_tables() {
         "accepted 11 = loaded 9 + quarantined 0 + deduplicated 2 + deleted 0 + in journal 0"
     );
     assert!(check(shared.options(dir.path(), Duty::All).place()).unwrap().is_sound());
+}
+
+#[test]
+fn a_backup_holds_what_waits_in_the_stream_and_becomes_a_tracker_of_one_machine() {
+    let shared = Shared::start();
+    shared.postgres.create_database("later").unwrap();
+    let (front, back, kept) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receiver = Tracker::with(shared.options(front.path(), Duty::Receive));
+    let loader = Tracker::with(shared.options(back.path(), Duty::Load));
+    send(&receiver, 0..20);
+    wait_for(&receiver, "dlt_tracker_ledger_loaded 20");
+    loader.stop();
+    send(&receiver, 15..30);
+    let copy = kept.path().join("copy");
+    let made = backup(shared.options(front.path(), Duty::Receive).place(), &copy).unwrap();
+    // What came twice within two minutes the stream itself leaves out.
+    assert_eq!((made.ledger.accepted, made.ledger.loaded, made.ledger.in_journal), (30, 20, 10), "{made:?}");
+    // What is loaded between the two copies is in both, and counts once.
+    let loader = Tracker::with(shared.options(back.path(), Duty::Load));
+    wait_for(&receiver, "dlt_tracker_ledger_loaded 30");
+    shared.postgres.copy_schema("telemetry", "postgres", "later").unwrap();
+    receiver.stop();
+    loader.stop();
+    let again = kept.path().join("again");
+    assert!(restore(&copy, &again).unwrap().is_none());
+    let mut alone = shared.options(&again, Duty::All);
+    alone.journal = JournalAddress::default();
+    alone.store = StoreAddress::parse(&shared.postgres.url("later")).unwrap();
+    let place = alone.place();
+    let tracker = Tracker::with(alone);
+    send(&tracker, 25..31);
+    let found = check(place).unwrap();
+    assert!(found.is_sound() && (found.ledger.loaded, found.ledger.deduplicated) == (31, 5), "{found}");
+    tracker.stop();
 }
 
 #[test]

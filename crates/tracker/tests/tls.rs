@@ -88,17 +88,39 @@ fn events_come_by_tls_commands_work_and_a_new_certificate_needs_no_restart() {
     assert!(send(&first).unwrap().starts_with("HTTP/1.1 200"));
     let second = certificate(&files);
     hang_up();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while send(&second).is_err() {
-        assert!(Instant::now() < deadline, "the new certificate is not shown");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let shows = |trusted: &_| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while send(trusted).is_err() {
+            assert!(Instant::now() < deadline, "the new certificate is not shown");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    shows(&second);
     assert!(send(&first).is_err(), "the old one is not shown any more");
     // A peer that says nothing does not hold it up.
     tracker.stop();
     drop(idle);
     let sound = check(dir.path()).unwrap();
     assert!(sound.is_sound() && sound.ledger.loaded >= 3, "{sound}");
+}
+
+#[test]
+fn a_certificate_that_was_renewed_is_noticed() {
+    let (dir, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let files = files(keys.path(), "tracker");
+    certificate(&files);
+    let mut secure = options(dir.path());
+    secure.tls = Some(files.clone());
+    secure.certificate_interval = Duration::from_millis(20);
+    let tracker = Tracker::with(secure);
+    // The key comes after the certificate that it belongs to: between them, what was shown before is.
+    let second = certificate(&files);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while request(tracker.ready.address, &second, "POST /v1/track", r#"{"event":"e"}"#).is_err() {
+        assert!(Instant::now() < deadline, "the new certificate is not shown");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    tracker.stop();
 }
 
 #[test]

@@ -152,6 +152,19 @@ pub(crate) enum Key {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    /// Print all keys (their hashes) and contracts as one file, for the other receivers of a tracker
+    Export {
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Take keys and contracts of such a file; what is here alone stays. A running tracker knows them a second later
+    Import {
+        /// What `export` printed
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+    },
     /// Refuse what comes with a key from now on
     Revoke {
         /// The key's id, as `list` shows it, or the key itself
@@ -257,7 +270,7 @@ pub(crate) struct Serve {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
-    /// File with the certificate to speak TLS with, in PEM; read anew at SIGHUP [default: plain HTTP]
+    /// File with the certificate to speak TLS with, in PEM; read anew when it changes [default: plain HTTP]
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// File with the private key of that certificate, in PEM

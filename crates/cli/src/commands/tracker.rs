@@ -225,9 +225,12 @@ fn failure(error: Error) -> Failure {
         other => other,
     };
     let failure = match &error {
-        Error::NoData { .. } | Error::NoId | Error::ProjectName { .. } | Error::KeyForm | Error::KeyTaken { .. } => {
-            Failure::usage(error.to_string())
-        }
+        Error::NoData { .. }
+        | Error::NoId
+        | Error::Projects { .. }
+        | Error::ProjectName { .. }
+        | Error::KeyForm
+        | Error::KeyTaken { .. } => Failure::usage(error.to_string()),
         Error::Question { is_wrong: true, .. } => Failure::usage(error.to_string()),
         Error::NoReason { given } => {
             let known = dlt_tracker::Reason::ALL.map(dlt_tracker::Reason::code);
@@ -240,9 +243,6 @@ fn failure(error: Error) -> Failure {
             Failure::usage(error.to_string()).hint("`dlt tracker quarantine list` shows the newest of each kind")
         }
         Error::NotEmpty { .. } | Error::NoBackup { .. } => Failure::usage(error.to_string()),
-        Error::NothingToBackUp => Failure::usage(error.to_string()).hint(
-            "copy the stream first (nats stream backup), then the tables (pg_dump), and keys.json, contracts and id-key of the folder",
-        ),
         Error::WouldDeleteMost { .. } => Failure::work(error.to_string())
             .hint("look with --dry-run; if the clock and the setting `retain` are right, it is safe"),
         Error::NotLeading => {

@@ -11,8 +11,8 @@ use dlt_engine::destination::Access;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use super::App;
 use super::dashboard::{respond, shown, unavailable};
-use super::{App, collect};
 use crate::dashboard::{self, InPublic, Page, Public, public};
 use crate::store::Store;
 
@@ -56,7 +56,7 @@ pub(crate) async fn of_project(
 async fn show(app: &Arc<App>, project: Option<&str>, is_json: bool) -> Response<Body> {
     let Public { projects, least_ids } = &app.public.settings;
     let known = projects.iter().find(|known| project.is_none_or(|project| project == known.as_str()));
-    let Some(project) = known else { return collect::unknown_path(State(Arc::clone(app))).await };
+    let Some(project) = known else { return absent(is_json) };
     let page = match page(app, project, *least_ids).await {
         Ok(page) => page,
         Err(refused) => return *refused,
@@ -68,6 +68,18 @@ async fn show(app: &Arc<App>, project: Option<&str>, is_json: bool) -> Response<
     };
     response.headers_mut().insert(header::CACHE_CONTROL, KEPT);
     response
+}
+
+/// There is no such page, whether there is such a project or not.
+fn absent(is_json: bool) -> Response<Body> {
+    let told = "No project has a public page by this name.";
+    match is_json {
+        true => {
+            let text = serde_json::json!({"code": "not_found", "message": told}).to_string();
+            respond(StatusCode::NOT_FOUND, "application/json", text)
+        }
+        false => shown(StatusCode::NOT_FOUND, &dashboard::message("Not here", told)),
+    }
 }
 
 async fn page(app: &App, project: &str, least: u64) -> Result<Arc<Page>, Box<Response<Body>>> {

@@ -1,9 +1,9 @@
-//! TLS: certificate and key of two files, which are read anew when the process gets SIGHUP.
+//! TLS: certificate and key of two files, which are read anew when they have changed, and when the process gets SIGHUP.
 
 mod validity;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
 use rustls::ServerConfig;
@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::Error;
+use crate::stamp::Stamp;
 
 /// A certificate that holds no longer than this is warned of when it is read.
 const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -37,6 +38,8 @@ impl TlsFiles {
 pub(crate) struct Tls {
     files: TlsFiles,
     shown: RwLock<Shown>,
+    /// The files as they were when they were read the last time, with success or without.
+    seen: Mutex<[Stamp; 2]>,
 }
 
 #[derive(Clone)]
@@ -57,8 +60,9 @@ impl Tls {
     /// # Errors
     /// When they can't be read, do not belong together, or the certificate does not hold now.
     pub(crate) fn open(files: TlsFiles) -> Result<Self, Error> {
+        let seen = Mutex::new(stamps(&files));
         let shown = RwLock::new(read(&files, Timestamp::now())?);
-        Ok(Self { files, shown })
+        Ok(Self { files, shown, seen })
     }
 
     /// What does the next handshake.
@@ -76,14 +80,24 @@ impl Tls {
     /// # Errors
     /// As [`Tls::open`]; then what was shown before is shown on.
     pub(crate) fn reload(&self) -> Result<(), Error> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = stamps(&self.files);
         let read = read(&self.files, Timestamp::now())?;
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = read;
         Ok(())
     }
 
+    /// Whether a file has changed since they were read.
+    pub(crate) fn has_changed(&self) -> bool {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) != stamps(&self.files)
+    }
+
     fn shown(&self) -> Shown {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn stamps(files: &TlsFiles) -> [Stamp; 2] {
+    [Stamp::of(&files.certificate), Stamp::of(&files.key)]
 }
 
 fn read(files: &TlsFiles, now: Timestamp) -> Result<Shown, Error> {

@@ -38,6 +38,8 @@ use retention::Due;
 pub(crate) use state::LoaderState;
 pub(crate) use thread::{CROWD, LoaderThread, Question};
 
+/// How often a backup is begun anew while others load.
+const BACKUP_ATTEMPTS: u32 = 5;
 /// How long a process that does not lead waits for what it is asked about to be loaded.
 const FOLLOWER_WAITS: Duration = Duration::from_secs(10);
 /// How often it looks.
@@ -350,12 +352,21 @@ impl Loader {
     /// Makes a backup in a new or empty folder. Loads before what can be loaded, and nothing until it is done.
     ///
     /// # Errors
-    /// When the journal is shared, something is in the folder, or something can't be read or written; then nothing is left.
+    /// When something is in the folder, or something can't be read or written; then nothing is left.
     pub(crate) fn back_up(&mut self, folder: &Path) -> Result<Backup, Error> {
-        if self.journal.is_shared() {
-            return Err(Error::NothingToBackUp);
-        }
         self.ready_to_read()?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.back_up_once(folder) {
+                // While another process loads, what the tables did not hold yet may have left the stream before it was read.
+                Err(_) if self.journal.is_shared() && attempts < BACKUP_ATTEMPTS => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn back_up_once(&self, folder: &Path) -> Result<Backup, Error> {
         let filling = Filling::begin(folder)?;
         let filled = self.copy_tables(&filling).and_then(|(counts, elsewhere)| {
             let backup = filling.fill(&self.dir, &*self.journal, counts, elsewhere)?;

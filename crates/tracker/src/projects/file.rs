@@ -49,12 +49,28 @@ pub struct NewKey {
     pub key: Key,
 }
 
+/// What became of keys and contracts that were taken from elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TakenProjects {
+    /// Keys that are new here.
+    pub new_keys: u64,
+    /// Keys that were revoked elsewhere, and are here now.
+    pub revoked_keys: u64,
+    /// Projects whose contract is another one now, or new.
+    pub contracts: Vec<String>,
+    /// Keys, by their ids, that are here alone; they stay.
+    pub only_keys: Vec<String>,
+    /// Projects whose contract is here alone; it stays.
+    pub only_contracts: Vec<String>,
+}
+
 /// A key as it is in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
     #[serde(flatten)]
-    pub(super) key: Key,
-    pub(super) hash: String,
+    pub(crate) key: Key,
+    pub(crate) hash: String,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -141,6 +157,31 @@ impl KeysFile {
             let key = &mut found.ok_or(Error::NoKey)?.key;
             key.revoked.get_or_insert_with(now);
             Ok(key.clone())
+        })
+    }
+
+    /// Adds keys of elsewhere, and revokes those that are revoked there. No key comes back.
+    ///
+    /// # Errors
+    /// When the file can't be read or written.
+    pub(crate) fn merge(&self, keys: Vec<Kept>, taken: &mut TakenProjects) -> Result<(), Error> {
+        self.change(|here| {
+            let is_in = |all: &[Kept], kept: &Kept| all.iter().any(|known| known.hash == kept.hash);
+            taken.only_keys = here.iter().filter(|kept| !is_in(&keys, kept)).map(|kept| kept.key.id.clone()).collect();
+            for kept in keys {
+                match here.iter_mut().find(|known| known.hash == kept.hash) {
+                    None => {
+                        taken.new_keys += 1;
+                        here.push(kept);
+                    }
+                    Some(known) if known.key.revoked.is_none() && kept.key.revoked.is_some() => {
+                        taken.revoked_keys += 1;
+                        known.key.revoked = kept.key.revoked;
+                    }
+                    Some(_) => {}
+                }
+            }
+            Ok(())
         })
     }
 

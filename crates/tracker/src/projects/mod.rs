@@ -10,8 +10,8 @@ mod ring;
 
 use std::sync::Arc;
 
-pub(crate) use file::KeysFile;
-pub use file::{Key, NewKey};
+pub(crate) use file::{Kept, KeysFile};
+pub use file::{Key, NewKey, TakenProjects};
 pub(crate) use name::is_project_name;
 pub(crate) use ring::KeyRing;
 

@@ -74,12 +74,24 @@ pub(crate) trait Store: Send + Sync {
         Ok(())
     }
 
+    /// Writes down that the tables are of the journal `owner`, where they are of none yet; or in any case, if `always`. Returns whether
+    /// they are of that one now. Default: tables in a file are of the folder that it is in.
+    ///
+    /// # Errors
+    /// When the store can't be reached, or written.
+    fn own(&self, _owner: &str, _always: bool) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     /// Opens the tables. They may be held exclusively until the value is dropped, so it lives for one load or question.
     ///
     /// # Errors
     /// When the database can't be opened. The kind is `DestinationBusy` where another process holds it.
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error>;
 }
+
+/// The owner of tables whose journal is a stream that several processes share.
+pub(crate) const STREAM: &str = "a stream";
 
 /// The tables, open. Ranges of sequence numbers include both ends.
 pub(crate) trait Tables {
@@ -185,6 +197,9 @@ pub(crate) trait Tables {
 
     /// The rows of a query in the words of [`Tables::dialect`]. Only where the tables exist.
     fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
+
+    /// As [`Tables::select`], piece by piece: for answers of many rows.
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
 
     /// Answers a question of a person: one statement that reads these tables, and nothing else, such as files. Only with
     /// tables that are open for reading alone. `on_batch` gets the rows piece by piece; an error of it ends the question.

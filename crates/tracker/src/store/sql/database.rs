@@ -48,12 +48,20 @@ pub(super) trait Database: Send + Sync {
 
     /// Gives the lead away.
     fn resign(&self) {}
+
+    /// See [`crate::store::Store::own`].
+    fn own(&self, _owner: &str, _always: bool) -> Result<bool, Error> {
+        Ok(true)
+    }
 }
 
 /// A connection. A statement alone is a transaction.
 pub(super) trait Session {
     /// The rows of a query.
     fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error>;
+
+    /// The rows of a query piece by piece.
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
 
     /// See [`crate::store::Tables::ask`].
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;

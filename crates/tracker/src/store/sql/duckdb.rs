@@ -88,6 +88,10 @@ impl Session for Open<'_> {
         Ok(rows)
     }
 
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.connection.query(sql, &mut |_, batch| on_batch(batch))
+    }
+
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
         guard::check(sql, &mut |sql| self.rows(sql))?;
         self.connection.query(sql, &mut |_, batch| on_batch(batch))
@@ -164,6 +168,14 @@ impl Dialect for DuckDbDialect {
 
     fn quantile(&self, share: f64) -> String {
         format!("quantile_cont(elapsed, {share})")
+    }
+
+    fn quantiles(&self, shares: &str) -> String {
+        format!("quantile_cont(elapsed, [{shares}])")
+    }
+
+    fn hash(&self, columns: &[&str]) -> String {
+        format!("hash({})", columns.join(", "))
     }
 
     fn runs_in(&self, words: &[&str]) -> String {

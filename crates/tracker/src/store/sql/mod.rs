@@ -136,6 +136,10 @@ impl Store for SqlStore {
         self.database.upkeep()
     }
 
+    fn own(&self, owner: &str, always: bool) -> Result<bool, Error> {
+        self.database.own(owner, always)
+    }
+
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error> {
         Ok(Box::new(self.tables(access)?))
     }
@@ -578,6 +582,10 @@ impl Tables for SqlTables<'_> {
 
     fn select(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
         self.rows(sql)
+    }
+
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.session.batches(sql, on_batch)
     }
 
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {

@@ -11,10 +11,13 @@ use dlt_postgres::{Address, Client, Lost, Query, ReadOptions};
 
 use super::database::{Database, Session};
 use crate::store::schema::{DATASET, EVENTS, LOADS, QUARANTINE};
-use crate::store::{Dialect, OnBatch, Role};
+use crate::store::{Dialect, OnBatch, Role, STREAM};
 
 /// The number of the lock of those who lead: `dlt lead` in ASCII.
 const LEAD: i64 = 0x646c_7420_6c65_6164;
+
+/// The table whose only row says whose journal the tables are of.
+const OWNER: &str = "journal_owner";
 
 /// A database of a server.
 pub(super) struct PostgresDatabase {
@@ -81,6 +84,34 @@ impl Database for PostgresDatabase {
     fn resign(&self) {
         *self.leading.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+
+    fn own(&self, owner: &str, always: bool) -> Result<bool, Error> {
+        let mut client = Client::connect(&self.address)?;
+        let mut is_there = |what: &str| {
+            let rows = client.query("look who owns the tables", &format!("SELECT {what} IS NOT NULL"), &[])?;
+            Ok::<_, Error>(rows.first().is_some_and(|row| row.get(0)))
+        };
+        let table = format!("\"{DATASET}\".{OWNER}");
+        let mut make = String::new();
+        // Who may make no schema need not, where there is one.
+        if !is_there(&format!("to_regnamespace('\"{DATASET}\"')"))? {
+            make.push_str(&format!("CREATE SCHEMA \"{DATASET}\"; "));
+        }
+        if !is_there(&format!("to_regclass('{table}')"))? {
+            make.push_str(&format!(
+                "CREATE TABLE {table} (one BOOLEAN PRIMARY KEY CHECK (one), owner TEXT NOT NULL, since TIMESTAMPTZ NOT NULL); "
+            ));
+        }
+        let only = if always { String::new() } else { format!(" WHERE {OWNER}.owner = '{STREAM}'") };
+        let own = format!(
+            "{make}INSERT INTO {table} VALUES (true, {}, now()) \
+             ON CONFLICT (one) DO UPDATE SET owner = excluded.owner, since = excluded.since{only}",
+            PostgresDialect.literal(owner)
+        );
+        client.batch("write who owns the tables", &own)?;
+        let rows = client.query("look who owns the tables", &format!("SELECT owner FROM {table}"), &[])?;
+        Ok(rows.first().is_some_and(|row| row.get::<_, String>(0) == owner))
+    }
 }
 
 /// A connection.
@@ -128,6 +159,10 @@ impl Session for Open {
                 )),
             }
         })
+    }
+
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.within(|client| Query::prepare(client, sql, ReadOptions::default())?.run(client, on_batch).map(drop))
     }
 
     /// The transaction is read-only, and a statement cannot make it another one.
@@ -189,7 +224,11 @@ impl Session for Open {
     }
 
     fn transaction(&mut self, unless: &str, statements: &[String]) -> Result<(), Error> {
-        let turn = format!("LOCK TABLE {LOADS} IN SHARE ROW EXCLUSIVE MODE");
+        // Where tables are moved into a new database, nobody loads yet.
+        let turn = format!(
+            "DO $$ BEGIN IF to_regclass('\"{DATASET}\".{LOADS}') IS NOT NULL THEN \
+             LOCK TABLE \"{DATASET}\".{LOADS} IN SHARE ROW EXCLUSIVE MODE; END IF; END $$"
+        );
         self.within(|client| {
             client.batch("wait for loads under way", &turn)?;
             if !unless.is_empty() && !client.query("look what is done", unless, &[])?.is_empty() {
@@ -218,6 +257,17 @@ impl Dialect for PostgresDialect {
 
     fn quantile(&self, share: f64) -> String {
         format!("percentile_cont({share}) WITHIN GROUP (ORDER BY elapsed)")
+    }
+
+    fn quantiles(&self, shares: &str) -> String {
+        format!("percentile_cont(ARRAY[{shares}]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY elapsed)")
+    }
+
+    fn hash(&self, columns: &[&str]) -> String {
+        match columns {
+            [column] => format!("hashtextextended({column}, 0)"),
+            _ => format!("hashtextextended(ROW({})::TEXT, 0)", columns.join(", ")),
+        }
     }
 
     fn runs_in(&self, words: &[&str]) -> String {

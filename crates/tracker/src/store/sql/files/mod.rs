@@ -188,6 +188,10 @@ impl Session for Open<'_> {
         Ok(rows)
     }
 
+    fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
+        self.reader.query(sql, &mut |_, batch| on_batch(batch))
+    }
+
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
         guard::check(sql, &mut |sql| self.rows(sql))?;
         self.reader.query(sql, &mut |_, batch| on_batch(batch))

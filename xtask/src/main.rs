@@ -55,6 +55,8 @@ cargo xtask CHORE
   bench tracker [--rounds N] [--seconds N] [--sustain N] [--only-ours]
                      dlt tracker serve beside two bare servers, under wrk: rates, latency, processor, memory; then loading
                      under load
+  bench pages [--events N] [--rounds N]
+                     each page of the tracker's dashboard, whole and over HTTP, of a million events of a year
   tidy               which crate may depend on which, and what no file may contain
 
 demo, dist and bench build the release binary, or take the one that DLT_BIN names.

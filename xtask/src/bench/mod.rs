@@ -10,6 +10,7 @@ mod measure;
 mod merging;
 mod merging_postgres;
 mod overhead;
+mod pages;
 mod postgres;
 mod random;
 mod readers;
@@ -97,6 +98,9 @@ pub(crate) fn run(workspace: &Workspace, words: &[&str]) -> Result<()> {
     }
     if let ["tracker", words @ ..] = words {
         return tracker::run(workspace, words);
+    }
+    if let ["pages", words @ ..] = words {
+        return pages::run(workspace, words);
     }
     let plan = Plan::read(words)?;
     let dlt = binary::chosen(workspace)?;

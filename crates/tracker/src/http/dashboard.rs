@@ -260,13 +260,15 @@ fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Resu
     if tables.exist()? {
         let range = Filter { days: filter.days, ..Filter::default() };
         let condition = range.condition(tables.dialect(), jiff::Timestamp::now());
-        let project = format!("coalesce(project, '{DEFAULT}')");
-        // Tables of an earlier version have none yet.
-        let project = if tables.are_current()? { project.as_str() } else { "NULL" };
-        for (place, column) in offered.iter_mut().zip(["library_name", "library_version", "event", project]) {
+        // Tables of an earlier version have no projects yet.
+        let columns = if tables.are_current()? { 4 } else { 3 };
+        for (place, column) in
+            offered.iter_mut().zip(["library_name", "library_version", "event", "project"]).take(columns)
+        {
+            let named = if column == "project" { format!("coalesce(project, '{DEFAULT}')") } else { column.to_owned() };
             let rows = tables.select(&format!(
-                "SELECT {column} AS value FROM {EVENTS} WHERE {column} IS NOT NULL AND {condition} \
-                 GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {OFFERED}"
+                "SELECT {named} AS value FROM (SELECT {column}, count(*) AS events FROM {EVENTS} WHERE {condition} GROUP BY {column}) \
+                 AS counted WHERE {named} IS NOT NULL ORDER BY events DESC, 1 LIMIT {OFFERED}"
             ))?;
             place.extend(rows.iter().filter_map(|row| row.get("value").and_then(Value::as_str).map(str::to_owned)));
         }

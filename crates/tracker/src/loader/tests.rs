@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod pages;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, Weak};
 
@@ -14,6 +16,8 @@ use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::store::Counts;
 use crate::store::schema::LOADS;
 use crate::store::sql::SqlStore;
+
+use pages::pages_count_as_plain_questions_do;
 
 /// What holds the tables in a test.
 #[derive(Clone, Copy)]
@@ -46,6 +50,7 @@ on_every_database!(
     what_is_not_found_is_kept_and_the_rest_goes_on,
     a_deleted_message_does_not_return_and_its_sender_can_prove_it,
     every_page_of_the_dashboard_can_be_asked,
+    pages_count_as_plain_questions_do,
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
 );
 

@@ -5,7 +5,7 @@
 
 mod load;
 mod report;
-mod server;
+pub(super) mod server;
 
 use std::fs;
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ use crate::process;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A process that listens.
-pub(super) struct Server {
+pub(in crate::bench) struct Server {
     child: Child,
     address: SocketAddr,
     /// The key to reports.
@@ -25,29 +25,29 @@ pub(super) struct Server {
 
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Use {
-    pub(super) cpu_seconds: f64,
+pub(in crate::bench) struct Use {
+    pub(in crate::bench) cpu_seconds: f64,
     /// The most that was resident since the process began.
-    pub(super) peak_bytes: u64,
+    pub(in crate::bench) peak_bytes: u64,
     /// What is resident now without mapped files, such as DuckDB's library.
-    pub(super) anonymous_bytes: u64,
+    pub(in crate::bench) anonymous_bytes: u64,
 }
 
 impl Use {
-    pub(super) fn since(self, before: &Use) -> Use {
+    pub(in crate::bench) fn since(self, before: &Use) -> Use {
         Use { cpu_seconds: self.cpu_seconds - before.cpu_seconds, ..self }
     }
 }
 
 /// What the tracker counts.
-pub(super) struct Ledger {
-    pub(super) accepted: u64,
-    pub(super) loaded: u64,
+pub(in crate::bench) struct Ledger {
+    pub(in crate::bench) accepted: u64,
+    pub(in crate::bench) loaded: u64,
 }
 
 impl Server {
     /// Starts a bare server, with the file that it syncs.
-    pub(super) fn bare(program: &Path, file: Option<&Path>) -> Result<Server> {
+    pub(in crate::bench) fn bare(program: &Path, file: Option<&Path>) -> Result<Server> {
         let mut command = Command::new(program);
         match file {
             None => command.arg("parse"),
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Starts `dlt tracker serve` on a folder.
-    pub(super) fn tracker(dlt: &Path, folder: &Path) -> Result<Server> {
+    pub(in crate::bench) fn tracker(dlt: &Path, folder: &Path) -> Result<Server> {
         let mut command = Command::new(dlt);
         command.args(["tracker", "serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
         isolate(&mut command, folder);
@@ -70,11 +70,11 @@ impl Server {
         Ok(Server { child, address, key })
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(in crate::bench) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn used(&self) -> Result<Use> {
+    pub(in crate::bench) fn used(&self) -> Result<Use> {
         let folder = Path::new("/proc").join(self.child.id().to_string());
         let stat = fs::read_to_string(folder.join("stat")).context("the server has ended")?;
         // The name in parentheses may hold spaces; the counted fields begin after it, with the third.
@@ -94,8 +94,8 @@ impl Server {
     }
 
     /// The counts of the tracker's page for Prometheus.
-    pub(super) fn ledger(&self) -> Result<Ledger> {
-        let page = self.get("/metrics")?;
+    pub(in crate::bench) fn ledger(&self) -> Result<Ledger> {
+        let page = self.get("/metrics", &self.key)?;
         let number = |name: &str| -> Result<u64> {
             let name = format!("dlt_tracker_ledger_{name} ");
             let line = page.lines().find_map(|line| line.strip_prefix(&name));
@@ -105,18 +105,17 @@ impl Server {
     }
 
     /// Asks for a report; how long it took.
-    pub(super) fn report(&self) -> Result<Duration> {
+    pub(in crate::bench) fn report(&self) -> Result<Duration> {
         let begun = Instant::now();
-        self.get("/report.json")?;
+        self.get("/report.json", &self.key)?;
         Ok(begun.elapsed())
     }
 
-    fn get(&self, path: &str) -> Result<String> {
+    /// The answer to a question of who has the key or token.
+    pub(in crate::bench) fn get(&self, path: &str, key: &str) -> Result<String> {
         let mut stream = TcpStream::connect(self.address)?;
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nhost: tracker\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
-            self.key
-        );
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: tracker\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
@@ -128,7 +127,7 @@ impl Server {
     }
 
     /// Asks it to end, and waits.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(in crate::bench) fn stop(mut self) -> Result<()> {
         process::output(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
         self.child.wait()?;
         Ok(())
@@ -144,7 +143,7 @@ impl Drop for Server {
 }
 
 /// Recounts the tracker's folder: every accepted event must be in one place.
-pub(super) fn check(dlt: &Path, folder: &Path) -> Result<()> {
+pub(in crate::bench) fn check(dlt: &Path, folder: &Path) -> Result<()> {
     let mut command = Command::new(dlt);
     command.args(["tracker", "check", "--data"]).arg(folder.join("data"));
     isolate(&mut command, folder);
@@ -159,7 +158,7 @@ pub(super) fn check(dlt: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Nothing of the caller's settings.
-fn isolate(command: &mut Command, folder: &Path) {
+pub(in crate::bench) fn isolate(command: &mut Command, folder: &Path) {
     command.env_clear().env("HOME", folder).env("DLT_DATA_DIR", folder.join("dlt"));
     command.env("RUNTIME__DLTHUB_TELEMETRY", "false");
 }

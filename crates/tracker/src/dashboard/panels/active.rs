@@ -3,46 +3,62 @@
 use std::collections::BTreeMap;
 
 use dlt_engine::Error;
+use dlt_engine::destination::Row;
 
 use super::{Asking, count, date_of, number, section, share};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::EVENTS;
 
+/// Events of the range, with their shares.
+pub(super) fn events(asking: &mut Asking<'_>) -> Result<Row, Error> {
+    let dialect = asking.dialect();
+    let container = dialect.runs_in(&["docker", "kubernetes"]);
+    let condition = asking.condition.clone();
+    let share = |of: &str| {
+        format!(
+            "CAST(coalesce(sum(events) FILTER (WHERE {of}), 0) AS DOUBLE PRECISION) \
+             / nullif(sum(events) FILTER (WHERE {of} IS NOT NULL), 0)"
+        )
+    };
+    // Each kind is looked at once.
+    let rows = asking.rows(&format!(
+        "WITH kinds AS (SELECT ci_run, exec_info, count(*) AS events FROM {EVENTS} WHERE {condition} GROUP BY 1, 2) \
+         SELECT CAST(coalesce(sum(events), 0) AS BIGINT) AS events, {} AS ci, {} AS container, \
+         (SELECT {} FROM {EVENTS} WHERE client_dropped IS NOT NULL AND {condition}) AS dropped FROM kinds",
+        share("ci_run"),
+        share(&container),
+        dialect.dropped()
+    ))?;
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
 /// The figures at the top, each with what keeps it honest.
-pub(super) fn headline(asking: &mut Asking<'_>) -> Result<Section, Error> {
+pub(super) fn headline(asking: &mut Asking<'_>, whole: &Row, active: u64) -> Result<Section, Error> {
     let dialect = asking.dialect();
     let now = asking.now.as_microsecond();
-    let active = |days: i64| {
+    let recently = |days: i64| {
         let since = dialect.moment(now - days * 86_400_000_000);
         format!("count(DISTINCT anonymous_id) FILTER (WHERE timestamp >= {since}) AS active_{days}")
     };
     let month = dialect.moment(now - 30 * 86_400_000_000);
-    let container = dialect.runs_in(&["docker", "kubernetes"]);
-    let (senders, condition) = (asking.filter.condition_of_all_time(dialect), asking.condition.clone());
+    let senders = asking.filter.condition_of_all_time(dialect);
     let recent = asking.rows(&format!(
         "SELECT {}, {}, {} FROM {EVENTS} WHERE timestamp >= {month} AND {senders}",
-        active(1),
-        active(7),
-        active(30)
+        recently(1),
+        recently(7),
+        recently(30)
     ))?;
-    let whole = asking.rows(&format!(
-        "SELECT count(*) AS events, count(DISTINCT anonymous_id) AS active, \
-         CAST(avg(CASE WHEN ci_run THEN 1.0 WHEN NOT ci_run THEN 0.0 END) AS DOUBLE PRECISION) AS ci, \
-         CAST(avg(CASE WHEN {container} THEN 1.0 WHEN NOT {container} THEN 0.0 END) AS DOUBLE PRECISION) AS container, \
-         {} AS dropped FROM {EVENTS} WHERE {condition}",
-        dialect.dropped()
-    ))?;
-    let (recent, whole) = (recent.into_iter().next().unwrap_or_default(), whole.into_iter().next().unwrap_or_default());
-    let (events, dropped) = (number(&whole, "events") as f64, number(&whole, "dropped") as f64);
+    let recent = recent.into_iter().next().unwrap_or_default();
+    let (events, dropped) = (number(whole, "events") as f64, number(whole, "dropped") as f64);
     let lost = if events + dropped > 0.0 { Cell::Share(dropped / (events + dropped)) } else { Cell::Nothing };
     let row = vec![
         count(&recent, "active_1"),
         count(&recent, "active_7"),
         count(&recent, "active_30"),
-        count(&whole, "active"),
-        count(&whole, "events"),
-        share(&whole, "ci"),
-        share(&whole, "container"),
+        Cell::Count(active),
+        count(whole, "events"),
+        share(whole, "ci"),
+        share(whole, "container"),
         lost,
     ];
     Ok(section(
@@ -65,31 +81,15 @@ pub(super) fn headline(asking: &mut Asking<'_>) -> Result<Section, Error> {
 }
 
 /// Active installs over time, and how many of them are new.
-pub(super) fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let (bucket, pace) = (asking.bucket(), asking.filter.pace());
-    let senders = asking.filter.condition_of_all_time(asking.dialect());
-    let condition = asking.condition.clone();
-    let rows = asking.rows(&format!(
-        "WITH firsts AS (SELECT anonymous_id, min({bucket}) AS first FROM {EVENTS} \
-           WHERE anonymous_id IS NOT NULL AND {senders} GROUP BY anonymous_id), \
-         shown AS (SELECT DISTINCT {bucket} AS bucket, anonymous_id FROM {EVENTS} \
-           WHERE anonymous_id IS NOT NULL AND {condition}) \
-         SELECT bucket, count(*) AS active, CAST(sum(CASE WHEN first = bucket THEN 1 ELSE 0 END) AS BIGINT) AS fresh \
-         FROM shown JOIN firsts USING (anonymous_id) GROUP BY bucket ORDER BY bucket"
-    ))?;
-    let mut found = BTreeMap::new();
-    for row in &rows {
-        let (active, fresh) = (number(row, "active"), number(row, "fresh"));
-        found.insert(number(row, "bucket"), (active, fresh));
-    }
+pub(super) fn over_time(asking: &Asking<'_>, found: &BTreeMap<i64, (u64, u64)>) -> Section {
+    let pace = asking.filter.pace();
     let range = found.keys().next().copied().zip(found.keys().next_back().copied());
     let buckets = range.map_or(0..0, |(first, last)| first..last + 1);
-    let cell = |count: i64| Cell::Count(count.try_into().unwrap_or(0));
     let rows = buckets.map(|bucket| {
         let (active, fresh) = found.get(&bucket).copied().unwrap_or_default();
-        vec![Cell::Text(date_of(pace, bucket)), cell(active - fresh), cell(fresh), cell(active)]
+        vec![Cell::Text(date_of(pace, bucket)), Cell::Count(active - fresh), Cell::Count(fresh), Cell::Count(active)]
     });
-    Ok(section(
+    section(
         ("active", &format!("Active installs by {}", pace.word())),
         match asking.expired_before {
             None => "New ones are those whose first event of all time is in it.",
@@ -100,5 +100,5 @@ pub(super) fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
         &[("begins", "Begins"), ("returning", "Returning"), ("new", "New"), ("active", "Active")],
         rows.collect(),
         Form::Layers,
-    ))
+    )
 }

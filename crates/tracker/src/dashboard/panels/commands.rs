@@ -3,12 +3,11 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
+use super::installs::MAX_ROWS;
 use super::{Asking, count, named, number, seconds, section, share, text};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::EVENTS;
 
-/// Rows of a table.
-const MAX_ROWS: u32 = 100;
 /// Ends of the classes of durations, in seconds.
 const CLASSES: [(f64, &str); 8] = [
     (0.1, "below 0.1 s"),
@@ -22,26 +21,18 @@ const CLASSES: [(f64, &str); 8] = [
 ];
 
 /// Events by name.
-pub(super) fn all(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let (dialect, condition) = (asking.dialect(), asking.condition.clone());
-    let rows = asking.rows(&format!(
-        "SELECT event, count(*) AS events, count(DISTINCT anonymous_id) AS installs, \
-         CAST(avg(CASE WHEN success THEN 1.0 WHEN NOT success THEN 0.0 END) AS DOUBLE PRECISION) AS success, {} AS p50, {} AS p95 \
-         FROM {EVENTS} WHERE {condition} GROUP BY event ORDER BY events DESC, event LIMIT {MAX_ROWS}",
-        dialect.quantile(0.5),
-        dialect.quantile(0.95)
-    ))?;
-    let row = |row: &Row| {
+pub(super) fn all(names: &[(Row, u64)]) -> Section {
+    let row = |(row, installs): &(Row, u64)| {
         vec![
             named(row, "event"),
             count(row, "events"),
-            count(row, "installs"),
+            Cell::Count(*installs),
             share(row, "success"),
             seconds(row, "p50"),
             seconds(row, "p95"),
         ]
     };
-    Ok(section(
+    section(
         ("events", "Commands and steps"),
         "Success and durations are of those events that tell them.",
         &[
@@ -52,9 +43,9 @@ pub(super) fn all(asking: &mut Asking<'_>) -> Result<Section, Error> {
             ("p50_seconds", "Median"),
             ("p95_seconds", "95 % below"),
         ],
-        rows.iter().map(row).collect(),
+        names.iter().map(row).collect(),
         Form::Table,
-    ))
+    )
 }
 
 /// How long things take.
@@ -88,34 +79,29 @@ pub(super) fn durations(asking: &mut Asking<'_>) -> Result<Section, Error> {
 }
 
 /// Where data goes.
-pub(super) fn destinations(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let condition = asking.condition.clone();
-    let rows = asking.rows(&format!(
-        "SELECT destination_type, count(DISTINCT anonymous_id) AS installs, count(*) AS events \
-         FROM {EVENTS} WHERE destination_type IS NOT NULL AND {condition} \
-         GROUP BY 1 ORDER BY installs DESC, events DESC, 1 LIMIT {MAX_ROWS}"
-    ))?;
-    let short = |row: &Row| match text(row, "destination_type") {
-        Cell::Text(name) => Cell::Text(name.rsplit('.').next().unwrap_or(&name).to_owned()),
-        other => other,
-    };
-    Ok(section(
+pub(super) fn destinations(mut found: Vec<(String, u64, u64)>) -> Section {
+    found.sort_by(|one, other| (other.1, other.2).cmp(&(one.1, one.2)).then_with(|| one.0.cmp(&other.0)));
+    let short = |name: &str| Cell::Text(name.rsplit('.').next().unwrap_or(name).to_owned());
+    let row =
+        |(name, installs, events): &(String, u64, u64)| vec![short(name), Cell::Count(*installs), Cell::Count(*events)];
+    section(
         ("destinations", "Destinations"),
         "",
         &[("destination", "Destination"), ("installs", "Installs"), ("events", "Events")],
-        rows.iter().map(|row| vec![short(row), count(row, "installs"), count(row, "events")]).collect(),
+        found.iter().take(MAX_ROWS).map(row).collect(),
         Form::Bars,
-    ))
+    )
 }
 
 /// Where data comes from.
 pub(super) fn sources(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let (dialect, condition) = (asking.dialect(), asking.condition.clone());
     let source = dialect.property("source_name");
+    // Properties are read where they have the word.
     let rows = asking.rows(&format!(
-        "SELECT {source} AS source, count(DISTINCT anonymous_id) AS installs, count(*) AS events \
-         FROM {EVENTS} WHERE {source} IS NOT NULL AND {condition} \
-         GROUP BY 1 ORDER BY installs DESC, events DESC, 1 LIMIT {MAX_ROWS}"
+        "SELECT source, count(DISTINCT anonymous_id) AS installs, count(*) AS events FROM (SELECT anonymous_id, \
+           CASE WHEN strpos(properties, '\"source_name\"') > 0 THEN {source} END AS source FROM {EVENTS} WHERE {condition}) AS told \
+         WHERE source IS NOT NULL GROUP BY 1 ORDER BY installs DESC, events DESC, 1 LIMIT {MAX_ROWS}"
     ))?;
     Ok(section(
         ("sources", "Sources"),

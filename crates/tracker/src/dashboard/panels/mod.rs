@@ -4,6 +4,8 @@ mod active;
 mod commands;
 mod earlier;
 mod environments;
+mod installs;
+mod parts;
 mod projects;
 mod quarantine;
 mod retention;
@@ -15,9 +17,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
+use installs::Wanted;
+
 use super::filter::{Filter, Pace};
 use super::page::{Cell, Column, Form, Page, Section};
 use crate::ledger::Ledger;
+use crate::store::schema::EVENTS;
 use crate::store::{Dialect, Tables};
 
 /// The pages that there are.
@@ -85,6 +90,12 @@ impl Asking<'_> {
         self.tables.select(sql)
     }
 
+    /// How many events the page is about.
+    fn count(&mut self) -> Result<u64, Error> {
+        let rows = self.rows(&format!("SELECT count(*) AS events FROM {EVENTS} WHERE {}", self.condition))?;
+        Ok(rows.first().map_or(0, |row| number(row, "events").unsigned_abs()))
+    }
+
     fn dialect(&self) -> &'static dyn Dialect {
         self.tables.dialect()
     }
@@ -123,23 +134,38 @@ pub(crate) fn read(view: View, filter: &Filter, tables: &mut dyn Tables, ledger:
     let earlier = earlier::all(asking, view)?;
     let sections = match view {
         _ if !is_begun => Vec::new(),
-        View::Overview => vec![
-            active::headline(asking)?,
-            active::over_time(asking)?,
-            versions::over_time(asking)?,
-            commands::all(asking)?,
-            self::ledger(ledger),
-        ]
-        .into_iter()
-        .chain(projects::all(asking)?)
-        .collect(),
-        View::Versions => vec![versions::over_time(asking)?, versions::all(asking)?, versions::errors(asking)?],
-        View::Commands => vec![
-            commands::all(asking)?,
-            commands::durations(asking)?,
-            commands::destinations(asking)?,
-            commands::sources(asking)?,
-        ],
+        View::Overview => {
+            let whole = active::events(asking)?;
+            // Tables of an earlier version have no projects yet.
+            let projects = asking.tables.are_current()?;
+            let wanted = Wanted { versions: true, fresh: true, names: true, projects, ..Wanted::default() };
+            let found = installs::read(asking, wanted, number(&whole, "events").unsigned_abs())?;
+            let sections = vec![
+                active::headline(asking, &whole, found.active)?,
+                active::over_time(asking, &found.over_time),
+                versions::over_time(asking, &found.versions),
+                commands::all(&found.names),
+                self::ledger(ledger),
+            ];
+            sections.into_iter().chain(projects::all(found.projects)).collect()
+        }
+        View::Versions => {
+            let events = asking.count()?;
+            let found = installs::read(asking, Wanted { versions: true, ..Wanted::default() }, events)?;
+            let over_time = versions::over_time(asking, &found.versions);
+            vec![over_time, versions::all(found.versions), versions::errors(asking)?]
+        }
+        View::Commands => {
+            let wanted = Wanted { names: true, destinations: true, ..Wanted::default() };
+            let events = asking.count()?;
+            let found = installs::read(asking, wanted, events)?;
+            vec![
+                commands::all(&found.names),
+                commands::durations(asking)?,
+                commands::destinations(found.destinations),
+                commands::sources(asking)?,
+            ]
+        }
         View::Environments => environments::all(asking)?,
         View::Retention => vec![retention::by_cohort(asking)?],
         View::Quarantine => {
@@ -231,9 +257,12 @@ fn text(row: &Row, name: &str) -> Cell {
     row.get(name).and_then(Value::as_str).map_or(Cell::Nothing, |text| Cell::Text(text.to_owned()))
 }
 
+/// What stands for a text that is not there.
+const NOT_TOLD: &str = "not told";
+
 /// A text, with a word for what has none.
 fn named(row: &Row, name: &str) -> Cell {
-    Cell::Text(row.get(name).and_then(Value::as_str).unwrap_or("not told").to_owned())
+    Cell::Text(row.get(name).and_then(Value::as_str).unwrap_or(NOT_TOLD).to_owned())
 }
 
 #[cfg(test)]

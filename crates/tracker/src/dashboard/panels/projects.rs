@@ -1,36 +1,24 @@
 //! The projects that events belong to.
 
-use dlt_engine::Error;
-
-use super::{Asking, count, named, section};
-use crate::dashboard::page::{Form, Section};
+use super::installs::MAX_ROWS;
+use super::section;
+use crate::dashboard::page::{Cell, Form, Section};
 use crate::projects::DEFAULT;
-use crate::store::schema::EVENTS;
-
-/// Rows of the table.
-const MAX_ROWS: u32 = 100;
 
 /// Events and installs of each project; nothing where there is the default one alone.
-pub(super) fn all(asking: &mut Asking<'_>) -> Result<Option<Section>, Error> {
-    // Tables of an earlier version have none yet.
-    if !asking.tables.are_current()? {
-        return Ok(None);
+pub(super) fn all(mut found: Vec<(String, u64, u64)>) -> Option<Section> {
+    if !found.iter().any(|(name, ..)| name != DEFAULT) {
+        return None;
     }
-    let rows = asking.rows(&format!(
-        "SELECT coalesce(project, '{DEFAULT}') AS project, count(*) AS events, \
-                count(DISTINCT anonymous_id) AS installs \
-         FROM {EVENTS} WHERE {} GROUP BY 1 ORDER BY events DESC, 1 LIMIT {MAX_ROWS}",
-        asking.condition
-    ))?;
-    let is_named = |row: &dlt_engine::destination::Row| row.get("project").is_some_and(|name| name != DEFAULT);
-    if !rows.iter().any(is_named) {
-        return Ok(None);
-    }
-    Ok(Some(section(
+    found.sort_by(|one, other| other.2.cmp(&one.2).then_with(|| one.0.cmp(&other.0)));
+    let row = |(name, installs, events): &(String, u64, u64)| {
+        vec![Cell::Text(name.clone()), Cell::Count(*events), Cell::Count(*installs)]
+    };
+    Some(section(
         ("projects", "Projects"),
         "Whose events they are, by the write keys that they came with.",
         &[("project", "Project"), ("events", "Events"), ("installs", "Installs")],
-        rows.iter().map(|row| vec![named(row, "project"), count(row, "events"), count(row, "installs")]).collect(),
+        found.iter().take(MAX_ROWS).map(row).collect(),
         Form::Table,
-    )))
+    ))
 }

@@ -30,11 +30,12 @@ pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let week = dialect.quotient(&format!("({} + 3)", dialect.day_of("timestamp")), 7);
     let senders = asking.filter.condition_of_all_time(dialect);
     let rows = asking.rows(&format!(
-        "WITH seen AS (SELECT DISTINCT anonymous_id, {week} AS week FROM {EVENTS} \
+        "WITH seen AS (SELECT DISTINCT {} AS install, {week} AS week FROM {EVENTS} \
            WHERE anonymous_id IS NOT NULL AND {senders}), \
-         firsts AS (SELECT anonymous_id, min(week) AS first FROM seen GROUP BY anonymous_id) \
-         SELECT first, week - first AS later, count(*) AS installs FROM seen JOIN firsts USING (anonymous_id) \
+         firsts AS (SELECT install, min(week) AS first FROM seen GROUP BY install) \
+         SELECT first, week - first AS later, count(*) AS installs FROM seen JOIN firsts USING (install) \
          WHERE week - first < {} GROUP BY 1, 2 ORDER BY 1, 2",
+        dialect.hash(&["anonymous_id"]),
         WEEKS.len()
     ))?;
     let mut cohorts: BTreeMap<i64, [i64; WEEKS.len()]> = BTreeMap::new();

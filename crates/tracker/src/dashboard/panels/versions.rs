@@ -1,67 +1,65 @@
 //! Which versions are in use, and how they do.
 
+use std::cmp::Reverse;
+
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::{Asking, count, date_of, named, number, section, share};
+use super::installs::{MAX_ROWS, Versions};
+use super::{Asking, NOT_TOLD, count, date_of, named, section, share};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::EVENTS;
 
 /// Versions that a chart tells apart; the others are one.
-const MAX_SHOWN: u32 = 6;
-/// Rows of a table.
-const MAX_ROWS: u32 = 100;
+const MAX_SHOWN: usize = 6;
 
 /// Installs by version over time.
-pub(super) fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let (bucket, pace) = (asking.bucket(), asking.filter.pace());
-    let condition = asking.condition.clone();
-    let rows = asking.rows(&format!(
-        "WITH shown AS (SELECT DISTINCT {bucket} AS bucket, anonymous_id, \
-           concat(coalesce(library_name, 'not told'), ' ', coalesce(library_version, '')) AS version \
-           FROM {EVENTS} WHERE anonymous_id IS NOT NULL AND {condition}), \
-         top AS (SELECT version FROM shown GROUP BY version ORDER BY count(*) DESC, version LIMIT {MAX_SHOWN}) \
-         SELECT bucket, CASE WHEN version IN (SELECT version FROM top) THEN version ELSE 'others' END AS version, \
-         count(DISTINCT anonymous_id) AS installs FROM shown GROUP BY 1, 2 ORDER BY 1, 2"
-    ))?;
-    let row = |row: &Row| {
-        vec![Cell::Text(date_of(pace, number(row, "bucket"))), named(row, "version"), count(row, "installs")]
+pub(super) fn over_time(asking: &Asking<'_>, versions: &Versions) -> Section {
+    let pace = asking.filter.pace();
+    let row = |(time, version, installs): (i64, String, u64)| {
+        vec![Cell::Text(date_of(pace, time)), Cell::Text(version), Cell::Count(installs)]
     };
-    Ok(section(
+    section(
         ("versions_over_time", &format!("Installs by version and {}", pace.word())),
         "An install that changes its version counts for both.",
         &[("begins", "Begins"), ("version", "Version"), ("installs", "Installs")],
-        rows.iter().map(row).collect(),
+        versions.over_time(MAX_SHOWN).into_iter().map(row).collect(),
         Form::Stack,
-    ))
+    )
 }
 
 /// All versions in the range.
-pub(super) fn all(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let condition = asking.condition.clone();
-    let rows = asking.rows(&format!(
-        "SELECT library_name, library_version, count(DISTINCT anonymous_id) AS installs, count(*) AS events \
-         FROM {EVENTS} WHERE {condition} GROUP BY 1, 2 ORDER BY installs DESC, events DESC, 1, 2 LIMIT {MAX_ROWS}"
-    ))?;
-    let row = |row: &Row| {
-        vec![named(row, "library_name"), named(row, "library_version"), count(row, "installs"), count(row, "events")]
+pub(super) fn all(versions: Versions) -> Section {
+    let mut all = versions.all;
+    // What has no name comes after all names.
+    let name = |text: &Option<String>| (text.is_none(), text.clone());
+    all.sort_by_cached_key(|([library, version], installs, events)| {
+        (Reverse(*installs), Reverse(*events), name(library), name(version))
+    });
+    let named = |text: Option<String>| Cell::Text(text.unwrap_or_else(|| NOT_TOLD.to_owned()));
+    let row = |([library, version], installs, events): ([Option<String>; 2], u64, u64)| {
+        vec![named(library), named(version), Cell::Count(installs), Cell::Count(events)]
     };
-    Ok(section(
+    section(
         ("versions", "Versions"),
         "",
         &[("library", "Library"), ("version", "Version"), ("installs", "Installs"), ("events", "Events")],
-        rows.iter().map(row).collect(),
+        all.into_iter().take(MAX_ROWS).map(row).collect(),
         Form::Table,
-    ))
+    )
 }
 
 /// How often events of each version report a failure.
 pub(super) fn errors(asking: &mut Asking<'_>) -> Result<Section, Error> {
     let condition = asking.condition.clone();
+    // A text is made of each pair, and not of each event.
     let rows = asking.rows(&format!(
-        "SELECT concat(coalesce(library_name, 'not told'), ' ', coalesce(library_version, '')) AS version, \
-         CAST(avg(CASE WHEN success THEN 0.0 ELSE 1.0 END) AS DOUBLE PRECISION) AS errors, count(*) AS events \
-         FROM {EVENTS} WHERE success IS NOT NULL AND {condition} GROUP BY 1 ORDER BY events DESC, 1 LIMIT {MAX_ROWS}"
+        "WITH pairs AS (SELECT library_name, library_version, count(*) AS events, \
+           sum(CASE WHEN success THEN 0 ELSE 1 END) AS errors \
+           FROM {EVENTS} WHERE success IS NOT NULL AND {condition} GROUP BY 1, 2) \
+         SELECT concat(coalesce(library_name, 'not told'), ' ', coalesce(library_version, '')) AS version, \
+         CAST(sum(errors) AS DOUBLE PRECISION) / CAST(sum(events) AS DOUBLE PRECISION) AS errors, CAST(sum(events) AS BIGINT) AS events \
+         FROM pairs GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT {MAX_ROWS}"
     ))?;
     let row = |row: &Row| vec![named(row, "version"), share(row, "errors"), count(row, "events")];
     Ok(section(

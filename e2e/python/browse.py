@@ -16,6 +16,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 BASE, TOKEN = sys.argv[1:]
 PAGES = ["", "versions", "commands", "environments", "retention", "quarantine", "live", "public"]
+# Where all that can be used is looked for: what stands side by side on a screen is below each other on a telephone.
+WALKED = [(360, "light"), (768, "dark"), (1440, "light")]
 FOCUSABLE = "a[href], button, select, input, summary, [tabindex='0']"
 SWITCHES = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -104,7 +106,7 @@ def main():
                     for page in PAGES:
                         driver.get(f"{BASE}/{page}?range=1y")
                         found = list(look(driver, page, scheme, width))
-                        if width == 768 and scheme == "dark":
+                        if (width, scheme) in WALKED:
                             found += walk(driver)
                         complaints += [f"/{page}, {width} wide, {scheme}: {what}" for what in found]
         finally:

@@ -277,10 +277,22 @@ fn table(section: &Section) -> Markup {
     }
 }
 
+/// Characters from which a text is broken where it has no blank, and from which it is folded.
+const LONG: usize = 40;
+const FOLDED: usize = 300;
+/// Characters that are shown of a folded text.
+const SHOWN: usize = 120;
+
 fn table_cell(at: usize, cell: &Cell) -> Markup {
-    let class = cell.is_number().then_some("number");
+    let shown = cell.shown();
+    let count = shown.chars().count();
+    let class = if cell.is_number() { Some("number") } else { (count > LONG).then_some("long") };
+    let text = match count > FOLDED {
+        false => html! { (shown) },
+        true => html! { details { summary { (shown.chars().take(SHOWN).collect::<String>()) "…" } (shown) } },
+    };
     html! {
-        @if at == 0 { th scope="row" class=[class] { (cell.shown()) } } @else { td class=[class] { (cell.shown()) } }
+        @if at == 0 { th scope="row" class=[class] { (text) } } @else { td class=[class] { (text) } }
     }
 }
 

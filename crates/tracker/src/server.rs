@@ -640,7 +640,7 @@ pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledg
     };
     let store = store.map_err(failed(&to.shown()))?;
     let counts = store.take_over(&Arc::new(from)).map_err(failed(&to.shown()))?;
-    let owner = secret(&dir.owner()).map_err(|source| Error::folder("write", &dir.owner(), source))?;
+    let owner = secret(&dir.owner()).map_err(|source| Error::folder("write", dir.owner(), source))?;
     store.own(&owner, true).map_err(failed(&to.shown()))?;
     let note = dir.elsewhere();
     std::fs::write(&note, store.location()).map_err(|source| Error::folder("write", &note, source))?;

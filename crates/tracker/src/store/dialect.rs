@@ -42,7 +42,8 @@ pub(crate) trait Dialect: Sync {
     /// Whether a word is in the list `exec_info`, null where there is no list.
     fn runs_in(&self, words: &[&str]) -> String;
 
-    /// Rows with the words of `exec_info`, as the column `word` of a relation that is joined laterally.
+    /// Rows with the words of `exec_info`, as the column `word` of a relation that is joined laterally: what pages count is held to it.
+    #[cfg(test)]
     fn words_of_exec_info(&self) -> &'static str;
 
     /// A text among the properties that have no column of their own.

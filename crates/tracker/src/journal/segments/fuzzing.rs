@@ -81,7 +81,7 @@ fn check(bytes: &[u8], written: &[NewRecord], ends: Ends) -> Vec<Option<()>> {
 }
 
 fn garbage(input: &[u8]) {
-    drop(Header::decode(input));
+    let _ = Header::decode(input);
     for ends in [Ends::Torn, Ends::With { last: FIRST + 3 }, Ends::Later { last: FIRST + 3 }] {
         for start in [0, HEADER_BYTES] {
             scan(input, start, SEGMENT, FIRST, ends, |item| match item {

@@ -182,6 +182,7 @@ impl Dialect for DuckDbDialect {
         format!("regexp_matches(exec_info, '(^|,)({})(,|$)')", words.join("|"))
     }
 
+    #[cfg(test)]
     fn words_of_exec_info(&self) -> &'static str {
         ", unnest(string_split(exec_info, ',')) AS words(word)"
     }

@@ -274,6 +274,7 @@ impl Dialect for PostgresDialect {
         format!("(exec_info ~ '(^|,)({})(,|$)')", words.join("|"))
     }
 
+    #[cfg(test)]
     fn words_of_exec_info(&self) -> &'static str {
         ", regexp_split_to_table(exec_info, ',') AS words(word)"
     }

@@ -92,6 +92,17 @@ impl Address {
         self.parameters.get(name).map(String::as_str)
     }
 
+    /// All parameters that are set, by libpq's names; the password among them.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.parameters.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
+    /// The variable that stands for a parameter, where libpq has one.
+    pub fn variable_of(name: &str) -> Option<&'static str> {
+        let (_, variable) = PARAMETERS.iter().find(|(known, _)| *known == name)?;
+        Some(*variable).filter(|variable| !variable.is_empty())
+    }
+
     /// Fills in what is not set as libpq does: from variables (`PGHOST`, `PGPASSWORD` …) and the password file, and with
     /// defaults: port 5432, the user as database, 15 seconds to connect.
     ///

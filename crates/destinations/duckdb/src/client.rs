@@ -9,7 +9,7 @@ use crate::query;
 use crate::room::Room;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::destination::{Access, Capabilities, Connection, Destination, Stored, Transaction};
+use dlt_engine::destination::{Access, Capabilities, Connection, Destination, Handover, Stored, Transaction};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -110,6 +110,18 @@ impl Destination for DuckDb {
 
     fn is_there(&self) -> bool {
         self.file.exists()
+    }
+
+    fn handover(&self) -> Result<Handover> {
+        let Some(file) = self.file.to_str() else {
+            let what = format!("the path {} is not UTF-8, which other programs cannot be told", self.file.display());
+            return Err(Error::new(ErrorKind::Config, what));
+        };
+        let handover = Handover::default().with("path", file);
+        Ok(match self.settings.memory_limit {
+            Some(bytes) => handover.with("memory_limit", format!("{bytes}B")),
+            None => handover,
+        })
     }
 
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {

@@ -38,4 +38,4 @@ mod statements;
 
 pub use client::DuckDb;
 pub use connector::CONNECTOR;
-pub use library::{LibraryInfo, library_info, open_library};
+pub use library::{LibraryInfo, VERSION, library_info, open_library};

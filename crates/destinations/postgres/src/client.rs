@@ -6,7 +6,9 @@ use crate::query;
 use crate::stored;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::destination::{Access, Capabilities, Connection, Destination, ReplaceStrategy, Stored, Transaction};
+use dlt_engine::destination::{
+    Access, Capabilities, Connection, Destination, Handover, Parameter, ReplaceStrategy, Stored, Transaction,
+};
 use dlt_engine::digest::name_digest;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_postgres::{Address, Client};
@@ -83,6 +85,18 @@ impl Destination for Postgres {
         capabilities.max_columns = MAX_COLUMNS;
         capabilities.replace_strategies = &ReplaceStrategy::ALL;
         capabilities
+    }
+
+    fn handover(&self) -> Result<Handover> {
+        let address = self.completed()?;
+        // Where a password file is does not matter: the password in it is there.
+        let parameters = address.parameters().filter(|(name, _)| *name != "passfile").map(|(name, value)| Parameter {
+            name,
+            value: value.to_owned(),
+            is_secret: name == "password",
+            variable: Address::variable_of(name),
+        });
+        Ok(Handover { parameters: parameters.collect() })
     }
 
     fn connect(&self, dataset: &str, access: Access) -> Result<Box<dyn Connection>> {

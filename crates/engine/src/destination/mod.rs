@@ -10,15 +10,17 @@
 //! `is_loaded` tells which of the two it was. Between runs the connection is closed, so that others can use the database.
 
 mod capabilities;
+mod handover;
 mod plan;
 mod replacing;
 
 pub use capabilities::Capabilities;
 pub(crate) use capabilities::{check, check_declared, format_without_meaning};
+pub use handover::{Handover, Parameter};
 pub use plan::{ChainLoad, TableLoad, Write};
 pub use replacing::ReplaceStrategy;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::notice::Notice;
 use crate::schema::Schema;
 use arrow::datatypes::SchemaRef;
@@ -60,6 +62,16 @@ pub trait Destination: Send + Sync {
     /// before a load keeps within the same bytes: the two take turns.
     fn memory_limit(&self) -> Option<u64> {
         None
+    }
+
+    /// What another program of this machine needs to come to the same place with the same rights, such as one that transforms
+    /// what was loaded. Nothing is opened or reached.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] if there is no such program, or something is missing.
+    fn handover(&self) -> Result<Handover> {
+        let what = format!("what is in destination `{}` cannot be handed to another program", self.name());
+        Err(Error::new(ErrorKind::Config, what))
     }
 
     /// Opens it for one dataset; nothing is created until a load is committed (the file of an embedded database may be).

@@ -3,7 +3,7 @@
 // The only door to the loader. What is asserted: the library is DuckDB in the version that the bindings were made from.
 #![allow(unsafe_code)]
 
-use super::{LibraryInfo, functions, whole};
+use super::{LibraryInfo, VERSION, functions, whole};
 use dlt_engine::{Error, ErrorKind, Result};
 use duckdb::ffi;
 use libloading::Library;
@@ -13,9 +13,6 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, PoisonError};
-
-/// DuckDB's version, which the crate `duckdb` and the prebuilt library share. A test holds it to theirs.
-const VERSION: &str = "v1.5.6";
 
 const NEEDED_BY_DUCKDB: &str = "install the library that is named there, in the version that is named: DuckDB needs it";
 

@@ -10,6 +10,7 @@ mod continuation;
 mod contracts;
 mod dashboard;
 mod databases;
+mod dbt;
 mod declared;
 mod differential;
 mod documents;

@@ -1,6 +1,7 @@
 //! What a person typed. Nothing here reads a file or the environment; see `settings` for what it means.
 
 mod database;
+mod dbt;
 mod incremental;
 mod pipeline;
 mod portion;
@@ -14,6 +15,7 @@ use clap::builder::styling::{AnsiColor, Effects};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use database::Database;
+pub(crate) use dbt::{Begin, Dbt, Loaded, Runner};
 pub(crate) use incremental::Incremental;
 pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Read a dataset: its tables, their rows, or a query
     Dataset(Dataset),
+    /// Transform what was loaded, by a dbt package
+    #[command(subcommand)]
+    Dbt(Box<Dbt>),
     /// Whether telemetry is on, who decided that, and what is sent
     Telemetry(Telemetry),
     /// Receive telemetry of programs that you maintain, and report on it

@@ -105,6 +105,7 @@ fn dispatch(
         Command::Pipeline(arguments) => commands::pipeline::pipeline(arguments, settings, telemetry),
         Command::Schema(arguments) => commands::schema::schema(arguments, settings),
         Command::Dataset(arguments) => commands::dataset::dataset(arguments, settings, telemetry),
+        Command::Dbt(arguments) => commands::dbt::dbt(arguments, settings, telemetry),
         Command::Telemetry(arguments) => commands::telemetry::telemetry(arguments, setup, settings),
         Command::Tracker(arguments) => commands::tracker::tracker(arguments, settings),
         Command::Completions(arguments) => commands::completions::completions(arguments, settings),

@@ -69,6 +69,8 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             let (format, sql) = (Some(Word::new(format)), dataset.sql.is_some());
             telemetry.record(&CommandDataset { format, sql, elapsed, success });
         }
+        // The library tells of the preparation of dbt, and of the rest there is nothing to tell.
+        Command::Dbt(_) => {}
         // Who was forgotten a moment ago is not made known anew.
         Command::Telemetry(arguments) if success && arguments.operation == Some(TelemetryOperation::Forget) => {}
         Command::Telemetry(_) => telemetry.record(&CommandTelemetry { elapsed, success }),

@@ -29,6 +29,7 @@
 //! - A run extracts, normalizes and loads: nested objects become columns, nested lists tables of their own, new fields
 //!   new columns. It is all or nothing, and one that was killed is taken up by the next.
 //! - [`DESTINATIONS`] and [`SOURCES`] are the connectors by name, with their settings.
+//! - [`dbt`] transforms what was loaded.
 //! - [`declaration::Declaration`] reads the same from a TOML file, as the command `dlt run` does.
 //!
 //! Anonymous telemetry is recorded as the project's documentation describes it, and never without an endpoint that
@@ -36,6 +37,7 @@
 
 mod adapt;
 mod connectors;
+pub mod dbt;
 pub mod declaration;
 mod destination;
 mod local;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
@@ -12,6 +13,7 @@ use dlt_engine::{
     Surrogates, Synced, Trace, default_schema_name,
 };
 use dlt_telemetry::Telemetry;
+use dlt_telemetry::events::HelperDbtCreateRunner;
 
 use crate::connectors::DESTINATIONS;
 use crate::destination::{DestinationName, IntoDestination};
@@ -254,6 +256,19 @@ impl Pipeline {
         dataset
     }
 
+    /// As [`Pipeline::dataset`], for what the library itself wants to know: telemetry is told of access that a user asked for.
+    pub(crate) fn open_dataset(&self) -> Result<Dataset> {
+        self.engine()?.dataset()
+    }
+
+    /// Records that dbt was prepared, or could not be.
+    pub(crate) fn record_dbt_runner(&self, profile: &str, elapsed: Duration, success: bool) {
+        self.is_used.store(true, Ordering::Relaxed);
+        let telemetry = self.telemetry();
+        let package_profile_name_hash = telemetry.hash(profile);
+        telemetry.record(&HelperDbtCreateRunner { package_profile_name_hash, elapsed: elapsed.into(), success });
+    }
+
     /// Finds out what a selection of resources and of state would drop; changes nothing. `schema` is the pipeline's default
     /// one if it is `None`.
     ///
@@ -384,6 +399,11 @@ impl Pipeline {
             engine = engine.rejected(table);
         }
         Ok(engine)
+    }
+
+    /// The folder that is this pipeline's own.
+    pub(crate) fn working_folder(&self) -> PathBuf {
+        self.data_dir().join("pipelines").join(&self.builder.name)
     }
 
     fn data_dir(&self) -> PathBuf {

@@ -60,6 +60,16 @@ impl ConfigProviders {
         Ok(found)
     }
 
+    /// A section of the top that is said around a pipeline, for what `own` leaves open.
+    pub(crate) fn section(&self, mut own: Table, around: Around<'_>, name: &str) -> Result<Table> {
+        for mut tree in self.trees(around)? {
+            if let Some(found) = take_table(&mut tree, name) {
+                own.fill_from(found);
+            }
+        }
+        Ok(own)
+    }
+
     /// The same for a destination. Its credentials may also be said for all of them: by `DESTINATION__CREDENTIALS` or
     /// `CREDENTIALS`, and in the files under `[destination]` or at the top. What a place says in general comes before what a later
     /// place says of this destination.

@@ -121,6 +121,7 @@ fn the_reference_pages_tell_what_the_connectors_say() {
     for connector in dlt::SOURCES.iter().filter(|known| known.ready_made.is_none()) {
         parts.push((format!("settings of {}", connector.name), table(&[], connector.keys)));
     }
+    parts.push(("settings of dbt".to_owned(), table(&[], dlt::dbt::KEYS)));
     check("pipeline-file.md", &parts);
     let mut ready_made = String::from("| name | loads |\n|---|---|\n");
     for connector in dlt::SOURCES.iter().filter(|known| known.ready_made.is_some()) {

@@ -149,7 +149,7 @@ fn wrong_files_name_the_line_and_the_right_word() {
         (
             format!("{GOOD}[extra]\na = 1\n"),
             "shop_pipeline.toml:10: unknown key: `extra`",
-            "known are `pipeline`, `destination`, `source`",
+            "known are `pipeline`, `destination`, `source`, `dbt`",
         ),
         (
             format!("destination = \"duckdb::memory:\"\n{}", GOOD.replace("[destination]\ntype = \"duckdb\"\n", "")),

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod dataset;
+pub(crate) mod dbt;
 mod drop;
 mod dry_run;
 pub(crate) mod ingest;

@@ -24,10 +24,11 @@ use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
 use dlt_engine::schema::Contract;
 pub use dlt_engine::settings::Origin;
-use dlt_engine::settings::{Located, Section, read_contract, relative_to, toml};
+use dlt_engine::settings::{Located, Node, Section, Table, Value, read_contract, relative_to, toml};
 use dlt_engine::{Error, ErrorKind, Refresh, Result, Surrogates};
 
 use crate::connectors::{DESTINATIONS, SOURCES};
+use crate::dbt;
 use crate::destination::DestinationName;
 use crate::pipeline::{Builder, MAX_WORKERS};
 pub use crate::providers::{Around, ConfigProviders};
@@ -53,6 +54,8 @@ pub struct Declaration {
     rejected: Option<String>,
     destination: DestinationName,
     source: DeclaredSource,
+    dbt: Table,
+    folder: PathBuf,
     looked_up: Vec<(String, Origin)>,
 }
 
@@ -94,6 +97,17 @@ impl Declaration {
 
         let (destination, replace_strategy) = read_destination(&mut top, around, providers, &mut looked_up)?;
         let source = read_source(&mut top, around, providers, &mut looked_up)?;
+        let dbt = match top.section("dbt")? {
+            Some(section) => match section.into_node() {
+                Node { origin, value: Value::Table(table) } => {
+                    // What is wrong in the file is said by whoever reads it first.
+                    dbt::Settings::read("dbt", origin, table.clone(), folder)?;
+                    table
+                }
+                _ => Table::default(),
+            },
+            None => Table::default(),
+        };
         top.finish()?;
         Ok(Self {
             name,
@@ -109,6 +123,8 @@ impl Declaration {
             export_schema_path,
             destination,
             source,
+            dbt,
+            folder: folder.to_owned(),
             looked_up,
         })
     }
@@ -199,6 +215,16 @@ impl Declaration {
     /// Where it loads.
     pub fn destination(&self) -> &DestinationName {
         &self.destination
+    }
+
+    /// The settings of dbt: what the file says under `[dbt]`, and of what it leaves open what is said around it under
+    /// `[dbt_package_runner]`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if what is said around it cannot be understood.
+    pub fn dbt(&self, providers: &ConfigProviders) -> Result<dbt::Settings> {
+        let around = Around { project: &self.folder, pipeline: Some(&self.name) };
+        dbt::Settings::over(self.dbt.clone(), around, providers)
     }
 
     /// The settings that came from outside of the file, and where each was found.

@@ -51,6 +51,15 @@ pub trait Source: Send {
         Ok(None)
     }
 
+    /// The resources as far as the source was told of them, without reading or reaching anything. Default: they are not known
+    /// before it is read.
+    ///
+    /// # Errors
+    /// If what the source was told cannot be understood.
+    fn declared(&self) -> Result<Option<Vec<DeclaredResource>>> {
+        Ok(None)
+    }
+
     /// Opens the resources. [`ExtractContext::state`] is what the source put there in the last run that was committed;
     /// what it holds when the last reader has ended is committed with this run's rows, in one transaction.
     ///
@@ -61,6 +70,48 @@ pub trait Source: Send {
     /// Says more of a flaw that was found in the data of this source: called once with the error that ends a run.
     fn explain(&self, error: Error) -> Error {
         error
+    }
+}
+
+/// A resource that a source was told of.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct DeclaredResource {
+    /// Name.
+    pub name: String,
+    /// Whether it is loaded where nothing else is said, and not only read for others.
+    pub is_selected: bool,
+    /// The resource for whose items it is read.
+    pub parent: Option<String>,
+    /// What of it is new.
+    pub incremental: Option<Incremental>,
+}
+
+impl DeclaredResource {
+    /// A resource that is loaded, all of it, and has no parent.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), is_selected: true, ..Self::default() }
+    }
+
+    /// Sets whether it is loaded where nothing else is said.
+    #[must_use]
+    pub fn selected(mut self, is_selected: bool) -> Self {
+        self.is_selected = is_selected;
+        self
+    }
+
+    /// Sets the resource for whose items it is read.
+    #[must_use]
+    pub fn below(mut self, parent: Option<String>) -> Self {
+        self.parent = parent;
+        self
+    }
+
+    /// Sets what of it is new.
+    #[must_use]
+    pub fn with_incremental(mut self, incremental: Option<Incremental>) -> Self {
+        self.incremental = incremental;
+        self
     }
 }
 
@@ -77,6 +128,8 @@ pub struct ExtractContext {
     /// Names of the resources to read; `None` for those that the source reads by itself. A source that reads one resource
     /// for another, or that leaves some out by itself, has to mind it; others may offer all, the rest is not read.
     pub selection: Option<Arc<[String]>>,
+    /// Whether a run reads the source. Otherwise it is only looked at, and what a scheduler tells a run may be missing.
+    pub is_run: bool,
 }
 
 impl ExtractContext {

@@ -162,6 +162,34 @@ impl PipelineState {
     }
 }
 
+/// What is stored, with what a run changed of what it began with: where two runs of one pipeline load at the same time, each
+/// adds what it learned to what the other stored. Where both changed the same thing, it is as the later run has it.
+pub(crate) fn changed(
+    mut stored: Map<String, Value>,
+    before: &Map<String, Value>,
+    now: &Map<String, Value>,
+) -> Map<String, Value> {
+    stored.retain(|key, _| now.contains_key(key) || !before.contains_key(key));
+    for (key, value) in now {
+        let old = before.get(key);
+        if old == Some(value) && stored.contains_key(key) {
+            continue;
+        }
+        let merged = match (stored.remove(key), old, value) {
+            // A position goes as a whole: its parts speak of each other.
+            (Some(Value::Object(theirs)), old, Value::Object(ours)) if !ours.contains_key("last_value") => {
+                let nothing = Map::new();
+                let old = old.and_then(Value::as_object).unwrap_or(&nothing);
+                Value::Object(changed(theirs, old, ours))
+            }
+            (None, Some(old), value) if old == value => continue,
+            _ => value.clone(),
+        };
+        stored.insert(key.clone(), merged);
+    }
+    stored
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -173,6 +201,30 @@ mod tests {
         let mut state = PipelineState::from_stored(stored).unwrap();
         assert!(state.to_json().contains(r#""default_schema_name":"shop""#));
         assert_eq!(state.next_record("ex", String::new(), 0).unwrap(), None, "its own digest is the one it carries");
+    }
+
+    #[test]
+    fn what_two_runs_learned_at_the_same_time_is_all_kept() {
+        let map = |value: Value| value.as_object().unwrap().clone();
+        let position =
+            |last: u64, hashes: Value| json!({"incremental": {"at": {"last_value": last, "unique_hashes": hashes}}});
+        let before =
+            json!({"resources": {"a": position(1, json!(["x"])), "b": position(1, json!([])), "gone": 1}, "k": 1});
+        let stored = json!({"resources": {"a": position(7, json!(["z"])), "b": position(1, json!([])), "gone": 1, "c": 3}, "k": 1});
+        let now =
+            json!({"resources": {"a": position(1, json!(["x"])), "b": position(9, json!(["y"]))}, "k": 2, "l": [1]});
+        let expected = json!({
+            "resources": {"a": position(7, json!(["z"])), "b": position(9, json!(["y"])), "c": 3}, "k": 2, "l": [1],
+        });
+        assert_eq!(Value::Object(changed(map(stored), &map(before.clone()), &map(now.clone()))), expected);
+        // Alone, it is what the run has.
+        assert_eq!(Value::Object(changed(map(before.clone()), &map(before.clone()), &map(now.clone()))), now);
+        // What another run dropped and this one did not touch stays dropped.
+        let dropped = json!({"resources": {}, "k": 1});
+        let untouched = changed(map(dropped.clone()), &map(before.clone()), &map(before));
+        assert_eq!(Value::Object(untouched), dropped);
+        // A package of an older version does not say what it began with: what it has counts.
+        assert_eq!(Value::Object(changed(Map::new(), &Map::new(), &map(now.clone()))), now);
     }
 
     #[test]

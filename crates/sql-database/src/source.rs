@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::table::{Level, SqlTable};
 use dlt_engine::incremental::Incremental;
-use dlt_engine::source::{ExtractContext, Resource, Source, TableHints};
+use dlt_engine::source::{DeclaredResource, ExtractContext, Resource, Source, TableHints};
 use dlt_engine::{Error, ErrorKind, Notice, Result};
 use std::sync::Arc;
 
@@ -242,6 +242,20 @@ impl Source for SqlDatabase {
     fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
         let mut session = self.connect()?;
         Ok(Some(self.chosen(session.as_mut())?.into_iter().map(|table| table.name).collect()))
+    }
+
+    /// The tables that were named, if all of them were.
+    fn declared(&self) -> Result<Option<Vec<DeclaredResource>>> {
+        let Settings { tables, hints, incremental, .. } = &self.settings;
+        if tables.is_empty() || tables.iter().any(|table| table.query.is_none() && is_pattern(&table.name)) {
+            return Ok(None);
+        }
+        let declared = |table: &SqlTable| {
+            let mut table = table.clone();
+            plan::inherit(&mut table, hints, incremental.as_ref());
+            DeclaredResource::new(table.name).with_incremental(table.incremental)
+        };
+        Ok(Some(tables.iter().map(declared).collect()))
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {

@@ -9,7 +9,9 @@ use crate::query;
 use crate::room::Room;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use dlt_engine::destination::{Access, Capabilities, Connection, Destination, Handover, Stored, Transaction};
+use dlt_engine::destination::{
+    Access, Capabilities, Concurrency, Connection, Destination, Handover, Stored, Transaction,
+};
 use dlt_engine::schema::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE};
 use dlt_engine::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
@@ -101,6 +103,7 @@ impl Destination for DuckDb {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new();
         capabilities.max_identifier_length = 65_536;
+        capabilities.concurrency = Concurrency::OneProcess;
         capabilities
     }
 

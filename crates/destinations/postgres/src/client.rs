@@ -7,7 +7,8 @@ use crate::stored;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::{
-    Access, Capabilities, Connection, Destination, Handover, Parameter, ReplaceStrategy, Stored, Transaction,
+    Access, Capabilities, Concurrency, Connection, Destination, Handover, Parameter, ReplaceStrategy, Stored,
+    Transaction,
 };
 use dlt_engine::digest::name_digest;
 use dlt_engine::{Error, ErrorKind, Result};
@@ -83,6 +84,7 @@ impl Destination for Postgres {
         let mut capabilities = Capabilities::new();
         capabilities.max_identifier_length = MAX_NAME;
         capabilities.max_columns = MAX_COLUMNS;
+        capabilities.concurrency = Concurrency::Turns;
         capabilities.replace_strategies = &ReplaceStrategy::ALL;
         capabilities
     }

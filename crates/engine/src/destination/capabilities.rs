@@ -25,6 +25,19 @@ pub struct Capabilities {
     pub replace_strategies: &'static [ReplaceStrategy],
     /// Columns of a table. Asked before a load begins; what was read stays as it is then. Default: no limit.
     pub max_columns: usize,
+    /// What becomes of loads of several processes into one dataset at the same time. Default: they are not kept apart.
+    pub concurrency: Concurrency,
+}
+
+/// What becomes of loads of several processes into one dataset at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// They take turns, and each sees what the one before it stored.
+    Turns,
+    /// One process opens the dataset at a time; another one fails.
+    OneProcess,
+    /// Their rows are all there. Of what two runs of one pipeline remember, one's can be lost.
+    Unguarded,
 }
 
 impl Capabilities {
@@ -36,6 +49,7 @@ impl Capabilities {
             table_formats: &[],
             replace_strategies: &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging],
             max_columns: usize::MAX,
+            concurrency: Concurrency::Unguarded,
         }
     }
 }

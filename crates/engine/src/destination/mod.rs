@@ -14,7 +14,7 @@ mod handover;
 mod plan;
 mod replacing;
 
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, Concurrency};
 pub(crate) use capabilities::{check, check_declared, format_without_meaning};
 pub use handover::{Handover, Parameter};
 pub use plan::{ChainLoad, TableLoad, Write};

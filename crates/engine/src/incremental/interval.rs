@@ -8,10 +8,14 @@ const END: &str = "DLT_INTERVAL_END";
 const ZONE: &str = "DLT_INTERVAL_TIMEZONE";
 const ALLOW: &str = "DLT_ALLOW_EXTERNAL_SCHEDULERS";
 
+/// Stands for the range of a scheduler where nothing is going to be read.
+const ANY: [&str; 2] = ["1970-01-01T00:00:00Z", "9000-01-01T00:00:00Z"];
+
 /// The incremental with the range of the scheduler, if it asks for that. `variable` reads the environment.
 pub(super) fn joined(
     incremental: &Incremental,
     resource: &str,
+    is_run: bool,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Incremental> {
     let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
@@ -19,7 +23,8 @@ pub(super) fn joined(
     if !incremental.allow_external_schedulers.map_or_else(by_default, Ok)? {
         return Ok(incremental.clone());
     }
-    let (Some(start), Some(end)) = (variable(START), variable(END)) else {
+    let told = variable(START).zip(variable(END));
+    let Some((start, end)) = told.or_else(|| (!is_run).then(|| ANY.map(str::to_owned).into())) else {
         let told = format!("resource `{resource}` takes its range from a scheduler, and there is none");
         return Err(Error::new(ErrorKind::Config, told)
             .hint(format!("set {START} and {END}, or set allow_external_schedulers = false")));
@@ -59,6 +64,7 @@ fn comparable(value: &Cell<'static>) -> Cell<'static> {
 
 /// The moment in the type of the cursor, which only the initial value tells.
 fn in_type_of(incremental: &Incremental, resource: &str, moment: Moment, zone: Option<&str>) -> Result<Cell<'static>> {
+    let is_written_with_offset = moment.offset.is_some_and(|offset| offset != 0);
     let moment = Moment { offset: Some(moment.offset.unwrap_or(0)), ..moment };
     let wrong = |what: String, hint: &str| {
         let told = format!("resource `{resource}` takes its range from a scheduler, and {what}");
@@ -69,8 +75,18 @@ fn in_type_of(incremental: &Incremental, resource: &str, moment: Moment, zone: O
         Some(Cell::Float(_)) => Ok(Cell::Float(moment.nanos as f64 / 1e9)),
         Some(Cell::Time(initial)) => Ok(Cell::Time(Moment { offset: initial.offset.map(|_| 0), ..moment })),
         Some(Cell::Text(text)) if Moment::parse(text).is_some() => Ok(Cell::Time(moment)),
-        Some(Cell::Date(_)) if zone.is_none_or(|zone| zone == "UTC") => Ok(Cell::Date(moment.day())),
-        Some(Cell::Date(_)) => wrong(format!("{ZONE} is set for a cursor of dates"), "give the days in UTC"),
+        Some(Cell::Date(_)) => match (zone, moment.offset) {
+            (None | Some("UTC"), _) => Ok(Cell::Date(moment.day())),
+            // The day that it is in the zone, by the offset that the time is written with.
+            (Some(_), Some(offset)) if is_written_with_offset => {
+                let nanos = moment.nanos + i128::from(offset) * 1_000_000_000;
+                Ok(Cell::Date(Moment { nanos, ..moment }.day()))
+            }
+            (Some(zone), _) => wrong(
+                format!("{ZONE} is set for a cursor of dates"),
+                &format!("write the times as they are in {zone}, with its offset: 2024-01-31T00:00:00+01:00"),
+            ),
+        },
         Some(other) => wrong(
             format!("its initial value is {}", other.kind()),
             "the cursor has to be a time, a date, or seconds since 1970",
@@ -94,7 +110,7 @@ mod tests {
     use super::*;
 
     fn join(incremental: &Incremental, variables: &[(&str, &str)]) -> Result<Incremental> {
-        joined(incremental, "r", &|name| {
+        joined(incremental, "r", true, &|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         })
     }
@@ -120,6 +136,32 @@ mod tests {
             &[(START, "2024-01-01"), (END, "2024-01-03"), HOUR[2]],
         );
         assert_eq!(days.unwrap().end_value, Some(CursorValue::date(19_725)));
+        // A day in Berlin begins on the day before in UTC.
+        let berlin = [
+            (START, "2024-01-02T00:00:00+01:00"),
+            (END, "2024-01-03T00:00:00+01:00"),
+            (ZONE, "Europe/Berlin"),
+            HOUR[2],
+        ];
+        let dates = Incremental::new("t").initial_value(CursorValue::date(0));
+        let day = join(&dates, &berlin).unwrap();
+        assert_eq!(
+            (day.initial_value, day.end_value),
+            (Some(CursorValue::date(19_724)), Some(CursorValue::date(19_725)))
+        );
+        let error = join(&dates, &[HOUR[0], HOUR[1], HOUR[2], (ZONE, "Europe/Berlin")]).unwrap_err();
+        assert!(error.advice().unwrap().contains("as they are in Europe/Berlin"), "{error}");
+    }
+
+    #[test]
+    fn a_declaration_is_understood_without_a_scheduler() {
+        let asks = Incremental::new("t").initial_value("2024-01-01T00:00:00Z").allow_external_schedulers(true);
+        let looked_at = joined(&asks, "r", false, &|_| None).unwrap();
+        assert_eq!(looked_at.initial_value, Some(CursorValue::timestamp_micros(1_704_067_200_000_000)));
+        assert!(looked_at.end_value.is_some());
+        assert!(joined(&asks, "r", true, &|_| None).is_err(), "a run needs it");
+        let wrong = Incremental::new("t").allow_external_schedulers(true);
+        assert!(joined(&wrong, "r", false, &|_| None).is_err(), "what is wrong with it is found all the same");
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Tracker {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self> {
         incremental.check()?;
-        let incremental = interval::joined(incremental, resource, variable)?;
+        let incremental = interval::joined(incremental, resource, context.is_run, variable)?;
         let path = CursorPath::parse(&incremental.cursor_path)?;
         let initial = incremental.initial_value.clone().map(|value| value.0);
         let end = incremental.end_value.clone().map(|value| value.0);

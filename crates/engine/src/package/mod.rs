@@ -109,6 +109,9 @@ pub(crate) struct Manifest {
     pub(crate) resources: Vec<ExtractedResource>,
     #[serde(default)]
     pub(crate) source_state: Map<String, Value>,
+    /// What the source remembered when the run began: what differs is of this run.
+    #[serde(default)]
+    pub(crate) state_before: Map<String, Value>,
     /// Stored form of the schema, from `Normalized` on.
     #[serde(default)]
     pub(crate) schema: Option<String>,
@@ -167,6 +170,7 @@ impl Manifest {
             destination: destination.to_owned(),
             resources: Vec::new(),
             source_state: Map::new(),
+            state_before: Map::new(),
             schema: None,
             state: None,
             files: Vec::new(),

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{Event, Step};
 use crate::extract;
 use crate::hints::declare;
-use crate::ids::load_id;
+use crate::ids::{load_id, now_micros};
 use crate::incremental;
 use crate::package::{Manifest, Package, Stage};
 use crate::refresh::Refreshed;
@@ -15,7 +15,10 @@ use crate::source::{ExtractContext, Source, SourceState};
 use crate::state::PipelineState;
 use crate::trace::LoadInfo;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How often a run begins again because another one changed the dataset first.
+const TURNS: u32 = 30;
 
 /// A source and a destination that a run has looked at.
 pub(super) struct Opened {
@@ -34,6 +37,16 @@ impl Run<'_> {
         source: &mut dyn Source,
         loaded: &[String],
         waiting: Vec<Package>,
+    ) -> Result<Option<(Package, LoadInfo)>> {
+        self.fresh_in_turn(source, loaded, waiting, 0)
+    }
+
+    fn fresh_in_turn(
+        &mut self,
+        source: &mut dyn Source,
+        loaded: &[String],
+        waiting: Vec<Package>,
+        turn: u32,
     ) -> Result<Option<(Package, LoadInfo)>> {
         let Opened { context, manifest, schema, state } = self.open(source)?;
         let mut package = Package::create(&self.folder.packages(), manifest)?;
@@ -60,12 +73,14 @@ impl Run<'_> {
                 return Err(error);
             }
         }
-        // Reading may have taken long, and others may have loaded meanwhile.
-        let loaded = match package.manifest.is_replayable || self.is_current(&package)? {
-            true => self.load(&mut package, false),
-            false => self.normalize_kept(&mut package).and_then(|()| self.load(&mut package, false)),
-        };
-        match loaded {
+        match self.load_in_turn(&mut package) {
+            Err(error) if error.kind() == ErrorKind::Busy && package.manifest.is_replayable && turn < TURNS => {
+                // What was read of the schema and the state is old by now, and the input can be read again.
+                package.remove()?;
+                self.wait(turn);
+                self.trace.steps.clear();
+                self.fresh_in_turn(source, loaded, Vec::new(), turn + 1)
+            }
             Ok(info) => Ok(Some((package, info))),
             Err(error) => {
                 // What the destination refuses now it would refuse again; input that is lost otherwise stays all the same.
@@ -77,6 +92,35 @@ impl Run<'_> {
                 Err(self.waits(error, &package))
             }
         }
+    }
+
+    /// Loads what was normalized. Reading may have taken long, and others may have loaded meanwhile: what can't be read again is then
+    /// normalized with the schema and the state as they are now, as often as others come first.
+    fn load_in_turn(&mut self, package: &mut Package) -> Result<LoadInfo> {
+        if package.manifest.is_replayable {
+            return self.load(package, false);
+        }
+        let mut turn = 0;
+        loop {
+            let loaded = match self.is_current(package)? {
+                true => self.load(package, false),
+                false => self.normalize_kept(package).and_then(|()| self.load(package, false)),
+            };
+            match loaded {
+                Err(error) if error.kind() == ErrorKind::Busy && turn < TURNS => {
+                    self.wait(turn);
+                    self.trace.steps.retain(|done| done.step == Step::Extract);
+                    turn += 1;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Lets others finish, each for a time of its own.
+    fn wait(&self, turn: u32) {
+        let own = u64::from(std::process::id()).wrapping_mul(7_919).wrapping_add(now_micros().unsigned_abs()) % 100;
+        std::thread::sleep(Duration::from_millis((20 + own) * u64::from(turn + 1).min(10)));
     }
 
     /// Looks at the source and at what the destination has, and tells that the run begins.
@@ -93,10 +137,12 @@ impl Run<'_> {
         let (schema, state, base) = self.begin_with(source.name(), refresh.as_mut())?;
         let name = schema.name.clone();
         self.tell(&Event::RunStarted { transaction_id: &transaction_id, schema: &name, resumed: false });
+        let state_before = state.source(&name);
         let context = ExtractContext {
-            state: SourceState::new(state.source(&name)),
+            state: SourceState::new(state_before.clone()),
             notices: self.notices.clone(),
             selection: None,
+            is_run: true,
         };
         let (id, destination) = (load_id(SystemTime::now()), pipeline.destination.location());
         let manifest = Manifest {
@@ -107,6 +153,7 @@ impl Run<'_> {
             refresh,
             contract: pipeline.contract,
             rejected: pipeline.rejected.clone(),
+            state_before,
             ..Manifest::new(&id, &transaction_id, Stage::Extracting, &name, &pipeline.dataset, &destination)
         };
         Ok(Opened { context, manifest, schema, state })

@@ -14,7 +14,7 @@ use crate::normalize::{self, Normalizer, Settings};
 use crate::package::{ExtractedResource, JobFile, Package, Stage};
 use crate::schema::Schema;
 use crate::source::{Resource, SourceState};
-use crate::state::PipelineState;
+use crate::state::{PipelineState, changed};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -121,7 +121,8 @@ impl Run<'_> {
             let own_name = Some(destination.name()).filter(|name| *name != destination.type_name());
             state.set_target(&pipeline.given_dataset, &schema.name, &destination.stored_type(), own_name);
             // A copy: the package may have to be normalized again.
-            state.set_source(&schema.name, manifest.source_state.clone());
+            let stored = state.source(&schema.name);
+            state.set_source(&schema.name, changed(stored, &manifest.state_before, &manifest.source_state));
             manifest.state = state.next_record(&pipeline.name, random_row_id()?, now_micros())?;
             manifest.schema = Some(schema.to_stored());
             manifest.changes = schema.changes_since(&before);

@@ -39,7 +39,7 @@ pub use config::{
 
 use children::Children;
 use client::{Client, Patience};
-use dlt_engine::source::{ExtractContext, Resource, Source};
+use dlt_engine::source::{DeclaredResource, ExtractContext, Resource, Source};
 use dlt_engine::{Notice, Notices, Result};
 use plan::{Plan, plan};
 use read::{Items, Parents, ResourceReader};
@@ -133,6 +133,17 @@ impl Source for Rest {
     fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
         let plans = plan(&self.config, &ExtractContext::default())?;
         Ok(Some(plans.into_iter().filter(|plan| plan.is_selected).map(|plan| plan.name.to_string()).collect()))
+    }
+
+    fn declared(&self) -> Result<Option<Vec<DeclaredResource>>> {
+        let declared = |plan: Plan| {
+            let parent = plan.parent().and_then(|fields| fields.parent.clone());
+            DeclaredResource::new(plan.name.as_str())
+                .selected(plan.is_selected)
+                .below(parent)
+                .with_incremental(plan.incremental.map(|incremental| incremental.cursor))
+        };
+        Ok(Some(plan(&self.config, &ExtractContext::default())?.into_iter().map(declared).collect()))
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {

@@ -2,6 +2,7 @@
 
 mod database;
 mod dbt;
+mod deploy;
 mod incremental;
 mod pipeline;
 mod portion;
@@ -16,6 +17,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use database::Database;
 pub(crate) use dbt::{Begin, Dbt, Loaded, Runner};
+pub(crate) use deploy::{Airflow, Deploy, Form, Machine, Method, Written};
 pub(crate) use incremental::Incremental;
 pub(crate) use pipeline::{Drop, Operation, PackageView, Pipeline, Place, Schema, SchemaFormat, ShowSchema, Sync};
 pub(crate) use portion::Portion;
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Init(Init),
     /// Run the pipeline that a file declares
     Run(Run),
+    /// Write files by which Airflow, GitHub Actions, cron, systemd or Kubernetes run a pipeline
+    Deploy(Deploy),
     /// Look at a pipeline and change what it remembers: its runs, schema, state and load packages
     Pipeline(Pipeline),
     /// Check a schema file and print it in another format
@@ -223,6 +227,34 @@ pub(crate) struct Run {
     pub(crate) resources: Vec<String>,
     #[command(flatten)]
     pub(crate) portion: Portion,
+    #[command(flatten)]
+    pub(crate) task: Task,
+}
+
+/// What those say who run a pipeline as one task of several.
+#[derive(Debug, Args)]
+pub(crate) struct Task {
+    /// Name under which the run is remembered, in place of the file's; dataset and destination stay the file's
+    #[arg(long, value_name = "NAME", help_heading = "For schedulers")]
+    pub(crate) pipeline: Option<String>,
+    /// Folder for the working folder of the pipeline; settings and telemetry stay in the data folder [default: the data folder]
+    #[arg(long, value_name = "FOLDER", help_heading = "For schedulers")]
+    pub(crate) work_dir: Option<PathBuf>,
+    /// Keep what was loaded in the table `_load_info` of the dataset
+    #[arg(long, help_heading = "For schedulers")]
+    pub(crate) save_load_info: bool,
+    /// Keep the course of the run, also of one that fails, in the table `_trace` of the dataset
+    #[arg(long, help_heading = "For schedulers")]
+    pub(crate) save_trace_info: bool,
+    /// End with the process that started this one, also if it is killed
+    #[arg(long, hide = true)]
+    pub(crate) end_with_parent: bool,
+    /// The resources that the tasks of a DAG load, for a word about those that none does
+    #[arg(long, hide = true, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) planned: Vec<String>,
+    /// How a DAG was made of the pipeline, and the seconds that took; said once in a DAG run
+    #[arg(long, hide = true, value_name = "DECOMPOSE:SECONDS", value_parser = text::added)]
+    pub(crate) airflow: Option<text::Added>,
 }
 
 /// `dlt dataset`.

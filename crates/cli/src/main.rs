@@ -102,6 +102,7 @@ fn dispatch(
         Command::Ingest(arguments) => commands::ingest::ingest(arguments, settings, telemetry),
         Command::Init(arguments) => commands::init::init(arguments, settings),
         Command::Run(arguments) => commands::run::run(arguments, settings, telemetry, declared),
+        Command::Deploy(arguments) => commands::deploy::deploy(arguments, settings),
         Command::Pipeline(arguments) => commands::pipeline::pipeline(arguments, settings, telemetry),
         Command::Schema(arguments) => commands::schema::schema(arguments, settings),
         Command::Dataset(arguments) => commands::dataset::dataset(arguments, settings, telemetry),

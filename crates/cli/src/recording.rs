@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use dlt::telemetry::events::{
-    CommandCompletions, CommandDataset, CommandIngest, CommandInit, CommandListDestinations, CommandListSources,
-    CommandPipeline, CommandRun, CommandSchema, CommandTelemetry, CommandTelemetrySwitch, CommandTracker,
-    CommandTrackerReport, CommandTrackerServe,
+    CommandCompletions, CommandDataset, CommandDeploy, CommandIngest, CommandInit, CommandListDestinations,
+    CommandListSources, CommandPipeline, CommandRun, CommandSchema, CommandTelemetry, CommandTelemetrySwitch,
+    CommandTracker, CommandTrackerReport, CommandTrackerServe, HelperAirflowAddRun,
 };
 use dlt::telemetry::{Telemetry, Word};
 
@@ -29,12 +29,23 @@ pub(crate) fn record(telemetry: &Telemetry, command: &Command, declared: Declare
             elapsed,
             success,
         }),
-        Command::Run(_) => telemetry.record(&CommandRun {
-            source_name: declared.source.map(Word::new),
-            destination_name: declared.destination.map(Word::new),
-            elapsed,
-            success,
-        }),
+        Command::Run(run) => {
+            // Said by the first task of a DAG run: a DAG that is parsed is not run.
+            if let Some(added) = &run.task.airflow {
+                let decompose = Word::new(added.decompose);
+                telemetry.record(&HelperAirflowAddRun { decompose, elapsed: added.took.into(), success: true });
+            }
+            telemetry.record(&CommandRun {
+                source_name: declared.source.map(Word::new),
+                destination_name: declared.destination.map(Word::new),
+                elapsed,
+                success,
+            });
+        }
+        Command::Deploy(deploy) => {
+            let deployment_method = Some(Word::new(deploy.method.name()));
+            telemetry.record(&CommandDeploy { deployment_method, elapsed, success });
+        }
         Command::Ingest(ingest) => telemetry.record(&CommandIngest {
             format: ingest.format.map(|format| Word::new(dlt::Format::from(format).name())),
             destination_name: known(destinations(), ingest.to.split(':').next().unwrap_or_default()),

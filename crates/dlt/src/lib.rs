@@ -39,11 +39,13 @@ mod adapt;
 mod connectors;
 pub mod dbt;
 pub mod declaration;
+pub mod deploy;
 mod destination;
 mod local;
 mod pipeline;
 mod providers;
 mod recording;
+mod records;
 mod source;
 mod stream;
 
@@ -58,14 +60,15 @@ pub use adapt::{Adapted, IntoDisposition, SourceExt};
 pub use connectors::{DESTINATIONS, SOURCES};
 pub use destination::{DestinationName, IntoDestination};
 pub use dlt_engine::connector;
-pub use dlt_engine::destination::ReplaceStrategy;
+pub use dlt_engine::destination::{Concurrency, ReplaceStrategy};
 pub use dlt_engine::incremental::{Bound, CursorValue, Incremental, LastValue, OnMissing, RowOrder};
 pub use dlt_engine::naming::Convention;
 pub use dlt_engine::schema::{
     Column, ColumnHints, Columns, Contract, DataType, Diagram, Entity, MergeStrategy, Mode, Modes, Schema, SortOrder,
     Table, TableChange, TableFormat, WriteDisposition, column_in_short,
 };
-pub use dlt_engine::source::{ExtractContext, Resource, SourceState, TableHints};
+pub use dlt_engine::settings::duration_of;
+pub use dlt_engine::source::{DeclaredResource, ExtractContext, Resource, SourceState, TableHints};
 pub use dlt_engine::versions::Scd2;
 pub use dlt_engine::{
     ColumnChoice, Dataset, Destination, Discarded, DropPlan, Error, ErrorKind, Event, Export, ExportFormat,

@@ -1,6 +1,6 @@
 //! The pipeline as a program uses it: the engine's, with destinations by name and telemetry tied in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -309,6 +309,13 @@ impl Pipeline {
     /// If the destination cannot be read.
     pub fn stored_state(&self) -> Result<Option<serde_json::Value>> {
         self.engine()?.stored_state()
+    }
+
+    /// The same pipeline with another folder of working folders, for a load that begins nothing anew and that nobody is told of.
+    pub(crate) fn aside(&self, folder: &Path) -> Builder {
+        let builder = Builder { observer: None, refresh: None, rejected: None, ..self.builder.clone() };
+        let builder = Builder { import_schema_path: None, export_schema_path: None, ..builder };
+        builder.data_dir(folder).workers(1)
     }
 
     /// Name.

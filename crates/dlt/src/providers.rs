@@ -8,8 +8,12 @@ use dlt_engine::Result;
 use dlt_engine::connector::DestinationConnector;
 use dlt_engine::destination::ReplaceStrategy;
 use dlt_engine::naming::Convention;
-use dlt_engine::settings::toml::read_if_there;
+use dlt_engine::settings::toml::{parse, read_if_there};
 use dlt_engine::settings::{Entry, Node, Origin, Section, Table, Value, unknown_word};
+
+/// The variable that holds what could be in `secrets.toml`, for places that keep secrets and no files.
+const SECRETS: &str = "DLT_SECRETS_TOML";
+const SECRETS_SHOWN: &str = "environment variable DLT_SECRETS_TOML";
 
 /// The key of a destination that may also be said for all of them.
 pub(crate) const CREDENTIALS: &str = "credentials";
@@ -136,11 +140,16 @@ impl ConfigProviders {
 
     /// Every place that may say something, the nearest first: the environment, `secrets.toml`, `config.toml`, of each the part that
     /// is meant for the pipeline; then the same places without its name. A file of the project and that of the machine are one place,
-    /// as in Python dlt.
+    /// as in Python dlt;
+    /// what a variable holds of `secrets.toml` comes before both.
     fn trees(&self, around: Around<'_>) -> Result<Vec<Table>> {
         let mut files = Vec::new();
         for file in ["secrets.toml", "config.toml"] {
-            let mut tree = read_if_there(&around.project.join(".dlt").join(file))?;
+            let mut tree = match self.variable(SECRETS).filter(|_| file == "secrets.toml") {
+                Some(text) => parse(text, Path::new(SECRETS_SHOWN))?,
+                None => Table::default(),
+            };
+            fill(&mut tree, read_if_there(&around.project.join(".dlt").join(file))?);
             fill(&mut tree, read_if_there(&self.data_folder.join(file))?);
             files.push(tree);
         }
@@ -340,6 +349,30 @@ mod tests {
         assert!(matches!(found.get("players").unwrap().value, Value::List(_)));
         assert!(matches!(found.get("a").unwrap().value, Value::Table(_)));
         assert!(found.get("x").is_none());
+    }
+
+    #[test]
+    fn secrets_in_a_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_str().unwrap();
+        std::fs::write(folder.path().join("secrets.toml"), "[sources.chess]\ntoken = \"file\"\nother = \"file\"\n")
+            .unwrap();
+        let found = |pairs: &[(&str, &str)]| {
+            let mut all = variables(pairs);
+            all.insert("DLT_DATA_DIR".to_owned(), data.to_owned());
+            ConfigProviders::new(all).settings(Around { project: folder.path(), pipeline: None }, "sources", "chess")
+        };
+        let toml = "[sources.chess]\n\ntoken = \"variable\"\n";
+        let settings = found(&[("DLT_SECRETS_TOML", toml)]).unwrap();
+        let token = settings.get("token").unwrap();
+        assert_eq!(token.value, Value::Text("variable".to_owned()));
+        assert_eq!(token.origin.to_string(), "environment variable DLT_SECRETS_TOML:3");
+        assert_eq!(settings.get("other").unwrap().value, Value::Text("file".to_owned()));
+        let nearer = [("DLT_SECRETS_TOML", toml), ("SOURCES__CHESS__TOKEN", "own")];
+        assert_eq!(found(&nearer).unwrap().get("token").unwrap().value, Value::Text("own".to_owned()));
+        let broken = found(&[("DLT_SECRETS_TOML", "[sources.chess]\npassword = tr0ub4dor\n")]).unwrap_err().to_string();
+        assert!(broken.starts_with("environment variable DLT_SECRETS_TOML:2: "), "{broken}");
+        assert!(!broken.contains("tr0ub4dor"), "{broken}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dlt_engine::source::{ExtractContext, Resource};
+use dlt_engine::source::{DeclaredResource, ExtractContext, Resource};
 use dlt_engine::{Error, RecordBatch, Result, Source};
 use dlt_sources::{Batches, Files, Rows};
 use futures_core::Stream;
@@ -88,6 +88,10 @@ impl Source for AnySource {
 
     fn resource_names(&mut self) -> Result<Option<Vec<String>>> {
         self.0.resource_names()
+    }
+
+    fn declared(&self) -> Result<Option<Vec<DeclaredResource>>> {
+        self.0.declared()
     }
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {

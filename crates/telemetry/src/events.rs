@@ -259,7 +259,7 @@ crate::event! {
         success: bool, example = true;
     }
 
-    /// A pipeline was made into Airflow tasks.
+    /// A DAG run of Airflow began whose tasks run a pipeline. Once a DAG run; to parse a DAG tells nothing.
     pub struct HelperAirflowAddRun("helper", "airflow_add_run") {
         /// How the pipeline was taken apart.
         decompose: Word, example = "serialize";

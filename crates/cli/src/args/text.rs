@@ -57,3 +57,27 @@ pub(super) fn renamed(text: &str) -> Result<(String, String), String> {
         _ => Err("write the column, `=`, and its other name: userId=customer".to_owned()),
     }
 }
+
+/// A length of time in whole seconds.
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
+    dlt::duration_of(text)
+        .map(|time| time.as_secs())
+        .ok_or_else(|| "write a number and a unit: `30 s`, `5 min`".to_owned())
+}
+
+/// How a DAG was made of a pipeline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Added {
+    pub(crate) decompose: &'static str,
+    pub(crate) took: std::time::Duration,
+}
+
+/// `serialize:0.0012`.
+pub(super) fn added(text: &str) -> Result<Added, String> {
+    let wrong = || "write how the pipeline was taken apart, `:`, and seconds".to_owned();
+    let (word, seconds) = text.split_once(':').ok_or_else(wrong)?;
+    let decompose =
+        dlt::deploy::Decompose::ALL.map(dlt::deploy::Decompose::name).into_iter().find(|known| *known == word);
+    let took = seconds.parse().ok().and_then(|seconds| std::time::Duration::try_from_secs_f64(seconds).ok());
+    decompose.zip(took).map(|(decompose, took)| Added { decompose, took }).ok_or_else(wrong)
+}

@@ -9,7 +9,7 @@ use dlt::telemetry::Telemetry;
 use dlt::{AnySource, TableHints};
 
 use super::ingest_database;
-use super::load::load;
+use super::load::{Kept, load};
 use crate::args::{
     Format, Ingest, LoneSurrogates, MergeStrategy, Naming, TableFormat, Text, Versions, WriteDisposition,
 };
@@ -77,7 +77,8 @@ pub(crate) fn ingest(arguments: &Ingest, settings: &Settings, telemetry: &Teleme
     }
     builder = builder.lone_surrogates(arguments.lone_surrogates.into());
     let total_bytes = if database.is_some() { None } else { total_bytes(&arguments.paths) };
-    load(builder, &arguments.dataset, source, &arguments.portion, total_bytes, settings, telemetry)
+    let kept = Kept { total_bytes, ..Kept::default() };
+    load(builder, &arguments.dataset, source, &arguments.portion, &kept, settings, telemetry)
 }
 
 /// The files, with what was said of them.

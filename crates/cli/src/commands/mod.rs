@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod dataset;
 pub(crate) mod dbt;
+pub(crate) mod deploy;
 mod drop;
 mod dry_run;
 pub(crate) mod ingest;

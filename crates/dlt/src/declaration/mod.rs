@@ -160,6 +160,14 @@ impl Declaration {
         &self.name
     }
 
+    /// The same pipeline under another name: that of its working folder and of what it remembers. Dataset, destination and settings
+    /// stay those of the file.
+    #[must_use]
+    pub fn remembered_as(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// Name of the dataset.
     pub fn dataset(&self) -> &str {
         &self.dataset

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod adbc;
+mod airflow;
+mod at_once;
 mod bad_input;
 mod cases;
 mod commands;

@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 10] = [
+const TEST_TOOLS: [Tool; 12] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -44,6 +44,16 @@ const TEST_TOOLS: [Tool; 10] = [
     },
     Tool { probe: &["chromium", "--version"], package: "chromium", purpose: "the pages of the tracker in a browser" },
     Tool { probe: &["chromedriver", "--version"], package: "chromium-driver", purpose: "driving that browser" },
+    Tool {
+        probe: &["sh", "-c", "command -v crontab"],
+        package: "cron",
+        purpose: "checking the crontabs that dlt deploy writes",
+    },
+    Tool {
+        probe: &["systemd-analyze", "--version"],
+        package: "systemd",
+        purpose: "checking the units of systemd that dlt deploy writes",
+    },
     Tool { probe: &["git", "--version"], package: "git", purpose: "listing the tracked files" },
 ];
 

@@ -4,6 +4,7 @@
 //! fresh clone is one command away from a running demo or a passing test suite.
 #![expect(clippy::print_stdout, reason = "a chore speaks to the person at the terminal, and has no other output")]
 
+mod airflow;
 mod bench;
 mod binary;
 mod demo;
@@ -31,7 +32,7 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   dist               dist/: a Python wheel, a tarball, a Debian package, and a folder for a container image
   lint               formatting, tidy, clippy
-  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e dist edge (default: all of them)
+  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e dist edge airflow (default: all of them)
   diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10], and
                      a kill before every system call by which a load changes something
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{binary, dist, duckdb, edge, machine, process, tidy};
+use crate::{airflow, binary, dist, duckdb, edge, machine, process, tidy};
 
 struct Tier {
     name: &'static str,
@@ -15,7 +15,7 @@ struct Tier {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const TIERS: [Tier; 7] = [
+const TIERS: [Tier; 8] = [
     Tier { name: "lint", lack: nothing, run: lint },
     Tier { name: "unit", lack: nothing, run: unit },
     Tier { name: "crates", lack: nothing, run: crates },
@@ -23,6 +23,7 @@ const TIERS: [Tier; 7] = [
     Tier { name: "e2e", lack: nothing, run: e2e },
     Tier { name: "dist", lack: nothing, run: packages },
     Tier { name: "edge", lack: edge::lack, run: edge },
+    Tier { name: "airflow", lack: airflow::lack, run: airflow },
 ];
 
 fn nothing(_: &Workspace) -> Option<String> {
@@ -91,7 +92,7 @@ fn docs(workspace: &Workspace) -> Result<()> {
 /// The built program beside real Python dlt, killed and run again.
 fn e2e(workspace: &Workspace) -> Result<()> {
     binary::build(workspace)?;
-    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({PACKAGES})"))
+    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({AIRFLOW}) - ({PACKAGES})"))
 }
 
 /// What `make dist` leaves, installed and used.
@@ -110,6 +111,15 @@ fn edge(workspace: &Workspace) -> Result<()> {
     edge::test(workspace)?;
     binary::build(workspace)?;
     nextest(workspace, EDGE)
+}
+
+/// Pipelines as tasks of Airflow, and what others run them by.
+const AIRFLOW: &str = "package(dlt-e2e) & test(/^airflow::/)";
+
+/// Real Airflow, and the programs and schemas of others.
+fn airflow(workspace: &Workspace) -> Result<()> {
+    binary::build(workspace)?;
+    nextest(workspace, AIRFLOW)
 }
 
 /// The comparison with Python dlt at length: its named cases, and `times` as many generated ones as in the tests.

@@ -5,10 +5,11 @@
 //! [`PythonDlt`] is the original from PyPI in a virtual environment, [`Postgres`] and [`MariaDb`] are servers of their
 //! own, [`Nats`] is a cluster of NATS from PyPI, [`PgBouncer`] stands before a server of Postgres, [`PythonClient`] and [`NodeClient`] are
 //! clients of others, [`Movers`] are programs that move tables, [`S3`] is the server of moto from PyPI, [`Azurite`] Azure's own
-//! emulator from npm, [`Front`] stands before a server and makes it fail,
+//! emulator from npm, [`Airflow`] is that of PyPI, [`Front`] stands before a server and makes it fail,
 //! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
+mod airflow;
 mod azurite;
 mod binary;
 mod browser;
@@ -34,6 +35,7 @@ mod tracker;
 mod venv;
 
 pub use adbc::AdbcDrivers;
+pub use airflow::{Airflow, Checkers};
 pub use azurite::Azurite;
 pub use binary::dlt_binary;
 pub use browser::Browser;

@@ -1,7 +1,7 @@
 //! A pipeline: a name, a destination, a dataset, and the settings of its runs.
 
 use crate::dataset::Dataset;
-use crate::destination::{Destination, ReplaceStrategy};
+use crate::destination::{Concurrency, Destination, ReplaceStrategy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{NoObserver, Observer};
 use crate::exchange::Exchange;
@@ -220,6 +220,11 @@ impl Pipeline {
             location: self.destination.location(),
             dataset: self.dataset.clone(),
         }
+    }
+
+    /// Whether a load that fails leaves nothing, and another one that is under way is not disturbed.
+    pub(crate) fn keeps_loads_apart(&self) -> bool {
+        self.destination.capabilities().concurrency != Concurrency::Unguarded
     }
 
     pub(crate) fn folder(&self) -> Folder {

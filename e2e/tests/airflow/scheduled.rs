@@ -136,14 +136,14 @@ fn tasks_at_the_same_time_and_killed_ones_load_everything_once() {
     let all: String = NAMES.iter().map(|name| by_position(name)).collect();
     sandbox.write("eight_pipeline.toml", pipeline("eight", &destination, &api, &all)).unwrap();
     let file = sandbox.write("slow_pipeline.toml", pipeline("slow", &destination, &api, &by_position("slow"))).unwrap();
-    let common = ["--schedule", "@daily", "--retries", "2", "--retry-delay", "1 s", "--save-trace-info"];
+    let common = ["--schedule", "@daily", "--retries", "5", "--retry-delay", "1 s", "--save-trace-info"];
     deploy(&sandbox, "eight_pipeline.toml", &[&common[..], &["--decompose", "parallel"]].concat());
     deploy(&sandbox, "slow_pipeline.toml", &common);
 
     let mut processes = Processes::start(&mut sandbox, &airflow);
     // The process of the task is killed in the middle of a request. The program goes with it, and Airflow tries again.
     let mut program = None;
-    wait("the task has not begun", Duration::from_secs(120), || {
+    wait("the task has not begun", Duration::from_secs(240), || {
         program = programs(&file).first().copied();
         program.is_some() && api.asked().contains_key("slow")
     });
@@ -153,7 +153,8 @@ fn tasks_at_the_same_time_and_killed_ones_load_everything_once() {
     wait("the program goes on alone", Duration::from_secs(20), || !is_there());
 
     let slow = processes.ended(&sandbox, &airflow, "slow");
-    assert_eq!(slow, "success slow.slow:success:2", "{}", logs(&sandbox));
+    // On a busy machine Airflow gives a task up before it has begun, and counts that as a try, too.
+    assert!(slow.starts_with("success slow.slow:success:") && !slow.ends_with(":1"), "{slow}\n{}", logs(&sandbox));
     let eight = processes.ended(&sandbox, &airflow, "eight");
     assert!(eight.starts_with("success "), "{eight}\n{}", logs(&sandbox));
     assert_eq!(eight.matches(":success:").count(), 8, "{eight}");

@@ -4,8 +4,10 @@ use super::attempt::Run;
 use crate::error::Result;
 use crate::events::Event;
 use crate::extract;
+use crate::ids::load_id;
 use crate::package::{Package, Stage};
 use crate::trace::LoadInfo;
+use std::time::SystemTime;
 
 impl Run<'_> {
     /// Takes up a package that an earlier run left; `None` if it is of no use, because its files are not whole and its
@@ -34,6 +36,10 @@ impl Run<'_> {
         let name = package.manifest.schema_name.clone();
         let mut refresh = package.manifest.refresh.take();
         let (schema, state, base) = self.begin_with(&name, refresh.as_mut())?;
+        if base != package.manifest.base && self.pipeline.keeps_loads_apart() {
+            // Of several states the one of the newest load counts, by its id: this load has to be newer than what came between.
+            package.manifest.load_id = load_id(SystemTime::now());
+        }
         (package.manifest.base, package.manifest.refresh) = (base, refresh);
         let resources = extract::read(package);
         self.normalize(package, resources, schema, state, None)

@@ -74,7 +74,7 @@ impl Run<'_> {
             }
         }
         match self.load_in_turn(&mut package) {
-            Err(error) if error.kind() == ErrorKind::Busy && package.manifest.is_replayable && turn < TURNS => {
+            Err(error) if package.manifest.is_replayable && self.is_to_wait(&error, turn) => {
                 // What was read of the schema and the state is old by now, and the input can be read again.
                 package.remove()?;
                 self.wait(turn);
@@ -107,7 +107,7 @@ impl Run<'_> {
                 false => self.normalize_kept(package).and_then(|()| self.load(package, false)),
             };
             match loaded {
-                Err(error) if error.kind() == ErrorKind::Busy && turn < TURNS => {
+                Err(error) if self.is_to_wait(&error, turn) => {
                     self.wait(turn);
                     self.trace.steps.retain(|done| done.step == Step::Extract);
                     turn += 1;
@@ -115,6 +115,11 @@ impl Run<'_> {
                 ended => return ended,
             }
         }
+    }
+
+    /// Whether a load failed because another one came first, and can be tried again without leaving anything of this try.
+    fn is_to_wait(&self, error: &Error, turn: u32) -> bool {
+        error.kind() == ErrorKind::Busy && turn < TURNS && self.pipeline.keeps_loads_apart()
     }
 
     /// Lets others finish, each for a time of its own.

@@ -38,6 +38,7 @@ mod shared_journal;
 mod silence;
 mod tracker_faults;
 mod tracker_hangup;
+mod tracker_files;
 mod tracker_limits;
 mod tracker_privacy;
 mod tracker_report;

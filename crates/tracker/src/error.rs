@@ -135,7 +135,7 @@ pub enum Error {
     )]
     NotShared,
     /// It is not said where the tables are to go.
-    #[error("it is not said which database the tables are to be moved into")]
+    #[error("it is not said where the tables are to be moved")]
     NoTarget,
     /// What is asked for is among events that are not loaded yet.
     #[error("events that were accepted before are not in the tables yet")]

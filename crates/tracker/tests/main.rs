@@ -10,6 +10,7 @@ mod crash;
 mod dashboard;
 mod deletion;
 mod edge;
+mod files;
 mod fuzzing;
 mod lists;
 mod load;

@@ -33,7 +33,7 @@ pub(crate) enum Tracker {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Move the tables of a stopped tracker out of its DuckDB file into Postgres
+    /// Move the tables of a stopped tracker out of its DuckDB file into Postgres or files
     Move {
         #[command(flatten)]
         folder: Folder,
@@ -252,7 +252,8 @@ pub(crate) struct Folder {
     /// File of settings [default: DLT_TRACKER_CONFIG, or tracker.toml in the folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Database that holds the tables, such as postgres://USER@HOST/DATABASE [default: tracker.duckdb in the folder]
+    /// Where the tables are: postgres://USER@HOST/DATABASE, or files in s3://BUCKET/PREFIX, filesystem:FOLDER [default: tracker.duckdb in
+    /// the folder]
     #[arg(long, value_name = "URL")]
     pub(crate) store: Option<String>,
     /// Stream that keeps the journal, such as nats://HOST:4222/STREAM [default: files in the folder]

@@ -129,9 +129,9 @@ pub(super) const STORE: Part = Part {
         )
         .secret(),
         Key::new(
-            "store.credentials",
-            "[keys of the object store](destination-filesystem.md#credentials), as a table",
-            "what the environment says",
+            "store.credentials.NAME",
+            "[a key of the object store](destination-filesystem.md#credentials), such as `aws_access_key_id`",
+            "what the cloud's own variables and files say",
         )
         .secret(),
     ],

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, Weak};
 
 use dlt_destination_filesystem::Filesystem;
+use dlt_destination_filesystem::together::Together;
 use dlt_engine::source::{ExtractContext, Resource};
 use dlt_engine::{Result, Source};
 
@@ -13,6 +14,7 @@ use super::*;
 use crate::data_dir::DataDir;
 use crate::journal::NewRecord;
 use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
+use crate::retention::Retain;
 use crate::store::Counts;
 use crate::store::schema::LOADS;
 use crate::store::sql::SqlStore;
@@ -52,6 +54,7 @@ on_every_database!(
     every_page_of_the_dashboard_can_be_asked,
     pages_count_as_plain_questions_do,
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
+    what_is_old_is_counted_and_goes_with_its_lists,
 );
 
 /// A data folder with a journal.
@@ -237,6 +240,79 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
         reader.join().unwrap()
     });
     assert_eq!(total, 28);
+}
+
+fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
+    let mut loader = folder.loader();
+    let now = Timestamp::now().as_microsecond();
+    let row = |number: i64, days: i64| {
+        let at = event::formatted(Timestamp::from_microsecond(now - days * 86_400_000_000).unwrap());
+        format!(
+            "{{\"message_id\":\"m{number}\",\"event\":\"e\",\"anonymous_id\":\"a{}\",\"timestamp\":\"{at}\",\
+             \"received_at\":\"{at}\",\"products\":[{{\"sku\":\"s{number}\"}},{{\"sku\":\"t\"}}]}}",
+            number % 2
+        )
+    };
+    for days in [95, 94, 1, 0] {
+        let rows: Vec<String> = (0..6).map(|number| row(days * 10 + number, days)).collect();
+        folder.append(Kind::Event, &Vec::from_iter(rows.iter().map(String::as_str)));
+        loader.catch_up().unwrap();
+    }
+    // Of one day, in the file of another.
+    folder.append(Kind::Event, &[&row(7, 0), &row(957, 95), &row(957, 95)]);
+    folder.append(
+        Kind::Quarantine,
+        &[&format!("{{\"message_id\":\"q\",\"reason\":\"x\",\"received_at\":\"2020-01-01T00:00:00Z\"}}")],
+    );
+    loader.catch_up().unwrap();
+    let before = Counts { position: 28, loaded: 26, quarantined: 1, deduplicated: 1, ..Counts::default() };
+    assert_eq!(loader.state.counts(), before);
+    let retained = loader.retain(Retain::Anyway).unwrap();
+    assert_eq!((retained.events(), retained.quarantined(), retained.stay), (13, 1, 13));
+    let after = Counts { loaded: 13, quarantined: 0, expired_events: 13, expired_quarantined: 1, ..before };
+    assert_eq!(loader.state.counts(), after);
+    let sound = |loader: &mut Loader| {
+        let check = loader.check().unwrap();
+        assert!(check.is_sound(), "{check}");
+    };
+    sound(&mut loader);
+    let lists = "SELECT count(*) AS n, count(DISTINCT _dlt_root_id) AS roots FROM events__products";
+    let counted = "SELECT (SELECT sum(events)::BIGINT FROM daily_events) AS n, (SELECT sum(installs)::BIGINT FROM daily_installs) AS roots";
+    for (sql, expected) in [(lists, (26, 13)), (counted, (13, 4))] {
+        let rows = folder.rows(sql);
+        assert_eq!((rows[0]["n"].as_u64(), rows[0]["roots"].as_u64()), (Some(expected.0), Some(expected.1)), "{sql}");
+    }
+    drop(loader);
+    let mut next = folder.loader();
+    next.catch_up().unwrap();
+    assert_eq!(next.state.counts(), after);
+    sound(&mut next);
+}
+
+#[test]
+fn small_files_become_few_and_no_row_is_lost() {
+    let folder = Folder::new(Database::Files);
+    let mut loader = folder.loader();
+    for number in 0..40 {
+        folder.events(&[&format!("m{number}"), &format!("m{}", number / 2)]);
+        loader.catch_up().unwrap();
+        loader.keep_up();
+    }
+    let files = |table: &str| {
+        let place = Filesystem::at(folder.path("lake").to_str().unwrap()).unwrap();
+        Together::open(&place, "telemetry", &folder.path("cache")).unwrap().files(table).unwrap().len()
+    };
+    assert!(files("events") < 24 && files(LOADS) < 30, "{} {}", files("events"), files(LOADS));
+    let counts = loader.state.counts();
+    assert_eq!((counts.loaded, counts.deduplicated), (40, 40));
+    assert!(loader.check().unwrap().is_sound());
+    drop(loader);
+    // The next process finds the same, and who came before.
+    let mut next = folder.loader();
+    folder.events(&["m0", "m39", "new"]);
+    next.catch_up().unwrap();
+    assert_eq!(next.state.counts(), Counts { position: 83, loaded: 41, deduplicated: 42, ..counts });
+    assert!(next.check().unwrap().is_sound());
 }
 
 #[test]

@@ -31,9 +31,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The object that says what is to be done.
 const DECISION: &str = "_decision.json";
 
-/// How often a version is tried where somebody else was faster.
-const TRIES: usize = 20;
-
 /// Delta tables that are changed together.
 #[derive(Debug)]
 pub struct Together {
@@ -237,23 +234,27 @@ impl Together {
         if parts.is_empty() {
             return Ok(());
         }
-        let decision = json!({"id": id, "parts": parts.iter().map(Part::to_json).collect::<Vec<_>>()});
         // One table has one log, and needs no other word.
-        let is_decided = parts.len() > 1;
-        if is_decided && !self.store.put_new(DECISION, decision.to_string()).map_err(failed)? {
+        if let [part] = parts.as_slice() {
+            return self.finish(id, part);
+        }
+        let decision = json!({"id": id, "parts": parts.iter().map(Part::to_json).collect::<Vec<_>>()}).to_string();
+        if !self.store.put_new(DECISION, decision.clone()).map_err(failed)? {
             // A store whose answer was lost is asked twice.
-            let there = self.store.read(DECISION).map_err(failed)?;
-            if there != decision.to_string().into_bytes() {
+            if self.store.read(DECISION).map_err(failed)? != decision.into_bytes() {
                 return Err(others(&self.location()));
             }
         }
+        // While it stands nobody else decides; what others did before shows now.
         for part in &parts {
-            self.finish(id, part)?;
+            let next = paths::version_key(part.began.map_or(0, |began| began + 1));
+            if self.log(&part.table).store().exists(&next).map_err(failed)? {
+                self.store.delete([DECISION]).map_err(failed)?;
+                return Err(others(&self.location()));
+            }
         }
-        if is_decided {
-            self.store.delete([DECISION]).map_err(failed)?;
-        }
-        Ok(())
+        parts.iter().try_for_each(|part| self.finish(id, part))?;
+        self.store.delete([DECISION]).map_err(failed)
     }
 
     /// What a change is for the log of a table.
@@ -290,18 +291,22 @@ impl Together {
 
     /// Finishes what was decided.
     fn finish_decided(&mut self) -> Result<()> {
-        let Some(bytes) = (match self.store.exists(DECISION).map_err(failed)? {
-            true => Some(self.store.read(DECISION).map_err(failed)?),
-            false => None,
-        }) else {
-            return Ok(());
-        };
-        let decision = Decision::parse(&bytes).ok_or_else(|| {
+        let Some(text) = self.note(DECISION)? else { return Ok(()) };
+        let decision = Decision::parse(text.as_bytes()).ok_or_else(|| {
             let message = format!("{} cannot be understood", self.store.address().join(DECISION));
             Error::new(ErrorKind::Corrupt, message).hint("restore the folder from a copy")
         })?;
+        let id = &decision.id;
+        let (mut is_begun, mut is_possible) = (false, true);
         for part in &decision.parts {
-            self.finish(&decision.id, part)?;
+            let is_as_it_was = self.tables.get(&part.table).map(|now| now.version) == part.began;
+            let is_done = !is_as_it_was && self.log(&part.table).done_by(id, part.began)?.is_some();
+            is_begun |= is_done;
+            is_possible &= is_as_it_was || is_done;
+        }
+        // Of one that had not begun when somebody else wrote, nothing is to come.
+        if is_begun || is_possible {
+            decision.parts.iter().try_for_each(|part| self.finish(id, part))?;
         }
         self.store.delete([DECISION]).map_err(failed)
     }
@@ -309,39 +314,22 @@ impl Together {
     /// Writes the version of a log that is a part of a change, unless it is there.
     fn finish(&mut self, id: &str, part: &Part) -> Result<()> {
         let log = self.log(&part.table);
-        let mut now = self.tables.get(&part.table).cloned();
-        for attempt in 0..TRIES {
-            let is_as_it_was = now.as_ref().map(|now| now.version) == part.began;
-            if !is_as_it_was && log.done_by(id, part.began)?.is_some() {
-                self.set(&log, now.unwrap_or_default());
-                return Ok(());
-            }
-            let goes = |action: &Action| match (action, &now) {
-                (Action::Remove(remove), Some(now)) => now.files.contains_key(&remove.path),
-                (Action::Remove(_), None) => false,
-                _ => true,
+        let now = self.tables.get(&part.table).cloned();
+        if now.as_ref().map(|now| now.version) != part.began {
+            return match log.done_by(id, part.began)? {
+                Some(_) => Ok(()),
+                None => Err(others(&log.store().address().to_string())),
             };
-            if !part.actions.iter().all(goes) {
-                return Err(others(&log.store().address().to_string()));
-            }
-            let version = now.as_ref().map_or(0, |now| now.version + 1);
-            if log.put_version(version, &part.actions)? {
-                let mut after = now.unwrap_or_default();
-                log.replay(&mut after, version, part.actions.clone())?;
-                log.complete(&mut after)?;
-                self.set(&log, after);
-                return Ok(());
-            }
-            // Somebody else has written it: what is only added can stand behind that.
-            match &mut now {
-                Some(now) => log.advance(now)?,
-                None => now = log.snapshot()?,
-            }
-            if attempt + 1 == TRIES {
-                break;
-            }
         }
-        Err(others(&log.store().address().to_string()))
+        let version = part.began.map_or(0, |began| began + 1);
+        if !log.put_version(version, &part.actions)? {
+            return Err(others(&log.store().address().to_string()));
+        }
+        let mut after = now.unwrap_or_default();
+        log.replay(&mut after, version, part.actions.clone())?;
+        log.complete(&mut after)?;
+        self.set(&log, after);
+        Ok(())
     }
 
     /// Takes what a table is now, and writes a checkpoint where one is due. Who cannot write one says nothing: the log is whole without.
@@ -411,7 +399,18 @@ impl Together {
         Ok(gone)
     }
 
-    /// Puts an object beside the tables, if there is none of that name; returns what is there then.
+    /// The text of an object beside the tables; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn note(&self, name: &str) -> Result<Option<String>> {
+        match self.store.exists(name).map_err(failed)? {
+            true => Ok(Some(String::from_utf8_lossy(&self.store.read(name).map_err(failed)?).into_owned())),
+            false => Ok(None),
+        }
+    }
+
+    /// Puts such an object, if there is none of that name; returns what is there then.
     ///
     /// # Errors
     /// If the store fails.
@@ -419,7 +418,15 @@ impl Together {
         if self.store.put_new(name, text).map_err(failed)? {
             return Ok(text.to_owned());
         }
-        Ok(String::from_utf8_lossy(&self.store.read(name).map_err(failed)?).into_owned())
+        Ok(self.note(name)?.unwrap_or_default())
+    }
+
+    /// Puts such an object in the place of what is there.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn set_note(&self, name: &str, text: &str) -> Result<()> {
+        self.store.put(name, text).map_err(failed)
     }
 }
 
@@ -551,7 +558,16 @@ mod tests {
         one.commit("two", vec![first]).unwrap();
         let error = two.commit("three", vec![second]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
-        assert_eq!(paths_of(&open(), "a"), ["2.parquet"]);
+        // Nor does a part of a change come behind what it knew nothing of.
+        let error = two.commit("four", vec![rows(&two, "b", "4", &[5]), rows(&two, "a", "4", &[5])]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy, "{error}");
+        assert!(!one.store.exists(DECISION).unwrap());
+        // One that was decided by a process which was killed then is given up.
+        let parts = ["b", "a"].map(|name| two.part("five", &rows(&two, name, "5", &[6])).unwrap().to_json());
+        one.store.put_new(DECISION, json!({"id": "five", "parts": parts}).to_string()).unwrap();
+        let next = open();
+        assert_eq!((paths_of(&next, "a"), paths_of(&next, "b")), (vec!["2.parquet".into()], vec!["1.parquet".into()]));
+        assert!(!one.store.exists(DECISION).unwrap());
     }
 
     #[test]

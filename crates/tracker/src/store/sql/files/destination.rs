@@ -13,7 +13,7 @@ use dlt_engine::{Error, ErrorKind, Result};
 
 use super::change::Change;
 use super::mirror::{IDS, InFiles, of_dataset, text};
-use super::{Shared, is_in_files};
+use super::{Shared, Writer, is_in_files};
 use crate::store::schema::{DATASET, EVENTS, LOADS, PIPELINE};
 
 const DOING: &str = "load into the tables";
@@ -57,7 +57,7 @@ impl Destination for FilesDestination {
             return Err(Error::new(ErrorKind::Internal, "the tracker has one dataset"));
         }
         drop(self.shared.current()?);
-        Ok(Box::new(FilesConnection { shared: Arc::clone(&self.shared), reader: self.shared.reader()? }))
+        Ok(Box::new(FilesConnection { shared: Arc::clone(&self.shared), reader: self.shared.reader()?.0 }))
     }
 }
 
@@ -96,7 +96,7 @@ impl FilesConnection {
 impl Connection for FilesConnection {
     fn stored(&mut self, pipeline: &str, schema: &str) -> Result<Stored> {
         // What was committed meanwhile is asked for anew.
-        self.reader = self.shared.reader()?;
+        self.reader = self.shared.reader()?.0;
         let of_schema = format!("schema_name = {}", text(schema));
         let of_pipeline = format!("pipeline_name = {}", text(pipeline));
         Ok(Stored {
@@ -107,7 +107,7 @@ impl Connection for FilesConnection {
 
     /// Each load has a row in `journal_loads`.
     fn is_loaded(&mut self, load_id: &str) -> Result<bool> {
-        self.reader = self.shared.reader()?;
+        self.reader = self.shared.reader()?.0;
         if !self.has(LOADS)? {
             return Ok(false);
         }
@@ -116,10 +116,8 @@ impl Connection for FilesConnection {
     }
 
     fn begin<'a>(&'a mut self) -> Result<Box<dyn Transaction + 'a>> {
-        if !self.shared.is_owner()? {
-            let message =
-                format!("the tables in {} are written by the tracker of another data folder", self.shared.location);
-            return Err(Error::new(ErrorKind::DestinationBusy, message).hint("give this tracker a place of its own"));
+        if self.shared.writer()? != Writer::This {
+            return Err(self.shared.taken());
         }
         let change = self.shared.change()?;
         Ok(Box::new(Load { change }))
@@ -130,7 +128,7 @@ impl Connection for FilesConnection {
     }
 
     fn query(&mut self, sql: &str, on_batch: &mut dyn FnMut(&SchemaRef, RecordBatch) -> Result<()>) -> Result<()> {
-        self.reader = self.shared.reader()?;
+        self.reader = self.shared.reader()?.0;
         self.reader.query(sql, on_batch)
     }
 

@@ -84,9 +84,7 @@ impl Mirror {
 
     /// A connection for questions.
     pub(super) fn reader(&self) -> Result<InMemory, Error> {
-        let reader = self.database.beside()?;
-        reader.execute(DOING, &format!("USE {DATASET}"))?;
-        Ok(reader)
+        reader(&self.database)
     }
 
     /// Takes a table over from the store.
@@ -215,6 +213,13 @@ impl Mirror {
         }
         Ok((table, selected.join(", ")))
     }
+}
+
+/// A connection for questions beside another one.
+pub(super) fn reader(database: &InMemory) -> Result<InMemory, Error> {
+    let reader = database.beside()?;
+    reader.execute(DOING, &format!("USE {DATASET}"))?;
+    Ok(reader)
 }
 
 fn described(table: &str, column: &str, sql: &str) -> Result<Column, Error> {

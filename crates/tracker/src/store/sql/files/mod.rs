@@ -27,6 +27,7 @@ use dlt_engine::{Destination, Error, ErrorKind, relabel_utc, rows_of};
 use super::database::{Database, Session};
 use super::duckdb::DuckDbDialect;
 use super::guard;
+use crate::secret::random_hex;
 use crate::store::schema::{DATASET, EVENTS, LISTS, QUARANTINE};
 use crate::store::{Dialect, OnBatch, Role};
 use change::Change;
@@ -50,7 +51,12 @@ pub(super) struct Shared {
     local: PathBuf,
     /// By what the data folder is known.
     owner: String,
+    /// By what this process is.
+    process: String,
+    /// Who makes a change holds it, while files are written.
     state: Mutex<State>,
+    /// What connections for questions are made of, beside changes.
+    readers: Mutex<Readers>,
 }
 
 #[derive(Default)]
@@ -58,8 +64,17 @@ pub(super) struct State {
     mirror: Option<Mirror>,
     /// A change may have been made or not: the store is to be asked.
     is_stale: bool,
-    /// Whether this data folder is known to be the one that writes.
-    is_owner: bool,
+    /// Whether this process was the one that writes.
+    has_led: bool,
+    /// Whether it still was when that was asked.
+    is_writer: bool,
+}
+
+#[derive(Default)]
+struct Readers {
+    database: Option<InMemory>,
+    /// How often the tables were read from the store.
+    generation: u64,
 }
 
 /// Whether the rows of a table stay in files, and are not held in memory.
@@ -76,7 +91,10 @@ impl FilesDatabase {
             place,
             local: local.to_owned(),
             owner: owner.to_owned(),
+            process: random_hex::<8>()
+                .map_err(|error| Error::new(ErrorKind::Internal, "the system has no random numbers").because(error))?,
             state: Mutex::new(State::default()),
+            readers: Mutex::new(Readers::default()),
         });
         let destination = Arc::new(FilesDestination::new(Arc::clone(&shared)));
         Ok(Self { shared, destination })
@@ -88,50 +106,100 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The tables as the store has them, locked for a change.
     fn current(&self) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = self.lock();
-        if state.mirror.is_none() || state.is_stale {
-            state.mirror = Some(Mirror::open(&self.place, &self.local)?);
-            state.is_stale = false;
-        }
+        self.refresh(&mut state)?;
         Ok(state)
     }
 
-    /// A connection for questions. While the store is away they are answered by what was known before.
-    fn reader(&self) -> Result<InMemory, Error> {
-        let state = self.current();
-        let state = match state {
-            Ok(state) => state,
-            Err(error) => {
-                let state = self.lock();
-                if state.mirror.is_none() {
-                    return Err(error);
-                }
-                state
-            }
-        };
-        match &state.mirror {
-            Some(mirror) => mirror.reader(),
-            None => Err(Error::new(ErrorKind::Internal, "the tables are not open")),
+    /// Reads the tables from the store, where it is not known what they are.
+    fn refresh(&self, state: &mut State) -> Result<(), Error> {
+        if state.mirror.is_none() || state.is_stale {
+            let mirror = Mirror::open(&self.place, &self.local)?;
+            let mut readers = self.readers();
+            readers.database = Some(mirror.reader()?);
+            readers.generation += 1;
+            (state.mirror, state.is_stale) = (Some(mirror), false);
         }
+        Ok(())
     }
 
-    /// Whether this data folder's tracker is the one that writes; it is from now on if nobody was.
-    fn is_owner(&self) -> Result<bool, Error> {
-        let mut state = self.current()?;
-        if !state.is_owner
-            && let Some(mirror) = &state.mirror
-        {
-            let own = serde_json::json!({ "data_folder": self.owner }).to_string();
-            state.is_owner = mirror.tables.claim(OWNER, &own)? == own;
+    /// A connection for questions, which waits for no change; and the generation of what it shows. While the store is away it shows what
+    /// was known before.
+    fn reader(&self) -> Result<(InMemory, u64), Error> {
+        let is_known = self.readers().database.is_some();
+        let refreshed = match self.state.try_lock() {
+            Ok(mut state) => self.refresh(&mut state),
+            Err(_) if is_known => Ok(()),
+            Err(_) => self.current().map(drop),
+        };
+        if !is_known {
+            refreshed?;
         }
-        Ok(state.is_owner)
+        let readers = self.readers();
+        let database = readers.database.as_ref().map(mirror::reader);
+        let database = database.unwrap_or_else(|| Err(Error::new(ErrorKind::Internal, "the tables are not open")))?;
+        Ok((database, readers.generation))
+    }
+
+    /// Who writes the tables: this process from now on, if it is the newest of the data folder that has them.
+    fn writer(&self) -> Result<Writer, Error> {
+        let mut state = self.current()?;
+        let Some(mirror) = &state.mirror else { return Ok(Writer::Another) };
+        let own = serde_json::json!({ "data_folder": self.owner, "process": self.process }).to_string();
+        let mut named = mirror.tables.note(OWNER)?;
+        if named.is_none() {
+            named = Some(mirror.tables.claim(OWNER, &own)?);
+        }
+        let named = named.unwrap_or_default();
+        let is_of_folder = named.contains(&serde_json::json!(self.owner).to_string());
+        let writer = match (named == own, is_of_folder, state.has_led) {
+            (true, _, _) => Writer::This,
+            (false, true, false) => {
+                mirror.tables.set_note(OWNER, &own)?;
+                Writer::This
+            }
+            (false, true, true) => Writer::Copy,
+            (false, false, _) => Writer::Another,
+        };
+        state.has_led |= writer == Writer::This;
+        state.is_writer = writer == Writer::This;
+        Ok(writer)
+    }
+
+    fn taken(&self) -> Error {
+        let message = format!("the tables in {} are written by another process", self.location);
+        Error::new(ErrorKind::DestinationBusy, message)
+            .hint("stop the tracker of the copied data folder, and start this one anew; or give one of them a place of its own")
     }
 
     fn change(&self) -> Result<Change<'_>, Error> {
-        Change::begin(self.current()?)
+        let mut state = self.current()?;
+        if !state.has_led {
+            drop(state);
+            self.writer()?;
+            state = self.current()?;
+        }
+        match state.is_writer {
+            true => Change::begin(state),
+            false => Err(self.taken()),
+        }
     }
+}
+
+/// Who writes the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    This,
+    /// A process that began later, of a data folder with the same name.
+    Copy,
+    /// That of another data folder.
+    Another,
 }
 
 impl Database for FilesDatabase {
@@ -153,13 +221,15 @@ impl Database for FilesDatabase {
     }
 
     fn open(&self, _access: Access) -> Result<Box<dyn Session + '_>, Error> {
-        Ok(Box::new(Open { shared: &self.shared, reader: self.shared.reader()? }))
+        let (reader, generation) = self.shared.reader()?;
+        Ok(Box::new(Open { shared: &self.shared, reader, generation, is_still: false }))
     }
 
     fn lead(&self) -> Result<Role, Error> {
-        match self.shared.is_owner()? {
-            true => Ok(Role::Leads { is_new: false }),
-            false => Ok(Role::Follows),
+        match self.shared.writer()? {
+            Writer::This => Ok(Role::Leads { is_new: false }),
+            Writer::Copy => Err(self.shared.taken()),
+            Writer::Another => Ok(Role::Follows),
         }
     }
 
@@ -176,10 +246,23 @@ impl Database for FilesDatabase {
 struct Open<'a> {
     shared: &'a Shared,
     reader: InMemory,
+    generation: u64,
+    is_still: bool,
+}
+
+impl Open<'_> {
+    /// What a change left that failed is read anew from the store; then there is another database.
+    fn follow(&mut self) -> Result<(), Error> {
+        if !self.is_still && self.shared.readers().generation != self.generation {
+            (self.reader, self.generation) = self.shared.reader()?;
+        }
+        Ok(())
+    }
 }
 
 impl Session for Open<'_> {
     fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.follow()?;
         let mut rows = Vec::new();
         self.reader.query(sql, &mut |_, batch| {
             rows.extend(rows_of(&relabel_utc(&batch)?)?);
@@ -207,6 +290,8 @@ impl Session for Open<'_> {
     }
 
     fn hold_still(&mut self) -> Result<(), Error> {
+        self.follow()?;
+        self.is_still = true;
         self.reader.execute("read the tables", "BEGIN TRANSACTION READ ONLY")
     }
 

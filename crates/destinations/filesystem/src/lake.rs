@@ -15,6 +15,7 @@ use crate::merging::{Member, Merge};
 use crate::parallel::for_each;
 use dlt_engine::schema::{MergeStrategy, TableFormat};
 use dlt_engine::{Error, ErrorKind, Result};
+use parquet::basic::Compression;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -200,7 +201,7 @@ fn write(dataset: &Dataset, jobs: &mut [Job], load_id: &str) -> Result<()> {
     let written = for_each(dataset, &pieces, |piece| {
         let job = &jobs[piece.job];
         let mut rows = Rows::new(&job.staged.table, piece.files);
-        let place = Place { store: job.kept.store(), stem: &piece.stem };
+        let place = Place { store: job.kept.store(), stem: &piece.stem, compression: Compression::SNAPPY };
         kept::write(&place, &job.form()?, || Ok(rows.next()?.map(|(_, arrays)| arrays)))
     })?;
     let mut adds: Vec<Vec<_>> = jobs.iter().map(|_| Vec::new()).collect();
@@ -258,7 +259,7 @@ impl Chain {
                 continue;
             }
             let stem = job.stem(load_id, 0);
-            let place = Place { store: job.kept.store(), stem: &stem };
+            let place = Place { store: job.kept.store(), stem: &stem, compression: Compression::SNAPPY };
             let adds = self.merge.write(at, &job.staged.table, &place, &job.form()?)?;
             let removal = match &job.removal {
                 Removal::None => Removal::These(self.merge.tables[at].removed.clone()),

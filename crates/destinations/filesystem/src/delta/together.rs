@@ -22,6 +22,7 @@ use arrow::array::ArrayRef;
 use dlt_engine::schema::Table;
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreError};
+use parquet::basic::{Compression, ZstdLevel};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -206,7 +207,9 @@ impl Together {
         let columns: Vec<String> = table.complete_columns().map(|(column, _)| column.name.clone()).collect();
         let log = self.log(&table.name);
         let form = form(log.title(), &shape, &columns)?;
-        let place = Place { store: log.store(), stem };
+        // They are written once, and kept long.
+        let compression = Compression::ZSTD(ZstdLevel::default());
+        let place = Place { store: log.store(), stem, compression };
         let mut files = DataFiles::new(&place, &form);
         next(&mut |arrays| files.add(arrays))?;
         let written = files.finish()?;

@@ -21,7 +21,7 @@ pub(super) fn write(mut rows: Rows<'_>, out: &mut (dyn Write + Send)) -> Result<
     let fields: Vec<Field> =
         rows.columns.iter().map(|(column, kind)| Field::new(&column.name, kind.clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties()))?;
+    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties(Compression::SNAPPY)))?;
     while let Some((count, arrays)) = rows.next()? {
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options).map_err(|error| {
@@ -36,9 +36,9 @@ pub(super) fn write(mut rows: Rows<'_>, out: &mut (dyn Write + Send)) -> Result<
 }
 
 /// How Parquet files are written.
-pub(crate) fn properties() -> WriterProperties {
+pub(crate) fn properties(compression: Compression) -> WriterProperties {
     WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
+        .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_max_row_group_row_count(Some(ROW_GROUP))
         .build()

@@ -12,6 +12,7 @@ use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use dlt_engine::{Error, ErrorKind, Result};
 use dlt_objects::{Store, StoreError, Writer};
 use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 use std::collections::HashMap;
 use std::io::Write;
@@ -29,6 +30,7 @@ pub(crate) struct Place<'a> {
     pub(crate) store: &'a Store,
     /// What names of files begin with: no other piece has the same.
     pub(crate) stem: &'a str,
+    pub(crate) compression: Compression,
 }
 
 /// A file that was written.
@@ -166,8 +168,12 @@ impl<'a> DataFiles<'a> {
             self.count += 1;
             let key = format!("{}{folder}{}{number}.parquet", self.form.below, self.place.stem);
             let object = Shared(Arc::new(Mutex::new(self.place.store.writer(&key).map_err(failed)?)));
-            let writer = ArrowWriter::try_new(object.clone(), Arc::clone(&self.schema), Some(properties()))
-                .map_err(|error| stopped(&key, error.into()))?;
+            let writer = ArrowWriter::try_new(
+                object.clone(),
+                Arc::clone(&self.schema),
+                Some(properties(self.place.compression)),
+            )
+            .map_err(|error| stopped(&key, error.into()))?;
             self.open.insert(values.clone(), Open { key, writer, object });
         }
         if let Some(open) = self.open.get_mut(&values) {

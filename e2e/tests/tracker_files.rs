@@ -242,7 +242,8 @@ fn what_real_clients_sent_is_read_by_others_from_a_bucket() {
     tracker.stop().unwrap();
     asked(&["check"]);
     let place = "s3://telemetry/of dlt".to_owned();
-    let found = &read(&sandbox, &[place.clone()], &["journal_loads", "_dlt_version"], Some(&server.url()))[&place];
+    let found =
+        &read(&sandbox, std::slice::from_ref(&place), &["journal_loads", "_dlt_version"], Some(&server.url()))[&place];
     let events = found["events"].as_object().unwrap();
     assert_eq!(events.len() as u64, total, "{found}");
     assert_eq!(found["events"]["m1"], json!([["e1", "a1"]]), "{found}");

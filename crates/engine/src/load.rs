@@ -6,7 +6,7 @@ use crate::hints::table_name;
 use crate::naming::Naming;
 use crate::notice::Notice;
 use crate::notices::Notices;
-use crate::package::{Manifest, Package};
+use crate::package::{ExtractedResource, Manifest, Package};
 use crate::pipeline::Pipeline;
 use crate::schema::{MergeStrategy, Schema, Table, WriteDisposition};
 use crate::sync::is_current;
@@ -71,8 +71,9 @@ fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec
     for file in &manifest.files {
         files.entry(&file.table).or_default().push(folder.join(&file.name));
     }
-    let in_package: Vec<String> =
-        manifest.resources.iter().map(|resource| table_name(schema, &resource.name, &resource.hints, naming)).collect();
+    let named = |resource: &ExtractedResource| table_name(schema, &resource.name, &resource.hints, naming);
+    let in_package: Vec<String> = manifest.resources.iter().map(named).collect();
+    let new: Vec<String> = manifest.resources.iter().filter(|resource| resource.hints.are_new).map(named).collect();
     let mut chains = Vec::new();
     for root in schema.data_tables().filter(|table| table.parent.is_none()) {
         let write = match root.write_disposition.unwrap_or_default() {
@@ -82,6 +83,7 @@ fn plan<'a>(schema: &'a Schema, package: &Package, naming: Naming) -> Result<Vec
                 MergeStrategy::Scd2 => {
                     Write::Versions(root.versions()?.boundary_micros.unwrap_or_else(|| load_micros(&manifest.load_id)))
                 }
+                MergeStrategy::InsertOnly if new.contains(&root.name) => Write::Append,
                 strategy if has_merge_key(root) => Write::Merge(strategy),
                 _ => Write::Append,
             },

@@ -278,6 +278,10 @@ pub struct TableHints {
     /// Columns that hold keys of other tables; for those who read the schema. Default: as stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,
+    /// The source knows that no row has the primary key of another one, of this load or of the table. So insert-only has
+    /// nothing to compare, and adds them as they come. Nothing is stored of it: it counts for one load. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub are_new: bool,
 }
 
 /// Columns of a table that hold the key of another table.

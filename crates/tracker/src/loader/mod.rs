@@ -1,9 +1,11 @@
 //! The loader: appends what is in the journal to the tables.
 //!
 //! One thread writes the database. It holds the file open only while it loads or answers a question, so other processes
-//! can query it in between; while another process holds the file, events wait in the journal. The journal deletes an
+//! can query it in between; while more comes than they can wait for, some seconds at a time. While another process holds
+//! the file, events wait in the journal. The journal deletes an
 //! event only after the loader looked for it in a table. Reports are read beside it, and do not wait until all is loaded.
 
+mod known;
 mod objects;
 mod refused;
 mod retention;
@@ -32,10 +34,12 @@ use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::question;
 use crate::report::Report;
 use crate::store::{Counts, JournalRows, Replay, Role, Store, Tables};
+use known::KnownMessages;
 use refused::RefusedRows;
 use retention::Due;
 
 pub(crate) use state::LoaderState;
+use thread::FULL_LOAD;
 pub(crate) use thread::{CROWD, LoaderThread, Question};
 
 /// How often a backup is begun anew while others load.
@@ -49,6 +53,9 @@ const FOLLOWER_CHECKS: u32 = 10;
 
 /// Most payload bytes in one load.
 const LOAD_BYTES: usize = 8 << 20;
+/// How long the tables may be held open while more comes than others can wait for: to open and close them costs as much as to
+/// load thousands of events.
+const HELD_OPEN: Duration = Duration::from_secs(4);
 
 /// Loads, and answers what only the owner of the database can.
 pub(crate) struct Loader {
@@ -62,6 +69,8 @@ pub(crate) struct Loader {
     verified: u64,
     /// All loads of earlier processes are settled.
     settled: bool,
+    /// The message ids that are in the tables, if that is known.
+    known: Option<KnownMessages>,
     state: Arc<LoaderState>,
     /// Whether this process loads at all.
     loads: bool,
@@ -106,6 +115,7 @@ impl Loader {
             reader: None,
             verified: 0,
             settled: false,
+            known: None,
             state,
             loads: true,
             role,
@@ -157,6 +167,7 @@ impl Loader {
             // The next attempt begins with what the tables hold.
             self.settled = false;
             self.reader = None;
+            self.known = None;
         }
         self.state.set(tables.counts().map_err(|source| self.error(source))?);
         drop(tables);
@@ -183,14 +194,20 @@ impl Loader {
         self.settled = false;
         self.verified = 0;
         self.reader = None;
+        self.known = None;
         let failed = |source| Error::folder("clear", self.dir.work(), source);
         self.store.discard_unfinished().map_err(failed)
     }
 
-    fn load(&mut self, tables: &mut dyn Tables, durable: u64) -> Result<(), Error> {
+    /// Loads what is durable up to a number, and what comes meanwhile where that fills a load of its own.
+    fn load(&mut self, tables: &mut dyn Tables, mut durable: u64) -> Result<(), Error> {
         let (mut max_bytes, mut has_room) = (LOAD_BYTES, false);
         let mut position = self.position(tables)?;
+        let opened = Instant::now();
         loop {
+            if opened.elapsed() < HELD_OPEN && self.journal.durable().saturating_sub(durable.max(position)) > FULL_LOAD {
+                durable = self.journal.durable();
+            }
             if position >= durable {
                 return Ok(());
             }
@@ -217,8 +234,13 @@ impl Loader {
                 }
                 None => batch,
             };
-            let deleted = Self::deleted_before(tables, &batch).map_err(|source| self.error(source))?;
-            match tables.append(JournalRows::new(&batch, &deleted, Timestamp::now())) {
+            let mut not_stored = Self::deleted_before(tables, &batch).map_err(|source| self.error(source))?;
+            let in_tables = self.in_tables(tables, &batch)?;
+            not_stored.extend(in_tables.iter().flatten());
+            let rows = JournalRows::new(&batch, &not_stored, Timestamp::now());
+            let rows = if in_tables.is_some() { rows.all_new() } else { rows };
+            let left_out = rows.left_out();
+            match tables.append(rows) {
                 Ok(()) => max_bytes = max_bytes.saturating_mul(8).min(LOAD_BYTES),
                 // A row that the tables refuse must not keep out the others: smaller and smaller loads isolate it.
                 Err(error) if error.kind() == ErrorKind::Data && batch.entries.len() > 1 => {
@@ -241,9 +263,11 @@ impl Loader {
             position = self.position(tables)?;
             if position == batch.last {
                 self.state.corrupt.fetch_add(batch.missing_count(), Ordering::Relaxed);
-                self.verify(tables, &batch)?;
+                self.verify(tables, &batch, left_out)?;
+                self.remember(&batch);
             } else {
                 // The append completed the load of an earlier attempt.
+                self.known = None;
                 self.verify_earlier(tables)?;
             }
         }

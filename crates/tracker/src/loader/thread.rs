@@ -24,7 +24,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) const CROWD: u64 = 5_000;
 
 /// So many events that wait fill a load of their own.
-const FULL_LOAD: u64 = 10_000;
+pub(super) const FULL_LOAD: u64 = 10_000;
 
 /// So many end a long pause.
 const MANY_WAIT: u64 = 5 * FULL_LOAD;

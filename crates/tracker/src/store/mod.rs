@@ -34,7 +34,7 @@ use crate::report::Report;
 use crate::retention::Expired;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use rows::{JournalRows, Replay};
+pub(crate) use rows::{JournalRows, Replay, message_id};
 
 /// Where the tables are.
 pub(crate) trait Store: Send + Sync {
@@ -130,7 +130,7 @@ pub(crate) trait Tables {
     /// What the tables hold. All zeros where there are none.
     fn counts(&mut self) -> Result<Counts, Error>;
 
-    /// Appends rows in one transaction, leaving out those whose key exists.
+    /// Appends rows in one transaction, leaving out those whose key exists; rows that are said to be new are not looked for.
     ///
     /// It may complete an earlier append instead; [`Tables::counts`] tells by its position.
     ///
@@ -146,6 +146,15 @@ pub(crate) trait Tables {
 
     /// Which of these message ids have a row of events, or had one that was deleted on request.
     fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+
+    /// Tells the message id of each row of events, where nobody but this process adds rows, so that who was told knows which
+    /// are new. False, and nothing is told, where others may. Default: others may.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn tell_messages(&mut self, _on_id: &mut dyn FnMut(&str)) -> Result<bool, Error> {
+        Ok(false)
+    }
 
     /// Which of these message ids have a row of the quarantine, or had one that was deleted on request.
     fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
@@ -168,6 +177,15 @@ pub(crate) trait Tables {
     /// Records for each unsettled load of the range how many of its events were duplicates: those that have neither row
     /// nor tombstone, without those in `lost`, which are nowhere.
     fn settle(&mut self, first: u64, last: u64, lost: &[u64]) -> Result<(), Error>;
+
+    /// As [`Tables::settle`], of one load of which all that is held was counted: so many of its events were duplicates, and none
+    /// is lost. Default: it is counted once more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn settle_counted(&mut self, first: u64, last: u64, _deduplicated: u64) -> Result<(), Error> {
+        self.settle(first, last, &[])
+    }
 
     /// Whether one of the claim's events is in the tables, or was and is deleted by an earlier request.
     fn prove(&mut self, claim: &Claim) -> Result<bool, Error>;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource};
+use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource, TableHints};
 use dlt_engine::{Result, Source};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -24,17 +24,32 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub(crate) struct JournalRows {
     /// By the tables that are written.
     chunks: Vec<(&'static str, Vec<Vec<u8>>)>,
+    /// No row has the key of one that is in its table.
+    are_new: bool,
+    /// Events that count and are not among the rows.
+    left_out: u64,
 }
 
 impl JournalRows {
-    /// The rows of a batch. Events with the numbers in `deleted` were deleted on request and are not stored again.
-    pub(crate) fn new(batch: &Batch, deleted: &HashSet<u64>, now: Timestamp) -> Self {
-        Self::made_of(batch, false, deleted, now)
+    /// The rows of a batch. Events with the numbers in `left_out` are not stored: they were deleted on request, or are in the
+    /// tables.
+    pub(crate) fn new(batch: &Batch, left_out: &HashSet<u64>, now: Timestamp) -> Self {
+        Self::made_of(batch, false, left_out, now)
+    }
+
+    /// Says that all that is in the tables already is left out.
+    pub(crate) fn all_new(self) -> Self {
+        Self { are_new: true, ..self }
     }
 
     /// The rows of a batch whose events the tables refused: each becomes a row of the quarantine.
     pub(crate) fn refused(batch: &Batch, now: Timestamp) -> Self {
         Self::made_of(batch, true, &HashSet::new(), now)
+    }
+
+    /// How many events it takes from the journal without a row, where it is said that all others are new.
+    pub(crate) fn left_out(&self) -> Option<u64> {
+        self.are_new.then_some(self.left_out)
     }
 
     /// Whether quarantined events are replayed by it.
@@ -50,7 +65,8 @@ impl JournalRows {
             event::formatted(now)
         );
         let none = [EVENTS, QUARANTINE, REPLAYS].map(|table| (table, Vec::new()));
-        Self { chunks: none.into_iter().chain([(LOADS, vec![load.into_bytes()])]).collect() }
+        let chunks = none.into_iter().chain([(LOADS, vec![load.into_bytes()])]).collect();
+        Self { chunks, are_new: false, left_out: 0 }
     }
 
     /// Rows of [`OBJECTS`], as lines of JSON. As [`JournalRows::none`], they cover no number.
@@ -60,7 +76,7 @@ impl JournalRows {
         rows
     }
 
-    fn made_of(batch: &Batch, is_refused: bool, deleted: &HashSet<u64>, now: Timestamp) -> Self {
+    fn made_of(batch: &Batch, is_refused: bool, left_out: &HashSet<u64>, now: Timestamp) -> Self {
         let (mut events, mut quarantine, mut replays) = (Lines::default(), Lines::default(), Lines::default());
         // Of a message that comes twice the first is stored, and what is nested in the second must not be.
         let mut messages = HashSet::new();
@@ -71,7 +87,7 @@ impl JournalRows {
                     quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
                 }
                 // It counts as an event that is not stored: a duplicate.
-                Kind::Event | Kind::Replay if deleted.contains(&entry.sequence) => events.count += 1,
+                Kind::Event | Kind::Replay if left_out.contains(&entry.sequence) => events.count += 1,
                 Kind::Event if !is_first(&entry.payload) => events.count += 1,
                 Kind::Event => events.push(&entry.payload, entry.sequence),
                 Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
@@ -112,12 +128,12 @@ impl JournalRows {
         if !replays.chunks.is_empty() {
             chunks.push((REPLAYS, replays.chunks));
         }
-        Self { chunks }
+        Self { chunks, are_new: false, left_out: events.count - events.rows }
     }
 }
 
 /// The message id of a row, as JSON has it: the first member.
-fn message_id(row: &[u8]) -> Option<&[u8]> {
+pub(crate) fn message_id(row: &[u8]) -> Option<&[u8]> {
     let id = row.strip_prefix(b"{\"message_id\":\"")?;
     let mut is_escaped = false;
     let end = id.iter().position(|byte| {
@@ -157,7 +173,9 @@ impl<'a> Replay<'a> {
 #[derive(Default)]
 struct Lines {
     chunks: Vec<Vec<u8>>,
+    /// Those that are not added, too.
     count: u64,
+    rows: u64,
 }
 
 impl Lines {
@@ -174,6 +192,7 @@ impl Lines {
         }
         chunk.extend_from_slice(format!("\"journal_seq\":{sequence}}}\n").as_bytes());
         self.count += 1;
+        self.rows += 1;
     }
 }
 
@@ -193,11 +212,12 @@ impl Source for JournalRows {
     }
 
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
+        let are_new = self.are_new;
         Ok(std::mem::take(&mut self.chunks)
             .into_iter()
             .map(|(table, chunks)| {
                 let lines = LineReader { input: Arc::from(format!("journal ({table})")), chunks: chunks.into_iter() };
-                Resource::new(table, lines).with_hints(schema::hints(table))
+                Resource::new(table, lines).with_hints(TableHints { are_new, ..schema::hints(table) })
             })
             .collect())
     }

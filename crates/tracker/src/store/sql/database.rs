@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::AsArray;
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::{Access, Row};
-use dlt_engine::{Destination, Error};
+use dlt_engine::{Destination, Error, ErrorKind};
 
 use crate::store::{Dialect, OnBatch, Role};
 
@@ -37,6 +41,11 @@ pub(super) trait Database: Send + Sync {
         Ok(())
     }
 
+    /// Whether others may add rows while nobody here has a session.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// A session in the dataset.
     fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error>;
 
@@ -62,6 +71,13 @@ pub(super) trait Session {
 
     /// The rows of a query piece by piece.
     fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
+
+    /// Tells each text of a query of one column, piece by piece where there may be many.
+    fn texts(&mut self, sql: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        let rows = self.rows(sql)?;
+        rows.iter().flat_map(|row| row.values()).filter_map(|value| value.as_str()).for_each(on_text);
+        Ok(())
+    }
 
     /// See [`crate::store::Tables::ask`].
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
@@ -93,4 +109,14 @@ pub(super) trait Session {
     /// Runs statements that are committed together, behind all loads under way; none of them where the query `unless` has a
     /// row by then.
     fn transaction(&mut self, unless: &str, statements: &[String]) -> Result<(), Error>;
+}
+
+/// Tells each text of the only column of a batch.
+pub(super) fn each_text(batch: &RecordBatch, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    let failed = |error| Error::new(ErrorKind::Internal, "a column of texts cannot be read").because(error);
+    for column in batch.columns() {
+        let texts = cast(column, &DataType::Utf8).map_err(failed)?;
+        texts.as_string::<i32>().iter().flatten().for_each(&mut *on_text);
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
 use dlt_engine::{Destination, Error, ErrorKind, relabel_utc, rows_of};
 
-use super::database::{Database, Session};
+use super::database::{Database, Session, each_text};
 use super::guard;
 use crate::store::schema::{DATASET, PIPELINE};
 use crate::store::{Dialect, OnBatch};
@@ -62,6 +62,11 @@ impl Database for DuckDbFile {
         &DuckDbDialect
     }
 
+    /// The data folder's lock keeps other trackers out, and who else writes into the file is noticed by its counts.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn open(&self, access: Access) -> Result<Box<dyn Session + '_>, Error> {
         let connection = match access {
             Access::Read => self.reader.connect(DATASET, access),
@@ -90,6 +95,10 @@ impl Session for Open<'_> {
 
     fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
         self.connection.query(sql, &mut |_, batch| on_batch(batch))
+    }
+
+    fn texts(&mut self, sql: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
+        self.connection.query(sql, &mut |_, batch| each_text(&batch, on_text))
     }
 
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {

@@ -84,6 +84,11 @@ pub(super) fn settle(dialect: &dyn Dialect, first: u64, last: u64, lost: &[u64],
     )
 }
 
+/// Records for one load how many of its events were duplicates.
+pub(super) fn settle_counted(first: u64, deduplicated: u64) -> String {
+    format!("UPDATE {LOADS} SET deduplicated = {deduplicated} WHERE first_seq = {first} AND deduplicated IS NULL")
+}
+
 /// The events that the loads from a number on took and that are not held: the duplicates, as long as the loads are not
 /// settled.
 pub(super) fn unsettled_duplicates(since: u64, records_duplicates: bool, has_deletions: bool) -> String {

@@ -399,6 +399,16 @@ impl Tables for SqlTables<'_> {
         Ok(known)
     }
 
+    fn tell_messages(&mut self, on_id: &mut dyn FnMut(&str)) -> Result<bool, Error> {
+        if self.store.database.is_shared() {
+            return Ok(false);
+        }
+        if self.exist()? {
+            self.session.texts(&format!("SELECT message_id FROM {EVENTS}"), on_id)?;
+        }
+        Ok(true)
+    }
+
     fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
         let mut known = self.deleted_of(false, ids)?;
         self.add_held(QUARANTINE, ids, &mut known)?;
@@ -464,6 +474,10 @@ impl Tables for SqlTables<'_> {
             }
             _ => self.session.execute(&settle),
         }
+    }
+
+    fn settle_counted(&mut self, first: u64, _last: u64, deduplicated: u64) -> Result<(), Error> {
+        self.session.execute(&loads::settle_counted(first, deduplicated))
     }
 
     fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {

@@ -25,6 +25,7 @@ pub struct Pipeline {
     /// The dataset's name as it was given, which is how states carry it.
     pub(crate) given_dataset: String,
     data_dir: PathBuf,
+    outlives_power: bool,
     pub(crate) workers: usize,
     pub(crate) naming: Option<Convention>,
     pub(crate) surrogates: Surrogates,
@@ -60,6 +61,7 @@ impl Pipeline {
             dataset: String::new(),
             given_dataset: String::new(),
             data_dir: data_dir.into(),
+            outlives_power: true,
             workers,
             naming: None,
             surrogates: Surrogates::default(),
@@ -72,6 +74,15 @@ impl Pipeline {
             exchange: Exchange::default(),
         };
         Ok(pipeline.dataset_name(&dataset))
+    }
+
+    /// Says that nothing of the working folder must be there after a loss of power, so that the disk need not be waited for. It is
+    /// for callers who can give the input again, and who remove what is left of earlier processes before the first run: a run that is killed
+    /// is taken up as ever, but where the machine stopped, files may be empty. Default: all is synced.
+    #[must_use]
+    pub fn without_sync(mut self) -> Self {
+        self.outlives_power = false;
+        self
     }
 
     /// Sets how names are made of keys. Default: as the dataset has it, `snake_case` for a new one. A dataset that has rows
@@ -228,7 +239,7 @@ impl Pipeline {
     }
 
     pub(crate) fn folder(&self) -> Folder {
-        Folder::new(&self.data_dir, &self.name)
+        Folder::new(&self.data_dir, &self.name).syncing(self.outlives_power)
     }
 
     /// How names are made in this schema.

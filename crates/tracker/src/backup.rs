@@ -143,7 +143,7 @@ impl Filling {
                 return Err(failed(io::Error::new(io::ErrorKind::InvalidData, damaged)));
             }
             let first = batch.first();
-            let record = |entry: Entry| NewRecord { kind: entry.kind, payload: entry.payload };
+            let record = |entry: Entry| NewRecord { kind: entry.kind, payload: entry.payload.into() };
             let pending = copy.append(batch.entries.into_iter().map(record).collect());
             let kept = pending.and_then(|pending| pending.blocking_recv().unwrap_or(Err(AppendError::Closed)));
             match kept {

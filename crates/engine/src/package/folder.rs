@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Whether what is written is there after a loss of power.
+    syncs: bool,
 }
 
 /// Packages of runs that did not end.
@@ -29,7 +31,17 @@ pub(crate) struct RunLock {
 
 impl Folder {
     pub(crate) fn new(data_dir: &Path, pipeline: &str) -> Self {
-        Self { path: data_dir.join("pipelines").join(pipeline) }
+        Self { path: data_dir.join("pipelines").join(pipeline), syncs: true }
+    }
+
+    /// Says whether what is written must be there after a loss of power. Default: yes.
+    pub(crate) fn syncing(self, syncs: bool) -> Self {
+        Self { syncs, ..self }
+    }
+
+    /// Whether what is written must be there after a loss of power.
+    pub(crate) fn syncs(&self) -> bool {
+        self.syncs
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -114,7 +126,7 @@ impl Folder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| Error::storage("create", parent, error))?;
         }
-        replace(&path, content.as_bytes())
+        replace(&path, content.as_bytes(), self.syncs)
     }
 
     /// Reads a file of the folder; `None` if it is not there.
@@ -128,12 +140,13 @@ impl Folder {
     }
 }
 
-/// Writes beside the file, syncs, renames: the file is the old one or the new one, never something between.
-pub(super) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+/// Writes beside the file, syncs, renames: the file is the old one or the new one, never something between. Without a sync that
+/// is so as long as the machine runs.
+pub(super) fn replace(path: &Path, content: &[u8], syncs: bool) -> Result<()> {
     let beside = path.with_extension("tmp");
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(content)?;
-        file.sync_data()
+        if syncs { file.sync_data() } else { Ok(()) }
     });
     written.and_then(|()| fs::rename(&beside, path)).map_err(|error| Error::storage("write", path, error))
 }

@@ -190,13 +190,15 @@ impl Manifest {
 #[derive(Debug)]
 pub(crate) struct Package {
     folder: PathBuf,
+    syncs: bool,
     pub(crate) manifest: Manifest,
 }
 
 impl Package {
     /// Makes the folders and the manifest.
-    pub(crate) fn create(packages: &Path, manifest: Manifest) -> Result<Self> {
-        let package = Self { folder: packages.join(&manifest.load_id), manifest };
+    pub(crate) fn create(folder: &Folder, manifest: Manifest) -> Result<Self> {
+        let syncs = folder.syncs();
+        let package = Self { folder: folder.packages().join(&manifest.load_id), syncs, manifest };
         for folder in [package.extracted(), package.normalized()] {
             fs::create_dir_all(&folder).map_err(|error| Error::storage("create", &folder, error))?;
         }
@@ -217,7 +219,7 @@ impl Package {
         if manifest.format != FORMAT {
             return Err(corrupt("was written by another version"));
         }
-        Ok(Some(Self { folder, manifest }))
+        Ok(Some(Self { folder, syncs: true, manifest }))
     }
 
     pub(crate) fn extracted(&self) -> PathBuf {
@@ -244,7 +246,7 @@ impl Package {
     fn save(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.manifest)
             .map_err(|error| Error::new(ErrorKind::Internal, "a manifest cannot be written").because(error))?;
-        folder::replace(&self.folder.join("package.json"), text.as_bytes())
+        folder::replace(&self.folder.join("package.json"), text.as_bytes(), self.syncs)
     }
 
     /// Whether every job file is what was written: after a loss of power they may not be.

@@ -49,7 +49,7 @@ impl Run<'_> {
         turn: u32,
     ) -> Result<Option<(Package, LoadInfo)>> {
         let Opened { context, manifest, schema, state } = self.open(source)?;
-        let mut package = Package::create(&self.folder.packages(), manifest)?;
+        let mut package = Package::create(self.folder, manifest)?;
         let made = self.extract_and_normalize(source, &context, &mut package, schema, state, loaded);
         match made.map_err(|error| source.explain(error)) {
             Ok(true) => {

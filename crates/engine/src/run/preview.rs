@@ -69,7 +69,7 @@ impl Pipeline {
         run.is_dry = true;
         let opened = run.open(&mut source)?;
         let before = opened.schema.clone();
-        let mut package = Package::create(&folder.packages(), opened.manifest)?;
+        let mut package = Package::create(&folder, opened.manifest)?;
         let made =
             run.extract_and_normalize(&mut source, &opened.context, &mut package, opened.schema, opened.state, &[]);
         made.map_err(|error| source.explain(error))?;

@@ -64,31 +64,11 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     response
 }
 
-/// `GET /report.json?project=NAME`, for `dlt tracker report`. It is read beside the loader, from what is loaded by then.
-pub(crate) async fn report(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response<Body> {
-    if !is_allowed(&app, &headers) {
-        return unauthorized();
-    }
-    load_first(&app).await;
-    let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
-    let (store, journal) = (Arc::clone(&app.dashboard.store), Arc::clone(&app.journal));
-    let project = value(query.as_deref(), "project").filter(|name| !name.is_empty());
-    let read = tokio::task::spawn_blocking(move || loader::report(&*store, &*journal, project.as_deref())).await;
-    drop(permit);
-    match read {
-        Ok(found) => found_or_failed(found),
-        Err(_) => failed("the report could not be read: the tracker's log says why".to_owned()),
-    }
-}
-
-/// In most moments little waits, and then it is in the answer, too.
-async fn load_first(app: &App) {
+/// In most moments little waits, and then it is in the answer, too. While many come, there is always something that waits.
+pub(super) async fn load_first(app: &App) {
     let (sender, tried) = oneshot::channel();
-    if app.ledger().in_journal <= loader::CROWD && app.loader.ask(Question::Load(sender)) {
+    let is_crowd = app.ledger().in_journal > loader::CROWD || app.loader_state.was_crowded();
+    if !is_crowd && app.loader.ask(Question::Load(sender)) {
         let _ = tokio::time::timeout(LOAD_FIRST, tried).await;
     }
 }
@@ -108,7 +88,7 @@ pub(crate) async fn sql(
         return answer::document(StatusCode::BAD_REQUEST, text);
     };
     load_first(&app).await;
-    let Ok(permit) = app.reports.try_acquire() else { return overloaded() };
+    let Ok(permit) = Arc::clone(&app.reports).try_acquire_owned() else { return overloaded() };
     let (store, rows) = (Arc::clone(&app.dashboard.store), value(query.as_deref(), "rows"));
     let rows = rows.and_then(|rows| rows.parse().ok());
     let asked = tokio::task::spawn_blocking(move || question::answer(&*store, &sql, rows)).await;
@@ -215,7 +195,7 @@ pub(super) fn unauthorized() -> Response<Body> {
     answer::document(StatusCode::UNAUTHORIZED, text.to_string())
 }
 
-fn overloaded() -> Response<Body> {
+pub(super) fn overloaded() -> Response<Body> {
     let text = json!({"code": "overloaded", "message": "too many ask for reports: ask again later"});
     answer::document(StatusCode::TOO_MANY_REQUESTS, text.to_string())
 }

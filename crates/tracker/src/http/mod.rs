@@ -12,6 +12,7 @@ mod memory;
 mod public;
 mod quarantine;
 mod rates;
+mod report;
 mod stream;
 mod tls;
 
@@ -40,6 +41,7 @@ pub(crate) use dashboard::Dashboard;
 pub(crate) use public::PublicPages;
 pub use rates::RateLimits;
 pub(crate) use rates::Rates;
+pub(crate) use report::KeptReports;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
 
@@ -61,7 +63,9 @@ pub(crate) struct App {
     /// One deletion request is checked at a time.
     pub(crate) proof: Arc<Semaphore>,
     /// Reports that are read at a time; each may take as much of the cores as a load.
-    pub(crate) reports: Semaphore,
+    pub(crate) reports: Arc<Semaphore>,
+    /// The last ones, for those who would wait long.
+    pub(crate) kept_reports: KeptReports,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
     /// The key by which ids of users, and names, are hashed.
@@ -100,7 +104,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/public/{name}", get(public::of_project))
         .route("/healthz", get(admin::health))
         .route("/metrics", get(admin::metrics))
-        .route("/report.json", get(admin::report))
+        .route("/report.json", get(report::report))
         .route("/sql.arrow", post(admin::sql))
         .route("/check.json", get(admin::check))
         .route("/backup.json", post(admin::backup))

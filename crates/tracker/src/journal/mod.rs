@@ -31,6 +31,7 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::RangeInclusive;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 /// What the tracker needs of a journal. Any number of threads may call it at once.
@@ -137,8 +138,8 @@ pub(crate) struct Entry {
     pub(crate) sequence: u64,
     /// What it holds.
     pub(crate) kind: Kind,
-    /// The row, or the request, as one JSON object.
-    pub(crate) payload: Vec<u8>,
+    /// The row, or the request, as one JSON object; where many are read at once, a piece of what was read.
+    pub(crate) payload: Bytes,
 }
 
 /// Consecutive records.

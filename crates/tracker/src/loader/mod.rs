@@ -88,7 +88,7 @@ struct MessageId {
 /// The message id of an event.
 fn message_id(entry: &Entry) -> Option<String> {
     let row = match entry.kind {
-        Kind::Event => entry.payload.as_slice(),
+        Kind::Event => &*entry.payload,
         Kind::Replay => Replay::of(&entry.payload)?.row.get().as_bytes(),
         Kind::Quarantine | Kind::Deletion => return None,
     };

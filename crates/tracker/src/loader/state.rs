@@ -2,15 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::store::Counts;
 
+/// How long after a crowd the next one is expected.
+const CROWD_LASTS: Duration = Duration::from_secs(5);
+
 /// What the tables held after the last load, and counters of this process.
 #[derive(Debug, Default)]
 pub(crate) struct LoaderState {
     counts: Mutex<Counts>,
+    /// When so many events waited last that nobody waits for them.
+    crowded: Mutex<Option<Instant>>,
     /// Whether this process is the one that loads.
     pub(crate) leads: AtomicBool,
     /// Loads that were committed.
@@ -29,6 +35,17 @@ impl LoaderState {
     /// What the tables held after the last load.
     pub(crate) fn counts(&self) -> Counts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that more events wait than somebody waits for.
+    pub(super) fn note_crowd(&self) {
+        *self.crowded.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether that was so a moment ago: then it will be again.
+    pub(crate) fn was_crowded(&self) -> bool {
+        let crowded = *self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        crowded.is_some_and(|at| at.elapsed() < CROWD_LASTS)
     }
 
     pub(crate) fn set(&self, counts: Counts) {

@@ -20,6 +20,9 @@ use crate::retention::{Retain, Retained};
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
+/// How far whoever serves requests goes before, where the cores do not suffice for both: a third is left for loads.
+const NICE: i32 = 5;
+
 /// So many events that wait are no trickle, and nobody waits for them.
 pub(crate) const CROWD: u64 = 5_000;
 
@@ -95,6 +98,8 @@ impl LoaderThread {
 }
 
 fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
+    // Senders wait for their answers, and nobody for a load. Where the system refuses, both have the same share of the cores.
+    let _ = rustix::process::nice(NICE);
     let mut pause = Duration::ZERO;
     loop {
         let mut asked = None;
@@ -114,6 +119,9 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         let started = Instant::now();
+        if loader.waiting() > CROWD {
+            loader.state.note_crowd();
+        }
         let is_behind = loader.is_behind();
         let is_done = !is_behind || attempt(&mut loader);
         pause = if !is_behind {

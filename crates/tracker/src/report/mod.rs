@@ -45,6 +45,9 @@ pub struct Report {
     /// The days of events that are deleted, the newest first: what was counted of them. They are in none of the other figures.
     #[serde(default)]
     pub earlier: Vec<DaySummary>,
+    /// When it was counted, ISO 8601, if that was not just now: more events come than can be counted at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
     /// Where the accepted events are.
     pub ledger: Ledger,
 }

@@ -17,6 +17,9 @@ impl fmt::Display for Report {
             }
             _ => writeln!(f, "No events yet")?,
         }
+        if let Some(as_of) = &self.as_of {
+            writeln!(f, "Counted at {as_of}: events keep coming, and to count them anew takes longer than a moment")?;
+        }
         let [day, week, month] = self.active_by_window;
         writeln!(f, "Active ids: {day} in a day, {week} in 7 days, {month} in 30 days, {} in all", self.active_ids)?;
         writeln!(f, "From CI: {}   from containers: {}", percent(self.ci_share), percent(self.container_share))?;

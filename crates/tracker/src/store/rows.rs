@@ -1,8 +1,9 @@
 //! The rows of a batch of the journal, as a source for the engine.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use dlt_engine::source::{Chunk, ExtractContext, JsonChunk, Reader, Resource, TableHints};
 use dlt_engine::{Result, Source};
 use jiff::Timestamp;
@@ -15,7 +16,9 @@ use crate::journal::{Batch, Kind, NewRecord};
 use crate::outcome::Reason;
 
 /// Bytes of one chunk that the engine gets.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
+/// What a sequence number adds to a row, at most.
+const MEMBER_BYTES: usize = 40;
 
 /// Rows for all tables, to be written in one transaction. The row for `journal_loads` holds the range of sequence
 /// numbers that they cover.
@@ -23,7 +26,7 @@ const CHUNK_BYTES: usize = 4 << 20;
 /// The source can be read again as often as needed: the journal keeps the events until they were found in the tables.
 pub(crate) struct JournalRows {
     /// By the tables that are written.
-    chunks: Vec<(&'static str, Vec<Vec<u8>>)>,
+    tables: Vec<(&'static str, Lines)>,
     /// No row has the key of one that is in its table.
     are_new: bool,
     /// Events that count and are not among the rows.
@@ -54,25 +57,25 @@ impl JournalRows {
 
     /// Whether quarantined events are replayed by it.
     pub(crate) fn replays(&self) -> bool {
-        self.chunks.iter().any(|(table, _)| *table == REPLAYS)
+        self.tables.iter().any(|(table, _)| *table == REPLAYS)
     }
 
     /// No events: appending it makes the tables, or adds missing columns. Its load covers no number.
     pub(crate) fn none(now: Timestamp) -> Self {
         let load = format!(
             "{{\"first_seq\":0,\"last_seq\":-1,\"events\":0,\"quarantined\":0,\"deduplicated\":0,\
-             \"loaded_at\":\"{}\"}}\n",
+             \"loaded_at\":\"{}\"}}",
             event::formatted(now)
         );
-        let none = [EVENTS, QUARANTINE, REPLAYS].map(|table| (table, Vec::new()));
-        let chunks = none.into_iter().chain([(LOADS, vec![load.into_bytes()])]).collect();
-        Self { chunks, are_new: false, left_out: 0 }
+        let none = [EVENTS, QUARANTINE, REPLAYS].map(|table| (table, Lines::default()));
+        let tables = none.into_iter().chain([(LOADS, Lines::whole(load))]).collect();
+        Self { tables, are_new: false, left_out: 0 }
     }
 
     /// Rows of [`OBJECTS`], as lines of JSON. As [`JournalRows::none`], they cover no number.
     pub(crate) fn of_objects(lines: Vec<u8>, now: Timestamp) -> Self {
         let mut rows = Self::none(now);
-        rows.chunks.push((OBJECTS, vec![lines]));
+        rows.tables.push((OBJECTS, Lines::whole(lines)));
         rows
     }
 
@@ -84,27 +87,27 @@ impl JournalRows {
         for entry in &batch.entries {
             match entry.kind {
                 _ if is_refused => {
-                    quarantine.push(&event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
+                    quarantine.push(event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
                 }
                 // It counts as an event that is not stored: a duplicate.
                 Kind::Event | Kind::Replay if left_out.contains(&entry.sequence) => events.count += 1,
                 Kind::Event if !is_first(&entry.payload) => events.count += 1,
-                Kind::Event => events.push(&entry.payload, entry.sequence),
-                Kind::Quarantine => quarantine.push(&entry.payload, entry.sequence),
+                Kind::Event => events.push(entry.payload.clone(), entry.sequence),
+                Kind::Quarantine => quarantine.push(entry.payload.clone(), entry.sequence),
                 Kind::Replay => match Replay::of(&entry.payload) {
                     Some(replay) => {
                         let row = replay.row.get().as_bytes();
                         match is_first(row) {
-                            true => events.push(row, entry.sequence),
+                            true => events.push(entry.payload.slice_ref(row), entry.sequence),
                             false => events.count += 1,
                         }
                         let at = event::formatted(now);
                         let of = format!("{{\"replayed_seq\":{},\"replayed_at\":\"{at}\"}}", replay.replays);
-                        replays.push(of.as_bytes(), entry.sequence);
+                        replays.push(of, entry.sequence);
                     }
                     // What was written as one reads as one.
                     None => {
-                        quarantine.push(&event::lost_row(entry.sequence, Reason::CorruptRecord, now), entry.sequence)
+                        quarantine.push(event::lost_row(entry.sequence, Reason::CorruptRecord, now), entry.sequence)
                     }
                 },
                 // The loader executes it and appends nothing for it.
@@ -112,23 +115,23 @@ impl JournalRows {
             }
         }
         for sequence in batch.missing.iter().cloned().flatten() {
-            quarantine.push(&event::lost_row(sequence, Reason::CorruptRecord, now), sequence);
+            quarantine.push(event::lost_row(sequence, Reason::CorruptRecord, now), sequence);
         }
         let load = format!(
-            "{{\"first_seq\":{},\"last_seq\":{},\"events\":{},\"quarantined\":{},\"loaded_at\":\"{}\"}}\n",
+            "{{\"first_seq\":{},\"last_seq\":{},\"events\":{},\"quarantined\":{},\"loaded_at\":\"{}\"}}",
             batch.first(),
             batch.last,
             events.count,
             quarantine.count,
             event::formatted(now)
         );
-        let mut chunks =
-            vec![(EVENTS, events.chunks), (QUARANTINE, quarantine.chunks), (LOADS, vec![load.into_bytes()])];
+        let left_out = events.count - events.rows.len() as u64;
+        let mut tables = vec![(EVENTS, events), (QUARANTINE, quarantine), (LOADS, Lines::whole(load))];
         // Most loads have none.
-        if !replays.chunks.is_empty() {
-            chunks.push((REPLAYS, replays.chunks));
+        if !replays.rows.is_empty() {
+            tables.push((REPLAYS, replays));
         }
-        Self { chunks, are_new: false, left_out: events.count - events.rows }
+        Self { tables, are_new: false, left_out }
     }
 }
 
@@ -169,30 +172,60 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Rows as lines of JSON, in chunks.
+/// Rows that become lines of JSON, piece by piece.
 #[derive(Default)]
 struct Lines {
-    chunks: Vec<Vec<u8>>,
+    rows: VecDeque<Line>,
     /// Those that are not added, too.
     count: u64,
-    rows: u64,
+}
+
+/// A JSON object as it was written, and a sequence number that becomes its last member.
+struct Line {
+    object: Bytes,
+    sequence: Option<u64>,
 }
 
 impl Lines {
-    /// Adds a row, with its sequence number as one more member.
-    fn push(&mut self, payload: &[u8], sequence: u64) {
-        let chunk = match self.chunks.last_mut() {
-            Some(chunk) if chunk.len() < CHUNK_BYTES => chunk,
-            _ => self.chunks.push_mut(Vec::with_capacity(CHUNK_BYTES / 8)),
+    /// One object, or several as lines.
+    fn whole(objects: impl Into<Bytes>) -> Self {
+        Self { rows: [Line { object: objects.into(), sequence: None }].into(), count: 1 }
+    }
+
+    fn push(&mut self, object: impl Into<Bytes>, sequence: u64) {
+        self.rows.push_back(Line { object: object.into(), sequence: Some(sequence) });
+        self.count += 1;
+    }
+
+    /// The next lines.
+    fn chunk(&mut self) -> Option<Vec<u8>> {
+        self.rows.front()?;
+        let (mut bytes, mut lines) = (0, 0);
+        for line in &self.rows {
+            bytes += line.object.len() + MEMBER_BYTES;
+            lines += 1;
+            if bytes >= CHUNK_BYTES {
+                break;
+            }
+        }
+        let mut chunk = Vec::with_capacity(bytes);
+        self.rows.drain(..lines).for_each(|line| line.write(&mut chunk));
+        Some(chunk)
+    }
+}
+
+impl Line {
+    fn write(&self, chunk: &mut Vec<u8>) {
+        let Some(sequence) = self.sequence else {
+            chunk.extend_from_slice(&self.object);
+            return chunk.push(b'\n');
         };
-        let members = payload.strip_suffix(b"}").unwrap_or(payload);
+        let members = self.object.strip_suffix(b"}").unwrap_or(&self.object);
         chunk.extend_from_slice(members);
         if members.len() > 1 {
             chunk.push(b',');
         }
         chunk.extend_from_slice(format!("\"journal_seq\":{sequence}}}\n").as_bytes());
-        self.count += 1;
-        self.rows += 1;
     }
 }
 
@@ -213,10 +246,10 @@ impl Source for JournalRows {
 
     fn resources(&mut self, _context: &ExtractContext) -> Result<Vec<Resource>> {
         let are_new = self.are_new;
-        Ok(std::mem::take(&mut self.chunks)
+        Ok(std::mem::take(&mut self.tables)
             .into_iter()
-            .map(|(table, chunks)| {
-                let lines = LineReader { input: Arc::from(format!("journal ({table})")), chunks: chunks.into_iter() };
+            .map(|(table, lines)| {
+                let lines = LineReader { input: Arc::from(format!("journal ({table})")), lines };
                 Resource::new(table, lines).with_hints(TableHints { are_new, ..schema::hints(table) })
             })
             .collect())
@@ -225,12 +258,11 @@ impl Source for JournalRows {
 
 struct LineReader {
     input: Arc<str>,
-    chunks: std::vec::IntoIter<Vec<u8>>,
+    lines: Lines,
 }
 
 impl Reader for LineReader {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        let next = self.chunks.next();
-        Ok(next.map(|bytes| Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.input), first_line: 1 })))
+        Ok(self.lines.chunk().map(|bytes| Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.input), first_line: 1 })))
     }
 }

@@ -149,7 +149,7 @@ impl Reader for StreamReader {
                 batch.last = message.sequence;
                 match record::decoded(&message.payload) {
                     Some((kind, payload)) => {
-                        batch.entries.push(Entry { sequence: message.sequence, kind, payload });
+                        batch.entries.push(Entry { sequence: message.sequence, kind, payload: payload.into() });
                     }
                     None => batch.missing.push(message.sequence..=message.sequence),
                 }

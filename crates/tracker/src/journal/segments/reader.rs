@@ -4,6 +4,8 @@ use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Shared;
 use super::segment::{self, Ends, Item, Listing};
 use crate::journal::{Batch, Entry, Reader};
@@ -34,22 +36,24 @@ impl SegmentReader {
         piece: Range<u64>,
         limit: u64,
         wanted: RangeInclusive<u64>,
-        item: &mut dyn FnMut(Item<'_>) -> bool,
+        item: &mut dyn FnMut(&Bytes, Item<'_>) -> bool,
     ) -> io::Result<(bool, u64, u64)> {
         let path = segment::path(&self.shared.dir, number);
         let start = usize::try_from(piece.start).map_err(io::Error::other)?;
         let whole = piece.end - piece.start;
         let (next, last) = wanted.into_inner();
         if whole > limit {
-            let bytes = self.shared.filesystem.read(&path, piece.start, limit)?;
-            let (reached, end) = segment::scan(&bytes, start, number, next, Ends::Later { last }, &mut *item);
+            let bytes = Bytes::from(self.shared.filesystem.read(&path, piece.start, limit)?);
+            let each = |found: Item<'_>| item(&bytes, found);
+            let (reached, end) = segment::scan(&bytes, start, number, next, Ends::Later { last }, each);
             // Else one record is longer than that, or all of it is damaged.
             if reached > next {
                 return Ok((false, reached, end as u64));
             }
         }
-        let bytes = self.shared.filesystem.read(&path, piece.start, whole)?;
-        let (reached, end) = segment::scan(&bytes, start, number, next, Ends::With { last }, item);
+        let bytes = Bytes::from(self.shared.filesystem.read(&path, piece.start, whole)?);
+        let each = |found: Item<'_>| item(&bytes, found);
+        let (reached, end) = segment::scan(&bytes, start, number, next, Ends::With { last }, each);
         Ok((true, reached, end as u64))
     }
 }
@@ -96,11 +100,11 @@ impl Reader for SegmentReader {
             let written = if current.number == durable.segment { durable.offset } else { current.bytes };
             let piece = start..written.max(start);
             let (is_whole, reached, end) =
-                self.read_segment(current.number, piece, limit, next..=last, &mut |item| {
+                self.read_segment(current.number, piece, limit, next..=last, &mut |read, item| {
                     match item {
                         Item::Record { sequence, kind, payload } => {
                             bytes += payload.len();
-                            batch.entries.push(Entry { sequence, kind, payload: payload.to_vec() });
+                            batch.entries.push(Entry { sequence, kind, payload: read.slice_ref(payload) });
                         }
                         Item::Missing(range) => batch.missing.push(range),
                     }

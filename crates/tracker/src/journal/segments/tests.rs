@@ -24,7 +24,7 @@ fn append(journal: &SegmentJournal, texts: &[&str]) -> Result<u64, AppendError> 
 fn read(journal: &SegmentJournal, after: u64) -> Vec<(u64, String)> {
     let batch = journal.reader(after).read(journal.durable(), usize::MAX).unwrap();
     assert_eq!(batch.missing, vec![]);
-    batch.entries.into_iter().map(|entry| (entry.sequence, String::from_utf8(entry.payload).unwrap())).collect()
+    batch.entries.into_iter().map(|entry| (entry.sequence, String::from_utf8(entry.payload.into()).unwrap())).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
@@ -31,6 +32,8 @@ pub(super) struct DuckDbFile {
     destination: Arc<dyn Destination>,
     /// The database as it is opened for questions alone.
     reader: DuckDb,
+    /// How many have taken what questions may take.
+    with_room: AtomicUsize,
 }
 
 impl DuckDbFile {
@@ -41,7 +44,7 @@ impl DuckDbFile {
         let reader = DuckDb::at(path)?;
         let destination: Arc<dyn Destination> =
             Arc::new(reader.clone().memory_limit(bytes).threads(LOADING_THREADS).checkpoint_bytes(LOG_BYTES));
-        Ok(Self { path: path.to_owned(), destination, reader })
+        Ok(Self { path: path.to_owned(), destination, reader, with_room: AtomicUsize::new(0) })
     }
 }
 
@@ -72,7 +75,7 @@ impl Database for DuckDbFile {
             Access::Read => self.reader.connect(DATASET, access),
             Access::Write => self.destination.connect(DATASET, access),
         }?;
-        Ok(Box::new(Open { file: self, connection, access }))
+        Ok(Box::new(Open { file: self, connection, access, has_room: false }))
     }
 }
 
@@ -81,6 +84,29 @@ struct Open<'a> {
     file: &'a DuckDbFile,
     connection: Box<dyn Connection>,
     access: Access,
+    /// It has taken what questions may take.
+    has_room: bool,
+}
+
+impl Open<'_> {
+    fn take(&mut self, threads: usize, bytes: Option<u64>) -> Result<(), Error> {
+        self.execute(&format!("SET GLOBAL threads = {threads}"))?;
+        match bytes {
+            Some(bytes) => self.execute(&format!("SET GLOBAL memory_limit = '{bytes}B'")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    /// The file may be open for loads on, which shall not take as much.
+    fn drop(&mut self) {
+        if self.has_room && self.file.with_room.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // A transaction of questions that stands still ends with the connection, and has nothing to keep.
+            drop(self.execute("ROLLBACK"));
+            drop(self.take(LOADING_THREADS, self.file.destination.memory_limit()));
+        }
+    }
 }
 
 impl Session for Open<'_> {
@@ -138,14 +164,14 @@ impl Session for Open<'_> {
         self.execute("BEGIN TRANSACTION READ ONLY")
     }
 
-    /// Until the file is closed.
+    /// Until it is closed, by this one.
     fn make_room(&mut self) -> Result<(), Error> {
-        let threads = std::thread::available_parallelism().map_or(LOADING_THREADS, usize::from);
-        self.execute(&format!("SET GLOBAL threads = {threads}"))?;
-        match Destination::memory_limit(&self.file.reader) {
-            Some(bytes) => self.execute(&format!("SET GLOBAL memory_limit = '{bytes}B'")),
-            None => Ok(()),
+        if !self.has_room {
+            self.file.with_room.fetch_add(1, Ordering::Relaxed);
+            self.has_room = true;
         }
+        let threads = std::thread::available_parallelism().map_or(LOADING_THREADS, usize::from);
+        self.take(threads, Destination::memory_limit(&self.file.reader))
     }
 
     fn transaction(&mut self, _unless: &str, statements: &[String]) -> Result<(), Error> {

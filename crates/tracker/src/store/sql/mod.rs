@@ -83,6 +83,8 @@ impl SqlStore {
     fn new(database: Box<dyn Database>, work: &Path) -> Result<Self, Error> {
         let pipeline =
             Pipeline::new(PIPELINE, Arc::clone(database.destination()), work)?.dataset_name(DATASET).workers(1);
+        // The journal has it all, and what is left of a load is dropped at the start.
+        let pipeline = pipeline.without_sync();
         // A text of a contract stays one, also where the first looks like a moment.
         let pipeline = pipeline.detections(&[]);
         let packages = work.join("pipelines").join(PIPELINE).join("packages");

@@ -40,6 +40,8 @@ struct Slot {
     database: Option<(Connection, Access)>,
     /// Threads that the database was opened with.
     threads: u64,
+    /// Whether it knows time zones.
+    has_zones: bool,
 }
 
 type SharedSlot = Arc<Mutex<Slot>>;
@@ -72,10 +74,11 @@ impl Lease {
                     )
                     .hint("close what reads it first"));
                 }
-                Some((database, _)) => connect(file, database)?,
+                Some((database, _)) => connect(file, database, slot.has_zones)?,
                 None => {
                     let database = open(file, access, settings)?;
-                    let connection = connect(file, &database)?;
+                    slot.has_zones = has_zones(&database).map_err(|error| explain("open the database", &error))?;
+                    let connection = connect(file, &database, slot.has_zones)?;
                     slot.threads = threads(&connection).map_err(|error| explain("open the database", &error))?;
                     slot.database = Some((database, access));
                     connection
@@ -177,12 +180,16 @@ fn memory_limit(bytes: u64) -> String {
     format!("SET GLOBAL memory_limit = '{bytes}B'")
 }
 
-fn connect(file: &Path, database: &Connection) -> Result<Connection> {
+/// A library without time zones has no such setting, and then UTC is all that it knows.
+fn has_zones(database: &Connection) -> duckdb::Result<bool> {
+    let zones = "SELECT count(*) FROM duckdb_settings() WHERE name = 'TimeZone'";
+    Ok(database.query_row(zones, [], |row| row.get::<_, i64>(0))? > 0)
+}
+
+fn connect(file: &Path, database: &Connection, has_zones: bool) -> Result<Connection> {
     let connect = || {
         let connection = database.try_clone()?;
-        // A library without time zones has no such setting, and then UTC is all that it knows.
-        let zones = "SELECT count(*) FROM duckdb_settings() WHERE name = 'TimeZone'";
-        if connection.query_row(zones, [], |row| row.get::<_, i64>(0))? > 0 {
+        if has_zones {
             connection.execute_batch("SET TimeZone = 'UTC'")?;
         }
         Ok(connection)

@@ -101,3 +101,33 @@ fn count(
     });
     counted
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_last_report_of_each_project_is_kept_and_says_of_when_it_is() {
+        let kept = KeptReports::default();
+        let (all, web) = (None, Some("web".to_owned()));
+        kept.keep(web.clone(), &Report { total: 1, ..Report::default() });
+        kept.keep(web.clone(), &Report { total: 2, ..Report::default() });
+        assert!(kept.last(&all).is_none());
+        let last = kept.last(&web).unwrap();
+        assert_eq!(last.total, 2);
+        let as_of = last.as_of.clone().unwrap();
+        assert!(as_of.parse::<Timestamp>().is_ok());
+        assert!(last.to_string().contains(&format!("Counted at {as_of}: ")), "{last}");
+
+        kept.0.lock().unwrap().get_mut(&web).unwrap().at = Instant::now().checked_sub(TOO_OLD).unwrap();
+        assert!(kept.last(&web).is_none());
+        for number in 0..MOST_KEPT + 10 {
+            kept.keep(Some(number.to_string()), &Report::default());
+        }
+        assert_eq!(kept.0.lock().unwrap().len(), MOST_KEPT, "and it was let go");
+        kept.keep(Some("0".to_owned()), &Report { total: 3, ..Report::default() });
+        assert_eq!(kept.last(&Some("0".to_owned())).unwrap().total, 3);
+    }
+}

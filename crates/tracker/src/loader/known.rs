@@ -4,7 +4,7 @@
 //! What is remembered is a filter: it never forgets an id, and takes about one new id in a hundred thousand for one that it knows. Those
 //! are looked for in the tables, so it decides nothing but how much has to be asked. It takes four bytes an id, up to
 //! [`MOST_BYTES`]; with more ids than fit, it takes more of them for known, and then the tables compare as they would
-//! without it.
+//! without it; with more than [`MOST_ROWS`], there is none.
 //!
 //! It is made of the tables by who begins to load, and only for tables that nobody else adds rows to. It is made anew when
 //! they hold something else than what was loaded last.
@@ -21,6 +21,8 @@ use crate::store::{Counts, Tables, message_id};
 const FIRST_IDS: usize = 1 << 18;
 /// Bytes of all layers: eight million ids.
 const MOST_BYTES: usize = 32 << 20;
+/// With more rows than this, all layers would be so full that there is no use in them.
+const MOST_ROWS: u64 = 16 << 20;
 /// Bytes of a block: what is asked of an id is in one line of the cache.
 const BLOCK_BYTES: usize = 64;
 /// Ids of a block.
@@ -120,12 +122,12 @@ fn plain_id(entry: &Entry) -> Option<&str> {
 
 impl Loader {
     /// The sequence numbers of those events of a batch that are in the tables. None where only the tables can tell.
-    pub(super) fn in_tables(
-        &mut self,
-        tables: &mut dyn Tables,
-        batch: &Batch,
-    ) -> Result<Option<HashSet<u64>>, Error> {
+    pub(super) fn in_tables(&mut self, tables: &mut dyn Tables, batch: &Batch) -> Result<Option<HashSet<u64>>, Error> {
         let held = held(self.state.counts());
+        if held.1 > MOST_ROWS {
+            self.known = None;
+            return Ok(None);
+        }
         if self.known.as_ref().is_none_or(|known| known.held != held) {
             self.known = None;
             let mut ids = Ids::default();

@@ -52,7 +52,7 @@ const FOLLOWER_LOOKS: Duration = Duration::from_millis(200);
 const FOLLOWER_CHECKS: u32 = 10;
 
 /// Most payload bytes in one load.
-const LOAD_BYTES: usize = 8 << 20;
+const LOAD_BYTES: usize = 12 << 20;
 /// How long the tables may be held open while more comes than others can wait for: to open and close them costs as much as to
 /// load thousands of events.
 const HELD_OPEN: Duration = Duration::from_secs(4);
@@ -72,6 +72,8 @@ pub(crate) struct Loader {
     /// The message ids that are in the tables, if that is known.
     known: Option<KnownMessages>,
     state: Arc<LoaderState>,
+    /// Whether what would make a small load may wait for the next one, after a full one.
+    leaves_rest: bool,
     /// Whether this process loads at all.
     loads: bool,
     /// Whether it is the one that loads.
@@ -117,6 +119,7 @@ impl Loader {
             settled: false,
             known: None,
             state,
+            leaves_rest: false,
             loads: true,
             role,
             due: Due::default(),
@@ -134,6 +137,14 @@ impl Loader {
 
     fn unreadable(&self, source: std::io::Error) -> Error {
         Error::Journal { location: self.journal.location(), source }
+    }
+
+    /// As [`Loader::catch_up`]; what is left after a full load may wait for the next one.
+    fn catch_up_roughly(&mut self) -> Result<(), Error> {
+        self.leaves_rest = true;
+        let done = self.catch_up();
+        self.leaves_rest = false;
+        done
     }
 
     /// Loads everything that is durable now, if this process leads.
@@ -203,12 +214,14 @@ impl Loader {
     fn load(&mut self, tables: &mut dyn Tables, mut durable: u64) -> Result<(), Error> {
         let (mut max_bytes, mut has_room) = (LOAD_BYTES, false);
         let mut position = self.position(tables)?;
-        let opened = Instant::now();
+        let (began, opened) = (position, Instant::now());
         loop {
-            if opened.elapsed() < HELD_OPEN && self.journal.durable().saturating_sub(durable.max(position)) > FULL_LOAD {
+            if opened.elapsed() < HELD_OPEN && self.journal.durable().saturating_sub(durable.max(position)) > FULL_LOAD
+            {
                 durable = self.journal.durable();
             }
-            if position >= durable {
+            let left = durable.saturating_sub(position);
+            if left == 0 || self.leaves_rest && left < FULL_LOAD && position - began >= FULL_LOAD {
                 return Ok(());
             }
             let reader = self.reader.take().filter(|reader| reader.position() == position);

@@ -59,3 +59,18 @@ impl LoaderState {
         counts.ledger(journal.durable())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_is_remembered_for_a_while() {
+        let state = LoaderState::default();
+        assert!(!state.was_crowded());
+        state.note_crowd();
+        assert!(state.was_crowded());
+        *state.crowded.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_sub(CROWD_LASTS);
+        assert!(!state.was_crowded());
+    }
+}

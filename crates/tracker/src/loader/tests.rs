@@ -48,6 +48,7 @@ on_every_database!(
     a_row_that_the_tables_refuse_is_put_aside_and_the_others_are_loaded,
     a_request_is_executed_though_the_database_was_removed_and_clears_refused_rows,
     what_came_again_is_written_down_once_and_a_lost_row_shows,
+    what_is_in_the_tables_is_not_stored_again_whoever_put_it_there,
     a_report_is_read_beside_the_loader_and_tells_what_waits,
     what_is_not_found_is_kept_and_the_rest_goes_on,
     a_deleted_message_does_not_return_and_its_sender_can_prove_it,
@@ -207,6 +208,82 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows(folder: &Folder) {
     assert!(!folder.path("refused").exists());
     folder.events(&["e"]);
     assert_eq!(loader.report(None).unwrap().ledger.unaccounted(), 1);
+}
+
+fn what_is_in_the_tables_is_not_stored_again_whoever_put_it_there(folder: &Folder) {
+    let held = |ids: &[&str]| {
+        let rows = folder.rows("SELECT message_id AS id FROM events ORDER BY 1");
+        assert_eq!(rows.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(), ids);
+    };
+    let mut loader = folder.loader();
+    let load = |loader: &mut Loader, ids: &[&str]| {
+        folder.events(ids);
+        loader.catch_up().unwrap();
+    };
+    load(&mut loader, &["a", "b", "b"]);
+    load(&mut loader, &["b", "c"]);
+    // What stands escaped in the row is the same id as in the table.
+    load(&mut loader, &[r#"d\"e"#, "f"]);
+    load(&mut loader, &["a", r#"d\"e"#, "g"]);
+    held(&["a", "b", "c", "d\"e", "f", "g"]);
+    assert_eq!(loader.known.is_some(), folder.postgres.is_none(), "where others load, nobody knows all ids");
+    assert!(loader.check().unwrap().is_sound());
+
+    // The next process learns it from the tables.
+    drop(loader);
+    let mut loader = folder.loader();
+    load(&mut loader, &["g", "h", "a"]);
+    held(&["a", "b", "c", "d\"e", "f", "g", "h"]);
+    assert!(loader.check().unwrap().is_sound());
+
+    // Somebody's hand adds and deletes while the loader does not look.
+    folder.execute("UPDATE events SET message_id = 'by hand' WHERE message_id = 'c'");
+    folder.execute("DELETE FROM events WHERE message_id IN ('a', 'b')");
+    load(&mut loader, &["by hand", "b", "h", "i"]);
+    held(&["b", "by hand", "d\"e", "f", "g", "h", "i"]);
+}
+
+#[test]
+fn rows_that_are_said_to_be_new_are_not_compared() {
+    let folder = Folder::new(Database::DuckDb);
+    folder.events(&["a", "b"]);
+    folder.loader().catch_up().unwrap();
+    let batch = folder.journal.reader(0).read(2, usize::MAX).unwrap();
+    let store = folder.store();
+    let rows = || JournalRows::new(&batch, &HashSet::new(), Timestamp::now());
+    let count = || folder.rows("SELECT count(*) AS n FROM events")[0]["n"].as_u64();
+    store.open(Access::Write).unwrap().append(rows()).unwrap();
+    assert_eq!(count(), Some(2));
+    store.open(Access::Write).unwrap().append(rows().all_new()).unwrap();
+    assert_eq!(count(), Some(4), "the loader has to know it");
+    store.open(Access::Write).unwrap().append(rows()).unwrap();
+    assert_eq!(count(), Some(4), "it counts for one load");
+}
+
+#[test]
+fn questions_give_back_what_they_took_of_memory_and_cores() {
+    let folder = Folder::new(Database::DuckDb);
+    folder.events(&["a"]);
+    folder.loader().catch_up().unwrap();
+    let store = folder.store();
+    let mut loading = store.tables(Access::Write).unwrap();
+    let mut limit = || {
+        let sql = "SELECT current_setting('memory_limit') AS memory, current_setting('threads')::BIGINT AS threads";
+        let row = loading.rows(sql).unwrap().remove(0);
+        (row["memory"].as_str().unwrap().to_owned(), row["threads"].as_u64())
+    };
+    let before = limit();
+    let mut first = store.tables(Access::Write).unwrap();
+    first.hold_still().unwrap();
+    let during = limit();
+    assert_ne!(before, during);
+    let mut second = store.tables(Access::Write).unwrap();
+    second.make_room().unwrap();
+    second.make_room().unwrap();
+    drop(first);
+    assert_eq!(limit(), during, "another question still needs it");
+    drop(second);
+    assert_eq!(limit(), before);
 }
 
 fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {

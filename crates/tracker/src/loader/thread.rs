@@ -113,7 +113,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             Ok(Question::TakenBefore(objects, answer)) => drop(answer.send(loader.taken_before(&objects))),
             Ok(Question::Take(group, answer)) => drop(answer.send(loader.take(&group))),
             Ok(Question::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => {
-                attempt(&mut loader);
+                attempt(&mut loader, true);
                 return;
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -123,7 +123,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             loader.state.note_crowd();
         }
         let is_behind = loader.is_behind();
-        let is_done = !is_behind || attempt(&mut loader);
+        let is_done = !is_behind || attempt(&mut loader, asked.is_some());
         pause = if !is_behind {
             interval
         } else if is_done {
@@ -164,9 +164,10 @@ fn wait(
     }
 }
 
-/// Loads; returns whether it succeeded.
-fn attempt(loader: &mut Loader) -> bool {
-    match loader.catch_up() {
+/// Loads, all that is there or what is worth a load; returns whether it succeeded.
+fn attempt(loader: &mut Loader, all: bool) -> bool {
+    let loaded = if all { loader.catch_up() } else { loader.catch_up_roughly() };
+    match loaded {
         Ok(()) => true,
         Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
             let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);

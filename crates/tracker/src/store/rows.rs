@@ -263,6 +263,9 @@ struct LineReader {
 
 impl Reader for LineReader {
     fn next_chunk(&mut self) -> Result<Option<Chunk>> {
-        Ok(self.lines.chunk().map(|bytes| Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.input), first_line: 1 })))
+        Ok(self
+            .lines
+            .chunk()
+            .map(|bytes| Chunk::Json(JsonChunk { bytes, input: Arc::clone(&self.input), first_line: 1 })))
     }
 }

@@ -17,11 +17,11 @@ use crate::store::{Dialect, OnBatch};
 
 /// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
 /// and loads are not faster with more.
-pub(super) const LOADING_BYTES: u64 = 96 << 20;
+pub(super) const LOADING_BYTES: u64 = 64 << 20;
 
 /// DuckDB's log while events are loaded one load after the other: with its usual 16 MiB it would write the last rows of the
-/// table anew with every other load.
-const LOG_BYTES: u64 = 32 << 20;
+/// table anew with every other load, which costs three times as much as all the rest.
+const LOG_BYTES: u64 = 64 << 20;
 
 /// Threads of DuckDB while events are loaded: the others serve requests.
 const LOADING_THREADS: usize = 1;

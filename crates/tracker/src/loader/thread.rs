@@ -129,9 +129,10 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         } else if is_done {
             // Other processes get at least as much time with the file as a load takes; a fifth of it where loads would
             // otherwise fall behind. Fewer than fill a load are waited for: most of what a small load costs is the load.
-            match loader.waiting() > FULL_LOAD {
-                true => started.elapsed() / 4,
-                false => interval.max(started.elapsed()),
+            match (loader.waiting() > FULL_LOAD, loader.state.was_crowded()) {
+                (true, _) => started.elapsed() / 4,
+                (false, true) => interval.max(started.elapsed() / 4),
+                (false, false) => interval.max(started.elapsed()),
             }
         } else {
             (pause * 2).clamp(interval, MAX_PAUSE)

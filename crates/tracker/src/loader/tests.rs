@@ -238,10 +238,15 @@ fn what_is_in_the_tables_is_not_stored_again_whoever_put_it_there(folder: &Folde
     assert!(loader.check().unwrap().is_sound());
 
     // Somebody's hand adds and deletes while the loader does not look.
-    folder.execute("UPDATE events SET message_id = 'by hand' WHERE message_id = 'c'");
+    let mut left = vec!["b", "by hand", "d\"e", "f", "g", "h", "i"];
+    match folder.database {
+        // There, rows come and go whole.
+        Database::Files => left.insert(2, "c"),
+        _ => folder.execute("UPDATE events SET message_id = 'by hand' WHERE message_id = 'c'"),
+    }
     folder.execute("DELETE FROM events WHERE message_id IN ('a', 'b')");
     load(&mut loader, &["by hand", "b", "h", "i"]);
-    held(&["b", "by hand", "d\"e", "f", "g", "h", "i"]);
+    held(&left);
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn what_real_clients_sent_is_read_by_others_from_a_bucket() {
         sandbox.set_env(name, value);
     }
     let data = sandbox.path("tracker");
-    let arguments = ["--store", "s3://telemetry/of dlt", "--set", "load.interval=500 ms"].map(str::to_owned);
+    let arguments = ["--store", "s3://telemetry/of-dlt", "--set", "load.interval=500 ms"].map(str::to_owned);
     let tracker = Tracker::start_as(&sandbox, "serve", &data, &arguments).unwrap();
     sandbox.telemetry_to(&format!("{}/v1/track", tracker.url()));
     PythonDlt::shared().unwrap().script(&sandbox, PIPELINE).succeed().unwrap();
@@ -232,7 +232,7 @@ fn what_real_clients_sent_is_read_by_others_from_a_bucket() {
     }
     let asked = |words: &[&str]| {
         let run = sandbox.dlt(["tracker"]).unwrap().args(words).arg("--data").arg(&data);
-        run.args(["--store", "s3://telemetry/of dlt"]).succeed().unwrap().stdout
+        run.args(["--store", "s3://telemetry/of-dlt"]).succeed().unwrap().stdout
     };
     let report: Value = serde_json::from_str(&asked(&["report", "--format", "json"])).unwrap();
     let total = report["total"].as_u64().unwrap();
@@ -241,7 +241,7 @@ fn what_real_clients_sent_is_read_by_others_from_a_bucket() {
     assert!(asked(&["sql", "SELECT count(*) AS n FROM events", "--format", "json"]).contains(&total.to_string()));
     tracker.stop().unwrap();
     asked(&["check"]);
-    let place = "s3://telemetry/of dlt".to_owned();
+    let place = "s3://telemetry/of-dlt".to_owned();
     let found =
         &read(&sandbox, std::slice::from_ref(&place), &["journal_loads", "_dlt_version"], Some(&server.url()))[&place];
     let events = found["events"].as_object().unwrap();

@@ -343,10 +343,7 @@ fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
     }
     // Of one day, in the file of another.
     folder.append(Kind::Event, &[&row(7, 0), &row(957, 95), &row(957, 95)]);
-    folder.append(
-        Kind::Quarantine,
-        &[&format!("{{\"message_id\":\"q\",\"reason\":\"x\",\"received_at\":\"2020-01-01T00:00:00Z\"}}")],
-    );
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"x","received_at":"2020-01-01T00:00:00Z"}"#]);
     loader.catch_up().unwrap();
     let before = Counts { position: 28, loaded: 26, quarantined: 1, deduplicated: 1, ..Counts::default() };
     assert_eq!(loader.state.counts(), before);

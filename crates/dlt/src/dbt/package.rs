@@ -131,13 +131,18 @@ impl Source<'_> {
             return Ok(());
         }
         let what = match &ended {
-            ended if ended.code == Some(127) => "git is not there, and the package is a repository".to_owned(),
+            ended if ended.code == Some(127) => match self.key {
+                Some(SshKey::Text(_)) => {
+                    "git or ssh-agent is not there, and the package is a repository with a key".to_owned()
+                }
+                _ => "git is not there, and the package is a repository".to_owned(),
+            },
             ended if ended.is_late => format!("git did not end within {} minutes", LIMIT.as_secs() / 60),
             ended => format!("cannot fetch {}: {}", self.shown(), ended.said(4)),
         };
         let said = ended.said(20);
         let hint = match self.branch {
-            _ if ended.code == Some(127) => "install git, or name a folder".to_owned(),
+            _ if ended.code == Some(127) => "install git (and openssh-client for keys), or name a folder".to_owned(),
             Some(branch) if said.contains("couldn't find remote ref") => {
                 format!("the repository has no branch or tag `{branch}`; set package_repository_branch or --branch")
             }
@@ -146,6 +151,14 @@ impl Source<'_> {
             }
             _ if said.contains("Permission denied (publickey") => {
                 "the server does not take the key: set package_repository_ssh_key to one that may read the repository".to_owned()
+            }
+            _ if said.contains("Error loading key") => {
+                "package_repository_ssh_key is no key that ssh can read without a passphrase".to_owned()
+            }
+            _ if said.contains("Host key verification failed") => {
+                "this machine does not know the server's key: connect once by ssh, or set package_repository_ssh_key, with which \
+                 servers that are new are believed"
+                    .to_owned()
             }
             _ => "try the address with `git ls-remote`".to_owned(),
         };

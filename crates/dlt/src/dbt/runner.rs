@@ -108,7 +108,9 @@ impl Runner {
                 .hint("leave package_profiles_dir out, and a profile is made of the destination"));
         }
         let mut say = |said: Said<'_>| tell(observer.as_ref(), said);
+        // Programs run in other folders.
         let folder = pipeline.working_folder().join("dbt");
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
         let source = Source {
             location,
             branch: settings.package_repository_branch.as_deref(),

@@ -258,7 +258,8 @@ fn failure(error: Error) -> Failure {
         }
         Error::NotShared => Failure::usage(error.to_string())
             .hint("name both: --journal nats://HOST:4222/STREAM --store postgres://USER@HOST/DATABASE"),
-        Error::NoTarget => Failure::usage(error.to_string()).hint("name it: --store postgres://USER@HOST/DATABASE, or s3://BUCKET/PREFIX"),
+        Error::NoTarget => Failure::usage(error.to_string())
+            .hint("name it: --store postgres://USER@HOST/DATABASE, or s3://BUCKET/PREFIX"),
         Error::NotLoaded => Failure::work(error.to_string()).hint("look whether a tracker loads, and ask again"),
         Error::ShortToken { .. } => {
             Failure::usage(error.to_string()).hint("set DLT_TRACKER_TOKEN or `token` to a longer one, or unset it")

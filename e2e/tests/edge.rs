@@ -17,15 +17,15 @@ use serde_json::{Value, json};
 const COUNT: usize = 40;
 
 /// The Worker in a process of its own, ended when dropped.
-struct Worker {
+pub(crate) struct Worker {
     node: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Worker {
-    fn start(sandbox: &Sandbox, variables: &[(&str, String)]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, variables: &[(&str, String)]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../edge/cloudflare");
         assert!(folder.join("node_modules").exists(), "npm ci in {} comes first", folder.display());
         let mut node = Command::new("node")
@@ -64,8 +64,8 @@ impl Worker {
     }
 
     /// The rows of events in the objects, when there are so many different ones.
-    fn stored(&mut self, folder: &Path, count: usize) -> Vec<Value> {
-        let until = Instant::now() + Duration::from_secs(120);
+    pub(crate) fn stored(&mut self, folder: &Path, count: usize) -> Vec<Value> {
+        let until = Instant::now() + Duration::from_secs(60);
         loop {
             self.export(folder);
             let rows: Vec<Value> = objects(&folder.join("events")).iter().flat_map(|file| rows(file)).collect();
@@ -74,7 +74,8 @@ impl Worker {
                 assert_eq!(ids.len(), count, "more than were sent");
                 return rows;
             }
-            assert!(Instant::now() < until, "{} of {count} events came", ids.len());
+            let names = || rows.iter().map(|row| row["event"].to_string()).collect::<Vec<_>>().join(" ");
+            assert!(Instant::now() < until, "{} of {count} events came: {}", ids.len(), names());
             thread::sleep(Duration::from_millis(300));
         }
     }

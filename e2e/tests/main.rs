@@ -1,6 +1,7 @@
 //! Whole-program tests: the built `dlt` with real counterparts.
 #![allow(clippy::unwrap_used)]
 
+mod across;
 mod adbc;
 mod airflow;
 mod at_once;

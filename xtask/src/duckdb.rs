@@ -127,10 +127,12 @@ mod tests {
             VERSION.split('-').next(),
             "change xtask/src/duckdb.rs together with Cargo.toml"
         );
-        let opened = "crates/destinations/duckdb/src/library/opened.rs";
+        let opened = "crates/destinations/duckdb/src/library/mod.rs";
         let checked = fs::read_to_string(Workspace::locate().path(opened)).unwrap();
-        let line =
-            checked.lines().find(|line| line.starts_with("const VERSION: ")).expect("it says which DuckDB it opens");
+        let line = checked
+            .lines()
+            .find(|line| line.starts_with("pub const VERSION: "))
+            .expect("it says which DuckDB it opens");
         assert_eq!(
             line.split('"').nth(1),
             Some(format!("v{engine}").as_str()),

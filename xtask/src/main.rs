@@ -32,7 +32,8 @@ cargo xtask CHORE
                      into it from its C++ sources (about 25 minutes on two cores)
   dist               dist/: a Python wheel, a tarball, a Debian package, and a folder for a container image
   lint               formatting, tidy, clippy
-  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e dist edge airflow (default: all of them)
+  test [TIER...]     tiers, cheapest first: lint unit crates docs e2e dist edge airflow across
+                     (default: all of them)
   diff [TIMES]       the comparison with Python dlt, with so many times the generated cases of the tests [10], and
                      a kill before every system call by which a load changes something
   demo               the main job on real data, in target/demo/: load, evolve, read back, and watch the telemetry

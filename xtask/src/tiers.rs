@@ -15,7 +15,7 @@ struct Tier {
     run: fn(&Workspace) -> Result<()>,
 }
 
-const TIERS: [Tier; 8] = [
+const TIERS: [Tier; 9] = [
     Tier { name: "lint", lack: nothing, run: lint },
     Tier { name: "unit", lack: nothing, run: unit },
     Tier { name: "crates", lack: nothing, run: crates },
@@ -24,6 +24,7 @@ const TIERS: [Tier; 8] = [
     Tier { name: "dist", lack: nothing, run: packages },
     Tier { name: "edge", lack: edge::lack, run: edge },
     Tier { name: "airflow", lack: airflow::lack, run: airflow },
+    Tier { name: "across", lack: across_lack, run: across },
 ];
 
 fn nothing(_: &Workspace) -> Option<String> {
@@ -92,7 +93,7 @@ fn docs(workspace: &Workspace) -> Result<()> {
 /// The built program beside real Python dlt, killed and run again.
 fn e2e(workspace: &Workspace) -> Result<()> {
     binary::build(workspace)?;
-    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({AIRFLOW}) - ({PACKAGES})"))
+    nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({AIRFLOW}) - ({ACROSS}) - ({PACKAGES})"))
 }
 
 /// What `make dist` leaves, installed and used.
@@ -120,6 +121,19 @@ const AIRFLOW: &str = "package(dlt-e2e) & test(/^airflow::/)";
 fn airflow(workspace: &Workspace) -> Result<()> {
     binary::build(workspace)?;
     nextest(workspace, AIRFLOW)
+}
+
+/// All that sends, at all that receives.
+const ACROSS: &str = "package(dlt-e2e) & test(/^across::/)";
+
+fn across_lack(workspace: &Workspace) -> Option<String> {
+    airflow::lack(workspace).or_else(|| edge::lack(workspace))
+}
+
+/// What everybody sends, to the edge and to the tracker, in one report.
+fn across(workspace: &Workspace) -> Result<()> {
+    binary::build(workspace)?;
+    nextest(workspace, ACROSS)
 }
 
 /// The comparison with Python dlt at length: its named cases, and `times` as many generated ones as in the tests.

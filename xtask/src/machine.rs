@@ -17,7 +17,7 @@ struct Tool {
     purpose: &'static str,
 }
 
-const TEST_TOOLS: [Tool; 12] = [
+const TEST_TOOLS: [Tool; 13] = [
     Tool { probe: &["python3", "--version"], package: "python3", purpose: "real Python dlt as a counterpart" },
     Tool {
         probe: &["python3", "-c", "import venv, ensurepip"],
@@ -54,6 +54,7 @@ const TEST_TOOLS: [Tool; 12] = [
         package: "systemd",
         purpose: "checking the units of systemd that dlt deploy writes",
     },
+    Tool { probe: &["man", "--version"], package: "man-db", purpose: "reading the manual pages that packages bring" },
     Tool { probe: &["git", "--version"], package: "git", purpose: "listing the tracked files" },
 ];
 

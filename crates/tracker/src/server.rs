@@ -311,7 +311,6 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
         head_timeout: options.idle_timeout,
         answer_timeout: options.body_timeout,
         drain: options.drain,
-        with_peers: app.rates.need_peers(),
     };
     let until = async move {
         tokio::select! {
@@ -322,12 +321,12 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     };
     let (end, ending) = watch::channel(false);
     let ended = |mut ending: watch::Receiver<bool>| async move { drop(ending.wait_for(|is_over| *is_over).await) };
-    let router = http::router(Arc::clone(&app));
+    let paths = http::paths(&app);
     runtime.block_on(async {
-        let everybody = http::serve(listener, router.clone(), bounds, tls, ended(ending.clone()));
+        let everybody = http::serve(listener, paths.clone(), bounds, tls, ended(ending.clone()));
         let commands = async {
             if let Some(local) = local {
-                http::serve(local, router, bounds, None, ended(ending)).await;
+                http::serve(local, paths, bounds, None, ended(ending)).await;
             }
         };
         let stop = async {

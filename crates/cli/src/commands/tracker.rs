@@ -158,6 +158,9 @@ fn serve(arguments: &Serve, duty: Option<&str>, settings: &Settings) -> Outcome 
     }
     let is_json = options.log_format == LogFormat::Json;
     crate::log::begin(printer, is_json);
+    // Loads take memory and give it back by megabytes that are never full: in pages of 2 MiB that is 40 MB more, and processor time to
+    // clear them. Where the system refuses, it is so.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let mut told = Ok(());
     let summary = dlt_tracker::serve(options, |ready| {
         let database = &ready.database;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Bytes, HttpBody};
 use http_body_util::BodyExt;
 
 use super::answer::Failure;
@@ -14,19 +14,25 @@ use crate::decode::Refusal;
 pub(crate) const DISCARDED_BYTES: usize = 4 << 20;
 
 /// Reads a body of at most `limit` bytes; memory is taken as it arrives.
-pub(super) async fn read(
-    body: Body,
+pub(super) async fn read<B>(
+    body: B,
     limit: usize,
     timeout: Duration,
     memory: &mut Reservation<'_>,
-) -> Result<Bytes, Failure> {
+) -> Result<Bytes, Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     match tokio::time::timeout(timeout, collect(body, limit, memory)).await {
         Ok(read) => read,
         Err(_) => Err(Failure::Incomplete),
     }
 }
 
-async fn collect(mut body: Body, limit: usize, memory: &mut Reservation<'_>) -> Result<Bytes, Failure> {
+async fn collect<B>(mut body: B, limit: usize, memory: &mut Reservation<'_>) -> Result<Bytes, Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     let mut first = Bytes::new();
     let mut whole = Vec::new();
     let mut length = 0usize;

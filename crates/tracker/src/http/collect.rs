@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Response, header};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine, GeneralPurpose, GeneralPurposeConfig};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ const GZIP_FACTOR: usize = 1032;
 
 /// How the events of a request are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     /// One event, by this call.
     Single(Call),
     /// A batch.
@@ -37,31 +37,45 @@ enum Form {
     Any,
 }
 
-/// `POST /`
-pub(crate) async fn root(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
-    match take(&app, request, Form::Any).await {
-        Ok(()) => answer::no_content(),
-        Err(failure) => answer::failure(&failure),
+impl Form {
+    /// What comes to a path: `/`, `/v1/track` and the other calls, also by one letter and without the version.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        match path.strip_prefix('/')? {
+            "" => Some(Self::Any),
+            call => Self::of(call.strip_prefix("v1/").unwrap_or(call)),
+        }
+    }
+
+    fn of(call: &str) -> Option<Self> {
+        match call {
+            "batch" | "import" | "b" => Some(Self::Batch),
+            other => Call::named(other).map(Self::Single),
+        }
     }
 }
 
-/// `POST /v1/track` and the other calls, also by one letter and without the version.
+/// Takes the events of a request, and answers it.
+pub(super) async fn answer<B>(app: &App, request: Request<B>, form: Form) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    match (take(app, request, form).await, form) {
+        (Ok(()), Form::Any) => answer::no_content(),
+        (Ok(()), _) => answer::success(),
+        (Err(failure), _) => answer::failure(&failure),
+    }
+}
+
+/// A call whose path is written in another way, with `%` for instance.
 pub(crate) async fn call(
     State(app): State<Arc<App>>,
     name: Result<Path<String>, PathRejection>,
-    request: Request,
+    request: Request<Body>,
 ) -> Response<Body> {
     // A name that is not UTF-8 is unknown.
-    let form = match name.as_ref().map_or("", |Path(name)| name.as_str()) {
-        "batch" | "import" | "b" => Form::Batch,
-        other => match Call::named(other) {
-            Some(call) => Form::Single(call),
-            None => return unknown_path(State(app)).await,
-        },
-    };
-    match take(&app, request, form).await {
-        Ok(()) => answer::success(),
-        Err(failure) => answer::failure(&failure),
+    match name.ok().and_then(|Path(name)| Form::of(&name)) {
+        Some(form) => self::answer(&app, request, form).await,
+        None => unknown_path(State(app)).await,
     }
 }
 
@@ -94,7 +108,10 @@ pub(crate) async fn preflight() -> Response<Body> {
 }
 
 /// Takes the events of a request; returns when they are durable.
-async fn take(app: &App, request: Request, form: Form) -> Result<(), Failure> {
+async fn take<B>(app: &App, request: Request<B>, form: Form) -> Result<(), Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     let taken = take_uncounted(app, request, form).await;
     count(app, &taken);
     taken
@@ -130,7 +147,10 @@ pub(super) fn count<T>(app: &App, taken: &Result<T, Failure>) {
     });
 }
 
-async fn take_uncounted(app: &App, request: Request, form: Form) -> Result<(), Failure> {
+async fn take_uncounted<B>(app: &App, request: Request<B>, form: Form) -> Result<(), Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     if !app.receives {
         return Err(Failure::NotHere);
     }
@@ -215,11 +235,14 @@ const STANDARD_FORGIVING: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Reads the body of a request. Returns its encoding too. Takes memory also for what the body inflates to.
-pub(super) async fn read(
+pub(super) async fn read<B>(
     app: &App,
-    request: Request,
+    request: Request<B>,
     memory: &mut Reservation<'_>,
-) -> Result<(Option<String>, Bytes), Failure> {
+) -> Result<(Option<String>, Bytes), Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     let (parts, body) = request.into_parts();
     let encoding = parts.headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").to_owned());
     drop(parts);
@@ -240,4 +263,31 @@ fn unwrap<'a>(body: &'a [u8], form: Form, app: &App) -> Result<(Delivery<'a>, Op
             Some(batch) => (batch?, None),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_found_by_their_paths() {
+        for (path, form) in [
+            ("/", Some(Form::Any)),
+            ("/v1/track", Some(Form::Single(Call::Track))),
+            ("/t", Some(Form::Single(Call::Track))),
+            ("/v1/b", Some(Form::Batch)),
+            ("/import", Some(Form::Batch)),
+            ("/v1/", None),
+            ("/v1", None),
+            ("/v1/v1/track", None),
+            ("/v1/forget", None),
+            ("/login", None),
+            // The router decides what is written in another way.
+            ("/v1/tr%61ck", None),
+            ("/v1/track/", None),
+            ("*", None),
+        ] {
+            assert_eq!(Form::at(path), form, "{path}");
+        }
+    }
 }

@@ -1,19 +1,16 @@
 //! Accepting connections, with limits on their number, their idle time and their shutdown.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::rates::Peer;
+use super::front::Front;
 use super::stream::WriteTimeout;
 use super::tls::Tls;
 
@@ -28,8 +25,6 @@ pub(crate) struct Bounds {
     pub(crate) answer_timeout: Duration,
     /// How long requests in progress may take when the tracker stops.
     pub(crate) drain: Duration,
-    /// Whether requests are told whose connection it is.
-    pub(crate) with_peers: bool,
 }
 
 /// The longest head of a request, and the buffer of a connection in each direction. Heads of clients have a few hundred
@@ -50,7 +45,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nco
 /// Serves until `stop` completes, then lets requests in progress finish. With `tls`, nothing else is spoken.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    front: Front,
     bounds: Bounds,
     tls: Option<Arc<Tls>>,
     stop: impl Future<Output = ()>,
@@ -88,8 +83,7 @@ pub(crate) async fn serve(
             }
             continue;
         };
-        let router = of_peer(&router, peer, bounds.with_peers);
-        let talk = Talk { server: server.clone(), router, watcher: graceful.watcher(), bounds };
+        let talk = Talk { server: server.clone(), front: front.of(peer), watcher: graceful.watcher(), bounds };
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
             match acceptor {
@@ -110,25 +104,19 @@ pub(crate) async fn serve(
     }
 }
 
-/// The router of one connection, whose requests know where they come from only where that is needed.
-fn of_peer(router: &Router, peer: SocketAddr, is_needed: bool) -> Router {
-    if is_needed { router.clone().layer(Extension(Peer(peer.ip()))) } else { router.clone() }
-}
-
 /// The requests of one connection.
 struct Talk {
     server: hyper::server::conn::http1::Builder,
-    router: Router,
+    front: Front,
     watcher: Watcher,
     bounds: Bounds,
 }
 
 impl Talk {
     async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let service = TowerToHyperService::new(self.router);
         let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.answer_timeout));
         // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
-        let _ = self.watcher.watch(self.server.serve_connection(stream, service)).await;
+        let _ = self.watcher.watch(self.server.serve_connection(stream, self.front)).await;
     }
 }
 

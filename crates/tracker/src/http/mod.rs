@@ -8,6 +8,7 @@ mod connection;
 mod dashboard;
 mod deletion;
 mod edge;
+mod front;
 mod memory;
 mod public;
 mod quarantine;
@@ -38,6 +39,7 @@ pub(crate) use body::DISCARDED_BYTES;
 pub(crate) use collect::ROWS_FACTOR;
 pub(crate) use connection::{Bounds, serve};
 pub(crate) use dashboard::Dashboard;
+use front::Front;
 pub(crate) use public::PublicPages;
 pub use rates::RateLimits;
 pub(crate) use rates::Rates;
@@ -93,9 +95,9 @@ impl App {
 }
 
 /// All paths.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/", post(collect::root).get(dashboard::overview).options(collect::preflight))
+pub(crate) fn paths(app: &Arc<App>) -> Front {
+    let router = Router::new()
+        .route("/", get(dashboard::overview).options(collect::preflight))
         .route("/dashboard.css", get(dashboard::style))
         .route("/login", post(dashboard::login).get(dashboard::overview))
         .route("/logout", post(dashboard::logout))
@@ -125,5 +127,6 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(collect::unknown_method)
         // Bodies are read by `body`, which has a limit of its own.
         .layer(DefaultBodyLimit::disable())
-        .with_state(app)
+        .with_state(Arc::clone(app));
+    Front::new(Arc::clone(app), router)
 }

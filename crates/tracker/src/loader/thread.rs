@@ -20,8 +20,11 @@ use crate::retention::{Retain, Retained};
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// How far whoever serves requests goes before, where the cores do not suffice for both: a third is left for loads.
-const NICE: i32 = 5;
+/// How far loads stand back, where the cores do not suffice for both, behind whoever serves requests: senders wait for their
+/// answers, and nobody for a load.
+const NICE: i32 = 19;
+/// With more events than these in the journal, loads stand back no more: it has a limit.
+const TOO_MANY_WAIT: u64 = 2_000_000;
 
 /// So many events that wait are no trickle, and nobody waits for them.
 pub(crate) const CROWD: u64 = 5_000;
@@ -98,8 +101,7 @@ impl LoaderThread {
 }
 
 fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
-    // Senders wait for their answers, and nobody for a load. Where the system refuses, both have the same share of the cores.
-    let _ = rustix::process::nice(NICE);
+    let polite = Polite::start();
     let mut pause = Duration::ZERO;
     loop {
         let mut asked = None;
@@ -123,7 +125,17 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             loader.state.note_crowd();
         }
         let is_behind = loader.is_behind();
-        let is_done = !is_behind || attempt(&mut loader, asked.is_some());
+        let is_done = !is_behind
+            || match &polite {
+                Some(polite) if loader.waiting() < TOO_MANY_WAIT && asked.is_none() => match polite.attempt(loader) {
+                    Some((back, is_done)) => {
+                        loader = back;
+                        is_done
+                    }
+                    None => return tracing::error!("a load ended with a panic, and the loader with it"),
+                },
+                _ => attempt(&mut loader, asked.is_some()),
+            };
         pause = if !is_behind {
             interval
         } else if is_done {
@@ -146,6 +158,37 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
             loader.retain_daily();
             loader.keep_up();
         }
+    }
+}
+
+/// A thread that stands back: to do so a thread asks for less than the others have, and can't take it back.
+struct Polite {
+    given: mpsc::Sender<Loader>,
+    back: mpsc::Receiver<(Loader, bool)>,
+}
+
+impl Polite {
+    /// None where the system has no thread for it: then loads have the same share of the cores as whoever serves requests.
+    fn start() -> Option<Self> {
+        let (given, loaders) = mpsc::channel::<Loader>();
+        let (attempted, back) = mpsc::channel();
+        let run = move || {
+            let _ = rustix::process::nice(NICE);
+            for mut loader in loaders {
+                let is_done = attempt(&mut loader, false);
+                if attempted.send((loader, is_done)).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("tracker-loads".to_owned()).spawn(run).ok()?;
+        Some(Self { given, back })
+    }
+
+    /// Loads what is worth a load, as [`attempt`] does. `None` where that ended with a panic.
+    fn attempt(&self, loader: Loader) -> Option<(Loader, bool)> {
+        self.given.send(loader).ok()?;
+        self.back.recv().ok()
     }
 }
 

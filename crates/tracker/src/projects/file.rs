@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,9 @@ use crate::durable_dir;
 use crate::error::Error;
 use crate::hash::shake128;
 use crate::secret::random_hex;
+
+/// How long a tracker without keys may not know of the first one: whoever adds it waits as long.
+pub(super) const LOOK_FOR_FIRST: Duration = Duration::from_millis(5);
 
 /// What keys begin with that the tracker makes, so that they are known for what they are where they lie about.
 const PREFIX: &str = "dltk_";
@@ -204,6 +208,8 @@ impl KeysFile {
             durable_dir::sync(path.parent().unwrap_or(Path::new(".")))
         })();
         written.map_err(failed)?;
+        // Who knows that there is none may not have looked since.
+        std::thread::sleep(LOOK_FOR_FIRST);
         Ok(done)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::file::{KeysFile, hashed};
+use super::file::{KeysFile, LOOK_FOR_FIRST, hashed};
 use crate::error::{Error, in_full};
 use crate::stamp::Stamp;
 
@@ -48,9 +48,13 @@ impl KeyRing {
     pub(super) fn find(&self, key: &str) -> Found {
         // Many trackers have no keys, and what senders name is then looked up nowhere.
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        let (is_empty, known) = (held.by_hash.is_empty(), held.stamp);
+        let (is_empty, looked, known) = (held.by_hash.is_empty(), held.looked, held.stamp);
         drop(held);
+        if is_empty && looked.elapsed() < LOOK_FOR_FIRST {
+            return Found::Nothing;
+        }
         if is_empty && Stamp::of(self.file.path()) == known {
+            self.held.write().unwrap_or_else(PoisonError::into_inner).looked = Instant::now();
             return Found::Nothing;
         }
         let hash = hashed(key);

@@ -1,7 +1,8 @@
 //! The journal as segments: files of one folder on a local disk.
 //!
 //! One thread writes. It takes what arrived while it wrote the last group, writes it with one call and syncs it once
-//! (group commit), then answers all senders of the group.
+//! (group commit), then answers all senders of the group. Where many send at a time it waits for them for up to 0.6 ms, so that they
+//! share a sync.
 //!
 //! # Layout
 //!
@@ -147,6 +148,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     bytes: usize,
     closed: bool,
+    /// The writer sleeps until something comes.
+    is_awaited: bool,
 }
 
 #[derive(Debug)]
@@ -244,8 +247,11 @@ impl Journal for SegmentJournal {
         }
         queue.bytes += bytes;
         queue.jobs.push_back(Job { records, bytes, done });
+        let is_awaited = queue.is_awaited;
         drop(queue);
-        self.shared.wake.notify_one();
+        if is_awaited {
+            self.shared.wake.notify_one();
+        }
         Ok(answer)
     }
 

@@ -161,6 +161,24 @@ fn many_senders_share_a_sync() {
     assert!(journal.status().groups < 800, "{} syncs for 800 events", journal.status().groups);
 }
 
+/// However quick a sync is, not each of those who wait for their answers gets one of its own.
+#[test]
+fn senders_that_wait_share_a_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| (0..50).for_each(|_| drop(append(&journal, &["{}"]).unwrap())));
+        }
+    });
+    assert_eq!(journal.durable(), 1200);
+    assert!(journal.status().groups < 400, "{} syncs for 1200 events", journal.status().groups);
+    // Who is alone waits for nobody.
+    for number in 1201..1231 {
+        assert_eq!(append(&journal, &["{}"]), Ok(number));
+    }
+}
+
 /// Changes the newest segment.
 fn change_newest(dir: &Path, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
     let number = segment::numbers(&OsFilesystem, dir).unwrap().into_iter().max().unwrap();

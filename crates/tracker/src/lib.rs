@@ -33,7 +33,7 @@
 //! # Seams
 //!
 //! Two contracts have two implementations each: `journal` (segments of a local disk, or a stream of NATS) and `store` (a
-//! DuckDB file, or a Postgres database). [`serve`] chooses them in one place, `server::Parts`.
+//! DuckDB file, or a Postgres database). [`serve`] chooses them in one place, `server::parts`.
 //!
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 

@@ -5,10 +5,13 @@ use dlt_objects::{Address, Credentials, Object, Store, StoreError, StoreErrorKin
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Duty, Parts, SegmentOptions, answered};
+use super::options::Duty;
+use super::parts::Parts;
+use super::reach::answered;
 use crate::data_dir::{DataDir, Lock, Reached};
 use crate::edge::{EdgeLoad, EdgeObject, Group, object};
 use crate::error::Error;
+use crate::journal::segments::SegmentOptions;
 use crate::place::Place;
 
 /// What names of objects end in.

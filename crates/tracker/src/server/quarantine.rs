@@ -1,6 +1,9 @@
 //! The quarantine of a data folder, whether a tracker runs on it or not.
 
-use super::{Parts, read};
+use super::parts::Parts;
+use super::projects::known_project;
+use super::reach::read;
+use super::secrets::id_key;
 use crate::contract::Contracts;
 use crate::data_dir::DataDir;
 use crate::error::Error;
@@ -53,7 +56,7 @@ pub fn learn_contract(place: impl Into<Place>, project: &str) -> Result<String, 
         ask(parts, |tables| learn::learn(tables, project, &own))
     })?;
     if !is_seen {
-        super::known_project(&place.data_dir, project)?;
+        known_project(&place.data_dir, project)?;
     }
     Ok(found)
 }
@@ -72,7 +75,7 @@ pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed
     selection.project.as_deref().map(|project| contracts.fresh(project)).transpose()?;
     let path = format!("/replay.json?{}", selection.query());
     read(&place, "POST", &path, |parts| {
-        let key = super::id_key(&place)?;
+        let key = id_key(&place)?;
         let mut work = Work::new(selection.clone());
         loop {
             parts.loader.catch_up()?;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder;
+use super::reach::folder;
 use crate::contract::{Contract, Contracts};
 use crate::data_dir::DataDir;
 use crate::durable_dir;

@@ -13,6 +13,7 @@ use crate::scrub;
 use crate::tree::Members;
 
 mod client_form;
+pub(crate) mod columns;
 mod incoming;
 pub(crate) mod lists;
 mod parts;
@@ -29,8 +30,6 @@ pub(crate) use parts::user_id;
 pub(crate) use quarantine::MAX_QUARANTINED_BYTES;
 pub(crate) use quarantine::lost_row;
 use quarantine::quarantine;
-#[cfg(test)]
-pub(crate) use row::text_columns;
 
 /// Longest id of a message or of a person's installation, in characters.
 pub(crate) const MAX_ID_CHARS: usize = 100;

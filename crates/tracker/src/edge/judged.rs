@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::contract::{self, Contract};
-use crate::event::lists::COLUMNS;
+use crate::event::columns::is_column;
 use crate::event::{self, Arrival, Call};
 use crate::hash::shake128;
 use crate::journal::Kind;
@@ -341,7 +341,7 @@ fn without_new_id(text: &str, payload: &[u8]) -> Value {
     }
     // Lists that are tables are made when the row is loaded.
     if let Some(row) = row.as_object_mut().filter(|row| row.contains_key("timestamp")) {
-        row.retain(|name, _| COLUMNS.contains(&name.as_str()));
+        row.retain(|name, _| is_column(name));
     }
     // Of a contract's breach the payload holds the event's own id, which may be new, too.
     if row.get("path").is_some() {

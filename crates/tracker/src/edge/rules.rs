@@ -2,11 +2,19 @@
 
 #![allow(clippy::unwrap_used)]
 
+use dlt_engine::schema::DataType;
 use serde_json::json;
 
 use crate::contract::{self, Contract};
 use crate::decode::Limits;
+use crate::event::columns;
 use crate::{event, http, scrub};
+
+/// The properties that are columns where they are texts.
+fn text_columns() -> Vec<&'static str> {
+    let texts = columns::properties().filter(|column| column.data_type == DataType::Text);
+    texts.map(|column| column.name).collect()
+}
 
 fn rules() -> String {
     let limits = Limits::default();
@@ -33,7 +41,7 @@ fn rules() -> String {
             "forbidden_last_words": scrub::FORBIDDEN_LAST_WORDS,
         },
         "always": contract::ALWAYS,
-        "text_columns": event::text_columns(),
+        "text_columns": text_columns(),
         "contract": contract::to_json(Contract::built_in()),
     });
     format!(

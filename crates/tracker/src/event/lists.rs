@@ -9,6 +9,7 @@ use dlt_engine::naming::Naming;
 use serde::Deserialize;
 use serde_json::Number;
 
+use super::columns::is_column;
 use crate::contract::{Contract, Event, Fields, Shape};
 use crate::tree::{Members, Tree};
 
@@ -17,47 +18,11 @@ const ENGINES: &str = "_dlt";
 /// Longer than names of contracts are.
 const MAX_NAME: usize = 1000;
 
-/// Members of a row that are columns: a list of such a name stays with the other properties alone.
-pub(crate) const COLUMNS: [&str; 33] = [
-    "message_id",
-    "event",
-    "event_category",
-    "event_name",
-    "anonymous_id",
-    "timestamp",
-    "received_at",
-    "library_name",
-    "library_version",
-    "os_name",
-    "os_version",
-    "python_version",
-    "runtime_name",
-    "runtime_version",
-    "cpu",
-    "ci_run",
-    "exec_info",
-    "client_dropped",
-    "success",
-    "elapsed",
-    "destination_name",
-    "destination_type",
-    "destination_fingerprint",
-    "pipeline_name_hash",
-    "dataset_name_hash",
-    "default_schema_name_hash",
-    "requested_schema_name_hash",
-    "transaction_id",
-    "properties",
-    "properties_dropped",
-    "body_digest",
-    "project",
-    "journal_seq",
-];
-
-/// The lists of objects among properties that are kept, also those within objects.
+/// The lists of objects among properties that are kept, also those within objects. A list with the name of a column stays with the other
+/// properties alone.
 pub(super) fn of<'a>(properties: &Members<'a>, declared: Option<&Event>) -> Members<'a> {
     let Some(declared) = declared else { return Members::default() };
-    within(&declared.fields, properties, &|name| !COLUMNS.contains(&name))
+    within(&declared.fields, properties, &|name| !is_column(name))
 }
 
 fn within<'a>(fields: &Fields, members: &Members<'a>, may_be: &dyn Fn(&str) -> bool) -> Members<'a> {

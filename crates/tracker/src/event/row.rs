@@ -141,22 +141,31 @@ fn rest<'a>(mut properties: Members<'a>, declared: Option<&Event>, dropped: &mut
     properties
 }
 
-/// The properties that are columns where they are texts. Every column is named here, so that a new one is not forgotten.
 #[cfg(test)]
-pub(crate) fn text_columns() -> Vec<String> {
-    let text = || Some(String::new());
-    let all = KnownColumns {
-        success: None,
-        elapsed: None,
-        destination_name: text(),
-        destination_type: text(),
-        destination_fingerprint: text(),
-        pipeline_name_hash: text(),
-        dataset_name_hash: text(),
-        default_schema_name_hash: text(),
-        requested_schema_name_hash: text(),
-        transaction_id: text(),
-    };
-    let named = serde_json::to_value(all).unwrap_or_default();
-    named.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::event::columns;
+
+    #[test]
+    fn properties_that_have_columns_are_those_of_the_list() {
+        let text = || Some(String::new());
+        // Each is named, so that a new one is not forgotten.
+        let all = KnownColumns {
+            success: Some(true),
+            elapsed: Some(0.5),
+            destination_name: text(),
+            destination_type: text(),
+            destination_fingerprint: text(),
+            pipeline_name_hash: text(),
+            dataset_name_hash: text(),
+            default_schema_name_hash: text(),
+            requested_schema_name_hash: text(),
+            transaction_id: text(),
+        };
+        let named = serde_json::to_value(all).unwrap();
+        let named: Vec<&String> = named.as_object().unwrap().keys().collect();
+        assert_eq!(named, columns::properties().map(|column| column.name).collect::<Vec<_>>());
+    }
 }

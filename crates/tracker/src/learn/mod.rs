@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::contract::{Contract, can_be_named, quoted};
+use crate::event::columns;
 use crate::outcome::Reason;
 use crate::scrub;
 use crate::store::Tables;
@@ -27,19 +28,6 @@ const MAX_NAMES: usize = 200;
 const MAX_ROWS: usize = 1000;
 /// Rows that are read at a time.
 const PAGE: usize = 250;
-/// Properties that have columns of their own.
-const COLUMNS: [&str; 10] = [
-    "success",
-    "elapsed",
-    "destination_name",
-    "destination_type",
-    "destination_fingerprint",
-    "pipeline_name_hash",
-    "dataset_name_hash",
-    "default_schema_name_hash",
-    "requested_schema_name_hash",
-    "transaction_id",
-];
 /// Properties that every event may have without being named, where they are texts.
 const ALWAYS: [&str; 2] = ["event_category", "event_name"];
 
@@ -143,10 +131,11 @@ fn frequent(counts: &BTreeMap<String, Counts>) -> Vec<&String> {
 }
 
 fn look_at_events(tables: &mut dyn Tables, project: &str, event: &str, seen: &mut Seen) -> Result<(), Error> {
-    let columns = format!("properties, properties_dropped, {}", COLUMNS.join(", "));
+    let properties: Vec<&str> = columns::properties().map(|column| column.name).collect();
+    let columns = format!("properties, properties_dropped, {}", properties.join(", "));
     newest(tables, EVENTS, project, event, "true", &columns, &mut |row| {
         seen.values.count += 1;
-        for column in COLUMNS {
+        for &column in &properties {
             match row.get(column) {
                 None | Some(Value::Null) => {}
                 // It was kept without telling whether it had a fraction.

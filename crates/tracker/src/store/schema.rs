@@ -3,6 +3,8 @@
 use dlt_engine::schema::{Column, DataType, MergeStrategy, WriteDisposition};
 use dlt_engine::source::TableHints;
 
+use crate::event::columns::COLUMNS;
+
 /// The name of the dataset.
 pub(crate) const DATASET: &str = "telemetry";
 /// The name of the pipeline and of the schema.
@@ -25,42 +27,15 @@ pub(crate) const DAILY_INSTALLS: &str = "daily_installs";
 pub(crate) const OBJECTS: &str = "edge_objects";
 
 /// The columns of [`EVENTS`] in order.
-const EVENT_COLUMNS: &[(&str, DataType)] = &[
-    ("message_id", DataType::Text),
-    ("event", DataType::Text),
-    ("event_category", DataType::Text),
-    ("event_name", DataType::Text),
-    ("anonymous_id", DataType::Text),
-    ("timestamp", DataType::Timestamp),
-    ("received_at", DataType::Timestamp),
-    ("library_name", DataType::Text),
-    ("library_version", DataType::Text),
-    ("os_name", DataType::Text),
-    ("os_version", DataType::Text),
-    ("python_version", DataType::Text),
-    ("runtime_name", DataType::Text),
-    ("runtime_version", DataType::Text),
-    ("cpu", DataType::Bigint),
-    ("ci_run", DataType::Bool),
-    ("exec_info", DataType::Text),
-    ("client_dropped", DataType::Text),
-    ("success", DataType::Bool),
-    ("elapsed", DataType::Double),
-    ("destination_name", DataType::Text),
-    ("destination_type", DataType::Text),
-    ("destination_fingerprint", DataType::Text),
-    ("pipeline_name_hash", DataType::Text),
-    ("dataset_name_hash", DataType::Text),
-    ("default_schema_name_hash", DataType::Text),
-    ("requested_schema_name_hash", DataType::Text),
-    ("transaction_id", DataType::Text),
-    ("properties", DataType::Text),
-    ("properties_dropped", DataType::Text),
-    ("body_digest", DataType::Text),
-    // Null for the default project.
-    ("project", DataType::Text),
-    ("journal_seq", DataType::Bigint),
-];
+const EVENT_COLUMNS: [(&str, DataType); COLUMNS.len()] = {
+    let mut columns = [("", DataType::Text); COLUMNS.len()];
+    let mut at = 0;
+    while at < COLUMNS.len() {
+        columns[at] = (COLUMNS[at].name, COLUMNS[at].data_type);
+        at += 1;
+    }
+    columns
+};
 
 const QUARANTINE_COLUMNS: &[(&str, DataType)] = &[
     ("message_id", DataType::Text),
@@ -99,7 +74,7 @@ const OBJECT_COLUMNS: &[(&str, DataType)] = &[
 /// The columns of a table, and which of them are its key.
 fn columns(table: &str) -> (&'static [(&'static str, DataType)], &'static [&'static str]) {
     match table {
-        EVENTS => (EVENT_COLUMNS, &["message_id"]),
+        EVENTS => (&EVENT_COLUMNS, &["message_id"]),
         QUARANTINE => (QUARANTINE_COLUMNS, &["journal_seq"]),
         REPLAYS => (REPLAY_COLUMNS, &["replayed_seq"]),
         OBJECTS => (OBJECT_COLUMNS, &["object", "version"]),
@@ -125,16 +100,5 @@ pub(crate) fn hints(table: &str) -> TableHints {
         primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
         columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
         ..TableHints::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_list_of_an_event_has_the_name_of_a_column() {
-        let columns: Vec<&str> = EVENT_COLUMNS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(columns, crate::event::lists::COLUMNS);
     }
 }

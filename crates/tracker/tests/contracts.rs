@@ -98,13 +98,15 @@ fn what_a_contract_does_not_name_is_put_aside_whole_with_its_reason() {
     assert_eq!(json!(aside), json!(expected));
     // The whole event, and nothing of what is never kept.
     let whole = &sql(dir.path(), "SELECT payload FROM quarantine ORDER BY journal_seq DESC LIMIT 1")[0]["payload"];
-    let whole: Value = serde_json::from_str(whole.as_str().unwrap()).unwrap();
+    let mut whole: Value = serde_json::from_str(whole.as_str().unwrap()).unwrap();
     assert_eq!(whole["properties"], json!({"total": 1, "note": long, "of": {"n": 1}}));
     assert_eq!(
         (&whole["timestamp"], &whole["dropped"]),
         (&json!("2026-01-02T03:04:05.000000Z"), &json!(["email", "of.ip"]))
     );
-    assert!(whole["anonymousId"].as_str().unwrap().starts_with("user-"));
+    // What is made by lot may have the letters of any name.
+    let id = whole["anonymousId"].take();
+    assert!(id.as_str().unwrap().starts_with("user-"));
     assert!(!whole.to_string().contains("10.0.0.1") && !whole.to_string().contains("ada"), "{whole}");
 }
 

@@ -9,7 +9,7 @@ use dlt::{Error, ErrorKind, LoadInfo, MergeStrategy, Result, TableHints, WriteDi
 use dlt_engine::destination::{
     Access, Capabilities, ChainLoad, Connection, Destination, LoadRecord, Stored, Transaction,
 };
-use dlt_engine::schema::Schema;
+use dlt_engine::schema::{Column, DataType, KEY_WITHIN, Schema};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ const COMMITS_AND_FAILS: u8 = 2;
 /// The load of the table `days` fails.
 const REFUSES_DAYS: u8 = 3;
 
-/// It merges by insert-only, and has tables of 4 columns.
+/// It merges by insert-only, without keys within columns, and has tables of 4 columns.
 const TAKES_LITTLE: u8 = 4;
 
 /// DuckDB with a fault that can be switched.
@@ -52,6 +52,7 @@ impl Destination for Faulty {
         if self.fault.load(Ordering::SeqCst) == TAKES_LITTLE {
             capabilities.merge_strategies = &[MergeStrategy::InsertOnly];
             capabilities.max_columns = 4;
+            capabilities.keys_within = false;
         }
         capabilities
     }
@@ -466,16 +467,17 @@ fn the_name_of_a_schema_stays_in_its_folder() {
 fn what_a_destination_cannot_do_is_refused_before_anything_is_read() {
     let place = Place::new();
     let was_read = Arc::new(AtomicU8::new(0));
+    let hints = |strategy: MergeStrategy| TableHints {
+        disposition: Some(WriteDisposition::Merge),
+        merge_strategy: Some(strategy),
+        primary_key: vec!["id".to_owned()],
+        ..TableHints::default()
+    };
     let rows = |strategy: MergeStrategy| {
         let was_read = Arc::clone(&was_read);
         let items =
             std::iter::from_fn(move || (was_read.fetch_add(1, Ordering::SeqCst) == 0).then(|| json!({"id": 1})));
-        dlt::rows("users", items).with_hints(TableHints {
-            disposition: Some(WriteDisposition::Merge),
-            merge_strategy: Some(strategy),
-            primary_key: vec!["id".to_owned()],
-            ..TableHints::default()
-        })
+        dlt::rows("users", items).with_hints(hints(strategy))
     };
     let error = place.run(rows(MergeStrategy::Upsert), TAKES_LITTLE).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
@@ -484,6 +486,15 @@ fn what_a_destination_cannot_do_is_refused_before_anything_is_read() {
     assert_eq!(was_read.load(Ordering::SeqCst), 0, "nothing was read");
     assert!(dlt::pending_packages(&place.path("here"), "shop").unwrap().is_empty(), "and nothing waits");
     assert_eq!(place.run(rows(MergeStrategy::InsertOnly), TAKES_LITTLE).unwrap().tables.len(), 1);
+    // Keys within a column are known by some, and by insert-only alone.
+    let area = || vec![Column::inferred("area", DataType::Text).with(KEY_WITHIN, true)];
+    let within =
+        |strategy| dlt::rows("areas", [json!({"id": 1})]).with_hints(TableHints { columns: area(), ..hints(strategy) });
+    let error = place.run(within(MergeStrategy::InsertOnly), TAKES_LITTLE).unwrap_err();
+    assert_eq!(error.to_string(), "table `areas` has its key within the values of `area`, which duckdb cannot do");
+    let error = place.run(within(MergeStrategy::Upsert), FINE).unwrap_err();
+    assert_eq!(error.to_string(), "table `areas` has its key within the values of `area`, and is merged by upsert");
+    assert_eq!(place.run(within(MergeStrategy::InsertOnly), FINE).unwrap().tables.len(), 1);
     // What was stored by others is looked at as well.
     was_read.store(0, Ordering::SeqCst);
     place.run(rows(MergeStrategy::Upsert), FINE).unwrap();

@@ -301,6 +301,13 @@ fn check_merge(table: &Table, is_told: bool) -> Result<()> {
     if strategy == MergeStrategy::Scd2 {
         return table.versions().map(drop);
     }
+    if let Some(column) = table.key_within().first().filter(|_| strategy != MergeStrategy::InsertOnly) {
+        let what =
+            format!("table `{}` has its key within the values of `{column}`, and is merged by {strategy}", table.name);
+        return Err(
+            Error::new(ErrorKind::Config, what).hint("use insert-only, or make the column a part of the primary key")
+        );
+    }
     let has_key = !table.columns_with("primary_key").is_empty();
     let can_merge = has_key || strategy == MergeStrategy::DeleteInsert && !table.columns_with("merge_key").is_empty();
     if can_merge || !is_told && !strategy.has_key_ids() {

@@ -6,7 +6,7 @@
 //!
 //! A request is a record of the journal, so an acknowledged one survives a crash. The loader executes it in its turn:
 //! every event that was acknowledged before it is in the tables by then. The rows of the id are deleted from events and
-//! quarantine, in one transaction with the position in the journal. Each leaves a tombstone: a hash of its message id,
+//! quarantine, in one transaction with the position in the journal. Each leaves a tombstone: a hash of its project and message id,
 //! by which a message that is delivered again is recognised and not stored. No tombstone holds the anonymous id: what
 //! its owner sends afterwards, as new messages, is a new decision to take part, and is kept.
 

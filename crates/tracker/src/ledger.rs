@@ -17,7 +17,7 @@ pub struct Ledger {
     pub loaded: u64,
     /// Rows in the table `quarantine`.
     pub quarantined: u64,
-    /// Events whose message id was in the tables already.
+    /// Events whose message id was in the tables already, of their project.
     pub deduplicated: u64,
     /// Rows of both tables that were deleted on request, and the executed requests themselves: each has a sequence
     /// number, as an event has.

@@ -59,6 +59,7 @@ mod journal;
 mod learn;
 mod ledger;
 mod loader;
+mod message;
 mod message_id;
 mod metrics;
 mod outcome;

@@ -17,6 +17,11 @@ fn event(id: &str) -> String {
     )
 }
 
+/// As an event of another project, which the Worker knows by its key.
+fn of_web(event: String) -> String {
+    event.replacen(r#""event":"e""#, r#""event":"e","project":"web""#, 1)
+}
+
 fn quarantined(id: &str) -> String {
     format!(
         r#"{{"quarantine":{{"message_id":"{id}","anonymous_id":"a","reason":"no_event_name","received_at":"2026-03-01T12:00:00.000000Z","bytes":2,"payload":"{{}}"}}}}"#
@@ -94,6 +99,19 @@ fn objects_are_taken_once_and_so_are_their_records() {
     let found = check(&edge.data()).unwrap();
     assert!(found.is_sound(), "{found}");
     assert_eq!((found.ledger.accepted, found.ledger.loaded, found.ledger.quarantined), (5, 4, 1));
+}
+
+#[test]
+fn one_id_in_two_projects_is_two_records() {
+    let edge = Edge::new();
+    edge.put("a.ndjson", &object(&[event("m1"), of_web(event("m1")), of_web(event("m1")), event("m2")]));
+    assert_eq!(records(&edge.load()), (3, 0, 1));
+    edge.put("b.ndjson", &object(&[of_web(event("m2")), event("m2"), of_web(event("m1"))]));
+    assert_eq!(records(&edge.load()), (1, 0, 2));
+    let rows = sql(&edge.data(), "SELECT coalesce(project, '') || message_id AS message FROM events ORDER BY 1");
+    let found: Vec<&str> = rows.iter().map(|row| row["message"].as_str().unwrap()).collect();
+    assert_eq!(found, ["m1", "m2", "webm1", "webm2"]);
+    assert!(check(&edge.data()).unwrap().is_sound());
 }
 
 #[test]
@@ -177,20 +195,23 @@ fn lists_that_a_contract_names_become_tables() {
 #[test]
 fn tables_that_are_moved_know_what_was_taken() {
     let edge = Edge::new();
-    edge.put("a.ndjson", &object(&[event("m1"), quarantined("q1")]));
+    edge.put("a.ndjson", &object(&[event("m1"), of_web(event("m1")), quarantined("q1")]));
     edge.load();
     let postgres = Postgres::start().unwrap();
     let store = StoreAddress::parse(&postgres.url("postgres")).unwrap();
     move_tables(edge.data(), &store).unwrap();
     let mut options = options(&edge.data());
     options.store = store;
-    edge.put("b.ndjson", &object(&[event("m1"), event("m2"), quarantined("q1"), quarantined("q2")]));
+    edge.put(
+        "b.ndjson",
+        &object(&[event("m1"), of_web(event("m1")), event("m2"), quarantined("q1"), quarantined("q2")]),
+    );
     let from = edge.bucket();
     let after = load_objects(options.place(), from.to_str().unwrap(), |_| {}).unwrap();
-    assert_eq!((after.objects, after.before, records(&after)), (1, 1, (1, 1, 2)));
+    assert_eq!((after.objects, after.before, records(&after)), (1, 1, (1, 1, 3)));
     assert_eq!(load_objects(options.place(), from.to_str().unwrap(), |_| {}).unwrap().before, 2);
     let found = check(options.place()).unwrap();
-    assert!(found.is_sound() && found.ledger.accepted == 4, "{found}");
+    assert!(found.is_sound() && found.ledger.accepted == 5, "{found}");
 }
 
 #[test]

@@ -65,7 +65,10 @@ fn events_outlive_a_crash_of_the_server_and_are_there_once() {
     assert_eq!(postgres.sql("postgres", ids).unwrap(), "80|80");
     let plan = "EXPLAIN SELECT * FROM telemetry.events WHERE message_id = 'm3'";
     assert!(
-        postgres.sql("postgres", &format!("SET enable_seqscan = off; {plan}")).unwrap().contains("events_message_id")
+        postgres
+            .sql("postgres", &format!("SET enable_seqscan = off; {plan}"))
+            .unwrap()
+            .contains("events_message_project")
     );
 }
 

@@ -67,6 +67,46 @@ fn a_key_leads_to_its_project_wherever_it_stands() {
 }
 
 #[test]
+fn one_message_id_in_two_projects_is_two_events() {
+    let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let web = add_key(dir.path(), "web", None, None).unwrap().secret;
+    let app = add_key(dir.path(), "app", None, None).unwrap().secret;
+    let tracker = Tracker::start(dir.path());
+    let client = &mut tracker.client();
+    let mut both = |id: &str, of: &str| {
+        for key in [None, Some(&*web), Some(&*app)] {
+            let event = json!({"event": "e", "messageId": id, "anonymousId": of, "writeKey": key});
+            assert_eq!(send(client, "/v1/track", None, &event).0, 200);
+        }
+    };
+    both("m1", "ada");
+    both("m1", "ada");
+    both("m2", "bob");
+    let found = check(dir.path()).unwrap();
+    assert!(found.is_sound() && (found.ledger.loaded, found.ledger.deduplicated) == (6, 3), "{found}");
+    for project in ["default", "web", "app"] {
+        assert_eq!(report_of(dir.path(), project).unwrap().total, 2, "{project}");
+    }
+    assert_eq!(dlt_tracker::forget(dir.path(), "bob").unwrap().events, 3, "in all projects");
+    both("m2", "bob");
+    let copy = kept.path().join("copy");
+    dlt_tracker::backup(dir.path(), &copy).unwrap();
+    tracker.stop();
+    // So it is in a copy.
+    let again = kept.path().join("again");
+    assert!(dlt_tracker::restore(&copy, &again).unwrap().unwrap().is_sound());
+    let tracker = Tracker::start(&again);
+    let late = add_key(&again, "late", None, None).unwrap().secret;
+    for (key, id) in [(&web, "m1"), (&web, "m2"), (&late, "m1")] {
+        let event = json!({"event": "e", "messageId": id, "anonymousId": "eve", "writeKey": key});
+        assert_eq!(send(&mut tracker.client(), "/v1/track", None, &event).0, 200);
+    }
+    let found = check(&again).unwrap();
+    assert!(found.is_sound() && (found.ledger.loaded, found.ledger.deduplicated) == (4, 8), "{found}");
+    tracker.stop();
+}
+
+#[test]
 fn settings_refuse_what_has_no_key_and_revoked_keys_never_count() {
     let dir = tempfile::tempdir().unwrap();
     let web = add_key(dir.path(), "web", None, None).unwrap();

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use dlt_testkit::{Nats, Postgres};
 use dlt_tracker::{
-    Duty, Error, JournalAddress, Retain, Retention, ServeOptions, StoreAddress, backup, check, report, restore, retain,
+    Duty, Error, JournalAddress, Retain, Retention, Selection, ServeOptions, StoreAddress, add_key, backup, check,
+    replay, report, restore, retain,
 };
 use serde_json::json;
 
@@ -87,6 +88,69 @@ fn one_receives_and_another_loads() {
     wait_for(&whole, "dlt_tracker_ledger_loaded 31");
     let ids = shared.postgres.sql("postgres", "SELECT DISTINCT anonymous_id FROM telemetry.events").unwrap();
     assert_eq!(ids, id);
+}
+
+/// Two processes that both receive and load, with the same events of two projects.
+#[test]
+fn one_id_in_two_projects_is_two_events_whoever_takes_and_loads_them() {
+    let shared = Shared::start();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let web = add_key(one.path(), "web", None, None).unwrap().secret;
+    let keys = one.path().join("keys.exported");
+    std::fs::write(&keys, dlt_tracker::export_projects(one.path()).unwrap()).unwrap();
+    dlt_tracker::import_projects(other.path(), &keys).unwrap();
+    let trackers = [one.path(), other.path()].map(|dir| Tracker::with(shared.options(dir, Duty::All)));
+    let send = |tracker: &Tracker, ids: std::ops::Range<u32>| {
+        let mut client = tracker.client();
+        for id in ids {
+            for key in [None, Some(&web)] {
+                let event = json!({"event": "e", "messageId": format!("m{id}"), "anonymousId": "ada", "writeKey": key});
+                assert_eq!(client.post("/v1/track", event.to_string().as_bytes()).status, 200);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for (tracker, from) in trackers.iter().zip([0, 20]) {
+            scope.spawn(move || send(tracker, from..from + 40));
+        }
+    });
+    trackers.iter().for_each(|tracker| wait_for(tracker, "dlt_tracker_ledger_loaded 120"));
+    // The stream forgets what it took, and the one that led ends: the tables know both.
+    let [led, follows] = trackers;
+    led.stop();
+    shared.nats.python("await js.purge_stream('EVENTS')").unwrap();
+    send(&follows, 55..65);
+    wait_for(&follows, "dlt_tracker_ledger_loaded 130");
+    let found = check(shared.options(other.path(), Duty::All).place()).unwrap();
+    assert!(found.is_sound(), "{found}");
+    follows.stop();
+    let counted = "SELECT count(*), count(DISTINCT message_id), count(project) FROM telemetry.events";
+    assert_eq!(shared.postgres.sql("postgres", counted).unwrap(), "130|65|65");
+}
+
+#[test]
+fn what_is_replayed_comes_by_the_stream_too() {
+    let shared = Shared::start();
+    let dir = tempfile::tempdir().unwrap();
+    let web = add_key(dir.path(), "web", None, None).unwrap().secret;
+    std::fs::create_dir_all(dir.path().join("contracts")).unwrap();
+    let contract = dir.path().join("contracts/web.toml");
+    std::fs::write(&contract, "[events.bought]\n").unwrap();
+    let tracker = Tracker::with(shared.options(dir.path(), Duty::All));
+    for id in ["m1", "m2"] {
+        let event = json!({"event": "sold", "messageId": id, "writeKey": web}).to_string();
+        assert_eq!(tracker.client().post("/v1/track", event.as_bytes()).status, 200);
+    }
+    let place = shared.options(dir.path(), Duty::All).place();
+    assert_eq!(check(place.clone()).unwrap().ledger.quarantined, 2);
+    std::fs::write(&contract, "[events.bought]\n[events.sold]\n").unwrap();
+    assert_eq!(replay(place.clone(), &Selection::default()).unwrap().replayed, 2);
+    let found = check(place).unwrap();
+    let ledger = (found.ledger.loaded, found.ledger.quarantined, found.ledger.replayed);
+    assert!(found.is_sound() && ledger == (2, 0, 2), "{found}");
+    let stored = "SELECT message_id, project FROM telemetry.events ORDER BY 1";
+    assert_eq!(shared.postgres.sql("postgres", stored).unwrap(), "m1|web\nm2|web");
+    tracker.stop();
 }
 
 #[test]

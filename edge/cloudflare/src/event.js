@@ -188,6 +188,7 @@ function rowOf(parts, arrival) {
   }
   return rowText({
     message_id: parts.messageId,
+    project: arrival.project,
     event: parts.event,
     event_category: category,
     event_name: name,
@@ -201,7 +202,6 @@ function rowOf(parts, arrival) {
     properties: asText(rest),
     properties_dropped: dropped.length > 0 ? sortedOnce(dropped).join(',') : null,
     body_digest: dropped.length === 0 ? parts.digest : null,
-    project: arrival.project,
   });
 }
 

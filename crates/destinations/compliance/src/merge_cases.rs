@@ -5,7 +5,7 @@ use crate::{rows, write};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, StringArray};
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::{ChainLoad, Connection, Destination, LoadRecord, TableLoad, Write};
-use dlt_engine::schema::{Column, DataType, MergeStrategy, Schema, Table, WriteDisposition};
+use dlt_engine::schema::{Column, DataType, KEY_WITHIN, MergeStrategy, Schema, Table, WriteDisposition};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,6 +68,22 @@ impl<'a> Jobs<'a> {
         )
     }
 
+    /// A file of orders of one area, which is null where it is empty; without the column, where none is given.
+    fn areas(self, area: Option<&str>, rows: &[(i64, &str, &str)]) -> Self {
+        let load = self.load;
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            ("id", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)))),
+            ("status", texts(rows.iter().map(|row| row.1))),
+            ("_dlt_load_id", texts(rows.iter().map(|_| load))),
+            ("_dlt_id", texts(rows.iter().map(|row| row.2))),
+        ];
+        if let Some(area) = area {
+            let values = rows.iter().map(|_| Some(area).filter(|area| !area.is_empty()));
+            columns.push(("area", Arc::new(values.collect::<StringArray>())));
+        }
+        self.file("orders", &columns)
+    }
+
     /// A file of a nested table: item, root id, parent id and row id.
     fn nested(self, table: &'static str, rows: &[[&str; 4]]) -> Self {
         let column = |at: usize| texts(rows.iter().map(|row| row[at]));
@@ -126,6 +142,37 @@ pub(crate) fn insert_only(destination: &dyn Destination, folder: &Path) {
         .nested("orders__lines", &[["left out", "k4", "k4", "a"], ["taken", "k5", "k5", "b"]]);
     assert_eq!(fourth.merge(connection), [1, 1, 0]);
     assert_eq!(rows(connection, LINES), ["taken|k5"]);
+}
+
+pub(crate) fn insert_only_within(destination: &dyn Destination, folder: &Path) {
+    let mut schema = orders(MergeStrategy::InsertOnly);
+    schema.tables["orders"].add(Column::inferred("area", DataType::Text).with(KEY_WITHIN, true));
+    schema.bump_version();
+    let mut connection = write(destination);
+    let connection = &mut *connection;
+    const AREAS: &str = "SELECT id, coalesce(area, '-') AS area, status, _dlt_load_id FROM orders ORDER BY id, 2";
+    let new = |load| Jobs::new(folder, &schema, load);
+    let first = new("1").areas(None, &[(1, "first", "k1"), (2, "first", "k2")]);
+    assert_eq!(first.merge(connection), [2, 0, 0]);
+    // All of them null, without the column and with it.
+    assert_eq!(new("2").areas(None, &[(1, "again", "k1")]).merge(connection), [0, 0, 0]);
+    assert_eq!(new("3").areas(Some(""), &[(2, "again", "k2")]).merge(connection), [0, 0, 0]);
+    // One id in three areas, one of which comes twice in a load, in one file and in two.
+    let fourth = new("4")
+        .areas(Some("north"), &[(1, "north", "n1"), (1, "twice", "n1")])
+        .areas(Some("south"), &[(1, "south", "s1")])
+        .areas(Some(""), &[(1, "again", "k1"), (3, "third", "k3")])
+        .areas(Some("south"), &[(1, "twice", "s1")]);
+    assert_eq!(fourth.merge(connection), [3, 0, 0]);
+    let all = ["1|-|first|1", "1|north|north|4", "1|south|south|4", "2|-|first|1", "3|-|third|4"];
+    assert_eq!(rows(connection, AREAS), all);
+    // What is nested follows its root, of the area that is new.
+    let fifth = new("5")
+        .areas(Some("north"), &[(2, "new", "n2")])
+        .areas(Some("south"), &[(1, "again", "s1")])
+        .nested("orders__lines", &[["left out", "s1", "s1", "a"], ["taken", "n2", "n2", "b"]]);
+    assert_eq!(fifth.merge(connection), [1, 1, 0]);
+    assert_eq!(rows(connection, LINES), ["taken|n2"]);
 }
 
 pub(crate) fn the_last_row_of_a_key(destination: &dyn Destination, folder: &Path) {

@@ -104,6 +104,7 @@ impl Destination for DuckDb {
         let mut capabilities = Capabilities::new();
         capabilities.max_identifier_length = 65_536;
         capabilities.concurrency = Concurrency::OneProcess;
+        capabilities.keys_within = true;
         capabilities
     }
 

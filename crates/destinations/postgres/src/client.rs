@@ -85,6 +85,7 @@ impl Destination for Postgres {
         capabilities.max_identifier_length = MAX_NAME;
         capabilities.max_columns = MAX_COLUMNS;
         capabilities.concurrency = Concurrency::Turns;
+        capabilities.keys_within = true;
         capabilities.replace_strategies = &ReplaceStrategy::ALL;
         capabilities
     }

@@ -17,6 +17,9 @@ pub struct Capabilities {
     pub max_identifier_length: usize,
     /// How it can merge rows. A table that is to be merged otherwise is refused before anything is read. Default: all ways.
     pub merge_strategies: &'static [MergeStrategy],
+    /// Whether insert-only knows keys within the values of a column ([`Table::key_within`]). A table with such a key is refused
+    /// otherwise. Default: no.
+    pub keys_within: bool,
     /// In which formats it can keep tables besides its own, and how rows are merged there. A table of another format is refused
     /// before anything is read. Default: none, and what a table says of its format means nothing.
     pub table_formats: &'static [(TableFormat, &'static [MergeStrategy])],
@@ -46,6 +49,7 @@ impl Capabilities {
         Self {
             max_identifier_length: usize::MAX,
             merge_strategies: &MergeStrategy::ALL,
+            keys_within: false,
             table_formats: &[],
             replace_strategies: &[ReplaceStrategy::TruncateAndInsert, ReplaceStrategy::InsertFromStaging],
             max_columns: usize::MAX,
@@ -90,6 +94,10 @@ pub(crate) fn check(destination: &dyn Destination, table: &Table) -> Result<()> 
                 known => format!("set its merge strategy to {}", known.join(" or ")),
             }));
         }
+    }
+    if let Some(column) = table.key_within().first().filter(|_| !capabilities.keys_within) {
+        let what = format!("table `{name}` has its key within the values of `{column}`, which {place} cannot do");
+        return Err(Error::new(ErrorKind::Config, what).hint("make the column a part of the primary key"));
     }
     let columns = table.complete_columns().count();
     if columns > capabilities.max_columns {

@@ -138,6 +138,12 @@ impl Layout {
 }
 
 impl Layout {
+    /// Whether a column of the root table is looked at value by value: rows need one in it, or their ids are made of it.
+    pub(super) fn is_of_key(&self, column: &str) -> bool {
+        let is_of = |keys: &[String]| keys.iter().any(|key| key == column);
+        is_of(&self.keys) || matches!(&self.root_ids, RootIds::Key(keys) if is_of(keys))
+    }
+
     /// Whether ids of root rows are digests of them.
     pub(crate) fn digests_rows(&self) -> bool {
         matches!(self.root_ids, RootIds::Row(_))

@@ -280,7 +280,9 @@ impl Layout {
         let mut keys: Vec<String> =
             names("primary_key").chain(names("merge_key")).filter(|_| strategy.is_some()).collect();
         let root_ids = match strategy {
-            Some(strategy) if strategy.has_key_ids() => RootIds::Key(names("primary_key").collect()),
+            Some(strategy) if strategy.has_key_ids() => {
+                RootIds::Key(names("primary_key").chain(table.key_within().into_iter().map(str::to_owned)).collect())
+            }
             Some(MergeStrategy::Scd2) => {
                 let versions = table.versions()?;
                 if versions.are_digests() {

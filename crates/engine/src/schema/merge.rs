@@ -11,6 +11,10 @@ const STRATEGY: &str = "x-merge-strategy";
 /// Hints that change what a merge does and that are not obeyed yet; a table that has one of them is refused.
 const UNSUPPORTED: [&str; 3] = ["x-merge-source-filter", "x-merge-destination-scope", "x-merge-skip-unchanged-rows"];
 
+/// Hint of a column, `true` where the primary key identifies a row only within the rows that have one value in it: two rows with one key
+/// and two such values are two. The column may be null, and null is a value of its own. For insert-only alone.
+pub const KEY_WITHIN: &str = "x-key-within";
+
 /// What a merge does with rows whose key is in the table already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -115,6 +119,12 @@ impl Table {
     /// Names of the columns that have a boolean hint, in order: `primary_key`, `merge_key`.
     pub fn columns_with(&self, hint: &str) -> Vec<&str> {
         self.columns.values().filter(|column| column.is(hint)).map(|column| column.name.as_str()).collect()
+    }
+
+    /// The columns within whose values the primary key identifies a row, by the hint [`KEY_WITHIN`]. They may be null, which is a value
+    /// as any other.
+    pub fn key_within(&self) -> Vec<&str> {
+        self.columns_with(KEY_WITHIN)
     }
 
     /// Whether rows of one load are known to differ in their primary keys, so that nobody has to look.

@@ -23,7 +23,7 @@ pub(crate) use contract::{allowing, breach};
 pub use declared::{ColumnHints, Columns, column_in_short};
 pub use diagram::Diagram;
 pub use format::TableFormat;
-pub use merge::{MergeStrategy, SortOrder};
+pub use merge::{KEY_WITHIN, MergeStrategy, SortOrder};
 pub use stored::ENGINE_VERSION;
 pub(crate) use stored::write_sorted;
 pub use system::{LOADS_TABLE, STATE_TABLE, VERSION_TABLE, columns as column_names};

@@ -118,7 +118,7 @@ impl Merge<'_> {
         let places = position.join(", ");
         let mut inner = format!("SELECT {places}, {id}");
         if repeated > 0 {
-            let keys = self.quoted(&self.root.columns_with("primary_key")).join(", ");
+            let keys = self.identity().join(", ");
             inner.push_str(&format!(", row_number() OVER (PARTITION BY {keys} ORDER BY {}) AS nth", self.order()));
         }
         inner.push_str(&format!(", {} AS wanted FROM {relation} AS s", self.wanted()));
@@ -136,12 +136,18 @@ impl Merge<'_> {
         if keys.is_empty() || self.root.is_deduplicated() || keys.iter().any(|key| !self.rows.has(key)) {
             return Ok(0);
         }
-        let keys = self.quoted(&keys).join(", ");
+        let keys = self.identity().join(", ");
         let relation = &self.rows.relation;
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 AS one FROM {relation} AS s GROUP BY {keys} HAVING count(*) > 1) AS repeated"
         );
         self.session.number(doing, &sql)
+    }
+
+    /// What new rows of one key have in common: the key, and what it is within. Nulls are one value where rows are put into groups.
+    fn identity(&self) -> Vec<String> {
+        let within = self.root.key_within().into_iter().filter(|column| self.rows.has(column));
+        self.quoted(&self.root.columns_with("primary_key").into_iter().chain(within).collect::<Vec<_>>())
     }
 
     /// Which of several rows with one key comes first.
@@ -225,7 +231,12 @@ impl Merge<'_> {
     fn wanted(&self) -> String {
         if self.strategy == MergeStrategy::InsertOnly {
             let keys = self.root.columns_with("primary_key");
-            let same: Vec<String> = self.quoted(&keys).iter().map(|key| format!("t.{key} = s.{key}")).collect();
+            let mut same: Vec<String> = self.quoted(&keys).iter().map(|key| format!("t.{key} = s.{key}")).collect();
+            // Behind the key, by which rows are found.
+            same.extend(self.root.key_within().into_iter().map(|column| match self.rows.has(column) {
+                true => format!("t.{0} IS NOT DISTINCT FROM s.{0}", self.session.quote(column)),
+                false => format!("t.{} IS NULL", self.session.quote(column)),
+            }));
             let name = self.session.table(&self.root.name);
             return format!("NOT EXISTS (SELECT 1 FROM {name} AS t WHERE {})", same.join(" AND "));
         }

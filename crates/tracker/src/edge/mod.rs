@@ -1,9 +1,9 @@
 //! Events that came by way of the edge: a Worker takes and scrubs them as this tracker does, and leaves them as objects in
-//! a bucket ([`object`]). Loading takes each object once, and each record of it once, by its message id.
+//! a bucket ([`object`]). Loading takes each object once, and each record of it once, by its message id within its project.
 //!
 //! The table `edge_objects` says which objects were taken. Objects are grouped; of a group first the records go through the
 //! journal into the tables, and then its objects are noted. Killed in between, the loader takes the objects again, finds
-//! their records in the tables by their message ids, and takes none of them: the rows, the numbers and the ledger are those
+//! their records in the tables by their messages, and takes none of them: the rows, the numbers and the ledger are those
 //! of a run that nobody killed. So is a record left out that is in two objects, because the queue delivered it twice.
 //!
 //! What the Worker goes by is made here: the rules ([`rules`], by a test), keys and contracts ([`settings`]).

@@ -19,6 +19,8 @@ use sha2::{Digest, Sha256};
 use crate::contract::Contracts;
 use crate::event::{is_id, lists};
 use crate::journal::{Kind, NewRecord};
+use crate::message::Message;
+use crate::projects::is_project_name;
 use crate::store::schema::{self, EVENTS, QUARANTINE};
 
 /// What the first line names.
@@ -87,10 +89,8 @@ struct Line<'a> {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) kind: Kind,
-    pub(crate) message_id: String,
+    pub(crate) message: Message,
     pub(crate) row: Vec<u8>,
-    /// The project that it names.
-    pub(crate) project: Option<String>,
 }
 
 impl Record {
@@ -122,10 +122,16 @@ impl Record {
         if let Some(missing) = needs.iter().find(|name| !has(name)) {
             return Err(format!("`{missing}` is missing"));
         }
-        match members.get("message_id").and_then(Value::as_str) {
-            Some(id) if !id.is_empty() && is_id(id) => {
-                let project = members.get("project").and_then(Value::as_str).map(str::to_owned);
-                Ok(Self { kind, message_id: id.to_owned(), row: row.get().as_bytes().to_vec(), project })
+        let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+        let (id, project) = (text("message_id"), text("project"));
+        if project.as_deref().is_some_and(|name| !is_project_name(name)) {
+            return Err("`project` can't be the name of one".to_owned());
+        }
+        match id {
+            Some(id) if !id.is_empty() && is_id(&id) => {
+                let message = Message { id, project };
+                let row = written(&message, members).ok_or_else(wrong)?;
+                Ok(Self { kind, message, row })
             }
             _ => Err("`message_id` is missing, or is none".to_owned()),
         }
@@ -134,11 +140,21 @@ impl Record {
     /// The record for the journal. Lists of objects that a contract names become tables, as if the event had come here.
     pub(crate) fn into_journal(self, contracts: &Contracts) -> NewRecord {
         let payload = match self.kind {
-            Kind::Event => lists::add(&self.row, &contracts.of(self.project.as_deref())),
+            Kind::Event => lists::add(&self.row, &contracts.of(self.message.project.as_deref())),
             _ => self.row,
         };
         NewRecord { kind: self.kind, payload }
     }
+}
+
+/// A row as this tracker writes it: the loader reads the id and the project in the places that they have there.
+fn written(message: &Message, mut members: Map<String, Value>) -> Option<Vec<u8>> {
+    let mut row = Map::with_capacity(members.len());
+    row.insert("message_id".to_owned(), message.id.clone().into());
+    row.extend(message.project.clone().map(|project| ("project".to_owned(), project.into())));
+    members.retain(|name, _| !row.contains_key(name));
+    row.extend(members);
+    serde_json::to_vec(&row).ok()
 }
 
 fn fits(data_type: DataType, value: &Value) -> bool {
@@ -202,6 +218,8 @@ mod tests {
             (r#""event":"e""#, r#""event":"e","journal_seq":1"#, "no column"),
             (r#""event":"e""#, r#""event":"e","ip":"x""#, "no column"),
             (r#""event":"e""#, r#""event":"e","cpu":1.5"#, "`cpu`"),
+            (r#""event":"e""#, r#""event":"e","project":"""#, "`project`"),
+            (r#""event":"e""#, r#""event":"e","project":"default""#, "`project`"),
             (r#""timestamp":"2026-03-01T"#, r#""timestamp":"now"#, "`timestamp`"),
             (r#"{"event":{"#, r#"{"events":{"#, "no record"),
             ("}}", "}", "no record"),
@@ -210,5 +228,15 @@ mod tests {
             assert!(records(object(&[&line]).as_bytes()).unwrap_err().starts_with("line 2: "), "{line}");
             assert!(Record::parse(&line).unwrap_err().contains(told), "{line}: {:?}", Record::parse(&line));
         }
+    }
+
+    #[test]
+    fn a_row_is_written_as_the_loader_reads_it() {
+        let line = r#" {"event": {"event":"e", "pro\u006aect":"web","elapsed":0.30000000000000004,"message\u005fid":"a\u0022\u0062",
+            "timestamp":"2026-03-01T12:00:00Z","received_at":"2026-03-01T12:00:00Z"}}"#;
+        let record = Record::parse(line).unwrap();
+        let expected = r#"{"message_id":"a\"b","project":"web","event":"e","elapsed":0.30000000000000004,"timestamp":"2026-03-01T12:00:00Z","received_at":"2026-03-01T12:00:00Z"}"#;
+        assert_eq!(std::str::from_utf8(&record.row).unwrap(), expected);
+        assert_eq!(Message::of_row(&record.row), Some(record.message));
     }
 }

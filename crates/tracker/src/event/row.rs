@@ -12,7 +12,10 @@ use crate::tree::{Members, Tree};
 /// A row of the table of events. The journal adds `journal_seq` when it is loaded.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct EventRow<'a> {
+    /// Id and project come first: the loader reads them there.
     message_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<String>,
     event: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_category: Option<String>,
@@ -32,8 +35,6 @@ pub(super) struct EventRow<'a> {
     properties_dropped: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    project: Option<String>,
     /// Lists of objects: their items are rows of tables of their own.
     #[serde(flatten)]
     lists: Members<'a>,
@@ -77,6 +78,7 @@ pub(super) fn row<'a>(parts: Parts<'a>, declared: Option<&Event>, project: Optio
     let body_digest = parts.digest.filter(|_| dropped.is_empty());
     EventRow {
         message_id: parts.message_id,
+        project: project.map(str::to_owned),
         event: parts.event,
         event_category,
         event_name,
@@ -88,7 +90,6 @@ pub(super) fn row<'a>(parts: Parts<'a>, declared: Option<&Event>, project: Optio
         properties,
         properties_dropped: (!dropped.is_empty()).then(|| dropped.join(",")),
         body_digest,
-        project: project.map(str::to_owned),
         lists,
     }
 }

@@ -17,7 +17,7 @@
 //! # What may repeat
 //!
 //! * A record that was not acknowledged may be lost, or may be in the journal all the same: its sender sends it again,
-//!   and both copies are read. The loader removes the duplicate by its message id.
+//!   and both copies are read. The loader removes the duplicate by its message id within its project.
 //! * A reader that begins at a position again gets the same records with the same numbers, as long as they are not
 //!   released. No two records ever have the same number.
 

@@ -1,7 +1,7 @@
-//! Which message ids are in the tables, as far as that can be told without asking them.
+//! Which messages are in the tables, as far as that can be told without asking them.
 //!
 //! A load whose events are all new needs no comparison with what is there, which would take the longer the more there is.
-//! What is remembered is a filter: it never forgets an id, and takes about one new id in a hundred thousand for one that it knows. Those
+//! What is remembered is a filter of message ids within their projects: it never forgets an id, and takes about one new id in a hundred thousand for one that it knows. Those
 //! are looked for in the tables, so it decides nothing but how much has to be asked. It takes four bytes an id, up to
 //! [`MOST_BYTES`]; with more ids than fit, it takes more of them for known, and then the tables compare as they would
 //! without it; with more than [`MOST_ROWS`], there is none.
@@ -14,8 +14,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::Loader;
 use crate::error::Error;
-use crate::journal::{Batch, Entry, Kind};
-use crate::store::{Counts, Tables, message_id};
+use crate::journal::{Batch, Kind};
+use crate::message::{InRow, Message};
+use crate::store::{Counts, Tables};
 
 /// Ids of the first layer; each further one holds twice as many.
 const FIRST_IDS: usize = 1 << 18;
@@ -72,8 +73,16 @@ fn bits(hash: u64) -> Block {
 }
 
 impl Ids {
-    fn insert(&mut self, id: &str) {
-        let hash = self.hasher.hash_one(id);
+    /// The hash of an id within its project.
+    fn hash(&self, (id, project): (&str, Option<&str>)) -> u64 {
+        match project {
+            None => self.hasher.hash_one(id),
+            Some(_) => self.hasher.hash_one((id, project)),
+        }
+    }
+
+    fn insert(&mut self, message: (&str, Option<&str>)) {
+        let hash = self.hash(message);
         let bytes: usize = self.layers.iter().map(|layer| layer.blocks.len() * BLOCK_BYTES).sum();
         let next = match self.layers.last() {
             None => Some(FIRST_IDS),
@@ -92,9 +101,9 @@ impl Ids {
         }
     }
 
-    /// False for an id that was never inserted.
-    fn may_hold(&self, id: &str) -> bool {
-        let hash = self.hasher.hash_one(id);
+    /// False for an id that was never inserted in this project.
+    fn may_hold(&self, message: (&str, Option<&str>)) -> bool {
+        let hash = self.hash(message);
         let bits = bits(hash);
         self.layers
             .iter()
@@ -114,12 +123,6 @@ fn held(counts: Counts) -> (u64, u64) {
     (counts.position, counts.loaded)
 }
 
-/// The id of an event, where it stands in the row as it is.
-fn plain_id(entry: &Entry) -> Option<&str> {
-    let id = message_id(&entry.payload).filter(|id| !id.contains(&b'\\'))?;
-    std::str::from_utf8(id).ok()
-}
-
 impl Loader {
     /// The sequence numbers of those events of a batch that are in the tables. None where only the tables can tell.
     pub(super) fn in_tables(&mut self, tables: &mut dyn Tables, batch: &Batch) -> Result<Option<HashSet<u64>>, Error> {
@@ -131,7 +134,10 @@ impl Loader {
         if self.known.as_ref().is_none_or(|known| known.held != held) {
             self.known = None;
             let mut ids = Ids::default();
-            if !tables.tell_messages(&mut |id| ids.insert(id)).map_err(|source| self.error(source))? {
+            if !tables
+                .tell_messages(&mut |id, project| ids.insert((id, project)))
+                .map_err(|source| self.error(source))?
+            {
                 return Ok(None);
             }
             self.known = Some(KnownMessages { ids, held });
@@ -139,19 +145,24 @@ impl Loader {
         let Some(known) = &self.known else { return Ok(None) };
         let mut asked = Vec::new();
         for entry in &batch.entries {
-            match (entry.kind, plain_id(entry)) {
-                (Kind::Event, Some(id)) if known.ids.may_hold(id) => asked.push((entry.sequence, id.to_owned())),
-                (Kind::Event, Some(_)) | (Kind::Quarantine, _) => {}
-                _ => return Ok(None),
+            let row = match entry.kind {
+                Kind::Event => InRow::read(&entry.payload),
+                Kind::Quarantine => continue,
+                Kind::Replay | Kind::Deletion => return Ok(None),
+            };
+            let Some((id, project)) = row.as_ref().and_then(InRow::plain) else { return Ok(None) };
+            if known.ids.may_hold((id, project)) {
+                let message = Message { id: id.to_owned(), project: project.map(str::to_owned) };
+                asked.push((entry.sequence, message));
             }
         }
         if asked.len() > MOST_ASKED {
             return Ok(None);
         }
-        let (sequences, ids): (Vec<u64>, Vec<String>) = asked.into_iter().unzip();
-        let there = tables.known_messages(&ids).map_err(|source| self.error(source))?;
-        let asked = sequences.into_iter().zip(ids);
-        Ok(Some(asked.filter(|(_, id)| there.contains(id)).map(|(number, _)| number).collect()))
+        let (sequences, messages): (Vec<u64>, Vec<Message>) = asked.into_iter().unzip();
+        let there = tables.known_messages(&messages).map_err(|source| self.error(source))?;
+        let asked = sequences.into_iter().zip(messages);
+        Ok(Some(asked.filter(|(_, message)| there.contains(message)).map(|(number, _)| number).collect()))
     }
 
     /// Remembers the events of a batch, which is in the tables with what they hold now.
@@ -159,11 +170,12 @@ impl Loader {
         let held = held(self.state.counts());
         let Some(known) = &mut self.known else { return };
         for entry in &batch.entries {
-            match plain_id(entry) {
-                Some(id) if entry.kind == Kind::Event => known.ids.insert(id),
-                _ => {
-                    if let Some(id) = super::message_id(entry) {
-                        known.ids.insert(&id);
+            let row = if entry.kind == Kind::Event { InRow::read(&entry.payload) } else { None };
+            match row.as_ref().and_then(InRow::plain) {
+                Some(message) => known.ids.insert(message),
+                None => {
+                    if let Some(message) = super::message(entry) {
+                        known.ids.insert((&message.id, message.project.as_deref()));
                     }
                 }
             }
@@ -183,12 +195,17 @@ mod tests {
         // Beyond the first layer, and the second.
         let count = 4 * FIRST_IDS as u32;
         for number in 0..count {
-            ids.insert(&known(number));
+            ids.insert((&known(number), None));
         }
         assert_eq!(ids.layers.len(), 3);
-        assert!((0..count).all(|number| ids.may_hold(&known(number))));
-        let mistaken = (0..200_000).filter(|number| ids.may_hold(&format!("new-{number}"))).count();
+        assert!((0..count).all(|number| ids.may_hold((&known(number), None))));
+        let mistaken = (0..200_000).filter(|number| ids.may_hold((&format!("new-{number}"), None))).count();
         assert!(mistaken < 20, "{mistaken} of 200000");
+        // Nor are those of another project.
+        let elsewhere = (0..200_000).filter(|number| ids.may_hold((&known(*number), Some("web")))).count();
+        assert!(elsewhere < 20, "{elsewhere} of 200000");
+        ids.insert((&known(0), Some("web")));
+        assert!(ids.may_hold((&known(0), Some("web"))) && !ids.may_hold((&known(0), Some("app"))));
     }
 
     #[test]
@@ -198,8 +215,8 @@ mod tests {
         if let Some(layer) = ids.layers.last_mut() {
             layer.ids = layer.room();
         }
-        ids.insert("one more");
-        assert!(ids.may_hold("one more") && !ids.may_hold("another"));
+        ids.insert(("one more", None));
+        assert!(ids.may_hold(("one more", None)) && !ids.may_hold(("another", None)));
         assert_eq!(ids.layers.len(), 1);
     }
 }

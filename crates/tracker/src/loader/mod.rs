@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 use dlt_engine::ErrorKind;
 use dlt_engine::destination::Access;
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use crate::backup::{Backup, Filling};
 use crate::check::{self, Check};
@@ -31,6 +30,7 @@ use crate::deletion::{Claim, Forgotten, Request};
 use crate::error::Error;
 use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
+use crate::message::Message;
 use crate::question;
 use crate::report::Report;
 use crate::store::{Counts, JournalRows, Replay, Role, Store, Tables};
@@ -69,7 +69,7 @@ pub(crate) struct Loader {
     verified: u64,
     /// All loads of earlier processes are settled.
     settled: bool,
-    /// The message ids that are in the tables, if that is known.
+    /// The messages that are in the tables, if that is known.
     known: Option<KnownMessages>,
     state: Arc<LoaderState>,
     /// Whether what would make a small load may wait for the next one, after a full one.
@@ -82,19 +82,13 @@ pub(crate) struct Loader {
     due: Due,
 }
 
-#[derive(Deserialize)]
-struct MessageId {
-    message_id: String,
-}
-
-/// The message id of an event.
-fn message_id(entry: &Entry) -> Option<String> {
-    let row = match entry.kind {
-        Kind::Event => &*entry.payload,
-        Kind::Replay => Replay::of(&entry.payload)?.row.get().as_bytes(),
-        Kind::Quarantine | Kind::Deletion => return None,
-    };
-    serde_json::from_slice::<MessageId>(row).ok().map(|id| id.message_id)
+/// By what an event is known.
+fn message(entry: &Entry) -> Option<Message> {
+    match entry.kind {
+        Kind::Event => Message::of_row(&entry.payload),
+        Kind::Replay => Message::of_row(Replay::of(&entry.payload)?.row.get().as_bytes()),
+        Kind::Quarantine | Kind::Deletion => None,
+    }
 }
 
 /// The number of the quarantined event that an entry replays.
@@ -312,11 +306,11 @@ impl Loader {
         if !tables.have_deletions()? {
             return Ok(HashSet::new());
         }
-        let ids = batch.entries.iter().filter_map(|entry| Some((entry.sequence, message_id(entry)?)));
-        let (sequences, ids): (Vec<u64>, Vec<String>) = ids.unzip();
-        let deleted = tables.deleted_messages(&ids)?;
-        let again = sequences.into_iter().zip(ids).filter(|(_, id)| deleted.contains(id)).map(|(sequence, _)| sequence);
-        let mut found: HashSet<u64> = again.collect();
+        let messages = batch.entries.iter().filter_map(|entry| Some((entry.sequence, message(entry)?)));
+        let (sequences, messages): (Vec<u64>, Vec<Message>) = messages.unzip();
+        let deleted = tables.deleted_messages(&messages)?;
+        let again = sequences.into_iter().zip(messages).filter(|(_, message)| deleted.contains(message));
+        let mut found: HashSet<u64> = again.map(|(sequence, _)| sequence).collect();
         // Nor is that stored of which the quarantined event was deleted before it was replayed.
         let replays: Vec<(u64, u64)> =
             batch.entries.iter().filter_map(|entry| Some((entry.sequence, replayed(entry)?))).collect();

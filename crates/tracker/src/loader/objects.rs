@@ -13,6 +13,7 @@ use crate::edge::{EdgeObject, EdgeRecords, Group};
 use crate::error::Error;
 use crate::event;
 use crate::journal::{Kind, NewRecord};
+use crate::message::Message;
 use crate::store::schema::{DATASET, OBJECTS};
 use crate::store::{JournalRows, Tables};
 
@@ -51,7 +52,7 @@ impl Loader {
         let mut fresh = Vec::new();
         let contracts = Contracts::unread(self.dir.contracts());
         for record in records {
-            if !known.insert((record.kind == Kind::Event, record.message_id.clone())) {
+            if !known.insert((record.kind == Kind::Event, record.message.clone())) {
                 found.known += 1;
                 continue;
             }
@@ -130,17 +131,17 @@ fn known_objects(
     Ok(known)
 }
 
-/// Which of these records are in the tables, or were and are deleted: events (true) and quarantined ones, by message id.
-fn known_records(tables: &mut dyn Tables, records: &[Record]) -> Result<HashSet<(bool, String)>, dlt_engine::Error> {
+/// Which of these records are in the tables, or were and are deleted: events (true) and quarantined ones, by message.
+fn known_records(tables: &mut dyn Tables, records: &[Record]) -> Result<HashSet<(bool, Message)>, dlt_engine::Error> {
     if !tables.exist()? {
         return Ok(HashSet::new());
     }
     let of_kind = |kind: Kind| {
         let records = records.iter().filter(|record| record.kind == kind);
-        Vec::from_iter(records.map(|record| record.message_id.clone()))
+        Vec::from_iter(records.map(|record| record.message.clone()))
     };
     let (events, quarantined) = (of_kind(Kind::Event), of_kind(Kind::Quarantine));
-    let events = tables.known_messages(&events)?.into_iter().map(|id| (true, id));
-    let quarantined = tables.known_quarantined(&quarantined)?.into_iter().map(|id| (false, id));
+    let events = tables.known_messages(&events)?.into_iter().map(|message| (true, message));
+    let quarantined = tables.known_quarantined(&quarantined)?.into_iter().map(|message| (false, message));
     Ok(events.chain(quarantined).collect())
 }

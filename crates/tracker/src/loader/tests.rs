@@ -7,7 +7,8 @@ use std::sync::{Mutex, Weak};
 
 use dlt_destination_filesystem::Filesystem;
 use dlt_destination_filesystem::together::Together;
-use dlt_engine::source::{ExtractContext, Resource};
+use dlt_engine::schema::KEY_WITHIN;
+use dlt_engine::source::{ExtractContext, Resource, TableHints};
 use dlt_engine::{Result, Source};
 
 use super::*;
@@ -56,6 +57,8 @@ on_every_database!(
     pages_count_as_plain_questions_do,
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
     what_is_old_is_counted_and_goes_with_its_lists,
+    one_id_in_two_projects_is_two_events,
+    tables_of_the_version_before_take_one_id_in_two_projects,
 );
 
 /// A data folder with a journal.
@@ -438,8 +441,8 @@ fn what_is_not_found_is_kept_and_the_rest_goes_on(folder: &Folder) {
     assert!(folder.segments() <= 2, "{} segments", folder.segments());
 }
 
-/// As a tracker of a version before wrote its tables.
-struct Before(JournalRows);
+/// As a tracker of a version before wrote its tables: with other hints.
+struct Before(JournalRows, fn(&mut TableHints));
 
 impl Source for Before {
     fn name(&self) -> &str {
@@ -456,16 +459,27 @@ impl Source for Before {
 
     fn resources(&mut self, context: &ExtractContext) -> Result<Vec<Resource>> {
         let mut resources = self.0.resources(context)?;
-        for resource in &mut resources {
-            resource.hints.columns.retain(|column| column.name != "deduplicated");
-        }
+        resources.iter_mut().for_each(|resource| self.1(&mut resource.hints));
         Ok(resources)
     }
 }
 
-fn load_as_before(folder: &Folder, after: u64) {
+fn load_as_before(folder: &Folder, after: u64, hints: fn(&mut TableHints)) {
     let batch = folder.journal.reader(after).read(folder.journal.durable(), usize::MAX).unwrap();
-    folder.store().pipeline.run(Before(JournalRows::new(&batch, &HashSet::new(), Timestamp::now()))).unwrap();
+    let rows = JournalRows::new(&batch, &HashSet::new(), Timestamp::now());
+    folder.store().pipeline.run(Before(rows, hints)).unwrap();
+}
+
+/// The first version did not write down duplicates.
+fn without_duplicates(hints: &mut TableHints) {
+    hints.columns.retain(|column| column.name != "deduplicated");
+}
+
+/// Message ids were unique in all of the table.
+fn without_projects(hints: &mut TableHints) {
+    for column in &mut hints.columns {
+        column.hints.remove(KEY_WITHIN);
+    }
 }
 
 #[test]
@@ -473,11 +487,11 @@ fn a_database_of_the_version_before_gains_what_its_loads_took() {
     let folder = Folder::new(Database::DuckDb);
     let mut loader = folder.loader();
     folder.events(&["a", "b", "a"]);
-    load_as_before(&folder, 0);
+    load_as_before(&folder, 0, without_duplicates);
     // The first load was found in the tables and left the journal, the second not yet.
     folder.events(&["c"; 30]);
     folder.journal.release(3).unwrap();
-    load_as_before(&folder, 3);
+    load_as_before(&folder, 3, without_duplicates);
     let store = folder.store();
     let mut tables = store.open(Access::Write).unwrap();
     assert!(!tables.are_current().unwrap());
@@ -539,6 +553,147 @@ fn a_deleted_message_does_not_return_and_its_sender_can_prove_it(folder: &Folder
         tables.delete(&request, 4, "2026-03-01T12:00:00.000000Z").unwrap();
     }
     assert_eq!(tables.counts().unwrap(), expected);
+}
+
+/// Events of projects, or of the default one where the name is empty, each with a list that has one item: `project/id/of`, and `of` as
+/// the id of who sent it.
+fn append_of(folder: &Folder, events: &[(&str, &str, &str)]) {
+    let row = |(project, id, of): &(&str, &str, &str)| {
+        let named = if project.is_empty() { String::new() } else { format!(",\"project\":\"{project}\"") };
+        let items = format!("\"products\":[{{\"sku\":\"{project}/{id}/{of}\",\"project\":\"none\"}}]");
+        // As rows are written now, and as they were before.
+        match of.len() % 2 {
+            0 => format!("{{\"message_id\":\"{id}\"{named},\"event\":\"e\",\"anonymous_id\":\"{of}\",{items}}}"),
+            _ => format!("{{\"message_id\":\"{id}\",\"event\":\"e\",\"anonymous_id\":\"{of}\"{named},{items}}}"),
+        }
+    };
+    let rows: Vec<String> = events.iter().map(row).collect();
+    folder.append(Kind::Event, &Vec::from_iter(rows.iter().map(String::as_str)));
+}
+
+/// The items of all events, each found by its own event.
+fn items_of(folder: &Folder) -> Vec<String> {
+    let events = folder.rows("SELECT count(*) AS n, count(DISTINCT _dlt_id) AS ids FROM events");
+    assert_eq!(events[0]["n"], events[0]["ids"], "rows have ids of their own");
+    let rows = folder.rows(
+        "SELECT sku, coalesce(event.project, '') || '/' || message_id || '/' || anonymous_id AS of_event FROM events AS event \
+         JOIN events__products AS item ON item._dlt_root_id = event._dlt_id ORDER BY sku",
+    );
+    let all = folder.rows("SELECT count(*) AS n FROM events__products");
+    assert_eq!(all[0]["n"].as_u64(), Some(rows.len() as u64), "each item has one event");
+    assert!(rows.iter().all(|row| row["sku"] == row["of_event"]), "{rows:?}");
+    rows.iter().map(|row| row["sku"].as_str().unwrap().to_owned()).collect()
+}
+
+fn one_id_in_two_projects_is_two_events(folder: &Folder) {
+    let sound = |loader: &mut Loader| {
+        let check = loader.check().unwrap();
+        assert!(check.is_sound(), "{check}");
+    };
+    let mut loader = folder.loader();
+    // Within one load.
+    append_of(
+        folder,
+        &[("", "m", "ada"), ("web", "m", "bob"), ("web", "m", "eve"), ("", "m", "eve"), ("app", "m", "cleo")],
+    );
+    loader.catch_up().unwrap();
+    assert_eq!(items_of(folder), ["/m/ada", "app/m/cleo", "web/m/bob"]);
+    // In a later one; and by the next process.
+    append_of(folder, &[("web", "m", "eve"), ("", "n", "adam"), ("shop", "m", "dan")]);
+    loader.catch_up().unwrap();
+    drop(loader);
+    let mut loader = folder.loader();
+    append_of(folder, &[("shop", "m", "eve"), ("web", "n", "bob"), ("", "m", "eve"), ("", "n", "eve")]);
+    loader.catch_up().unwrap();
+    let all = ["/m/ada", "/n/adam", "app/m/cleo", "shop/m/dan", "web/m/bob", "web/n/bob"];
+    assert_eq!(
+        (items_of(folder), folder.deduplicated()),
+        (all.map(str::to_owned).to_vec(), vec![Some(2), Some(1), Some(3)])
+    );
+    assert_eq!(loader.known.is_some(), matches!(folder.database, Database::DuckDb));
+    sound(&mut loader);
+
+    // One of them is deleted: with its items, and it alone does not come back.
+    folder.append(Kind::Deletion, &[r#"{"anonymous_id":"bob","requested_at":"2026-03-01T12:00:00.000000Z"}"#]);
+    append_of(folder, &[("web", "m", "bob"), ("app", "n", "cleo"), ("", "m", "ada"), ("site", "m", "finn")]);
+    loader.catch_up().unwrap();
+    let left = ["/m/ada", "/n/adam", "app/m/cleo", "app/n/cleo", "shop/m/dan", "site/m/finn"];
+    assert_eq!((items_of(folder), folder.deduplicated().pop()), (left.map(str::to_owned).to_vec(), Some(Some(2))));
+    assert_eq!(loader.state.counts().deleted_events, 2);
+    sound(&mut loader);
+
+    // A quarantined event of one project is replayed though another one has its id.
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"undeclared_event","project":"late"}"#]);
+    let aside = folder.journal.durable();
+    for project in ["late", "app", "web"] {
+        let row = format!("{{\"message_id\":\"m\",\"project\":\"{project}\",\"event\":\"e\",\"anonymous_id\":\"a\"}}");
+        let record = Replay::record(aside, row.as_bytes());
+        folder.append(record.kind, &[std::str::from_utf8(&record.payload).unwrap()]);
+    }
+    loader.catch_up().unwrap();
+    let replayed = folder.rows("SELECT project FROM events WHERE anonymous_id = 'a'");
+    assert_eq!(replayed.iter().map(|row| row["project"].as_str()).collect::<Vec<_>>(), [Some("late")]);
+    sound(&mut loader);
+    // It is there; in a hand's copy it would be there twice.
+    if !matches!(folder.database, Database::Files) {
+        if matches!(folder.database, Database::Postgres) {
+            folder.execute("DROP INDEX events_message_project");
+        }
+        folder.execute("UPDATE events SET project = NULL WHERE project = 'app'");
+        let check = loader.check().unwrap();
+        assert!(check.problems.contains(&"2 events are in the table more than once".to_owned()), "{check}");
+    }
+}
+
+fn tables_of_the_version_before_take_one_id_in_two_projects(folder: &Folder) {
+    append_of(folder, &[("web", "a", "bob"), ("", "b", "ada"), ("web", "gone", "cleo")]);
+    load_as_before(folder, 0, without_projects);
+    let mut loader = folder.loader();
+    if folder.postgres.is_some() {
+        folder.execute("CREATE UNIQUE INDEX events_message_id ON events (message_id)");
+        folder.execute("CREATE INDEX journal_loads_first_seq ON journal_loads (first_seq)");
+    }
+    assert_eq!(items_of(folder), ["/b/ada", "web/a/bob", "web/gone/cleo"]);
+    loader.catch_up().unwrap();
+    // Tombstones were of ids alone.
+    folder.append(Kind::Deletion, &[r#"{"anonymous_id":"cleo","requested_at":"2026-03-01T12:00:00.000000Z"}"#]);
+    loader.catch_up().unwrap();
+    let hash = folder.store().tables(Access::Read).unwrap().dialect().sha256("'gone'");
+    folder.execute(&format!("UPDATE deleted_messages SET message_hash = {hash}"));
+    drop(loader);
+
+    let mut loader = folder.loader();
+    append_of(
+        folder,
+        &[("", "a", "ada"), ("web", "a", "eve"), ("web", "b", "bob"), ("", "b", "eve"), ("", "c", "ada")],
+    );
+    append_of(folder, &[("", "gone", "eve"), ("web", "gone", "eve"), ("web", "c", "bob")]);
+    loader.catch_up().unwrap();
+    assert_eq!(items_of(folder), ["/a/ada", "/b/ada", "/c/ada", "web/a/bob", "web/b/bob", "web/c/bob"]);
+    let check = loader.check().unwrap();
+    assert!(check.is_sound() && check.ledger.deduplicated == 4, "{check}");
+    if folder.postgres.is_some() {
+        let indexes = folder.rows("SELECT indexname AS name FROM pg_indexes WHERE indexname LIKE 'events_message%'");
+        assert_eq!(
+            indexes.iter().map(|row| row["name"].as_str()).collect::<Vec<_>>(),
+            [Some("events_message_project")]
+        );
+    }
+    // What is of both versions goes by itself.
+    folder.append(Kind::Deletion, &[r#"{"anonymous_id":"bob","requested_at":"2026-03-01T12:00:00.000000Z"}"#]);
+    loader.catch_up().unwrap();
+    assert_eq!(items_of(folder), ["/a/ada", "/b/ada", "/c/ada"]);
+    assert!(loader.check().unwrap().is_sound());
+    // An event that was stored though its tombstone is one of that version is told.
+    folder.execute(&match folder.database {
+        Database::Files => format!("UPDATE deleted_messages SET message_hash = {}", hash.replace("gone", "c")),
+        _ => "UPDATE events SET message_id = 'gone' WHERE message_id = 'c'".to_owned(),
+    });
+    let check = loader.check().unwrap();
+    assert!(
+        check.problems.iter().any(|problem| problem.starts_with("1 deleted events were stored once more")),
+        "{check}"
+    );
 }
 
 fn every_page_of_the_dashboard_can_be_asked(folder: &Folder) {

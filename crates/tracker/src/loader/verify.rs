@@ -7,9 +7,10 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 
-use super::{LOAD_BYTES, Loader, message_id, replayed};
+use super::{LOAD_BYTES, Loader, message, replayed};
 use crate::error::Error;
 use crate::journal::{Batch, Entry, Kind};
+use crate::message::Message;
 use crate::store::{JournalRows, Tables};
 
 impl Loader {
@@ -74,7 +75,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Finds each event of a batch by its sequence number or, for a duplicate, by its message id. Keeps what is not found
+    /// Finds each event of a batch by its sequence number or, for a duplicate, by its message. Keeps what is not found
     /// as files, so that it is not lost with the journal's segment. Returns the sequence numbers of the events among it.
     fn look_for(&self, tables: &mut dyn Tables, batch: &Batch) -> Result<Vec<u64>, Error> {
         let first = batch.first();
@@ -84,11 +85,11 @@ impl Loader {
         }
         let present = tables.sequences_between(first, batch.last).map_err(|source| self.error(source))?;
         let absent = batch.entries.iter().filter(|entry| present.binary_search(&entry.sequence).is_err());
-        let absent: Vec<(&Entry, Option<String>)> = absent.map(|entry| (entry, message_id(entry))).collect();
-        let ids: HashSet<String> = absent.iter().filter_map(|(_, id)| id.clone()).collect();
-        let known = tables.known_messages(&Vec::from_iter(ids)).map_err(|source| self.error(source))?;
-        let is_lost = |id: &Option<String>| id.as_ref().is_none_or(|id| !known.contains(id));
-        let lost = absent.into_iter().filter(|(_, id)| is_lost(id)).map(|(entry, _)| entry);
+        let absent: Vec<(&Entry, Option<Message>)> = absent.map(|entry| (entry, message(entry))).collect();
+        let messages: HashSet<Message> = absent.iter().filter_map(|(_, message)| message.clone()).collect();
+        let known = tables.known_messages(&Vec::from_iter(messages)).map_err(|source| self.error(source))?;
+        let is_lost = |message: &Option<Message>| message.as_ref().is_none_or(|message| !known.contains(message));
+        let lost = absent.into_iter().filter(|(_, message)| is_lost(message)).map(|(entry, _)| entry);
         // A deletion request was executed, and holds the id that it was about: no copy is kept.
         let lost: Vec<&Entry> = lost.filter(|entry| entry.kind != Kind::Deletion).collect();
         // Nor of a replay whose quarantined event was deleted before.

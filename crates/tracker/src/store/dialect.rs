@@ -1,11 +1,18 @@
 //! What databases say each in its own words.
 
+use std::borrow::Cow;
+
 use crate::projects::DEFAULT;
 
 /// What a database says in its own words. Times are microseconds since 1970, days are days since then.
 pub(crate) trait Dialect: Sync {
     /// A text.
     fn literal(&self, text: &str) -> String;
+
+    /// A text as it is in a row. Default: as it came.
+    fn stored<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(text)
+    }
 
     /// The condition for rows of a project, or of the default one by its word.
     fn of_project(&self, name: &str) -> String {

@@ -8,8 +8,8 @@
 //!
 //! The loader reads the journal from the position that the tables hold and appends what follows. [`Tables::append`]
 //! writes the rows, their `journal_loads` row and so the new position in one transaction. A row whose key is in its
-//! table is left out. After a crash at any moment the loader starts at the position again, and no event is lost or
-//! stored twice.
+//! table is left out; that of an event is its message id within its project. After a crash at any moment the loader starts
+//! at the position again, and no event is lost or stored twice.
 //!
 //! # Verified, then released
 //!
@@ -30,11 +30,12 @@ use dlt_engine::destination::{Access, Row};
 
 use crate::deletion::{Claim, Request};
 use crate::ledger::Ledger;
+use crate::message::Message;
 use crate::report::Report;
 use crate::retention::Expired;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use rows::{JournalRows, Replay, message_id};
+pub(crate) use rows::{JournalRows, Replay};
 
 /// Where the tables are.
 pub(crate) trait Store: Send + Sync {
@@ -144,23 +145,23 @@ pub(crate) trait Tables {
     /// The sequence numbers in the range that have a row or a tombstone, in ascending order.
     fn sequences_between(&mut self, first: u64, last: u64) -> Result<Vec<u64>, Error>;
 
-    /// Which of these message ids have a row of events, or had one that was deleted on request.
-    fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+    /// Which of these messages have a row of events, or had one that was deleted on request.
+    fn known_messages(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error>;
 
-    /// Tells the message id of each row of events, where nobody but this process adds rows, so that who was told knows which
-    /// are new. False, and nothing is told, where others may. Default: others may.
+    /// Tells the message id and the project of each row of events, where nobody but this process adds rows, so that who was told
+    /// knows which are new. False, and nothing is told, where others may. Default: others may.
     ///
     /// # Errors
     /// When the store fails.
-    fn tell_messages(&mut self, _on_id: &mut dyn FnMut(&str)) -> Result<bool, Error> {
+    fn tell_messages(&mut self, _on_message: &mut OnMessage<'_>) -> Result<bool, Error> {
         Ok(false)
     }
 
-    /// Which of these message ids have a row of the quarantine, or had one that was deleted on request.
-    fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+    /// Which of these messages have a row of the quarantine, or had one that was deleted on request.
+    fn known_quarantined(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error>;
 
-    /// Which of these message ids of events were deleted on request.
-    fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error>;
+    /// Which of these messages had a row of events that was deleted on request.
+    fn deleted_messages(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error>;
 
     /// Which of these sequence numbers have a tombstone.
     fn tombstones_of(&mut self, sequences: &[u64]) -> Result<HashSet<u64>, Error>;
@@ -233,6 +234,9 @@ pub(crate) trait Tables {
     fn report(&mut self, project: Option<&str>) -> Result<Report, Error>;
 }
 
+/// Who is told message ids with their projects.
+pub(crate) type OnMessage<'a> = dyn FnMut(&str, Option<&str>) + 'a;
+
 /// Who takes the rows of an answer.
 pub(crate) type OnBatch<'a> = dyn FnMut(RecordBatch) -> Result<(), Error> + 'a;
 
@@ -304,7 +308,7 @@ pub(crate) struct Aged {
 /// What does not agree between the tables, each as a number of rows. All zeros when they are sound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Recount {
-    /// Rows of events whose message id another row has.
+    /// Rows of events whose message id another row of their project has.
     pub(crate) same_message: u64,
     /// Rows of events whose sequence number another row has.
     pub(crate) same_number: u64,

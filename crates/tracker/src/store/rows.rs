@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use super::schema::{self, EVENTS, LOADS, OBJECTS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::event;
 use crate::journal::{Batch, Kind, NewRecord};
+use crate::message::InRow;
 use crate::outcome::Reason;
 
 /// Bytes of one chunk that the engine gets.
@@ -83,8 +84,8 @@ impl JournalRows {
         let (mut events, mut quarantine, mut replays) = (Lines::default(), Lines::default(), Lines::default());
         // Of a message that comes twice the first is stored, and what is nested in the second must not be.
         let mut messages = HashSet::new();
-        let mut is_first = |row: &'_ [u8]| message_id(row).is_none_or(|id| messages.insert(id.to_vec()));
         for entry in &batch.entries {
+            let mut is_first = |row| InRow::read(row).is_none_or(|message| messages.insert(message));
             match entry.kind {
                 _ if is_refused => {
                     quarantine.push(event::lost_row(entry.sequence, Reason::RefusedRow, now), entry.sequence);
@@ -133,18 +134,6 @@ impl JournalRows {
         }
         Self { tables, are_new: false, left_out }
     }
-}
-
-/// The message id of a row, as JSON has it: the first member.
-pub(crate) fn message_id(row: &[u8]) -> Option<&[u8]> {
-    let id = row.strip_prefix(b"{\"message_id\":\"")?;
-    let mut is_escaped = false;
-    let end = id.iter().position(|byte| {
-        let is_end = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        is_end
-    })?;
-    Some(&id[..end])
 }
 
 /// A quarantined event that is replayed, as the journal keeps it.

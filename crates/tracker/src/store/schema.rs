@@ -1,6 +1,6 @@
 //! The tables of the dataset `telemetry` and their columns, the same in every store.
 
-use dlt_engine::schema::{Column, DataType, MergeStrategy, WriteDisposition};
+use dlt_engine::schema::{Column, DataType, KEY_WITHIN, MergeStrategy, WriteDisposition};
 use dlt_engine::source::TableHints;
 
 use crate::event::columns::COLUMNS;
@@ -90,6 +90,9 @@ pub(crate) fn type_of(table: &str, column: &str) -> Option<DataType> {
 /// How the tables begin that hold lists of objects of events: `events__products`. A contract brings them.
 pub(crate) const LISTS: &str = "events__";
 
+/// The column within whose values an event's message id is unique.
+const PROJECT: &str = "project";
+
 /// How a table is written. All columns are declared with their types, so no value adds a column; only lists of objects add
 /// tables, see [`LISTS`].
 pub(crate) fn hints(table: &str) -> TableHints {
@@ -98,7 +101,12 @@ pub(crate) fn hints(table: &str) -> TableHints {
         disposition: Some(WriteDisposition::Merge),
         merge_strategy: Some(MergeStrategy::InsertOnly),
         primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
-        columns: columns.iter().map(|(name, data_type)| Column::inferred(name, *data_type)).collect(),
+        columns: columns.iter().map(|(name, data_type)| column(table, name, *data_type)).collect(),
         ..TableHints::default()
     }
+}
+
+fn column(table: &str, name: &str, data_type: DataType) -> Column {
+    let column = Column::inferred(name, data_type);
+    if table == EVENTS && name == PROJECT { column.with(KEY_WITHIN, true) } else { column }
 }

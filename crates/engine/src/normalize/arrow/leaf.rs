@@ -24,6 +24,8 @@ impl Walk<'_> {
         {
             return self.leave_out_values(table, item, &shown.name, mode, None);
         }
+        // Keys are looked at, and ids are made of keys or of an id in the data, value by value.
+        let is_key = table == ROOT_TABLE && self.layout.is_of_key(&shown.name);
         let rows = &mut self.layout.tables[table];
         let at = match rows.by_name.get(&shown.name) {
             Some(&at) => at,
@@ -45,8 +47,6 @@ impl Walk<'_> {
         // Text that says it is JSON is taken at its word where the column is declared so.
         let is_json = column.data_type == Some(DataType::Json) && is_json(&item.field);
         let is_same = (column.data_type == shown.data_type || is_json) && column.arrow_type() == shown.arrow_type();
-        // Keys are looked at, and ids are made of keys or of an id in the data, value by value.
-        let is_key = table == ROOT_TABLE && self.layout.keys.contains(&shown.name);
         if shown.name == column_names::ID || is_key {
             return self.put_one_by_one(table, item, shown);
         }

@@ -13,7 +13,7 @@
 //! # What may repeat
 //!
 //! A request whose answer is an error may be in the stream all the same, in part, too: its sender sends it again. The stream
-//! leaves out events that it took within two minutes, by their ids; the tables leave out the others.
+//! leaves out events that it took within two minutes, by their ids within their projects; the tables leave out the others.
 //!
 //! # Backpressure
 //!

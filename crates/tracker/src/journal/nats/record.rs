@@ -1,21 +1,40 @@
 //! A record as a message: the number of this form, a letter for its kind, and the row or request as JSON.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use serde::Deserialize;
 
 use crate::hash;
 use crate::journal::{Kind, NewRecord};
+use crate::message::Message;
 
 /// The number of this form.
 const FORM: u8 = 1;
 
-const KINDS: [(u8, Kind); 3] = [(b'E', Kind::Event), (b'Q', Kind::Quarantine), (b'D', Kind::Deletion)];
+/// The letter of a kind.
+fn letter(kind: Kind) -> u8 {
+    match kind {
+        Kind::Event => b'E',
+        Kind::Quarantine => b'Q',
+        Kind::Deletion => b'D',
+        Kind::Replay => b'R',
+    }
+}
+
+/// The kind of a letter, and of what follows it.
+fn kind(letter: u8, payload: &[u8]) -> Option<Kind> {
+    match letter {
+        // Versions before had no letter for it, and a row begins in another way.
+        b'E' if payload.starts_with(b"{\"replays\":") => Some(Kind::Replay),
+        b'E' => Some(Kind::Event),
+        b'Q' => Some(Kind::Quarantine),
+        b'D' => Some(Kind::Deletion),
+        b'R' => Some(Kind::Replay),
+        _ => None,
+    }
+}
 
 /// The payload of a message.
 pub(super) fn encoded(record: &NewRecord) -> Bytes {
-    let letter = KINDS.iter().find(|(_, kind)| *kind == record.kind).map_or(b'E', |(letter, _)| *letter);
+    let letter = letter(record.kind);
     let mut bytes = Vec::with_capacity(record.payload.len() + 2);
     bytes.extend([FORM, letter]);
     bytes.extend_from_slice(&record.payload);
@@ -25,24 +44,22 @@ pub(super) fn encoded(record: &NewRecord) -> Bytes {
 /// What a message holds; `None` where it is none of ours.
 pub(super) fn decoded(payload: &[u8]) -> Option<(Kind, Vec<u8>)> {
     let ([FORM, letter], rest) = payload.split_first_chunk()? else { return None };
-    let (_, kind) = KINDS.iter().find(|(known, _)| known == letter)?;
-    (rest.first() == Some(&b'{') && rest.last() == Some(&b'}')).then(|| (*kind, rest.to_vec()))
+    let kind = kind(*letter, rest)?;
+    (rest.first() == Some(&b'{') && rest.last() == Some(&b'}')).then(|| (kind, rest.to_vec()))
 }
 
-#[derive(Deserialize)]
-struct MessageId<'a> {
-    #[serde(borrow)]
-    message_id: Cow<'a, str>,
-}
-
-/// By what the server knows an event that was sent a moment ago: a hash, because an id can hold anything. Only events have
-/// one; the tables are what decides.
+/// By what the server knows an event that was sent a moment ago: a hash of its id, because that can hold anything, behind its project. Only
+/// events have one; the tables are what decides.
 pub(super) fn message_id(record: &NewRecord) -> Option<String> {
     if record.kind != Kind::Event {
         return None;
     }
-    let MessageId { message_id } = serde_json::from_slice(&record.payload).ok()?;
-    Some(hash::shake128(message_id.as_bytes()))
+    let Message { id, project } = Message::of_row(&record.payload)?;
+    let hash = hash::shake128(id.as_bytes());
+    Some(match project {
+        Some(project) => format!("{project}:{hash}"),
+        None => hash,
+    })
 }
 
 #[cfg(test)]
@@ -52,12 +69,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_id_in_two_projects_is_two_messages() {
+        let id = |row: &str| message_id(&NewRecord { kind: Kind::Event, payload: row.as_bytes().to_vec() }).unwrap();
+        let (default, web) = (id(r#"{"message_id":"m"}"#), id(r#"{"message_id":"m","project":"web"}"#));
+        assert_ne!(default, web);
+        assert_eq!(web, id(r#"{"message_id":"m","event":"e","project":"web"}"#));
+        // The hash of an id alone, as versions before had it for all.
+        assert_eq!(default, hash::shake128(b"m"));
+    }
+
+    #[test]
     fn what_is_encoded_is_read_and_nothing_else() {
-        for (_, kind) in KINDS {
+        for kind in [Kind::Event, Kind::Quarantine, Kind::Deletion, Kind::Replay] {
             let record = NewRecord { kind, payload: br#"{"message_id":"a\nb"}"#.to_vec() };
             assert_eq!(decoded(&encoded(&record)).unwrap(), (kind, record.payload.clone()));
             assert_eq!(message_id(&record).is_some(), kind == Kind::Event);
         }
+        // As versions before wrote a replay.
+        let replay = br#"{"replays":7,"row":{"message_id":"a"}}"#;
+        assert_eq!(decoded(&[b"\x01E", &replay[..]].concat()).unwrap(), (Kind::Replay, replay.to_vec()));
         for wrong in [&b""[..], b"\x01", b"\x01X{}", b"hello", b"\x01E{", b"{}", b"\x02E{}"] {
             assert!(decoded(wrong).is_none());
         }

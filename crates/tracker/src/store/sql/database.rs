@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use dlt_engine::destination::{Access, Row};
 use dlt_engine::{Destination, Error, ErrorKind};
 
-use crate::store::{Dialect, OnBatch, Role};
+use crate::store::{Dialect, OnBatch, OnMessage, Role};
 
 /// A database that holds the tables.
 pub(super) trait Database: Send + Sync {
@@ -72,13 +72,6 @@ pub(super) trait Session {
     /// The rows of a query piece by piece.
     fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
 
-    /// Tells each text of a query of one column, piece by piece where there may be many.
-    fn texts(&mut self, sql: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
-        let rows = self.rows(sql)?;
-        rows.iter().flat_map(|row| row.values()).filter_map(|value| value.as_str()).for_each(on_text);
-        Ok(())
-    }
-
     /// See [`crate::store::Tables::ask`].
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error>;
 
@@ -111,12 +104,15 @@ pub(super) trait Session {
     fn transaction(&mut self, unless: &str, statements: &[String]) -> Result<(), Error>;
 }
 
-/// Tells each text of the only column of a batch.
-pub(super) fn each_text(batch: &RecordBatch, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
+/// Tells the message of each row of a batch: its first column holds ids, the second one projects.
+pub(super) fn each_message(batch: &RecordBatch, on_message: &mut OnMessage<'_>) -> Result<(), Error> {
     let failed = |error| Error::new(ErrorKind::Internal, "a column of texts cannot be read").because(error);
-    for column in batch.columns() {
-        let texts = cast(column, &DataType::Utf8).map_err(failed)?;
-        texts.as_string::<i32>().iter().flatten().for_each(&mut *on_text);
+    let texts = |at: usize| cast(batch.column(at), &DataType::Utf8).map_err(failed);
+    let (ids, projects) = (texts(0)?, texts(1)?);
+    for (id, project) in ids.as_string::<i32>().iter().zip(projects.as_string::<i32>().iter()) {
+        if let Some(id) = id {
+            on_message(id, project);
+        }
     }
     Ok(())
 }

@@ -2,8 +2,12 @@
 //!
 //! They write two tables that the engine does not: `deletion_requests`, a row for each request that was executed, and
 //! `deleted_messages`, the tombstones. Neither holds an anonymous id or a message id, only hashes of them.
+//!
+//! A message is known by its id within its project, and so is its tombstone. Those of versions before are hashes of the id alone, and
+//! hold for all projects: an event that was deleted does not come back.
 
 use crate::deletion::{Claim, Proof, Request};
+use crate::message::{Message, OF_PROJECT, sha256};
 use crate::store::Dialect;
 use crate::store::schema::{EVENTS, LOADS, QUARANTINE, REPLAYS};
 
@@ -17,18 +21,18 @@ pub(super) fn clear_replayed() -> String {
     format!("DELETE FROM {QUARANTINE} WHERE journal_seq IN (SELECT replayed_seq FROM {REPLAYS})")
 }
 
-/// The statements that execute a request; all in one transaction. `lists` are the tables of lists of objects; `now` is a
-/// timestamp as rows have it.
+/// The statements that execute a request; all in one transaction. The projects are as they stand in queries of events and of the
+/// quarantine, `lists` are the tables of lists of objects; `now` is a timestamp as rows have it.
 pub(super) fn statements(
     dialect: &dyn Dialect,
     request: &Request,
     sequence: u64,
     has_id_in_quarantine: bool,
+    (project, quarantined_project): (&str, &str),
     lists: &[String],
     now: &str,
 ) -> Vec<String> {
     let literal = |text: &str| dialect.literal(text);
-    let message_hash = dialect.sha256("message_id");
     let proof_hash = dialect.sha256("anonymous_id || ' ' || message_id || ' ' || body_digest");
     let id = literal(&request.anonymous_id);
     let named = serde_json::to_string(&request.anonymous_id).unwrap_or_default();
@@ -43,12 +47,14 @@ pub(super) fn statements(
     let mut statements = tables();
     statements.extend([
         format!(
-            "INSERT INTO {TOMBSTONES} SELECT {message_hash}, {proof_hash}, true, journal_seq, {sequence} \
-             FROM {EVENTS} WHERE anonymous_id = {id}"
+            "INSERT INTO {TOMBSTONES} SELECT {}, {proof_hash}, true, journal_seq, {sequence} \
+             FROM {EVENTS} WHERE anonymous_id = {id}",
+            hash_of_row(dialect, project)
         ),
         format!(
-            "INSERT INTO {TOMBSTONES} SELECT {message_hash}, NULL, false, journal_seq, {sequence} \
-             FROM {QUARANTINE} WHERE {matches}"
+            "INSERT INTO {TOMBSTONES} SELECT {}, NULL, false, journal_seq, {sequence} \
+             FROM {QUARANTINE} WHERE {matches}",
+            hash_of_row(dialect, quarantined_project)
         ),
     ]);
     statements.extend(lists.iter().map(|list| {
@@ -116,28 +122,45 @@ pub(super) fn deleted_before(dialect: &dyn Dialect, claim: &Claim) -> String {
     format!("SELECT count(*) AS found FROM {TOMBSTONES} WHERE proof_hash IN ({})", any.join(", "))
 }
 
-/// Which of these message ids were deleted, of events or of rows of the quarantine.
-pub(super) fn deleted_of(dialect: &dyn Dialect, are_events: bool, ids: &[String]) -> String {
-    let values: Vec<String> = ids.iter().map(|id| format!("({}::TEXT)", dialect.literal(id))).collect();
+/// By what a tombstone knows the message of a row, as [`Message::hash`] makes it.
+fn hash_of_row(dialect: &dyn Dialect, project: &str) -> String {
+    format!("('{OF_PROJECT}' || {})", dialect.sha256(&format!("(coalesce({project}, '') || ' ' || message_id)")))
+}
+
+/// By what tombstones know a message: those of this version, and those of versions before.
+pub(super) fn hashes(dialect: &dyn Dialect, message: &Message) -> [String; 2] {
+    let id = dialect.stored(&message.id);
+    [message.hash(&id), sha256(&id)]
+}
+
+/// Which of these hashes tombstones have, of events or of rows of the quarantine.
+pub(super) fn tombstones<'a>(are_events: bool, hashes: impl Iterator<Item = &'a String>) -> String {
+    // They are digits, and what this version puts before them.
+    let listed = Vec::from_iter(hashes.map(|hash| format!("'{hash}'"))).join(",");
+    format!("SELECT message_hash AS id FROM {TOMBSTONES} WHERE is_event = {are_events} AND message_hash IN ({listed})")
+}
+
+/// Counts the tombstones of versions before.
+pub(super) fn older_tombstones() -> String {
     format!(
-        "SELECT id FROM (VALUES {}) AS message(id) \
-         WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event = {are_events})",
-        values.join(", "),
-        dialect.sha256("id")
+        "SELECT count(*) AS tombstones FROM {TOMBSTONES} WHERE is_event AND NOT starts_with(message_hash, '{OF_PROJECT}')"
     )
 }
 
 /// What the requests recorded, rows that have a tombstone (`undeleted`), and events that were stored again (`returned`).
-pub(super) fn recount(dialect: &dyn Dialect) -> String {
+/// `has_older` says that there are tombstones of versions before.
+pub(super) fn recount(dialect: &dyn Dialect, project: &str, has_older: bool) -> String {
     let still =
         |table| format!("(SELECT count(*) FROM {table} WHERE journal_seq IN (SELECT journal_seq FROM {TOMBSTONES}))");
+    let has_tombstone = |hash: &str| format!("{hash} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)");
+    let mut returned = has_tombstone(&hash_of_row(dialect, project));
+    if has_older {
+        returned = format!("{returned} OR {}", has_tombstone(&dialect.sha256("message_id")));
+    }
     format!(
         "SELECT (SELECT coalesce(sum(events + quarantined), 0)::BIGINT FROM {REQUESTS}) AS recorded, \
-                {} + {} AS undeleted, \
-                (SELECT count(*) FROM {EVENTS} \
-                 WHERE {} IN (SELECT message_hash FROM {TOMBSTONES} WHERE is_event)) AS returned",
+                {} + {} AS undeleted, (SELECT count(*) FROM {EVENTS} WHERE {returned}) AS returned",
         still(EVENTS),
         still(QUARANTINE),
-        dialect.sha256("message_id")
     )
 }

@@ -10,7 +10,7 @@ use dlt_destination_duckdb::DuckDb;
 use dlt_engine::destination::{Access, Connection, Row};
 use dlt_engine::{Destination, Error, ErrorKind, relabel_utc, rows_of};
 
-use super::database::{Database, Session, each_text};
+use super::database::{Database, Session};
 use super::guard;
 use crate::store::schema::{DATASET, PIPELINE};
 use crate::store::{Dialect, OnBatch};
@@ -121,10 +121,6 @@ impl Session for Open<'_> {
 
     fn batches(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {
         self.connection.query(sql, &mut |_, batch| on_batch(batch))
-    }
-
-    fn texts(&mut self, sql: &str, on_text: &mut dyn FnMut(&str)) -> Result<(), Error> {
-        self.connection.query(sql, &mut |_, batch| each_text(&batch, on_text))
     }
 
     fn ask(&mut self, sql: &str, on_batch: &mut OnBatch<'_>) -> Result<(), Error> {

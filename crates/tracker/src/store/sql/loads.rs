@@ -119,10 +119,12 @@ pub(super) fn recount(dialect: &dyn Dialect, has_deletions: bool, has_expired: b
     )
 }
 
-/// Rows that contradict each other, and what the loads recorded of the quarantine and of the journal.
-pub(super) fn recount_rows(position: u64) -> String {
+/// Rows that contradict each other, and what the loads recorded of the quarantine and of the journal. `project` is that of an event, as it
+/// stands in a query.
+pub(super) fn recount_rows(position: u64, project: &str) -> String {
     format!(
-        "SELECT (SELECT count(*) - count(DISTINCT message_id) FROM {EVENTS}) AS same_message, \
+        "SELECT (SELECT count(*) FROM {EVENTS}) \
+                  - (SELECT count(*) FROM (SELECT DISTINCT message_id, {project} FROM {EVENTS}) AS message) AS same_message, \
                 (SELECT count(*) - count(DISTINCT journal_seq) FROM {EVENTS}) AS same_number, \
                 (SELECT count(*) - count(DISTINCT journal_seq) FROM {QUARANTINE}) AS same_quarantined, \
                 (SELECT count(*) FROM {EVENTS} WHERE journal_seq IN (SELECT journal_seq FROM {QUARANTINE})) AS in_both, \

@@ -28,16 +28,17 @@ use dlt_postgres::Address;
 use serde_json::Value;
 
 use super::schema::{DATASET, EVENTS, LISTS, LOADS, PIPELINE, QUARANTINE, REPLAYS};
-use super::{Aged, Counts, JournalRows, OnBatch, Recount, Role, Store, Tables};
+use super::{Aged, Counts, JournalRows, OnBatch, OnMessage, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
+use crate::message::Message;
 use crate::report::Report;
 use crate::retention::{DAY_MICROS, Expired};
 use crate::store::Dialect;
 use cache::Cache;
-use database::{Database, Session};
+use database::{Database, Session, each_message};
 use deletion::{REQUESTS, TOMBSTONES};
 
-/// Most message ids that one statement lists.
+/// Most messages that one statement lists.
 const MAX_LISTED: usize = 1000;
 
 /// A database, and the folder of the engine's load packages.
@@ -253,24 +254,52 @@ impl SqlTables<'_> {
         Ok(if self.have_deletions()? { &[EVENTS, QUARANTINE, TOMBSTONES, REQUESTS] } else { &[EVENTS, QUARANTINE] })
     }
 
-    /// Adds which of these message ids have a row of a table.
-    fn add_held(&mut self, table: &str, ids: &[String], held: &mut HashSet<String>) -> Result<(), Error> {
-        for ids in ids.chunks(MAX_LISTED) {
-            let quoted: Vec<String> = ids.iter().map(|id| self.dialect.literal(id)).collect();
-            let sql = format!("SELECT message_id AS id FROM {table} WHERE message_id IN ({})", quoted.join(","));
-            held.extend(self.ids(&sql)?);
+    /// The project of a row of a table, as it stands in a query.
+    fn project_of(&mut self, table: &str) -> Result<&'static str, Error> {
+        // The first versions had no projects.
+        Ok(if self.has_column(table, "project")? { "project" } else { "CAST(NULL AS TEXT)" })
+    }
+
+    /// Adds which of these messages have a row of a table.
+    fn add_held(&mut self, table: &str, messages: &[Message], held: &mut HashSet<Message>) -> Result<(), Error> {
+        for messages in messages.chunks(MAX_LISTED) {
+            let project = self.project_of(table)?;
+            let quoted: Vec<String> = messages.iter().map(|message| self.dialect.literal(&message.id)).collect();
+            // Rows are found by their ids alone. Of one id there are no more than there are projects.
+            let sql = format!(
+                "SELECT message_id AS id, {project} AS project FROM {table} WHERE message_id IN ({})",
+                quoted.join(",")
+            );
+            let text = |row: &Row, name| row.get(name).and_then(Value::as_str).map(str::to_owned);
+            let rows = self.rows(&sql)?;
+            let there: HashSet<(Option<String>, Option<String>)> =
+                rows.iter().map(|row| (text(row, "id"), text(row, "project"))).collect();
+            let key =
+                |message: &Message| (Some(self.dialect.stored(&message.id).into_owned()), message.project.clone());
+            held.extend(messages.iter().filter(|message| there.contains(&key(message))).cloned());
         }
         Ok(())
     }
 
-    /// Which of these message ids were deleted, of events or of rows of the quarantine.
-    fn deleted_of(&mut self, are_events: bool, ids: &[String]) -> Result<HashSet<String>, Error> {
+    /// Which of these messages were deleted, of events or of rows of the quarantine.
+    fn deleted_of(&mut self, are_events: bool, messages: &[Message]) -> Result<HashSet<Message>, Error> {
         let mut deleted = HashSet::new();
         if !self.have_deletions()? {
             return Ok(deleted);
         }
-        for ids in ids.chunks(MAX_LISTED) {
-            deleted.extend(self.ids(&deletion::deleted_of(self.dialect, are_events, ids))?);
+        for messages in messages.chunks(MAX_LISTED) {
+            let hashes: Vec<[String; 2]> =
+                messages.iter().map(|message| deletion::hashes(self.dialect, message)).collect();
+            let found = self.ids(&deletion::tombstones(are_events, hashes.iter().flatten()))?;
+            let found: HashSet<String> = found.into_iter().collect();
+            let is_deleted = |hashes: &[String; 2]| hashes.iter().any(|hash| found.contains(hash));
+            deleted.extend(
+                messages
+                    .iter()
+                    .zip(&hashes)
+                    .filter(|(_, hashes)| is_deleted(hashes))
+                    .map(|(message, _)| message.clone()),
+            );
         }
         Ok(deleted)
     }
@@ -395,30 +424,33 @@ impl Tables for SqlTables<'_> {
         Ok(self.rows(&sql)?.iter().map(|row| number(row, "journal_seq")).collect())
     }
 
-    fn known_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
-        let mut known = self.deleted_messages(ids)?;
-        self.add_held(EVENTS, ids, &mut known)?;
+    fn known_messages(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error> {
+        let mut known = self.deleted_messages(messages)?;
+        self.add_held(EVENTS, messages, &mut known)?;
         Ok(known)
     }
 
-    fn tell_messages(&mut self, on_id: &mut dyn FnMut(&str)) -> Result<bool, Error> {
+    fn tell_messages(&mut self, on_message: &mut OnMessage<'_>) -> Result<bool, Error> {
         if self.store.database.is_shared() {
             return Ok(false);
         }
         if self.exist()? {
-            self.session.texts(&format!("SELECT message_id FROM {EVENTS}"), on_id)?;
+            let project = self.project_of(EVENTS)?;
+            self.session.batches(&format!("SELECT message_id, {project} AS project FROM {EVENTS}"), &mut |batch| {
+                each_message(&batch, on_message)
+            })?;
         }
         Ok(true)
     }
 
-    fn known_quarantined(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
-        let mut known = self.deleted_of(false, ids)?;
-        self.add_held(QUARANTINE, ids, &mut known)?;
+    fn known_quarantined(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error> {
+        let mut known = self.deleted_of(false, messages)?;
+        self.add_held(QUARANTINE, messages, &mut known)?;
         Ok(known)
     }
 
-    fn deleted_messages(&mut self, ids: &[String]) -> Result<HashSet<String>, Error> {
-        self.deleted_of(true, ids)
+    fn deleted_messages(&mut self, messages: &[Message]) -> Result<HashSet<Message>, Error> {
+        self.deleted_of(true, messages)
     }
 
     fn tombstones_of(&mut self, sequences: &[u64]) -> Result<HashSet<u64>, Error> {
@@ -499,8 +531,9 @@ impl Tables for SqlTables<'_> {
 
     fn delete(&mut self, request: &Request, sequence: u64, now: &str) -> Result<(), Error> {
         let has_id = self.has_column(QUARANTINE, "anonymous_id")?;
+        let projects = (self.project_of(EVENTS)?, self.project_of(QUARANTINE)?);
         let lists = self.lists()?;
-        let mut statements = deletion::statements(self.dialect, request, sequence, has_id, &lists, now);
+        let mut statements = deletion::statements(self.dialect, request, sequence, has_id, projects, &lists, now);
         if self.have_replays()? {
             // What was replayed is an event, and is no more to be deleted from the quarantine.
             statements.insert(0, deletion::clear_replayed());
@@ -559,7 +592,8 @@ impl Tables for SqlTables<'_> {
     }
 
     fn recount(&mut self, counts: &Counts) -> Result<Recount, Error> {
-        let row = self.row(&loads::recount_rows(counts.position))?;
+        let project = self.project_of(EVENTS)?;
+        let row = self.row(&loads::recount_rows(counts.position, project))?;
         let mut recount = Recount {
             same_message: number(&row, "same_message"),
             same_number: number(&row, "same_number"),
@@ -590,7 +624,9 @@ impl Tables for SqlTables<'_> {
                 + number(&row, "quarantined_by_day").abs_diff(counts.expired_quarantined);
         }
         if has_deletions {
-            let row = self.row(&deletion::recount(self.dialect))?;
+            let project = self.project_of(EVENTS)?;
+            let has_old = number(&self.row(&deletion::older_tombstones())?, "tombstones") > 0;
+            let row = self.row(&deletion::recount(self.dialect, project, has_old))?;
             let recorded = number(&row, "recorded");
             recount.deletion_difference = recorded.abs_diff(counts.deleted_events + counts.deleted_quarantined);
             recount.undeleted = number(&row, "undeleted");

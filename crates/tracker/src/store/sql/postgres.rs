@@ -1,5 +1,6 @@
 //! Tables in a database of a Postgres server.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::record_batch::RecordBatch;
@@ -18,6 +19,11 @@ const LEAD: i64 = 0x646c_7420_6c65_6164;
 
 /// The table whose only row says whose journal the tables are of.
 const OWNER: &str = "journal_owner";
+
+/// The index that holds message ids to be unique within their projects, and the one of versions before, which held them to be unique in all
+/// of the table.
+const MESSAGES: &str = "events_message_project";
+const MESSAGE_IDS: &str = "events_message_id";
 
 /// A database of a server.
 pub(super) struct PostgresDatabase {
@@ -198,8 +204,13 @@ impl Session for Open {
     }
 
     fn make_indexes(&mut self) -> Result<(), Error> {
-        let there =
-            self.rows(&format!("SELECT 1 AS one WHERE to_regclass('\"{DATASET}\".{LOADS}_first_seq') IS NOT NULL"))?;
+        let is_there = |index: &str| format!("to_regclass('\"{DATASET}\".{index}') IS NOT NULL");
+        let there = self.rows(&format!(
+            "SELECT 1 AS one WHERE {} AND {} AND NOT {}",
+            is_there(&format!("{LOADS}_first_seq")),
+            is_there(MESSAGES),
+            is_there(MESSAGE_IDS)
+        ))?;
         if !there.is_empty() {
             return Ok(());
         }
@@ -209,7 +220,9 @@ impl Session for Open {
         };
         // The last one says that all are there.
         let statements = [
-            index(EVENTS, "message_id", "UNIQUE "),
+            // Null is a value of its own here, and no project is called so. Ids alone are found by it, too.
+            format!("CREATE UNIQUE INDEX IF NOT EXISTS {MESSAGES} ON {EVENTS} (message_id, (coalesce(project, '')))"),
+            format!("DROP INDEX IF EXISTS {MESSAGE_IDS}"),
             index(EVENTS, "journal_seq", ""),
             index(EVENTS, "timestamp", ""),
             index(EVENTS, "event, timestamp", ""),
@@ -244,7 +257,11 @@ struct PostgresDialect;
 impl Dialect for PostgresDialect {
     /// Postgres holds no NUL: rows are stored without.
     fn literal(&self, text: &str) -> String {
-        format!("('{}')", text.replace('\'', "''").replace('\0', ""))
+        format!("('{}')", self.stored(text).replace('\'', "''"))
+    }
+
+    fn stored<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
     }
 
     fn day_of(&self, moment: &str) -> String {

@@ -9,7 +9,7 @@ use dlt_destination_filesystem::together::{DataFile, NewFiles, TableChange};
 use dlt_engine::{Error, ErrorKind};
 
 use super::State;
-use super::mirror::{FILE, IDS, InFiles, Mirror, of_dataset};
+use super::mirror::{FILE, IDS, InFiles, Mirror, hash_of_message, of_dataset};
 use super::{is_in_files, upkeep};
 use crate::secret::random_hex;
 use crate::store::schema::{EVENTS, LOADS};
@@ -150,7 +150,7 @@ impl<'a> Change<'a> {
             let (adds, files) = self.write(table, &rows)?;
             self.large.entry(table.to_owned()).or_default().adds.extend(adds);
             if table == EVENTS {
-                self.execute(&format!("INSERT INTO {IDS} SELECT hash(message_id) FROM ({rows}) AS came"))?;
+                self.execute(&format!("INSERT INTO {IDS} SELECT {} FROM ({rows}) AS came", hash_of_message(true)))?;
             }
             self.has_files(table, &HashSet::new(), files)?;
         }

@@ -12,7 +12,7 @@ use dlt_engine::schema::{MergeStrategy, STATE_TABLE, Schema, Table, VERSION_TABL
 use dlt_engine::{Error, ErrorKind, Result};
 
 use super::change::Change;
-use super::mirror::{IDS, InFiles, of_dataset, text};
+use super::mirror::{IDS, InFiles, hash_of_message, of_dataset, text};
 use super::{Shared, Writer, is_in_files};
 use crate::store::schema::{DATASET, EVENTS, LOADS, PIPELINE};
 
@@ -45,6 +45,7 @@ impl Destination for FilesDestination {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::new();
         capabilities.merge_strategies = &[MergeStrategy::InsertOnly];
+        capabilities.keys_within = true;
         capabilities
     }
 
@@ -192,7 +193,7 @@ impl Load<'_> {
         Ok(())
     }
 
-    /// The condition for rows of a table in files that may have the key of a new one.
+    /// The condition for rows of a table in files that may have the key of a new one. What a key is within is looked at by the merge.
     fn meets(&mut self, root: &Table, new: &str) -> Result<String> {
         let keys = root.columns_with("primary_key");
         let [key] = keys.as_slice() else { return Err(refused("merged without a key")) };
@@ -200,7 +201,9 @@ impl Load<'_> {
         if root.name != EVENTS {
             return Ok(format!("{key} IN (SELECT {key} FROM {new})"));
         }
-        let known = format!("{new} AS new WHERE hash({key}) IN (SELECT hash FROM {IDS})");
+        // A file has no column that is null in all of its rows.
+        let has_project = database.columns_of(DOING, new)?.iter().any(|column| column == "project");
+        let known = format!("{new} AS new WHERE {} IN (SELECT hash FROM {IDS})", hash_of_message(has_project));
         Ok(match database.number(DOING, &format!("SELECT count(*) FROM {known}"))? {
             0 => "false".to_owned(),
             _ => format!("{key} IN (SELECT {key} FROM {known})"),

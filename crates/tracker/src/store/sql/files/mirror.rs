@@ -19,7 +19,7 @@ const MEMORY: &str = "256MiB";
 /// The column by which events and quarantine are divided: the day in UTC on which a row arrived.
 pub(super) const DAY: &str = "received_day";
 
-/// The hashes of the message ids of all events, so that few loads look into files for what came before.
+/// The hashes of the message ids of all events with their projects, so that few loads look into files for what came before.
 pub(super) const IDS: &str = "known.ids";
 
 /// The column that tells which file a row is of.
@@ -154,11 +154,14 @@ impl Mirror {
         self.database.execute(DOING, &format!("CREATE OR REPLACE VIEW {} AS {rows}", of_dataset(name)))
     }
 
-    /// Reads the message ids of all events.
+    /// Reads the message ids of all events with their projects.
     pub(super) fn know_ids(&self) -> Result<(), Error> {
-        let known = match self.in_files.contains_key(EVENTS) {
-            true => format!("; INSERT INTO {IDS} SELECT hash(message_id) FROM {EVENTS}"),
-            false => String::new(),
+        let known = match self.in_files.get(EVENTS) {
+            Some(table) => {
+                let has_project = table.columns.iter().any(|(name, _)| name == "project");
+                format!("; INSERT INTO {IDS} SELECT {} FROM {EVENTS}", hash_of_message(has_project))
+            }
+            None => String::new(),
         };
         self.database.execute(DOING, &format!("DELETE FROM {IDS}{known}"))
     }
@@ -213,6 +216,11 @@ impl Mirror {
         }
         Ok((table, selected.join(", ")))
     }
+}
+
+/// The hash of an event's message, of rows that have a project or of rows that have no such column.
+pub(super) fn hash_of_message(has_project: bool) -> String {
+    format!("hash(message_id, {})", if has_project { "project" } else { "CAST(NULL AS VARCHAR)" })
 }
 
 /// A connection for questions beside another one.

@@ -37,6 +37,7 @@ mod postgres;
 mod projects;
 mod shared_journal;
 mod silence;
+mod tracker_away;
 mod tracker_faults;
 mod tracker_files;
 mod tracker_hangup;

@@ -137,6 +137,9 @@ pub enum Error {
     /// It is not said where the tables are to go.
     #[error("it is not said where the tables are to be moved")]
     NoTarget,
+    /// The tracker stops, and its tables have not answered.
+    #[error("the tracker is stopping")]
+    Stopped,
     /// What is asked for is among events that are not loaded yet.
     #[error("events that were accepted before are not in the tables yet")]
     NotLoaded,

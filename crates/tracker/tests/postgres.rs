@@ -117,8 +117,20 @@ fn two_folders_that_are_begun_with_the_same_empty_tables_are_told_apart() {
     postgres.sql("postgres", "UPDATE telemetry.journal_owner SET owner = 'another'").unwrap();
     let refused = dlt_tracker::serve(at(&postgres, one.path()), |_| panic!("it began")).unwrap_err();
     assert!(matches!(refused, Error::TablesTaken { .. }), "{refused}");
+    // Where they can't be asked at the start, they are before the first load.
     postgres.crash().unwrap();
-    Tracker::with(at(&postgres, one.path())).stop();
+    let away = Tracker::with(at(&postgres, one.path()));
+    send(&away, 3..6);
+    postgres.resume().unwrap();
+    let refused = check(at(&postgres, one.path()).place()).unwrap_err().to_string();
+    assert!(refused.contains("those of another journal"), "{refused}");
+    assert_eq!(postgres.sql("postgres", "SELECT count(*) FROM telemetry.events").unwrap(), "3");
+    let own = "UPDATE telemetry.journal_owner SET owner = ";
+    postgres
+        .sql("postgres", &format!("{own} '{}'", std::fs::read_to_string(one.path().join("owner")).unwrap().trim()))
+        .unwrap();
+    wait_for(&away, "dlt_tracker_ledger_loaded 6");
+    away.stop();
 }
 
 #[test]

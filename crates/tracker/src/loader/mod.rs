@@ -5,6 +5,7 @@
 //! the file, events wait in the journal. The journal deletes an
 //! event only after the loader looked for it in a table. Reports are read beside it, and do not wait until all is loaded.
 
+mod contact;
 mod known;
 mod objects;
 mod refused;
@@ -74,12 +75,22 @@ pub(crate) struct Loader {
     state: Arc<LoaderState>,
     /// Whether what would make a small load may wait for the next one, after a full one.
     leaves_rest: bool,
+    /// What must be asked of the tables before anything is loaded.
+    before: Option<Before>,
     /// Whether this process loads at all.
     loads: bool,
     /// Whether it is the one that loads.
     role: Role,
     /// When what is too old is deleted.
     due: Due,
+}
+
+/// What must be asked of tables that did not answer at the start.
+struct Before {
+    /// Whether they are those of the journal.
+    are_ours: Box<dyn Fn() -> Result<(), Error> + Send>,
+    /// The newest number of the journal then: tables that hold a newer one know events which it has lost.
+    newest: u64,
 }
 
 /// By what an event is known.
@@ -114,6 +125,7 @@ impl Loader {
             known: None,
             state,
             leaves_rest: false,
+            before: None,
             loads: true,
             role,
             due: Due::default(),
@@ -123,6 +135,11 @@ impl Loader {
     /// Whether this process may load; otherwise it only looks what others have loaded. Default: true.
     pub(crate) fn may_load(&mut self, loads: bool) {
         self.loads = loads;
+    }
+
+    /// Has it asked before the first load whether the tables are those of the journal, which now has its numbers without them.
+    pub(crate) fn ask_before(&mut self, are_ours: Box<dyn Fn() -> Result<(), Error> + Send>) {
+        self.before = Some(Before { are_ours, newest: self.journal.durable() });
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
@@ -152,10 +169,14 @@ impl Loader {
     }
 
     fn try_to_catch_up(&mut self) -> Result<(), Error> {
-        // Held open for all loads, so that the file is opened once and no other process comes in between.
         let store = Arc::clone(&self.store);
-        let mut tables = store.open(Access::Write).map_err(|source| self.error(source))?;
-        self.role = if self.loads { store.lead().map_err(|source| self.error(source))? } else { Role::Follows };
+        let (mut tables, role) = self.state.contact.ask(|| {
+            // Held open for all loads, so that the file is opened once and no other process comes in between.
+            let tables = store.open(Access::Write).map_err(|source| self.error(source))?;
+            let role = if self.loads { store.lead().map_err(|source| self.error(source))? } else { Role::Follows };
+            Ok((tables, role))
+        })?;
+        self.role = role;
         self.state.leads.store(self.role != Role::Follows, Ordering::Relaxed);
         // Asked after the lead was taken: what the one before has loaded is among it.
         let durable = self.journal.newest().map_err(|source| self.unreadable(source))?;
@@ -166,6 +187,11 @@ impl Loader {
         }
         if self.journal.is_shared() {
             self.refuse_another_journal(self.position(&mut *tables)?, durable)?;
+        }
+        if let Some(before) = &self.before {
+            (before.are_ours)()?;
+            self.refuse_another_journal(self.position(&mut *tables)?, before.newest)?;
+            self.before = None;
         }
         let loaded = self.settle(&mut *tables).and_then(|()| self.load(&mut *tables, durable));
         if loaded.is_err() {
@@ -344,7 +370,8 @@ impl Loader {
     /// When no event is found and not everything could be searched.
     pub(crate) fn prove(&mut self, claim: &Claim) -> Result<bool, Error> {
         let caught_up = self.wait_for(None);
-        let mut tables = self.store.open(Access::Read).map_err(|source| self.error(source))?;
+        let open = || self.store.open(Access::Read).map_err(|source| self.error(source));
+        let mut tables = self.state.contact.ask(open)?;
         let is_proven = tables.prove(claim).map_err(|source| self.error(source))?;
         if is_proven { Ok(true) } else { caught_up.map(|()| false) }
     }

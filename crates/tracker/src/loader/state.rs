@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::contact::Contact;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::store::Counts;
@@ -15,6 +16,8 @@ const CROWD_LASTS: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct LoaderState {
     counts: Mutex<Counts>,
+    /// Whether it waits for the tables.
+    pub(super) contact: Contact,
     /// When so many events waited last that nobody waits for them.
     crowded: Mutex<Option<Instant>>,
     /// Whether this process is the one that loads.

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use dlt_engine::ErrorKind;
 use tokio::sync::oneshot;
 
-use super::Loader;
+use super::{Loader, LoaderState};
 use crate::backup::Backup;
 use crate::check::Check;
 use crate::deletion::{Claim, Forgotten};
@@ -35,8 +35,15 @@ pub(super) const FULL_LOAD: u64 = 10_000;
 /// So many end a long pause.
 const MANY_WAIT: u64 = 5 * FULL_LOAD;
 
+/// How long a tracker that stops waits for tables that do not answer. With what requests in progress may take, less than the 10 s
+/// after which containers are killed.
+const STOP_WAITS: Duration = Duration::from_secs(3);
+
 /// How often it is looked for them.
 const LOOKS: Duration = Duration::from_secs(2);
+
+/// How often who stops the loader looks whether it waits for the tables.
+const STOP_LOOKS: Duration = Duration::from_millis(50);
 
 /// A question to the loader's thread.
 pub(crate) enum Question {
@@ -64,16 +71,23 @@ pub(crate) enum Question {
 #[derive(Debug)]
 pub(crate) struct LoaderThread {
     questions: mpsc::SyncSender<Question>,
+    /// Ends with the thread.
+    ended: Mutex<mpsc::Receiver<()>>,
+    state: Arc<LoaderState>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LoaderThread {
     pub(crate) fn start(loader: Loader, interval: Duration) -> std::io::Result<Self> {
         let (questions, inbox) = mpsc::sync_channel(16);
-        let thread = std::thread::Builder::new()
-            .name("tracker-loader".to_owned())
-            .spawn(move || run(loader, &inbox, interval))?;
-        Ok(Self { questions, thread: Mutex::new(Some(thread)) })
+        let (lives, ended) = mpsc::channel();
+        let state = Arc::clone(&loader.state);
+        let thread = std::thread::Builder::new().name("tracker-loader".to_owned()).spawn(move || {
+            // Dropped with the thread, also where that ends with a panic.
+            let _lives = lives;
+            run(loader, &inbox, interval);
+        })?;
+        Ok(Self { questions, ended: Mutex::new(ended), state, thread: Mutex::new(Some(thread)) })
     }
 
     /// Sends a question; false if too many wait already, or the loader has ended.
@@ -87,15 +101,26 @@ impl LoaderThread {
         thread.as_ref().is_none_or(|thread| !thread.is_finished())
     }
 
-    /// Loads everything that is durable, then ends the thread.
+    /// Loads everything that is durable, then ends the thread. Tables that do not answer are not waited for, and what could not be loaded
+    /// stays in the journal.
     pub(crate) fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // A thread that has ended needs no message.
-            let _ = self.questions.send(Question::Stop);
-            if thread.join().is_err() {
-                tracing::error!("the loader ended with a panic");
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_told = false;
+        loop {
+            // A thread that has ended needs no message; one that is asked too much finds it later.
+            is_told = is_told || !matches!(self.questions.try_send(Question::Stop), Err(mpsc::TrySendError::Full(_)));
+            match ended.recv_timeout(STOP_LOOKS) {
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
+            if self.state.contact.leave(STOP_WAITS) {
+                tracing::warn!("the tables do not answer: what is not loaded waits in the journal for the next start");
+                return;
+            }
+        }
+        if thread.join().is_err() {
+            tracing::error!("the loader ended with a panic");
         }
     }
 }
@@ -119,6 +144,9 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
                 return;
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if loader.state.contact.is_left() {
+            return;
         }
         let started = Instant::now();
         if loader.waiting() > CROWD {
@@ -213,6 +241,7 @@ fn attempt(loader: &mut Loader, all: bool) -> bool {
     let loaded = if all { loader.catch_up() } else { loader.catch_up_roughly() };
     match loaded {
         Ok(()) => true,
+        Err(Error::Stopped) => false,
         Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
             let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);
             if before == 0 {
@@ -239,7 +268,12 @@ mod tests {
         let (questions, inbox) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || drop((inbox, ended.recv())));
-        let loader = LoaderThread { questions, thread: Mutex::new(Some(thread)) };
+        let loader = LoaderThread {
+            questions,
+            ended: Mutex::new(mpsc::channel().1),
+            state: Arc::default(),
+            thread: Mutex::new(Some(thread)),
+        };
         assert!(loader.is_running());
         drop(end);
         while loader.thread.lock().unwrap().as_ref().is_some_and(|thread| !thread.is_finished()) {

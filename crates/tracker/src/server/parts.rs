@@ -1,19 +1,21 @@
-//! Journal, store and loader of a data folder: here they are chosen and opened.
+//! Journal, store and loader of a data folder: how they are opened, and what the tables must have said before they are used.
+//!
+//! Tables in a server or a bucket may be away, or answer late. Where the folder has a journal of its own that is begun, nothing
+//! that they could say is needed to take events: whose they are is then asked before the first load.
 
-use std::io;
 use std::sync::Arc;
 
-use dlt_engine::destination::Access;
+use tokio::sync::oneshot;
 
 use super::options::Duty;
-use super::owner::{alone, belongs};
+use super::owner::{Asked, Said};
 use crate::data_dir::DataDir;
 use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::nats::NatsJournal;
-use crate::journal::segments::{self, OsFilesystem, SegmentJournal, SegmentOptions};
+use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
 use crate::loader::{Loader, LoaderState};
-use crate::place::{FilesAddress, NatsAddress, Place, Records, Tables};
+use crate::place::{FilesAddress, Place, Records, Tables};
 use crate::secret::secret;
 use crate::store::sql::SqlStore;
 use crate::store::{Counts, STREAM, Store};
@@ -27,65 +29,112 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// Opens them; waits until the tables have answered.
     pub(super) fn open(place: &Place, duty: Duty, options: SegmentOptions) -> Result<Self, Error> {
+        let opening = Opening::begin(place, duty, options)?;
+        let said = opening.asked.look();
+        opening.finish(Some(said))
+    }
+}
+
+/// Parts that are not open yet: the store is known, and was asked nothing.
+pub(super) struct Opening {
+    asked: Asked,
+    duty: Duty,
+    options: SegmentOptions,
+}
+
+impl Opening {
+    /// Asks nobody.
+    pub(super) fn begin(place: &Place, duty: Duty, options: SegmentOptions) -> Result<Self, Error> {
         let (is_shared_store, is_shared_journal) =
             (matches!(place.store.0, Tables::Postgres(_)), place.journal.0 != Records::Segments);
         if is_shared_journal && !is_shared_store || duty != Duty::All && !is_shared_journal {
             return Err(Error::NotShared);
         }
-        let dir = &DataDir::new(&place.data_dir);
-        let store = open_store(dir, place)?;
+        let dir = DataDir::new(&place.data_dir);
+        let store = open_store(&dir, place)?;
         store.discard_unfinished().map_err(|source| Error::folder("clear", dir.work(), source))?;
-        let (journal, loaded) = match &place.journal.0 {
-            Records::Segments => open_segments(dir, &*store, options)?,
+        Ok(Self { asked: Asked { dir, place: place.clone(), store }, duty, options })
+    }
+
+    /// Where the tables are, without a password.
+    pub(super) fn location(&self) -> String {
+        self.asked.store.location()
+    }
+
+    /// Asks the tables. What is on another machine may take its time to answer, and is asked in a thread of its own.
+    pub(super) fn ask(&self) -> Result<oneshot::Receiver<Said>, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let asked = self.asked.clone();
+        let look = move || drop(sender.send(asked.look()));
+        match self.asked.place.store.0 {
+            Tables::File => look(),
+            Tables::Postgres(_) | Tables::Files(_) => {
+                let thread = std::thread::Builder::new().name("tracker-tables".to_owned());
+                thread.spawn(look).map_err(Error::Start)?;
+            }
+        }
+        Ok(receiver)
+    }
+
+    /// Whether events can be taken before the tables have answered: they belong to the folder, and the journal knows its newest number
+    /// without them.
+    pub(super) fn can_wait(&self) -> Result<bool, Error> {
+        self.asked.can_wait()
+    }
+
+    /// Opens the parts with what the tables said; nothing where they have not answered.
+    pub(super) fn finish(self, said: Option<Said>) -> Result<Parts, Error> {
+        let Self { asked, duty, options } = self;
+        let place = &asked.place;
+        // Tables that are away are no reason not to take events.
+        let (loaded, away) = match said {
+            Some(Ok(counts)) => (Some(counts), None),
+            Some(Err(error @ Error::Tables { .. })) => (None, Some(error)),
+            Some(Err(error)) => return Err(error),
+            None => (None, None),
+        };
+        let is_asked = loaded.is_some();
+        let loaded = match (loaded, away) {
+            (Some(counts), _) => counts,
+            (None, away) if asked.can_wait()? => {
+                if let Some(error) = away {
+                    let why = crate::error::in_full(&error);
+                    tracing::warn!(why, "the tables can't be reached: events wait in the journal until they can");
+                }
+                Counts::default()
+            }
+            (None, away) => return Err(asked.needed(away)),
+        };
+        let (store, dir) = (Arc::clone(&asked.store), asked.dir.clone());
+        let journal: Arc<dyn Journal> = match &place.journal.0 {
+            Records::Segments => {
+                let folder = dir.journal();
+                let journal = SegmentJournal::open(Arc::new(OsFilesystem), &folder, options, loaded.position);
+                Arc::new(journal.map_err(|source| Error::folder("open the journal in", &folder, source))?)
+            }
             Records::Nats(address) => {
                 // Who only receives may not be allowed to write; and where the database is away, the next one says so.
-                if duty != Duty::Receive && !matches!(store.own(STREAM, true), Ok(true)) {
+                if is_asked && duty != Duty::Receive && !matches!(store.own(STREAM, true), Ok(true)) {
                     tracing::debug!("the tables could not be marked as those of a stream");
                 }
-                open_stream(address, &*store, options.max_bytes)?
+                let journal = NatsJournal::open(address, options.max_bytes, loaded.position);
+                Arc::new(journal.map_err(|source| Error::Journal { location: address.shown(), source })?)
             }
         };
         let state = Arc::new(LoaderState::default());
         state.set(loaded);
-        let mut loader = Loader::new(dir.clone(), Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
+        let mut loader = Loader::new(dir, Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
         loader.may_load(duty != Duty::Receive);
-        Ok(Self { store, journal, loader, state })
+        if !is_asked {
+            loader.ask_before(Box::new(move || asked.are_ours()));
+        }
+        Ok(Parts { store, journal, loader, state })
     }
 }
 
-/// The journal in the data folder, and what the tables hold.
-fn open_segments(
-    dir: &DataDir,
-    store: &dyn Store,
-    options: SegmentOptions,
-) -> Result<(Arc<dyn Journal>, Counts), Error> {
-    let (filesystem, folder) = (Arc::new(OsFilesystem), dir.journal());
-    let failed = |source: io::Error| Error::folder("open the journal in", &folder, source);
-    let loaded = match loaded(store) {
-        Ok(counts) => counts,
-        // The journal knows its own newest number; without it the number would be unknown.
-        Err(_) if segments::is_begun(&*filesystem, &folder).map_err(failed)? => Counts::default(),
-        Err(source) => return Err(Error::JournalGone { folder, source: Box::new(source) }),
-    };
-    let journal = SegmentJournal::open(filesystem, &folder, options, loaded.position).map_err(failed)?;
-    Ok((Arc::new(journal), loaded))
-}
-
-/// The journal as a stream, and what the tables hold.
-fn open_stream(address: &NatsAddress, store: &dyn Store, max_bytes: u64) -> Result<(Arc<dyn Journal>, Counts), Error> {
-    let failed = |source: io::Error| Error::Journal { location: address.shown(), source };
-    let loaded = match loaded(store) {
-        Ok(counts) => counts,
-        Err(_) if NatsJournal::is_begun(address).map_err(failed)? => Counts::default(),
-        // A new stream would not know where its numbers begin.
-        Err(source) => return Err(source),
-    };
-    let journal = NatsJournal::open(address, max_bytes, loaded.position).map_err(failed)?;
-    Ok((Arc::new(journal), loaded))
-}
-
-/// The store of a data folder.
+/// The store of a data folder, which is asked nothing yet.
 fn open_store(dir: &DataDir, place: &Place) -> Result<Arc<dyn Store>, Error> {
     let (location, store) = match &place.store.0 {
         Tables::File => {
@@ -95,12 +144,7 @@ fn open_store(dir: &DataDir, place: &Place) -> Result<Arc<dyn Store>, Error> {
         Tables::Postgres(address) => (place.store.shown(), SqlStore::postgres(address, &dir.work())),
         Tables::Files(address) => (place.store.shown(), open_files(dir, address)?),
     };
-    let store = store.map_err(|source| Error::tables(location, source))?;
-    if place.journal.0 == Records::Segments && place.store.0 != Tables::File {
-        alone(&store)?;
-    }
-    belongs(dir, place, &store)?;
-    Ok(Arc::new(store))
+    Ok(Arc::new(store.map_err(|source| Error::tables(location, source))?))
 }
 
 /// Tables in files, which this data folder writes.
@@ -108,14 +152,4 @@ pub(super) fn open_files(dir: &DataDir, address: &FilesAddress) -> Result<dlt_en
     let file = dir.owner();
     let owner = secret(&file).map_err(|source| Error::folder("keep what the folder is known by in", file, source))?;
     Ok(address.open().and_then(|place| SqlStore::files(place, &dir.local(), &owner, &dir.work())))
-}
-
-/// What the tables hold.
-fn loaded(store: &dyn Store) -> Result<Counts, Error> {
-    if !store.exists() {
-        return Ok(Counts::default());
-    }
-    let read = |access| store.open(access)?.counts();
-    // After a crash only a writer can recover what the database had not written to its file.
-    read(Access::Write).or_else(|_| read(Access::Read)).map_err(|source| Error::tables(store.location(), source))
 }

@@ -1,5 +1,6 @@
 //! A tracker's life, from the data folder's lock to the last load.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,11 +8,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::Signal;
 use tokio::sync::{Semaphore, watch};
 
 use super::options::{Duty, FILES_INTERVAL, LOAD_INTERVAL, ServeOptions};
-use super::parts::Parts;
+use super::parts::{Opening, Parts};
 use super::secrets::{id_key, token_of};
 use super::signals::Signals;
 use crate::contract::Contracts;
@@ -71,8 +73,9 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// When the folder can't be used or is in use, or the address can't be listened on. Once it is ready, no failure of disk
-/// or database ends it: senders are asked to retry, and loading is retried.
+/// When the folder can't be used or is in use, or the address can't be listened on; or when tables that are new to the folder can't be
+/// reached. Once it is ready, no failure of disk or database ends it: senders are asked to retry, and loading is retried. Tables that do
+/// not answer are not waited for at its end either: what is not loaded is by the next start.
 pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Summary, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
@@ -114,7 +117,10 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let projects = Projects::new(KeyRing::open(dir.keys())?, options.unknown_key);
     let contracts = Arc::new(Contracts::open(dir.contracts())?);
     let id_key = id_key(&options.place())?;
-    let mut parts = Parts::open(&options.place(), options.duty, journal_options)?;
+    let opening = Opening::begin(&options.place(), options.duty, journal_options)?;
+    let Some((mut parts, is_over)) = open(opening, &runtime, &mut signals)? else {
+        return Ok(Summary { requests: 0, ledger: Ledger::default() });
+    };
     parts.loader.keep(options.retention);
     let database = parts.store.location();
     let usual = if options.store.is_in_files() { FILES_INTERVAL } else { LOAD_INTERVAL };
@@ -146,7 +152,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     }
     dir.announce(&ServerFile { address: local_address, pid: std::process::id(), key: app.key.clone() })?;
 
-    let (stop, mut stopped) = watch::channel(false);
+    let (stop, mut stopped) = watch::channel(is_over);
     on_ready(&Ready {
         address,
         is_tls: tls.is_some(),
@@ -191,6 +197,61 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     runtime.shutdown_timeout(Duration::from_secs(1));
     drop(lock);
     Ok(summary)
+}
+
+/// How long the tables may take to answer before a tracker goes on without them.
+const TABLES_ANSWER: Duration = Duration::from_secs(2);
+
+/// What came first.
+enum First<T> {
+    Answer(T),
+    /// A signal to stop.
+    Stop,
+    Late,
+}
+
+/// Opens the parts. Where the tables do not answer soon, and are not needed to take events, it goes on without them. Also tells whether it
+/// was told to stop meanwhile; returns nothing where that was before events could be taken.
+fn open(opening: Opening, runtime: &Runtime, signals: &mut Signals) -> Result<Option<(Parts, bool)>, Error> {
+    let mut answer = opening.ask()?;
+    let mut first = |limit: Option<Duration>| {
+        let late = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                said = &mut answer => First::Answer(said),
+                () = signals.received() => First::Stop,
+                () = late => First::Late,
+            }
+        })
+    };
+    let ended = || Error::Start(io::Error::other("the thread that asks the tables has ended"));
+    let location = opening.location();
+    let (said, is_over) = match first(Some(TABLES_ANSWER)) {
+        First::Answer(said) => (Some(said.map_err(|_| ended())?), false),
+        First::Stop if opening.can_wait()? => (None, true),
+        First::Late if opening.can_wait()? => {
+            tracing::warn!(location, "the tables do not answer yet: events wait in the journal until they do");
+            (None, false)
+        }
+        First::Stop => return Ok(None),
+        First::Late => {
+            tracing::warn!(
+                location,
+                "the tables do not answer yet: the journal of this data folder can't begin without them"
+            );
+            match first(None) {
+                First::Answer(said) => (Some(said.map_err(|_| ended())?), false),
+                First::Stop | First::Late => return Ok(None),
+            }
+        }
+    };
+    opening.finish(said).map(|parts| Some((parts, is_over)))
 }
 
 /// Reads certificate and key anew at each SIGHUP, and when one of the files has changed.

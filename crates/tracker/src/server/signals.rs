@@ -26,11 +26,11 @@ impl Signals {
         })
     }
 
-    pub(super) async fn received(self) {
-        let Self { mut interrupt, mut terminate, hangup, .. } = self;
+    pub(super) async fn received(&mut self) {
+        let Self { interrupt, terminate, hangup, .. } = self;
         let hangup = async {
             match hangup {
-                Some(mut hangup) => drop(hangup.recv().await),
+                Some(hangup) => drop(hangup.recv().await),
                 None => std::future::pending().await,
             }
         };

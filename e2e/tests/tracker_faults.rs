@@ -1,10 +1,13 @@
-//! A tracker whose disk is full, and one whose clock jumps: no event that was acknowledged is lost, none is there twice.
+//! A tracker whose disk is full or fails, and one whose clock jumps: no event that was acknowledged is lost, none is there twice.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use dlt_testkit::{Client, Disk, Sandbox, Tracker};
+use dlt_testkit::{Client, Disk, FailingDisk, Sandbox, Tracker};
 use serde_json::{Value, json};
 
 /// Events of a request.
@@ -76,6 +79,274 @@ fn a_full_disk_loses_no_acknowledged_event() {
     reconcile(&sandbox, data.to_str().unwrap(), sent + 1);
 }
 
+#[test]
+#[expect(clippy::print_stderr, reason = "what is not tested is not passed over in silence")]
+fn a_device_with_io_errors_loses_no_acknowledged_event() {
+    if !FailingDisk::is_allowed() {
+        eprintln!("NOT TESTED: only root can mount a device, and only where the system has some");
+        return;
+    }
+    let disk = FailingDisk::mount().unwrap();
+    let sandbox = Sandbox::new().unwrap();
+    let data = disk.path().join("tracker");
+    let tracker = Tracker::start(&sandbox, &data).unwrap();
+    let mut sent = 0;
+    while sent < 20 {
+        send_until_taken(&tracker, sent);
+        sent += 1;
+    }
+    disk.fail().unwrap();
+    let mut refused = Vec::new();
+    while refused.len() < 3 {
+        assert!(sent < 1_000, "the device never fails");
+        match send(&tracker, sent) {
+            Some(200) => {}
+            Some(429 | 503) => refused.push(sent),
+            other => panic!("answered {other:?}"),
+        }
+        sent += 1;
+    }
+    disk.mend().unwrap();
+    for batch in refused {
+        send_until_taken(&tracker, batch);
+    }
+    send_until_taken(&tracker, sent);
+    tracker.stop().unwrap();
+    reconcile(&sandbox, data.to_str().unwrap(), sent + 1);
+}
+
+/// Builds a library that is loaded before all others.
+fn preloaded(sandbox: &Sandbox, name: &str, source: String) -> PathBuf {
+    let file = sandbox.write(format!("{name}.c"), source).unwrap();
+    let library = sandbox.path(format!("{name}.so"));
+    let compiled = Command::new("cc").args(["-O1", "-shared", "-fPIC", "-o"]).args([&library, &file]).status().unwrap();
+    assert!(compiled.success());
+    library
+}
+
+/// A library by which writes and syncs below a folder fail with EIO, as a file orders: `n` none of them, `w` writes, `s` syncs, `b` both;
+/// and each how-manieth. A write that fails has written its half. After a sync that failed, of what was written to the journal since
+/// the last one each other write is gone, without another word: a system may drop the pages that it could not write.
+fn disk_by_orders(sandbox: &Sandbox, folder: &Path) -> (PathBuf, PathBuf) {
+    let orders = sandbox.write("orders", "n 0").unwrap();
+    let source = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *FOLDER = "{FOLDER}", *ORDERS = "{ORDERS}";
+
+struct saved { int fd; off64_t at; ssize_t bytes; char *before; struct saved *next; };
+static struct saved *unsynced;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static long calls;
+
+#define REAL(type, name) static type real; if (!real) real = (type)dlsym(RTLD_NEXT, name)
+typedef ssize_t (*pwrite_t)(int, const void *, size_t, off64_t);
+typedef ssize_t (*write_t)(int, const void *, size_t);
+typedef int (*sync_t)(int);
+
+static int is_ours(int fd, char *path) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, 4095);
+    if (length < 0) return 0;
+    path[length] = 0;
+    return strncmp(path, FOLDER, strlen(FOLDER)) == 0;
+}
+
+static int fails(char what) {
+    char text[32] = {0};
+    int file = open(ORDERS, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return 0;
+    if (read(file, text, 31) < 0) text[0] = 'n';
+    close(file);
+    long each = atol(text + 1);
+    if (each <= 0 || (text[0] != 'b' && text[0] != what)) return 0;
+    return __sync_add_and_fetch(&calls, 1) % each == 0;
+}
+
+static ssize_t put(int fd, const void *bytes, size_t count, off64_t at) {
+    REAL(pwrite_t, "pwrite64");
+    char path[4096];
+    if (!is_ours(fd, path)) return real(fd, bytes, count, at);
+    if (fails('w')) {
+        if (real(fd, bytes, count / 2, at) < 0) { /* It fails as it is. */ }
+        errno = EIO;
+        return -1;
+    }
+    if (strstr(path, ".seg") && count < 1 << 20) {
+        struct saved *saved = malloc(sizeof *saved);
+        *saved = (struct saved){ fd, at, 0, malloc(count), NULL };
+        saved->bytes = pread64(fd, saved->before, count, at);
+        pthread_mutex_lock(&lock);
+        saved->next = unsynced;
+        unsynced = saved;
+        pthread_mutex_unlock(&lock);
+    }
+    return real(fd, bytes, count, at);
+}
+
+static int sync_by(int fd, sync_t sync) {
+    REAL(pwrite_t, "pwrite64");
+    char path[4096];
+    if (!is_ours(fd, path)) return sync(fd);
+    int failed = fails('s');
+    int done = failed ? -1 : sync(fd);
+    int lost = failed;
+    pthread_mutex_lock(&lock);
+    for (struct saved **at = &unsynced; *at;) {
+        struct saved *saved = *at;
+        if (saved->fd != fd) { at = &saved->next; continue; }
+        if (lost && saved->bytes > 0 && real(fd, saved->before, saved->bytes, saved->at) < 0) abort();
+        if (failed) lost = !lost;
+        *at = saved->next;
+        free(saved->before);
+        free(saved);
+    }
+    pthread_mutex_unlock(&lock);
+    if (failed) errno = EIO;
+    return done;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) { return put(fd, bytes, count, at); }
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return put(fd, bytes, count, at); }
+ssize_t write(int fd, const void *bytes, size_t count) {
+    REAL(write_t, "write");
+    char path[4096];
+    if (is_ours(fd, path) && fails('w')) { errno = EIO; return -1; }
+    return real(fd, bytes, count);
+}
+int fsync(int fd) { REAL(sync_t, "fsync"); return sync_by(fd, real); }
+int fdatasync(int fd) { REAL(sync_t, "fdatasync"); return sync_by(fd, real); }
+"#;
+    let source = source.replace("{FOLDER}", folder.to_str().unwrap()).replace("{ORDERS}", orders.to_str().unwrap());
+    (preloaded(sandbox, "disk", source), orders)
+}
+
+/// Clients that send batch after batch, and again what was not acknowledged, until they are told to end.
+#[derive(Default)]
+struct Load {
+    /// Where the tracker is; nowhere while it is dead.
+    address: Mutex<Option<SocketAddr>>,
+    next: AtomicUsize,
+    acknowledged: AtomicUsize,
+    refused: AtomicUsize,
+    is_over: AtomicBool,
+    /// The test failed, and nobody takes what is left.
+    is_broken: AtomicBool,
+}
+
+/// Has clients end with the test.
+struct EndOf<'a>(&'a Load);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.is_broken.store(std::thread::panicking(), Ordering::SeqCst);
+        self.0.is_over.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Load {
+    fn run(&self) {
+        while !self.is_over.load(Ordering::SeqCst) {
+            let batch = self.next.fetch_add(1, Ordering::SeqCst);
+            while !self.send(batch) {
+                if self.is_broken.load(Ordering::SeqCst) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            self.acknowledged.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn send(&self, batch: usize) -> bool {
+        let Some(address) = *self.address.lock().unwrap() else { return false };
+        let Ok(mut client) = Client::connect(address) else { return false };
+        match client.post("/v1/batch", &events(batch)) {
+            Ok((200, _)) => true,
+            Ok((429 | 503, _)) => {
+                self.refused.fetch_add(1, Ordering::SeqCst);
+                false
+            }
+            Ok((status, body)) => panic!("answered {status}: {}", String::from_utf8_lossy(&body)),
+            Err(_) => false,
+        }
+    }
+
+    /// Waits until a number has grown by so much.
+    fn wait(&self, number: &AtomicUsize, by: usize, what: &str) {
+        let (begun, before) = (Instant::now(), number.load(Ordering::SeqCst));
+        while number.load(Ordering::SeqCst) < before + by {
+            assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn writes_and_syncs_that_fail_lose_no_acknowledged_event() {
+    let mut sandbox = Sandbox::new().unwrap();
+    let data = sandbox.path("tracker");
+    let (library, orders) = disk_by_orders(&sandbox, &data);
+    let order = |text: &str| {
+        let next = orders.with_extension("next");
+        std::fs::write(&next, text).unwrap();
+        std::fs::rename(next, &orders).unwrap();
+    };
+    sandbox.set_env("LD_PRELOAD", library.as_os_str());
+    let load = Load::default();
+    let start = || {
+        let arguments = ["--set", "journal.segment_size=1 MiB"].map(str::to_owned);
+        let tracker = Tracker::start_as(&sandbox, "serve", &data, &arguments).unwrap();
+        *load.address.lock().unwrap() = Some(tracker.address());
+        tracker
+    };
+    let tracker = std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| load.run());
+        }
+        let _ends = EndOf(&load);
+        let mut tracker = start();
+        for (text, is_killed) in [
+            ("s 3", false),
+            ("w 3", false),
+            ("s 2", true),
+            ("b 5", false),
+            // Nothing works any more.
+            ("b 1", false),
+            ("b 1", true),
+            ("w 2", true),
+            ("s 1", false),
+        ] {
+            load.wait(&load.acknowledged, 10, &format!("before {text}, nothing is taken"));
+            order(text);
+            load.wait(&load.refused, 6, &format!("with {text}, nothing is refused"));
+            if is_killed {
+                *load.address.lock().unwrap() = None;
+                tracker.kill().unwrap();
+                order("n 0");
+                tracker = start();
+            }
+            order("n 0");
+        }
+        load.wait(&load.acknowledged, 10, "in the end, nothing is taken");
+        tracker
+    });
+    tracker.stop().unwrap();
+    sandbox.remove_env("LD_PRELOAD");
+    let batches = load.acknowledged.load(Ordering::SeqCst);
+    assert_eq!(batches, load.next.load(Ordering::SeqCst), "each was acknowledged in the end");
+    reconcile(&sandbox, "tracker", batches);
+}
+
 /// A library by which the clock of a process is wrong by as many seconds as a file says.
 fn clock(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
     let offset = sandbox.write("offset", "0").unwrap();
@@ -101,9 +372,7 @@ int clock_gettime(clockid_t id, struct timespec *at) {{
 "#,
         offset.display()
     );
-    let file = sandbox.write("clock.c", source).unwrap();
-    let library = sandbox.path("clock.so");
-    assert!(Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &file]).status().unwrap().success());
+    let library = preloaded(sandbox, "clock", source);
     (library, offset)
 }
 

@@ -1,6 +1,8 @@
-//! A disk that can be full.
+//! A disk that can be full, and one that fails.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -43,9 +45,13 @@ impl Disk {
 }
 
 fn mount(options: &str, path: &Path) -> Result<()> {
-    let output = Command::new("mount").args(["-t", "tmpfs", "-o", options, "dlt-test"]).arg(path).output()?;
+    run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "dlt-test"]).arg(path))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output()?;
     if !output.status.success() {
-        bail!("mount: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }
@@ -53,6 +59,81 @@ fn mount(options: &str, path: &Path) -> Result<()> {
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily: a server that is about to end may have files open.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).output();
+    }
+}
+
+/// A block device with a file system, whose blocks can fail: what was never written before is then refused by the device with an I/O
+/// error, which a program first hears of when it syncs. Only root can have one. Taken away when dropped.
+#[derive(Debug)]
+pub struct FailingDisk {
+    /// What the device keeps its blocks in.
+    memory: Disk,
+    mounted: TempDir,
+}
+
+/// Of the file system, and of the memory that it has for it, in megabytes. The rest is what [`FailingDisk::fail`] takes away.
+const DEVICE_MEGABYTES: u64 = 400;
+const MEMORY_MEGABYTES: u32 = 450;
+
+impl FailingDisk {
+    /// Whether this process may have one.
+    pub fn is_allowed() -> bool {
+        Disk::is_allowed() && Path::new("/dev/loop-control").exists()
+    }
+
+    /// Makes the device and its file system, and mounts it.
+    ///
+    /// # Errors
+    /// When one of them can't be made.
+    pub fn mount() -> Result<Self> {
+        let memory = Disk::mount(MEMORY_MEGABYTES)?;
+        let image = memory.path().join("image");
+        File::create(&image)?.set_len(DEVICE_MEGABYTES << 20)?;
+        run(Command::new("mkfs.ext4")
+            .args(["-q", "-F", "-E", "lazy_itable_init=0", "-O", "^has_journal"])
+            .arg(&image))?;
+        let mounted = tempfile::Builder::new().prefix("dlt-device-").tempdir()?;
+        run(Command::new("mount").args(["-o", "loop,errors=continue"]).arg(&image).arg(mounted.path()))?;
+        Ok(Self { memory, mounted })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.mounted.path()
+    }
+
+    fn filling(&self) -> PathBuf {
+        self.memory.path().join("filling")
+    }
+
+    /// Lets it fail: there is no memory for further blocks.
+    ///
+    /// # Errors
+    /// When its memory can't be taken.
+    pub fn fail(&self) -> Result<()> {
+        let mut filling = File::create(self.filling())?;
+        let piece = vec![1; 64 << 10];
+        loop {
+            match filling.write_all(&piece) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::StorageFull => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Lets it work again.
+    ///
+    /// # Errors
+    /// When its memory can't be given back.
+    pub fn mend(&self) -> Result<()> {
+        Ok(fs::remove_file(self.filling())?)
+    }
+}
+
+impl Drop for FailingDisk {
+    fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(self.path()).output();
     }
 }

@@ -6,7 +6,7 @@
 //! own, [`Nats`] is a cluster of NATS from PyPI, [`PgBouncer`] stands before a server of Postgres, [`PythonClient`] and [`NodeClient`] are
 //! clients of others, [`Movers`] are programs that move tables, [`S3`] is the server of moto from PyPI, [`Azurite`] Azure's own
 //! emulator from npm, [`Airflow`] is that of PyPI, [`Front`] stands before a server and makes it fail,
-//! and a [`Disk`] can be full. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
+//! a [`Disk`] can be full and a [`FailingDisk`] fail. Everything listens on 127.0.0.1 and writes below a temporary folder; nothing is sent off the machine.
 
 mod adbc;
 mod airflow;
@@ -43,7 +43,7 @@ pub use certificates::make_certificates;
 pub use client::Client;
 pub use clients::{NodeClient, PythonClient};
 pub use dbt::Dbt;
-pub use disk::Disk;
+pub use disk::{Disk, FailingDisk};
 pub use front::{Fault, Front};
 pub use generator::Generator;
 pub use mariadb::MariaDb;

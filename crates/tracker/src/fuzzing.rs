@@ -1,16 +1,21 @@
-//! What must hold for any body of a request, and any damage to a journal. Called by the targets `tracker` and `journal` in `fuzz/` and by a
-//! test that replays their corpus; no part of the API.
+//! What must hold for whatever comes from elsewhere: bodies and queries of requests, objects of the edge, files of contracts, and a journal
+//! with any damage. Called by the targets in `fuzz/` and by a test that replays their corpus; no part of the API.
 //!
 //! It panics where a promise is broken, and else returns nothing.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::contract::Contract;
+use crate::contract::{self, Contract};
+use crate::dashboard::Filter;
 use crate::decode::{self, Limits};
+use crate::edge::object::{self, Record};
 use crate::event::{self, Arrival, Call, Judged};
 use crate::outcome::Reason;
-use crate::scrub;
+use crate::{query, scrub};
 
 /// Small, so that what is beyond them is found soon.
 const LIMITS: Limits = Limits { request_bytes: 64 << 10, event_bytes: 8 << 10, batch_events: 50 };
@@ -47,6 +52,52 @@ pub fn body(bytes: &[u8]) {
 /// Whatever becomes of the bytes of a segment, a record is read as it was written or told as missing.
 pub fn journal(bytes: &[u8]) {
     crate::journal::segments::fuzzing::segment(bytes);
+}
+
+/// An object of the edge is refused, or each of its records is the row of an event or of the quarantine.
+pub fn edge(bytes: &[u8]) {
+    let taken = |bytes: &[u8]| {
+        for line in object::records(bytes).unwrap_or_default() {
+            match Record::parse(line) {
+                Ok(record) => {
+                    let row = row(&record.row);
+                    assert_eq!(row["message_id"], *record.message_id, "{line}");
+                    assert_eq!(row.get("project").and_then(Value::as_str), record.project.as_deref(), "{line}");
+                }
+                Err(reason) => panic!("a record that was taken is none: {reason}: {line}"),
+            }
+        }
+    };
+    taken(bytes);
+    // Behind a first line that is right, which nobody comes upon by chance.
+    let lines = std::str::from_utf8(bytes).map_or(0, |text| text.lines().count());
+    let sum: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let head = format!(
+        "{{\"format\":\"dlt-edge\",\"version\":1,\"lines\":{lines},\"bytes\":{},\"sha256\":\"{sum}\"}}\n",
+        bytes.len()
+    );
+    taken(&[head.as_bytes(), bytes].concat());
+}
+
+/// The file of a contract is refused, or says the same when it is written anew.
+pub fn contract_file(bytes: &[u8]) {
+    let file = Path::new("contract.toml");
+    let Ok(contract) = Contract::parse(&String::from_utf8_lossy(bytes), file) else { return };
+    let text = contract::to_toml(&contract);
+    match Contract::parse(&text, file) {
+        Ok(again) => assert_eq!(again, contract, "{text}"),
+        Err(error) => panic!("{error}: {text}"),
+    }
+}
+
+/// The query of an address is refused, or asks for the same when it is written anew; and any text can be a part of one.
+pub fn query(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    assert_eq!(query::unescaped(&query::encode(&text)), text);
+    assert_eq!(query::pairs(&format!("x={}", query::encode(&text))), [("x".to_owned(), text.clone().into_owned())]);
+    let Ok(filter) = Filter::parse(&text) else { return };
+    let again = filter.query();
+    assert_eq!(Filter::parse(again.strip_prefix('?').unwrap_or_default()), Ok(filter), "{again}");
 }
 
 fn check(judged: &Judged) {

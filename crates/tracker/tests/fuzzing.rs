@@ -14,6 +14,21 @@ fn journals() {
     replay("journal", fuzzing::journal);
 }
 
+#[test]
+fn objects_of_the_edge() {
+    replay("edge", fuzzing::edge);
+}
+
+#[test]
+fn files_of_contracts() {
+    replay("contract_file", fuzzing::contract_file);
+}
+
+#[test]
+fn queries() {
+    replay("query", fuzzing::query);
+}
+
 #[expect(clippy::print_stderr, reason = "names the file in the output of a run that fails")]
 fn replay(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);

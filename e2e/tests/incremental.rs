@@ -253,7 +253,7 @@ fn objects_that_are_new_are_continued_in_turns() {
     let sandbox = Sandbox::new().unwrap();
     let server = S3::start().unwrap();
     let python = |arguments: &[&str], memory: &str| {
-        let script = PythonDlt::with_s3().unwrap().script(&sandbox, FILES_SCRIPT).args(arguments);
+        let script = PythonDlt::with_lakes().unwrap().script(&sandbox, FILES_SCRIPT).args(arguments);
         script.env("DLT_DATA_DIR", sandbox.path(memory)).succeed().unwrap().stdout
     };
     for first in [Tool::Python, Tool::Ours] {

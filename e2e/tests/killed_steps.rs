@@ -255,8 +255,7 @@ fn strace(expressions: &[String], log: &str) -> Vec<String> {
 fn fingerprints(sandbox: &Sandbox, scenario: &Scenario, request: &Value) -> Result<Map<String, Value>> {
     let python = match scenario.format {
         None => PythonDlt::shared()?,
-        Some("delta") => PythonDlt::with_delta()?,
-        Some(_) => PythonDlt::with_iceberg()?,
+        Some(_) => PythonDlt::with_lakes()?,
     };
     let run = python.script(sandbox, FINGERPRINT).stdin(serde_json::to_vec(request)?);
     let output = run.limit(Duration::from_secs(600)).succeed()?;

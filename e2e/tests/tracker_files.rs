@@ -51,7 +51,7 @@ const KILLS: usize = 10;
 
 fn read(sandbox: &Sandbox, places: &[String], tables: &[&str], endpoint: Option<&str>) -> Value {
     let task = json!({"places": places, "tables": tables, "endpoint": endpoint}).to_string();
-    let run = PythonDlt::with_delta().unwrap().script(sandbox, READ).stdin(task).limit(Duration::from_secs(300));
+    let run = PythonDlt::with_lakes().unwrap().script(sandbox, READ).stdin(task).limit(Duration::from_secs(300));
     serde_json::from_str(run.succeed().unwrap().stdout.lines().last().unwrap()).unwrap()
 }
 

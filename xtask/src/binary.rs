@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,10 +20,68 @@ pub(crate) fn chosen(workspace: &Workspace) -> Result<PathBuf> {
     runs_by_itself(&path)
 }
 
+/// The release build beside other work: it takes what that leaves of the processor, so that whoever needs the binary later finds most of it
+/// done.
+pub(crate) struct Ahead {
+    cargo: Child,
+    /// What it says, which nobody needs where it ends well.
+    log: PathBuf,
+}
+
+impl Ahead {
+    /// Begins it.
+    pub(crate) fn begin(workspace: &Workspace) -> Result<Self> {
+        let folder = workspace.target_folder()?;
+        fs::create_dir_all(&folder)?;
+        let log = folder.join("release-build.log");
+        let output = fs::File::create(&log)?;
+        let build = release(workspace);
+        // Last in line for the processor, where the system has a line.
+        let nice = process::succeeds(Command::new("nice").args(["-n", "19", "true"]));
+        let mut command = if nice { Command::new("nice") } else { Command::new(build.get_program()) };
+        if nice {
+            command.args(["-n", "19"]).arg(build.get_program());
+        }
+        command.args(build.get_args()).current_dir(workspace.root());
+        for (name, value) in build.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        println!("$ {} (beside the tests)", process::shown(&build));
+        let cargo = command.spawn().context("the release build could not be started")?;
+        Ok(Self { cargo, log })
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        if self.cargo.wait()?.success() {
+            return Ok(());
+        }
+        bail!("the release build failed\n{}", fs::read_to_string(&self.log).unwrap_or_default());
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // One that has ended can't be ended again, and nothing else is to be done about it.
+        let _ = self.cargo.kill();
+        let _ = self.cargo.wait();
+    }
+}
+
+fn release(workspace: &Workspace) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--locked", "--package", "dlt-cli", "--bin", "dlt"]);
+    cargo
+}
+
 /// Builds `dlt` against the prebuilt library and leaves both in `target/release/`; returns the binary's path.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     duckdb::ensure(workspace)?;
-    process::run(workspace.cargo().args(["build", "--release", "--locked", "--package", "dlt-cli", "--bin", "dlt"]))?;
+    process::run(&mut release(workspace))?;
     let place = workspace.release_folder();
     let built = workspace.target_folder()?.join("release/dlt");
     copy_if_changed(&workspace.duckdb_folder().join(duckdb::LIBRARY), &place.join(duckdb::LIBRARY))?;

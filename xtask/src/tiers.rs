@@ -41,12 +41,22 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<()> {
     machine::ensure_test_tools()?;
     let start = Instant::now();
     let (mut times, mut left_out) = (Vec::new(), Vec::new());
-    for tier in TIERS.iter().filter(|tier| names.is_empty() || names.contains(&tier.name)) {
+    let is_asked = |name: &str| names.is_empty() || names.contains(&name);
+    let mut ahead = None;
+    for tier in TIERS.iter().filter(|tier| is_asked(tier.name)) {
         println!("\n== {} ==", tier.name);
         let begun = Instant::now();
         if let Some(lack) = (tier.lack)(workspace) {
             left_out.push(format!("{} DID NOT RUN: {lack}", tier.name));
             continue;
+        }
+        match tier.name {
+            // Everything is compiled for the tests by then; and these wait a lot, for servers and for each other.
+            "crates" if is_asked("dist") && std::env::var_os("DLT_BIN").is_none() => {
+                ahead = Some(binary::Ahead::begin(workspace)?);
+            }
+            "dist" => ahead.take().map_or(Ok(()), binary::Ahead::finish)?,
+            _ => {}
         }
         (tier.run)(workspace)?;
         times.push(format!("{} {}", tier.name, process::since(begun)));
@@ -90,9 +100,8 @@ fn docs(workspace: &Workspace) -> Result<()> {
     process::run(workspace.cargo().args(["test", "--doc", "--workspace", "--locked"]))
 }
 
-/// The built program beside real Python dlt, killed and run again.
+/// The program that is built along with its tests, beside real Python dlt, killed and run again.
 fn e2e(workspace: &Workspace) -> Result<()> {
-    binary::build(workspace)?;
     nextest(workspace, &format!("package(dlt-e2e) - ({EDGE}) - ({AIRFLOW}) - ({ACROSS}) - ({PACKAGES})"))
 }
 
@@ -110,7 +119,6 @@ const EDGE: &str = "package(dlt-e2e) & test(/^edge::/)";
 /// The Worker in its own runtime, and real clients by way of it into the tables.
 fn edge(workspace: &Workspace) -> Result<()> {
     edge::test(workspace)?;
-    binary::build(workspace)?;
     nextest(workspace, EDGE)
 }
 
@@ -119,7 +127,6 @@ const AIRFLOW: &str = "package(dlt-e2e) & test(/^airflow::/)";
 
 /// Real Airflow, and the programs and schemas of others.
 fn airflow(workspace: &Workspace) -> Result<()> {
-    binary::build(workspace)?;
     nextest(workspace, AIRFLOW)
 }
 
@@ -132,7 +139,6 @@ fn across_lack(workspace: &Workspace) -> Option<String> {
 
 /// What everybody sends, to the edge and to the tracker, in one report.
 fn across(workspace: &Workspace) -> Result<()> {
-    binary::build(workspace)?;
     nextest(workspace, ACROSS)
 }
 
@@ -140,7 +146,6 @@ fn across(workspace: &Workspace) -> Result<()> {
 pub(crate) fn diff(workspace: &Workspace, times: &str) -> Result<()> {
     duckdb::ensure(workspace)?;
     machine::ensure_test_tools()?;
-    binary::build(workspace)?;
     let filter = "package(dlt-e2e) & (test(differential::) + test(merging::) + test(continuation::) + test(killed_steps::) + test(postgres::) + test(files::))";
     let mut cargo = workspace.cargo();
     // A run of many cases is one long test.

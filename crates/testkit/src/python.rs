@@ -14,6 +14,9 @@ use crate::venv;
 const REQUIREMENTS: [&str; 7] =
     ["dlt==1.31.0", "duckdb==1.5.*", "sqlglot<29", "pyarrow", "psycopg2-binary", "pymysql", "sqlalchemy==2.0.*"];
 
+/// What is installed besides for object stores and their tables.
+const FOR_LAKES: [&str; 4] = ["s3fs", "deltalake==1.6.6", "pyiceberg==0.12.0", "pyiceberg-core==0.11.0"];
+
 /// A virtual environment with dlt 1.31.0, made once on a machine and then shared by all tests.
 #[derive(Debug, Clone)]
 pub struct PythonDlt {
@@ -34,32 +37,13 @@ impl PythonDlt {
         Ok(Self { folder: venv::shared(folder, &REQUIREMENTS)? })
     }
 
-    /// The same with what it needs for S3, in an environment of its own.
+    /// The same with what it needs for S3, for Delta tables and for Iceberg tables, in an environment of its own.
     ///
     /// # Errors
     /// As [`PythonDlt::shared`].
-    pub fn with_s3() -> Result<Self> {
-        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(["s3fs"]).collect();
-        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-s3")?, &requirements)? })
-    }
-
-    /// The same with what it needs for Delta tables, on disks and on S3, in an environment of its own.
-    ///
-    /// # Errors
-    /// As [`PythonDlt::shared`].
-    pub fn with_delta() -> Result<Self> {
-        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(["s3fs", "deltalake==1.6.6"]).collect();
-        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-delta")?, &requirements)? })
-    }
-
-    /// The same with what it needs for Iceberg tables, on disks and on S3, in an environment of its own.
-    ///
-    /// # Errors
-    /// As [`PythonDlt::shared`].
-    pub fn with_iceberg() -> Result<Self> {
-        let more = ["s3fs", "pyiceberg==0.12.0", "pyiceberg-core==0.11.0"];
-        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(more).collect();
-        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-iceberg")?, &requirements)? })
+    pub fn with_lakes() -> Result<Self> {
+        let requirements: Vec<&str> = REQUIREMENTS.iter().copied().chain(FOR_LAKES).collect();
+        Ok(Self { folder: venv::shared(venv::in_cache("python-dlt-1.31.0-lakes")?, &requirements)? })
     }
 
     /// The interpreter.

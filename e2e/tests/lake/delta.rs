@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use dlt_testkit::{PythonDlt, S3, Sandbox};
+use dlt_testkit::{S3, Sandbox};
 use serde_json::{Value, json};
 
-use super::{Lake, Python};
+use super::Lake;
 
 /// What Python dlt loads into a lake, and what delta-rs reads of it. Prints JSON.
 const PYTHON: &str = r#"
@@ -41,7 +41,7 @@ os._exit(0)
 "#;
 
 fn lake(sandbox: &Sandbox) -> Lake<'_> {
-    Lake::in_folder(sandbox, "a lake", Python { environment: PythonDlt::with_delta, script: PYTHON })
+    Lake::in_folder(sandbox, "a lake", PYTHON)
 }
 
 fn by_turns(lake: &Lake<'_>) {

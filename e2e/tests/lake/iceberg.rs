@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dlt_testkit::{PythonDlt, S3, Sandbox};
+use dlt_testkit::{S3, Sandbox};
 use serde_json::{Value, json};
 
-use super::{Lake, Python};
+use super::Lake;
 
 /// What Python dlt loads into a lake, and what pyiceberg reads of it. Prints JSON.
 const PYTHON: &str = r#"
@@ -68,7 +68,7 @@ os._exit(0)
 
 /// Python dlt does not find Iceberg tables in folders with a space.
 fn lake(sandbox: &Sandbox) -> Lake<'_> {
-    Lake::in_folder(sandbox, "lake", Python { environment: PythonDlt::with_iceberg, script: PYTHON })
+    Lake::in_folder(sandbox, "lake", PYTHON)
 }
 
 fn metadata(lake: &Lake<'_>) -> Vec<PathBuf> {

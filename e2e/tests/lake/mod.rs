@@ -9,23 +9,18 @@ use anyhow::Result;
 use dlt_testkit::{PythonDlt, S3, Sandbox};
 use serde_json::{Value, json};
 
-/// Python dlt, and what it does with a lake: its text reads a task from its first argument and prints JSON.
-struct Python {
-    environment: fn() -> Result<PythonDlt>,
-    script: &'static str,
-}
-
 /// A dataset `raw` with a table `items`.
 struct Lake<'a> {
     sandbox: &'a Sandbox,
-    python: Python,
+    /// What Python dlt does with it: a script that reads a task from its first argument and prints JSON.
+    script: &'static str,
     url: String,
     variables: Vec<(&'static str, String)>,
 }
 
 impl<'a> Lake<'a> {
-    fn in_folder(sandbox: &'a Sandbox, folder: &str, python: Python) -> Self {
-        Self { sandbox, python, url: sandbox.path(folder).display().to_string(), variables: Vec::new() }
+    fn in_folder(sandbox: &'a Sandbox, folder: &str, script: &'static str) -> Self {
+        Self { sandbox, script, url: sandbox.path(folder).display().to_string(), variables: Vec::new() }
     }
 
     fn on_s3(self, server: &S3) -> Self {
@@ -49,7 +44,7 @@ impl<'a> Lake<'a> {
         if task["tables"].is_null() {
             task["tables"] = json!(["items"]);
         }
-        let run = (self.python.environment)().unwrap().script(self.sandbox, self.python.script).arg(task.to_string());
+        let run = PythonDlt::with_lakes().unwrap().script(self.sandbox, self.script).arg(task.to_string());
         let run = run.env("DLT_DATA_DIR", self.sandbox.path("python")).env("RUNTIME__DLTHUB_TELEMETRY", "false");
         let output = self.with_variables(run).limit(Duration::from_secs(180)).succeed().unwrap();
         serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap()

@@ -111,7 +111,8 @@ fn a_device_with_io_errors_loses_no_acknowledged_event() {
         send_until_taken(&tracker, batch);
     }
     send_until_taken(&tracker, sent);
-    tracker.stop().unwrap();
+    let told = tracker.stop().unwrap().stderr;
+    assert!(told.contains("Input/output error"), "{told}");
     reconcile(&sandbox, data.to_str().unwrap(), sent + 1);
 }
 
@@ -340,7 +341,8 @@ fn writes_and_syncs_that_fail_lose_no_acknowledged_event() {
         load.wait(&load.acknowledged, 10, "in the end, nothing is taken");
         tracker
     });
-    tracker.stop().unwrap();
+    let told = tracker.stop().unwrap().stderr;
+    assert!(told.contains("Input/output error"), "{told}");
     sandbox.remove_env("LD_PRELOAD");
     let batches = load.acknowledged.load(Ordering::SeqCst);
     assert_eq!(batches, load.next.load(Ordering::SeqCst), "each was acknowledged in the end");

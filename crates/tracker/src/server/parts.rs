@@ -127,7 +127,8 @@ impl Opening {
         state.set(loaded);
         let mut loader = Loader::new(dir, Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
         loader.may_load(duty != Duty::Receive);
-        if !is_asked {
+        // Of a stream the numbers are asked for at each load, and others may have given out newer ones.
+        if !is_asked && !journal.is_shared() {
             loader.ask_before(Box::new(move || asked.are_ours()));
         }
         Ok(Parts { store, journal, loader, state })

@@ -61,8 +61,8 @@ pub fn edge(bytes: &[u8]) {
             match Record::parse(line) {
                 Ok(record) => {
                     let row = row(&record.row);
-                    assert_eq!(row["message_id"], *record.message_id, "{line}");
-                    assert_eq!(row.get("project").and_then(Value::as_str), record.project.as_deref(), "{line}");
+                    assert_eq!(row["message_id"], *record.message.id, "{line}");
+                    assert_eq!(row.get("project").and_then(Value::as_str), record.message.project.as_deref(), "{line}");
                 }
                 Err(reason) => panic!("a record that was taken is none: {reason}: {line}"),
             }

@@ -81,7 +81,7 @@ fn a_full_disk_loses_no_acknowledged_event() {
 
 #[test]
 #[expect(clippy::print_stderr, reason = "what is not tested is not passed over in silence")]
-fn a_device_with_io_errors_loses_no_acknowledged_event() {
+fn a_device_that_fails_behind_the_writes_loses_no_acknowledged_event() {
     if !FailingDisk::is_allowed() {
         eprintln!("NOT TESTED: only root can mount a device, and only where the system has some");
         return;
@@ -112,7 +112,7 @@ fn a_device_with_io_errors_loses_no_acknowledged_event() {
     }
     send_until_taken(&tracker, sent);
     let told = tracker.stop().unwrap().stderr;
-    assert!(told.contains("Input/output error"), "{told}");
+    assert!(told.contains("the journal can't be written"), "{told}");
     reconcile(&sandbox, data.to_str().unwrap(), sent + 1);
 }
 

@@ -63,8 +63,9 @@ impl Drop for Disk {
     }
 }
 
-/// A block device with a file system, whose blocks can fail: what was never written before is then refused by the device with an I/O
-/// error, which a program first hears of when it syncs. Only root can have one. Taken away when dropped.
+/// A block device with a file system, whose blocks can fail: what was never written before is then refused by the device, though the file
+/// system had room for it and took it. A program hears of that when it syncs, and then what it wrote is gone. Only root can have one. Taken
+/// away when dropped.
 #[derive(Debug)]
 pub struct FailingDisk {
     /// What the device keeps its blocks in.

@@ -9,10 +9,9 @@
 //!          time     request    it is quarantined for all who
 //!          bounded  apart                        came meanwhile
 //!                                                    │
-//!                       report ◄── tables ◄── engine ◄── loader, every second
-//!                    dashboard
-//!                       check      DuckDB     one transaction: events, quarantine,
-//!                                             which sequence numbers were taken
+//!         report ◄── survey ◄── tables ◄── engine ◄── loader, every second
+//!      dashboard     what is                one transaction: events, quarantine,
+//!                    counted                which sequence numbers were taken
 //! ```
 //!
 //! [`serve`] runs a tracker on a data folder; [`report`], [`sql`] and [`check`] read one, whether a tracker runs on it or not.
@@ -28,7 +27,8 @@
 //! * No address, no header, no user agent and no key reaches the disk: only what the modules `scrub` and `event` name.
 //! * An event belongs to the project that its request's write key leads to (see `projects`); of a key only a hash is kept.
 //! * What a project's contract does not name is in the quarantine, whole, and not in the tables (see `contract`).
-//! * Memory is bounded by [`ServeOptions::memory_bytes`] and a few fixed buffers; requests beyond it get 429.
+//! * Memory is bounded by [`ServeOptions::memory_bytes`], a few fixed buffers, and what is kept of events to count them (see `survey`);
+//!   requests beyond it get 429.
 //!
 //! # Seams
 //!
@@ -75,6 +75,7 @@ mod secret;
 mod server;
 mod stamp;
 mod store;
+mod survey;
 mod tree;
 
 pub use backup::Backup;

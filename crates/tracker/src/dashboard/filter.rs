@@ -4,8 +4,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::projects::DEFAULT;
 use crate::query::{encode, pairs};
 use crate::store::Dialect;
+use crate::survey::{Chosen, Word, Words};
 
 /// Days that a page shows by default.
 const DEFAULT_DAYS: u32 = 30;
@@ -173,6 +175,29 @@ impl Filter {
     pub(crate) fn condition_of_all_time(&self, dialect: &dyn Dialect) -> String {
         let all = self.senders(dialect);
         if all.is_empty() { "true".to_owned() } else { all.join(" AND ") }
+    }
+
+    /// The same for events of a survey, since a moment or since ever.
+    pub(crate) fn chosen(&self, words: &Words, since: Option<i64>) -> Chosen {
+        let is = |word: Word, asked: &Option<String>| asked.is_none() || words.text(word) == asked.as_deref();
+        let is_of =
+            |project: Word| self.project.as_deref().is_none_or(|asked| words.text(project).unwrap_or(DEFAULT) == asked);
+        let sent_by_ci = |is_ci: Option<bool>| match self.ci {
+            Ci::All => true,
+            Ci::Only => is_ci == Some(true),
+            Ci::Without => is_ci != Some(true),
+        };
+        Chosen::new(
+            words,
+            since,
+            |sender| {
+                sent_by_ci(sender.is_ci)
+                    && is(sender.library, &self.library)
+                    && is(sender.version, &self.version)
+                    && is_of(sender.project)
+            },
+            |kind| is(kind.name, &self.event),
+        )
     }
 
     fn senders(&self, dialect: &dyn Dialect) -> Vec<String> {

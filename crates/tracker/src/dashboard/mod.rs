@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! URL ──► filter ──► panels ──► Page ──► html (with chart) │ json │ csv
-//!                    SQL of a section each, in the words of the store's dialect
+//!                    sections: what is counted over the survey, or a question
+//!                    in SQL in the words of the store's dialect
 //! ```
 
 mod chart;
@@ -22,7 +23,7 @@ pub(crate) use filter::Filter;
 pub(crate) use html::{Around, InPublic, login, message, page as html, public as public_html};
 pub(crate) use json::{json, public as public_json};
 pub(crate) use page::{Page, Section};
-pub(crate) use panels::{View, read};
+pub(crate) use panels::{Offered, View, read};
 pub use public::Public;
 
 /// The style sheet of all pages.

@@ -64,8 +64,19 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
     response
 }
 
-/// In most moments little waits, and then it is in the answer, too. While many come, there is always something that waits.
-pub(super) async fn load_first(app: &App) {
+/// How reading the tables begins: who may not is told so, and what waits is loaded.
+///
+/// In most moments little waits, and then it is in the answer, too. While many come, there is always something that waits, and nobody
+/// waits for it.
+pub(super) async fn ready_to_read(app: &App, headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
+    if !is_allowed(app, headers) {
+        return Err(Box::new(unauthorized()));
+    }
+    load_first(app).await;
+    Ok(())
+}
+
+async fn load_first(app: &App) {
     let (sender, tried) = oneshot::channel();
     let is_crowd = app.ledger().in_journal > loader::CROWD || app.loader_state.was_crowded();
     if !is_crowd && app.loader.ask(Question::Load(sender)) {

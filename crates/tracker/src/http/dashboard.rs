@@ -8,20 +8,17 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use dlt_engine::ErrorKind;
-use dlt_engine::destination::Access;
 use maud::Markup;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{Semaphore, TryAcquireError};
 
 use super::App;
 use super::collect;
-use crate::dashboard::{self, Around, Filter, Page, View};
-use crate::ledger::Ledger;
-use crate::projects::DEFAULT;
+use crate::dashboard::{self, Around, Filter, Offered, Page, View};
 use crate::query::pairs;
 use crate::secret::same;
 use crate::store::Store;
-use crate::store::schema::EVENTS;
+use crate::survey::Surveyor;
 
 /// Questions that are answered at a time; they share the cores with the loader.
 const AT_A_TIME: usize = 2;
@@ -29,8 +26,6 @@ const AT_A_TIME: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a form.
 const FORM_BYTES: usize = 4096;
-/// Values that a filter offers.
-const OFFERED: u32 = 50;
 /// The cookie's name.
 const COOKIE: &str = "dlt_tracker";
 /// Nothing comes from elsewhere, and nothing is run.
@@ -40,6 +35,8 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 /// What the dashboard needs of a tracker.
 pub(crate) struct Dashboard {
     pub(crate) store: Arc<dyn Store>,
+    /// Who counts its events, for pages and reports.
+    pub(crate) surveyor: Arc<Surveyor>,
     /// What opens it.
     pub(crate) token: String,
     busy: Semaphore,
@@ -53,7 +50,7 @@ impl std::fmt::Debug for Dashboard {
 
 impl Dashboard {
     pub(crate) fn new(store: Arc<dyn Store>, token: String) -> Self {
-        Self { store, token, busy: Semaphore::new(AT_A_TIME) }
+        Self { store, surveyor: Arc::default(), token, busy: Semaphore::new(AT_A_TIME) }
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
@@ -105,8 +102,8 @@ pub(crate) async fn table(
         Ok(filter) => filter,
         Err(refused) => return *refused,
     };
-    match ask(&app, view, filter).await {
-        Ok(answer) => match answer.page.sections.iter().find(|section| section.id == id) {
+    match ask(&app, view, filter, false).await {
+        Ok((page, _)) => match page.sections.iter().find(|section| section.id == id) {
             Some(section) => respond(StatusCode::OK, "text/csv; charset=utf-8", dashboard::csv(section)),
             None => {
                 shown(StatusCode::NOT_FOUND, &dashboard::message("Not here", "There is no such table on this page."))
@@ -191,26 +188,20 @@ async fn show(app: &Arc<App>, headers: &HeaderMap, name: &str, query: &str) -> R
         Ok(filter) => filter,
         Err(refused) => return *refused,
     };
-    let answer = match ask(app, view, filter.clone()).await {
+    let (page, offered) = match ask(app, view, filter.clone(), !is_json).await {
         Ok(answer) => answer,
         Err(refused) => return *refused,
     };
     if is_json {
-        return respond(StatusCode::OK, "application/json", dashboard::json(&answer.page));
+        return respond(StatusCode::OK, "application/json", dashboard::json(&page));
     }
-    let [libraries, versions, events, projects] = answer.offered;
+    let dashboard::Offered { libraries, versions, events, projects } = offered;
     let around = Around { view, filter: &filter, libraries, versions, events, projects };
-    shown(StatusCode::OK, &dashboard::html(&answer.page, &around))
-}
-
-struct Answer {
-    page: Page,
-    /// Libraries, versions, events and projects of the range.
-    offered: [Vec<String>; 4],
+    shown(StatusCode::OK, &dashboard::html(&page, &around))
 }
 
 /// Reads a page, on a thread that may block.
-async fn ask(app: &Arc<App>, view: View, filter: Filter) -> Result<Answer, Box<Response<Body>>> {
+async fn ask(app: &Arc<App>, view: View, filter: Filter, offers: bool) -> Result<(Page, Offered), Box<Response<Body>>> {
     let busy = || {
         let page = dashboard::message("Too many questions", "Others are being answered: try again in a moment.");
         Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &page))
@@ -223,8 +214,13 @@ async fn ask(app: &Arc<App>, view: View, filter: Filter) -> Result<Answer, Box<R
             _ => return Err(busy()),
         },
     };
-    let (store, ledger) = (Arc::clone(&app.dashboard.store), app.ledger());
-    let read = tokio::task::spawn_blocking(move || read(&*store, view, &filter, &ledger)).await;
+    let (store, surveyor, ledger) =
+        (Arc::clone(&app.dashboard.store), Arc::clone(&app.dashboard.surveyor), app.ledger());
+    let read = tokio::task::spawn_blocking(move || match store.exists() {
+        true => surveyor.ask(&*store, |look| dashboard::read(view, &filter, look, &ledger, offers)),
+        false => Ok((Page { title: view.title(), sections: Vec::new() }, Offered::default())),
+    });
+    let read = read.await;
     drop(permit);
     match read {
         Ok(answer) => answer.map_err(|error| unavailable(Some(error))),
@@ -246,34 +242,6 @@ pub(super) fn unavailable(error: Option<dlt_engine::Error>) -> Box<Response<Body
         None => ("The tables cannot be read", "The tracker's log says why."),
     };
     Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &dashboard::message(title, text)))
-}
-
-fn read(store: &dyn Store, view: View, filter: &Filter, ledger: &Ledger) -> Result<Answer, dlt_engine::Error> {
-    if !store.exists() {
-        return Ok(Answer { page: Page { title: view.title(), sections: Vec::new() }, offered: Default::default() });
-    }
-    // As the loader opens it: a database that this process has open for reading alone could not be loaded.
-    let mut tables = store.open(Access::Write)?;
-    tables.hold_still()?;
-    let page = dashboard::read(view, filter, &mut *tables, ledger)?;
-    let mut offered: [Vec<String>; 4] = Default::default();
-    if tables.exist()? {
-        let range = Filter { days: filter.days, ..Filter::default() };
-        let condition = range.condition(tables.dialect(), jiff::Timestamp::now());
-        // Tables of an earlier version have no projects yet.
-        let columns = if tables.are_current()? { 4 } else { 3 };
-        for (place, column) in
-            offered.iter_mut().zip(["library_name", "library_version", "event", "project"]).take(columns)
-        {
-            let named = if column == "project" { format!("coalesce(project, '{DEFAULT}')") } else { column.to_owned() };
-            let rows = tables.select(&format!(
-                "SELECT {named} AS value FROM (SELECT {column}, count(*) AS events FROM {EVENTS} WHERE {condition} GROUP BY {column}) \
-                 AS counted WHERE {named} IS NOT NULL ORDER BY events DESC, 1 LIMIT {OFFERED}"
-            ))?;
-            place.extend(rows.iter().filter_map(|row| row.get("value").and_then(Value::as_str).map(str::to_owned)));
-        }
-    }
-    Ok(Answer { page, offered })
 }
 
 pub(super) fn shown(status: StatusCode, page: &Markup) -> Response<Body> {

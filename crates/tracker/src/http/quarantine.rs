@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::App;
-use super::admin::{failed, found_or_failed, is_allowed, unauthorized, value};
+use super::admin::{failed, found_or_failed, is_allowed, ready_to_read, unauthorized, value};
 use crate::error::{Error, in_full};
 use crate::learn;
 use crate::loader::{self, Question};
@@ -112,10 +112,9 @@ async fn read<T: Serialize + Send + 'static>(
     headers: &HeaderMap,
     question: impl FnOnce(&mut dyn Tables) -> Result<T, dlt_engine::Error> + Send + 'static,
 ) -> Response<Body> {
-    if !is_allowed(app, headers) {
-        return unauthorized();
+    if let Err(refused) = ready_to_read(app, headers).await {
+        return *refused;
     }
-    load(app).await;
     let store = Arc::clone(&app.dashboard.store);
     match tokio::task::spawn_blocking(move || loader::ask(&*store, question)).await {
         Ok(found) => found_or_failed(found),

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::App;
-use super::admin::{failed, found_or_failed, is_allowed, load_first, overloaded, unauthorized, value};
+use super::admin::{failed, found_or_failed, overloaded, ready_to_read, value};
 use crate::error::Error;
 use crate::loader;
 use crate::report::Report;
@@ -59,10 +59,9 @@ pub(crate) async fn report(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
-    if !is_allowed(&app, &headers) {
-        return unauthorized();
+    if let Err(refused) = ready_to_read(&app, &headers).await {
+        return *refused;
     }
-    load_first(&app).await;
     let project = value(query.as_deref(), "project").filter(|name| !name.is_empty());
     let Ok(permit) = Arc::clone(&app.reports).try_acquire_owned() else {
         // Others wait for what is being counted.
@@ -91,7 +90,7 @@ fn count(
     let (sender, counted) = oneshot::channel();
     let app = Arc::clone(app);
     tokio::task::spawn_blocking(move || {
-        let found = loader::report(&*app.dashboard.store, &*app.journal, project.as_deref());
+        let found = loader::report(&*app.dashboard.store, &app.dashboard.surveyor, &*app.journal, project.as_deref());
         if let Ok(report) = &found {
             app.kept_reports.keep(project, report);
         }

@@ -33,8 +33,9 @@ use crate::event;
 use crate::journal::{Batch, Entry, Journal, Kind, Reader};
 use crate::message::Message;
 use crate::question;
-use crate::report::Report;
-use crate::store::{Counts, JournalRows, Replay, Role, Store, Tables};
+use crate::report::{self, Report};
+use crate::store::{self, Counts, JournalRows, Replay, Role, Store, Tables};
+use crate::survey::Surveyor;
 use known::KnownMessages;
 use refused::RefusedRows;
 use retention::Due;
@@ -398,7 +399,7 @@ impl Loader {
     /// Reads the report. Loads before what can be loaded.
     pub(crate) fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
         self.ready_to_read()?;
-        report(&*self.store, &*self.journal, project)
+        report(&*self.store, &Surveyor::default(), &*self.journal, project)
     }
 
     /// Answers a question in SQL. Loads before what can be loaded.
@@ -496,16 +497,22 @@ impl Loader {
 
 /// Reads the report of one project or of all from what is loaded, beside a loader at work. What waits is in its ledger,
 /// which is that of all projects.
-pub(crate) fn report(store: &dyn Store, journal: &dyn Journal, project: Option<&str>) -> Result<Report, Error> {
+pub(crate) fn report(
+    store: &dyn Store,
+    surveyor: &Surveyor,
+    journal: &dyn Journal,
+    project: Option<&str>,
+) -> Result<Report, Error> {
     if !store.exists() {
         return Ok(Report { ledger: Counts::default().ledger(journal.durable()), ..Report::default() });
     }
-    ask(store, |tables| {
-        let counts = tables.counts()?;
+    let read = surveyor.ask(store, |look| {
+        let counts = look.counts()?;
         // After the counts: what they hold was accepted before.
         let ledger = counts.ledger(journal.newest().unwrap_or_else(|_| journal.durable()));
-        Ok(Report { ledger, ..tables.report(project)? })
-    })
+        Ok(Report { ledger, ..report::read(look, project)? })
+    });
+    read.map_err(|source| Error::tables(store.location(), source))
 }
 
 /// Asks the tables beside a loader at work; all answers are of one moment.
@@ -513,14 +520,7 @@ pub(crate) fn ask<T>(
     store: &dyn Store,
     question: impl FnOnce(&mut dyn Tables) -> Result<T, dlt_engine::Error>,
 ) -> Result<T, Error> {
-    let failed = |source| Error::tables(store.location(), source);
-    // As the loader opens it: it could not load what this process has open for reading alone.
-    let mut tables = match store.open(Access::Write) {
-        Err(error) if error.kind() == ErrorKind::DestinationBusy => store.open(Access::Read),
-        opened => opened,
-    }
-    .map_err(failed)?;
-    tables.hold_still().and_then(|()| question(&mut *tables)).map_err(failed)
+    store::ask(store, question).map_err(|source| Error::tables(store.location(), source))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod counted;
 mod pages;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::store::Counts;
 use crate::store::schema::LOADS;
 use crate::store::sql::SqlStore;
 
+use counted::a_survey_is_what_the_tables_have;
 use pages::pages_count_as_plain_questions_do;
 
 /// What holds the tables in a test.
@@ -55,6 +57,7 @@ on_every_database!(
     a_deleted_message_does_not_return_and_its_sender_can_prove_it,
     every_page_of_the_dashboard_can_be_asked,
     pages_count_as_plain_questions_do,
+    a_survey_is_what_the_tables_have,
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
     what_is_old_is_counted_and_goes_with_its_lists,
     one_id_in_two_projects_is_two_events,
@@ -296,13 +299,13 @@ fn questions_give_back_what_they_took_of_memory_and_cores() {
 }
 
 fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
-    let store = folder.store();
-    assert_eq!(report(&*store, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
+    let (store, surveyor) = (folder.store(), Surveyor::default());
+    assert_eq!(report(&*store, &surveyor, &*folder.journal, None).unwrap().ledger, crate::ledger::Ledger::default());
     let mut loader = folder.loader();
     folder.events(&["a", "b"]);
     loader.catch_up().unwrap();
     folder.events(&["c", "d", "a"]);
-    let found = report(&*store, &*folder.journal, None).unwrap();
+    let found = report(&*store, &surveyor, &*folder.journal, None).unwrap();
     assert_eq!((found.total, found.ledger.in_journal, found.ledger.unaccounted()), (2, 3, 0));
 
     // Whatever is loaded meanwhile, its numbers are of one moment.
@@ -311,7 +314,7 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
         let reader = scope.spawn(|| {
             loop {
                 let is_last = done.load(Ordering::Relaxed);
-                let found = report(&*store, &*folder.journal, None).unwrap();
+                let found = report(&*store, &surveyor, &*folder.journal, None).unwrap();
                 assert_eq!((found.ledger.unaccounted(), found.ledger.loaded), (0, found.total));
                 if is_last {
                     break found.total;
@@ -718,13 +721,12 @@ fn every_page_of_the_dashboard_can_be_asked(folder: &Folder) {
     folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"no_event_name","bytes":2}"#]);
     loader.catch_up().unwrap();
     let mut pages = Vec::new();
-    let mut tables = loader.store.open(Access::Write).unwrap();
-    tables.hold_still().unwrap();
-    let ledger = loader.state.ledger(&*folder.journal);
+    let (ledger, surveyor) = (loader.state.ledger(&*folder.journal), Surveyor::default());
     for query in ["range=all", "range=all&by=day&ci=no", "range=all&by=month&library=dlt&event=e1", "range=30d"] {
         let filter = crate::dashboard::Filter::parse(query).unwrap();
         for view in crate::dashboard::View::ALL {
-            let page = crate::dashboard::read(view, &filter, &mut *tables, &ledger).unwrap();
+            let read = surveyor.ask(&*loader.store, |look| crate::dashboard::read(view, &filter, look, &ledger, false));
+            let (page, _) = read.unwrap();
             pages.push(format!("{query}: {}", crate::dashboard::json(&page)));
         }
     }
@@ -732,7 +734,6 @@ fn every_page_of_the_dashboard_can_be_asked(folder: &Folder) {
     insta::with_settings!({prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!("pages_of_every_database", pages.join("\n"));
     });
-    drop(tables);
     let found = loader.report(None).unwrap();
     let shares = (found.total, found.active_ids, found.ci_share, found.container_share);
     assert_eq!(shares, (40, 7, Some(0.5), Some(27.0 / 40.0)));

@@ -1,10 +1,12 @@
 //! The report: what was received, as numbers.
 
+mod read;
 mod render;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Ledger;
+pub(crate) use read::read;
 
 /// What the tracker holds.
 ///

@@ -27,6 +27,7 @@ use crate::loader::LoaderThread;
 use crate::metrics::Metrics;
 use crate::projects::{KeyRing, Projects};
 use crate::secret::{self, random_hex};
+use crate::survey::Surveyor;
 
 /// A tracker that is ready: events are taken.
 #[derive(Debug, Clone)]
@@ -150,6 +151,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     if let (Some(tls), Some(hangup)) = (&tls, signals.reload.take()) {
         runtime.spawn(keep_certificate(Arc::clone(tls), hangup, options.certificate_interval));
     }
+    runtime.spawn(rest(Arc::clone(&app.dashboard.surveyor)));
     dir.announce(&ServerFile { address: local_address, pid: std::process::id(), key: app.key.clone() })?;
 
     let (stop, mut stopped) = watch::channel(is_over);
@@ -252,6 +254,18 @@ fn open(opening: Opening, runtime: &Runtime, signals: &mut Signals) -> Result<Op
         }
     };
     opening.finish(said).map(|parts| Some((parts, is_over)))
+}
+
+/// How often it is looked for what nobody asks for any more.
+const RESTS: Duration = Duration::from_secs(60);
+
+/// Lets go what was counted from, when nobody has asked in a while.
+async fn rest(surveyor: Arc<Surveyor>) {
+    let mut looks = tokio::time::interval(RESTS);
+    loop {
+        looks.tick().await;
+        surveyor.rest();
+    }
 }
 
 /// Reads certificate and key anew at each SIGHUP, and when one of the files has changed.

@@ -36,20 +36,19 @@ pub(crate) trait Dialect: Sync {
     /// The quotient of two integers, rounded down.
     fn quotient(&self, dividend: &str, divisor: u32) -> String;
 
-    /// The value that this share of `elapsed` is below.
+    /// The value that this share of `elapsed` is below. As all that is only for tests: what is counted elsewhere is held to it.
+    #[cfg(test)]
     fn quantile(&self, share: f64) -> String;
-
-    /// The values that these shares of `elapsed` are below, as a list whose first one has the number 1.
-    fn quantiles(&self, shares: &str) -> String;
 
     /// A number of 64 bits in the place of the values of some columns, by which the database counts faster. Two values that have
     /// the same are told apart by nobody: of a million, that happens once in 37 million times.
     fn hash(&self, columns: &[&str]) -> String;
 
     /// Whether a word is in the list `exec_info`, null where there is no list.
+    #[cfg(test)]
     fn runs_in(&self, words: &[&str]) -> String;
 
-    /// Rows with the words of `exec_info`, as the column `word` of a relation that is joined laterally: what pages count is held to it.
+    /// Rows with the words of `exec_info`, as the column `word` of a relation that is joined laterally.
     #[cfg(test)]
     fn words_of_exec_info(&self) -> &'static str;
 
@@ -60,6 +59,7 @@ pub(crate) trait Dialect: Sync {
     fn written(&self, moment: &str) -> String;
 
     /// The sum of the counts in the column `client_dropped`.
+    #[cfg(test)]
     fn dropped(&self) -> &'static str;
 
     /// The SHA-256 of a text, in hexadecimal.

@@ -25,13 +25,12 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
-use dlt_engine::Error;
 use dlt_engine::destination::{Access, Row};
+use dlt_engine::{Error, ErrorKind};
 
 use crate::deletion::{Claim, Request};
 use crate::ledger::Ledger;
 use crate::message::Message;
-use crate::report::Report;
 use crate::retention::Expired;
 
 pub(crate) use dialect::Dialect;
@@ -89,6 +88,23 @@ pub(crate) trait Store: Send + Sync {
     /// # Errors
     /// When the database can't be opened. The kind is `DestinationBusy` where another process holds it.
     fn open(&self, access: Access) -> Result<Box<dyn Tables + '_>, Error>;
+}
+
+/// Asks the tables beside a loader at work; all answers are of one moment.
+///
+/// # Errors
+/// When the tables can't be opened, and those of the question.
+pub(crate) fn ask<T>(
+    store: &dyn Store,
+    question: impl FnOnce(&mut dyn Tables) -> Result<T, Error>,
+) -> Result<T, Error> {
+    // As the loader opens them: it could not load what this process has open for reading alone.
+    let mut tables = match store.open(Access::Write) {
+        Err(error) if error.kind() == ErrorKind::DestinationBusy => store.open(Access::Read),
+        opened => opened,
+    }?;
+    tables.hold_still()?;
+    question(&mut *tables)
 }
 
 /// The owner of tables whose journal is a stream that several processes share.
@@ -229,9 +245,6 @@ pub(crate) trait Tables {
 
     /// How questions are asked.
     fn dialect(&self) -> &'static dyn Dialect;
-
-    /// The report, of one project or of all, without its ledger. Empty where there are no tables.
-    fn report(&mut self, project: Option<&str>) -> Result<Report, Error>;
 }
 
 /// Who is told message ids with their projects.

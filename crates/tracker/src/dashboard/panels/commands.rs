@@ -3,10 +3,11 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::installs::MAX_ROWS;
-use super::{Asking, count, named, number, seconds, section, share, text};
+use super::counting::{Figure, Seen};
+use super::{Asking, MAX_ROWS, named, row_named, row_seconds, row_text, seconds, section, share};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::EVENTS;
+use crate::survey::{Kind, Named, Names, Sent, Tally, Word, Words};
 
 /// Ends of the classes of durations, in seconds.
 const CLASSES: [(f64, &str); 8] = [
@@ -20,101 +21,186 @@ const CLASSES: [(f64, &str); 8] = [
     (f64::INFINITY, "100 s and more"),
 ];
 
-/// Events by name.
-pub(super) fn all(names: &[(Row, u64)]) -> Section {
-    let row = |(row, installs): &(Row, u64)| {
-        vec![
-            named(row, "event"),
-            count(row, "events"),
-            Cell::Count(*installs),
-            share(row, "success"),
-            seconds(row, "p50"),
-            seconds(row, "p95"),
-        ]
-    };
-    section(
-        ("events", "Commands and steps"),
-        "Success and durations are of those events that tell them.",
-        &[
-            ("event", "Event"),
-            ("events", "Events"),
-            ("installs", "Installs"),
-            ("success_share", "Succeeded"),
-            ("p50_seconds", "Median"),
-            ("p95_seconds", "95 % below"),
-        ],
-        names.iter().map(row).collect(),
-        Form::Table,
-    )
-}
+/// Counts events by name.
+#[derive(Debug, Default)]
+pub(super) struct All(Names);
 
-/// How long things take.
-pub(super) fn durations(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let condition = asking.condition.clone();
-    let mut case = "CASE".to_owned();
-    for (at, (end, _)) in CLASSES.iter().enumerate() {
-        match end.is_finite() {
-            true => case.push_str(&format!(" WHEN elapsed < {end} THEN {at}")),
-            false => case.push_str(&format!(" ELSE {at} END")),
-        }
+impl Figure for All {
+    type Found = Section;
+
+    fn look(&mut self, seen: &Seen<'_>) {
+        self.0.add(seen.survey, seen.chosen, seen.totals);
     }
-    let rows = asking.rows(&format!(
-        "SELECT {case} AS class, count(*) AS events FROM {EVENTS} \
-         WHERE elapsed IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 1"
-    ))?;
-    let of_class = |class: usize| {
-        let found = rows.iter().find(|row| number(row, "class") == class as i64);
-        found.map_or(Cell::Count(0), |row| count(row, "events"))
-    };
-    let is_empty = rows.is_empty();
-    let classes = CLASSES.iter().enumerate().filter(|_| !is_empty);
-    let rows = classes.map(|(at, (_, name))| vec![Cell::Text((*name).to_owned()), of_class(at)]).collect();
-    Ok(section(
-        ("durations", "Durations"),
-        "Events by how long what they report took. Choose an event above to see its own.",
-        &[("duration", "Duration"), ("events", "Events")],
-        rows,
-        Form::Bars,
-    ))
+
+    fn add_install(&mut self, _seen: &Seen<'_>, _install: usize, events: &[Sent]) {
+        self.0.add_install(events);
+    }
+
+    fn found(self, words: &Words) -> Section {
+        let row = |Named { name, events, installs, success, p50, p95 }: Named| {
+            vec![
+                named(name.as_deref()),
+                Cell::Count(events),
+                Cell::Count(installs),
+                share(success),
+                seconds(p50),
+                seconds(p95),
+            ]
+        };
+        section(
+            ("events", "Commands and steps"),
+            "Success and durations are of those events that tell them.",
+            &[
+                ("event", "Event"),
+                ("events", "Events"),
+                ("installs", "Installs"),
+                ("success_share", "Succeeded"),
+                ("p50_seconds", "Median"),
+                ("p95_seconds", "95 % below"),
+            ],
+            self.0.found(words, MAX_ROWS).into_iter().map(row).collect(),
+            Form::Table,
+        )
+    }
 }
 
-/// Where data goes.
-pub(super) fn destinations(mut found: Vec<(String, u64, u64)>) -> Section {
-    found.sort_by(|one, other| (other.1, other.2).cmp(&(one.1, one.2)).then_with(|| one.0.cmp(&other.0)));
-    let short = |name: &str| Cell::Text(name.rsplit('.').next().unwrap_or(name).to_owned());
-    let row =
-        |(name, installs, events): &(String, u64, u64)| vec![short(name), Cell::Count(*installs), Cell::Count(*events)];
-    section(
-        ("destinations", "Destinations"),
-        "",
-        &[("destination", "Destination"), ("installs", "Installs"), ("events", "Events")],
-        found.iter().take(MAX_ROWS).map(row).collect(),
-        Form::Bars,
-    )
+/// Counts how long things take.
+#[derive(Debug, Default)]
+pub(super) struct Durations([u64; CLASSES.len()]);
+
+impl Figure for Durations {
+    type Found = Section;
+
+    fn look(&mut self, seen: &Seen<'_>) {
+        seen.survey.each(|event| {
+            if let Some(seconds) = event.seconds().filter(|_| seen.chosen.has(&event)) {
+                let class = CLASSES.iter().position(|(end, _)| seconds < *end).unwrap_or(CLASSES.len() - 1);
+                self.0[class] += 1;
+            }
+        });
+    }
+
+    fn found(self, _words: &Words) -> Section {
+        let is_empty = self.0.iter().all(|events| *events == 0);
+        let classes = CLASSES.iter().zip(self.0).filter(|_| !is_empty);
+        section(
+            ("durations", "Durations"),
+            "Events by how long what they report took. Choose an event above to see its own.",
+            &[("duration", "Duration"), ("events", "Events")],
+            classes.map(|((_, name), events)| vec![Cell::Text((*name).to_owned()), Cell::Count(events)]).collect(),
+            Form::Bars,
+        )
+    }
 }
 
-/// Where data comes from.
-pub(super) fn sources(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let (dialect, condition) = (asking.dialect(), asking.condition.clone());
-    let source = dialect.property("source_name");
-    // Properties are read where they have the word.
-    let rows = asking.rows(&format!(
-        "SELECT source, count(DISTINCT anonymous_id) AS installs, count(*) AS events FROM (SELECT anonymous_id, \
-           CASE WHEN strpos(properties, '\"source_name\"') > 0 THEN {source} END AS source FROM {EVENTS} WHERE {condition}) AS told \
-         WHERE source IS NOT NULL GROUP BY 1 ORDER BY installs DESC, events DESC, 1 LIMIT {MAX_ROWS}"
-    ))?;
-    Ok(section(
-        ("sources", "Sources"),
-        "The kind of source, for events that tell it.",
-        &[("source", "Source"), ("installs", "Installs"), ("events", "Events")],
-        rows.iter().map(|row| vec![text(row, "source"), count(row, "installs"), count(row, "events")]).collect(),
-        Form::Bars,
-    ))
+/// Counts events and installs by a word of a kind, of those that have it.
+#[derive(Debug)]
+struct ByWord {
+    word: fn(&Kind) -> Word,
+    tally: Tally<Word, Word>,
+}
+
+impl ByWord {
+    fn new(word: fn(&Kind) -> Word) -> Self {
+        Self { word, tally: Tally::default() }
+    }
+}
+
+impl Figure for ByWord {
+    type Found = Vec<(String, u64, u64)>;
+
+    fn look(&mut self, seen: &Seen<'_>) {
+        self.tally.learn(seen.words().kinds(), self.word, |word| Some(*word).filter(|word| *word != Word::NONE));
+        self.tally.add_events(&seen.totals.kinds);
+    }
+
+    fn add_install(&mut self, _seen: &Seen<'_>, _install: usize, events: &[Sent]) {
+        self.tally.add_install(events.iter().map(|sent| sent.kind));
+    }
+
+    /// The most frequent.
+    fn found(self, words: &Words) -> Self::Found {
+        let text = |(word, installs, events)| (words.text(word).unwrap_or_default().to_owned(), installs, events);
+        let mut all = Vec::from_iter(self.tally.found().map(text));
+        all.sort_unstable_by(|one, other| (other.1, other.2, &one.0).cmp(&(one.1, one.2, &other.0)));
+        all.truncate(MAX_ROWS);
+        all
+    }
+}
+
+/// Counts where data goes.
+#[derive(Debug)]
+pub(super) struct Destinations(ByWord);
+
+impl Default for Destinations {
+    fn default() -> Self {
+        Self(ByWord::new(|kind| kind.destination_type))
+    }
+}
+
+impl Figure for Destinations {
+    type Found = Section;
+
+    fn look(&mut self, seen: &Seen<'_>) {
+        self.0.look(seen);
+    }
+
+    fn add_install(&mut self, seen: &Seen<'_>, install: usize, events: &[Sent]) {
+        self.0.add_install(seen, install, events);
+    }
+
+    fn found(self, words: &Words) -> Section {
+        let short = |name: &str| Cell::Text(name.rsplit('.').next().unwrap_or(name).to_owned());
+        let row = |(name, installs, events): (String, u64, u64)| {
+            vec![short(&name), Cell::Count(installs), Cell::Count(events)]
+        };
+        section(
+            ("destinations", "Destinations"),
+            "",
+            &[("destination", "Destination"), ("installs", "Installs"), ("events", "Events")],
+            self.0.found(words).into_iter().map(row).collect(),
+            Form::Bars,
+        )
+    }
+}
+
+/// Counts where data comes from.
+#[derive(Debug)]
+pub(super) struct Sources(ByWord);
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self(ByWord::new(|kind| kind.source))
+    }
+}
+
+impl Figure for Sources {
+    type Found = Section;
+
+    fn look(&mut self, seen: &Seen<'_>) {
+        self.0.look(seen);
+    }
+
+    fn add_install(&mut self, seen: &Seen<'_>, install: usize, events: &[Sent]) {
+        self.0.add_install(seen, install, events);
+    }
+
+    fn found(self, words: &Words) -> Section {
+        let row = |(name, installs, events)| vec![Cell::Text(name), Cell::Count(installs), Cell::Count(events)];
+        section(
+            ("sources", "Sources"),
+            "The kind of source, for events that tell it.",
+            &[("source", "Source"), ("installs", "Installs"), ("events", "Events")],
+            self.0.found(words).into_iter().map(row).collect(),
+            Form::Bars,
+        )
+    }
 }
 
 /// What came last.
-pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let (dialect, condition) = (asking.dialect(), asking.condition.clone());
+pub(super) fn latest(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
+    let dialect = asking.dialect();
+    let condition = asking.filter.condition(dialect, asking.now);
     let rows = asking.rows(&format!(
         "SELECT {} AS at, event, library_name, library_version, os_name, ci_run, success, elapsed \
          FROM {EVENTS} WHERE {condition} ORDER BY received_at DESC, journal_seq DESC LIMIT {MAX_ROWS}",
@@ -127,14 +213,14 @@ pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
     };
     let row = |row: &Row| {
         vec![
-            text(row, "at"),
-            named(row, "event"),
-            text(row, "library_name"),
-            text(row, "library_version"),
-            text(row, "os_name"),
+            row_text(row, "at"),
+            row_named(row, "event"),
+            row_text(row, "library_name"),
+            row_text(row, "library_version"),
+            row_text(row, "os_name"),
             truth(row, "ci_run"),
             truth(row, "success"),
-            seconds(row, "elapsed"),
+            row_seconds(row, "elapsed"),
         ]
     };
     Ok(section(

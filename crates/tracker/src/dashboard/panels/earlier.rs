@@ -3,7 +3,7 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::{Asking, View, count, date_of, named, number, section, share};
+use super::{Asking, View, date_of, row_count, row_named, row_number, row_share, section};
 use crate::dashboard::filter::{Ci, Pace};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::{DAILY_EVENTS, DAILY_INSTALLS};
@@ -16,13 +16,12 @@ const MAX_ROWS: u32 = 100;
 const DAY: &str = "(day - DATE '1970-01-01')";
 
 /// The sections of a page about the part of its range whose events are deleted; none where there is no such part.
-pub(super) fn all(asking: &mut Asking<'_>, view: View) -> Result<Vec<Section>, Error> {
+pub(super) fn all(asking: &mut Asking<'_, '_>, view: View) -> Result<Vec<Section>, Error> {
     let Some(before) = asking.expired_before.clone() else { return Ok(Vec::new()) };
-    let found = asking.rows(&format!(
-        "SELECT coalesce(sum(events), 0)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {}",
-        condition(asking)
-    ))?;
-    let events = found.first().map_or(Cell::Count(0), |row| count(row, "events"));
+    let condition = condition(asking);
+    let sql = format!("SELECT coalesce(sum(events), 0)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {condition}");
+    let found = asking.rows(&sql)?;
+    let events = found.first().map_or(Cell::Count(0), |row| row_count(row, "events"));
     if events == Cell::Count(0) {
         return Ok(Vec::new());
     }
@@ -57,21 +56,21 @@ pub(super) fn all(asking: &mut Asking<'_>, view: View) -> Result<Vec<Section>, E
 }
 
 /// Whether rows are about other events than all of some projects.
-fn is_narrow(asking: &Asking<'_>) -> bool {
+fn is_narrow(asking: &mut Asking<'_, '_>) -> bool {
     let filter = asking.filter;
     filter.ci != Ci::All || filter.library.is_some() || filter.version.is_some() || filter.event.is_some()
 }
 
 /// The condition for rows of counts.
-fn condition(asking: &Asking<'_>) -> String {
-    let senders = asking.filter.condition_of_all_time(asking.tables.dialect());
+fn condition(asking: &mut Asking<'_, '_>) -> String {
+    let senders = asking.filter.condition_of_all_time(asking.dialect());
     match asking.filter.since(asking.now) {
         Some(micros) => format!("{DAY} >= {} AND {senders}", micros.div_euclid(86_400_000_000)),
         None => senders,
     }
 }
 
-fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
+fn over_time(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     let (bucket, pace, condition) = (asking.bucket_of(DAY), asking.filter.pace(), condition(asking));
     let rows = asking.rows(&format!(
         "WITH top AS (SELECT event FROM {DAILY_EVENTS} WHERE {condition} GROUP BY event ORDER BY sum(events) DESC, event \
@@ -79,8 +78,9 @@ fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
          SELECT {bucket} AS bucket, CASE WHEN event IN (SELECT event FROM top) THEN event ELSE 'others' END AS event, \
          sum(events)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {condition} GROUP BY 1, 2 ORDER BY 1, 2"
     ))?;
-    let row =
-        |row: &Row| vec![Cell::Text(date_of(pace, number(row, "bucket"))), named(row, "event"), count(row, "events")];
+    let row = |row: &Row| {
+        vec![Cell::Text(date_of(pace, row_number(row, "bucket"))), row_named(row, "event"), row_count(row, "events")]
+    };
     Ok(section(
         ("earlier_over_time", &format!("Earlier events by name and {}", pace.word())),
         "",
@@ -91,7 +91,7 @@ fn over_time(asking: &mut Asking<'_>) -> Result<Section, Error> {
 }
 
 /// Installs by day, where that was counted.
-fn installs(asking: &mut Asking<'_>) -> Result<Option<Section>, Error> {
+fn installs(asking: &mut Asking<'_, '_>) -> Result<Option<Section>, Error> {
     if is_narrow(asking) || asking.filter.pace() != Pace::Day {
         return Ok(None);
     }
@@ -100,7 +100,7 @@ fn installs(asking: &mut Asking<'_>) -> Result<Option<Section>, Error> {
         "SELECT {DAY}::BIGINT AS bucket, sum(installs)::BIGINT AS installs FROM {DAILY_INSTALLS} WHERE {condition} \
          GROUP BY 1 ORDER BY 1 DESC"
     ))?;
-    let row = |row: &Row| vec![Cell::Text(date_of(Pace::Day, number(row, "bucket"))), count(row, "installs")];
+    let row = |row: &Row| vec![Cell::Text(date_of(Pace::Day, row_number(row, "bucket"))), row_count(row, "installs")];
     Ok(Some(section(
         ("earlier_installs", "Earlier installs by day"),
         "At most so many: one that sent for several projects, or whose events of a day arrived on several days, counts for each.",
@@ -110,9 +110,9 @@ fn installs(asking: &mut Asking<'_>) -> Result<Option<Section>, Error> {
     )))
 }
 
-fn names(asking: &mut Asking<'_>) -> Result<Section, Error> {
+fn names(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     by(asking, "event", |rows| {
-        let row = |row: &Row| vec![named(row, "event"), count(row, "events"), share(row, "success")];
+        let row = |row: &Row| vec![row_named(row, "event"), row_count(row, "events"), row_share(row, "success")];
         section(
             ("earlier_events", "Earlier commands and steps"),
             "",
@@ -123,10 +123,15 @@ fn names(asking: &mut Asking<'_>) -> Result<Section, Error> {
     })
 }
 
-fn versions(asking: &mut Asking<'_>) -> Result<Section, Error> {
+fn versions(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     by(asking, "library_name, library_version", |rows| {
         let row = |row: &Row| {
-            vec![named(row, "library_name"), named(row, "library_version"), count(row, "events"), share(row, "success")]
+            vec![
+                row_named(row, "library_name"),
+                row_named(row, "library_version"),
+                row_count(row, "events"),
+                row_share(row, "success"),
+            ]
         };
         section(
             ("earlier_versions", "Earlier versions"),
@@ -139,7 +144,7 @@ fn versions(asking: &mut Asking<'_>) -> Result<Section, Error> {
 }
 
 /// Counts by some columns.
-fn by(asking: &mut Asking<'_>, columns: &str, made: impl FnOnce(&[Row]) -> Section) -> Result<Section, Error> {
+fn by(asking: &mut Asking<'_, '_>, columns: &str, made: impl FnOnce(&[Row]) -> Section) -> Result<Section, Error> {
     let condition = condition(asking);
     let rows = asking.rows(&format!(
         "SELECT {columns}, sum(events)::BIGINT AS events, \

@@ -1,14 +1,15 @@
-//! What pages show: a section is a question in SQL and the table of its answer.
+//! What pages show: a section is the table of what was counted over the survey, or of an answer to a question in SQL.
 
 mod active;
 mod commands;
+mod counting;
 mod earlier;
 mod environments;
-mod installs;
-mod parts;
+mod offered;
 mod projects;
 mod quarantine;
 mod retention;
+mod times;
 mod versions;
 
 use dlt_engine::Error;
@@ -17,13 +18,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
 
-use installs::Wanted;
+use counting::{Counting, Figure};
+pub(crate) use offered::Offered;
 
 use super::filter::{Filter, Pace};
 use super::page::{Cell, Column, Form, Page, Section};
 use crate::ledger::Ledger;
-use crate::store::schema::EVENTS;
-use crate::store::{Dialect, Tables};
+use crate::store::Dialect;
+use crate::survey::{Count, Look};
 
 /// The pages that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,39 +76,31 @@ impl View {
     }
 }
 
+/// Rows of a table.
+const MAX_ROWS: usize = 100;
+
 /// What questions are asked with.
-struct Asking<'a> {
-    tables: &'a mut dyn Tables,
+struct Asking<'a, 'b> {
+    look: &'a mut Look<'b>,
     filter: &'a Filter,
     now: Timestamp,
-    /// The condition for rows of events.
-    condition: String,
     /// What arrived before was too old and is deleted, of some project at least.
     expired_before: Option<String>,
+    /// What forms offer, where that is asked for.
+    offered: Option<Offered>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a, '_> {
     fn rows(&mut self, sql: &str) -> Result<Vec<Row>, Error> {
-        self.tables.select(sql)
+        self.look.tables().select(sql)
     }
 
-    /// How many events the page is about.
-    fn count(&mut self) -> Result<u64, Error> {
-        let rows = self.rows(&format!("SELECT count(*) AS events FROM {EVENTS} WHERE {}", self.condition))?;
-        Ok(rows.first().map_or(0, |row| number(row, "events").unsigned_abs()))
+    fn dialect(&mut self) -> &'static dyn Dialect {
+        self.look.tables().dialect()
     }
 
-    fn dialect(&self) -> &'static dyn Dialect {
-        self.tables.dialect()
-    }
-
-    /// The number of the day, week or month that a row belongs to.
-    fn bucket(&self) -> String {
-        self.bucket_of(&self.dialect().day_of("timestamp"))
-    }
-
-    /// As [`Asking::bucket`], by another day.
-    fn bucket_of(&self, day: &str) -> String {
+    /// The number of the day, week or month that a day belongs to, which is given by an expression.
+    fn bucket_of(&mut self, day: &str) -> String {
         let dialect = self.dialect();
         match self.filter.pace() {
             Pace::Day => day.to_owned(),
@@ -118,62 +112,98 @@ impl Asking<'_> {
             }
         }
     }
+
+    /// Counts, and what forms offer with it.
+    fn count<C: Count>(&mut self, count: C) -> Result<C::Found, Error> {
+        let offering = self.offered.as_ref().map(|_| offered::Offering::new(self.filter.since(self.now)));
+        let (found, offered) = self.look.count((count, offering))?;
+        self.offered = offered;
+        Ok(found)
+    }
+
+    /// Counts only what forms offer, where that is asked for.
+    fn offer(&mut self) -> Result<(), Error> {
+        if self.offered.is_some() {
+            self.offered = Some(self.look.count(offered::Offering::new(self.filter.since(self.now)))?);
+        }
+        Ok(())
+    }
+
+    /// Counts figures of what the filter chooses.
+    fn figures<F: Figure>(&mut self, figures: F) -> Result<F::Found, Error> {
+        let (filter, now): (&'a Filter, _) = (self.filter, self.now);
+        self.count(Counting { filter, now, figures })
+    }
 }
 
-/// A page.
+/// A page; with what its forms offer, if that is asked for.
 ///
 /// # Errors
 /// When the tables cannot be read.
-pub(crate) fn read(view: View, filter: &Filter, tables: &mut dyn Tables, ledger: &Ledger) -> Result<Page, Error> {
+pub(crate) fn read(
+    view: View,
+    filter: &Filter,
+    look: &mut Look<'_>,
+    ledger: &Ledger,
+    offers: bool,
+) -> Result<(Page, Offered), Error> {
     let now = Timestamp::now();
-    let condition = filter.condition(tables.dialect(), now);
-    let is_begun = tables.exist()?;
-    let expired_before = tables.expired_before()?;
-    let mut asking = Asking { tables, filter, now, condition, expired_before };
+    let is_begun = look.tables().exist()?;
+    let expired_before = look.tables().expired_before()?;
+    let mut asking = Asking { look, filter, now, expired_before, offered: offers.then(Offered::default) };
     let asking = &mut asking;
+    let (pace, is_whole) = (filter.pace(), asking.expired_before.is_none());
     let earlier = earlier::all(asking, view)?;
     let sections = match view {
         _ if !is_begun => Vec::new(),
         View::Overview => {
-            let whole = active::events(asking)?;
-            // Tables of an earlier version have no projects yet.
-            let projects = asking.tables.are_current()?;
-            let wanted = Wanted { versions: true, fresh: true, names: true, projects, ..Wanted::default() };
-            let found = installs::read(asking, wanted, number(&whole, "events").unsigned_abs())?;
+            let times = times::Times::new(pace, true);
+            let figures = (active::Headline::new(now), times, commands::All::default(), projects::Projects::default());
+            let (headline, over_time, names, projects) = asking.figures(figures)?;
             let sections = vec![
-                active::headline(asking, &whole, found.active)?,
-                active::over_time(asking, &found.over_time),
-                versions::over_time(asking, &found.versions),
-                commands::all(&found.names),
+                headline,
+                active::over_time(pace, is_whole, &over_time),
+                versions::over_time(pace, &over_time),
+                names,
                 self::ledger(ledger),
             ];
-            sections.into_iter().chain(projects::all(found.projects)).collect()
+            sections.into_iter().chain(projects).collect()
         }
         View::Versions => {
-            let events = asking.count()?;
-            let found = installs::read(asking, Wanted { versions: true, ..Wanted::default() }, events)?;
-            let over_time = versions::over_time(asking, &found.versions);
-            vec![over_time, versions::all(found.versions), versions::errors(asking)?]
+            let figures = (times::Times::new(pace, false), versions::All::default(), versions::Errors::default());
+            let (over_time, all, errors) = asking.figures(figures)?;
+            vec![versions::over_time(pace, &over_time), all, errors]
         }
         View::Commands => {
-            let wanted = Wanted { names: true, destinations: true, ..Wanted::default() };
-            let events = asking.count()?;
-            let found = installs::read(asking, wanted, events)?;
-            vec![
-                commands::all(&found.names),
-                commands::durations(asking)?,
-                commands::destinations(found.destinations),
-                commands::sources(asking)?,
-            ]
+            let figures = (
+                commands::All::default(),
+                commands::Durations::default(),
+                commands::Destinations::default(),
+                commands::Sources::default(),
+            );
+            let (names, durations, destinations, sources) = asking.figures(figures)?;
+            vec![names, durations, destinations, sources]
         }
-        View::Environments => environments::all(asking)?,
-        View::Retention => vec![retention::by_cohort(asking)?],
+        View::Environments => asking.figures(environments::Environments::default())?,
+        View::Retention => {
+            let cohorts = asking.count(retention::Cohorts::new(filter))?;
+            vec![retention::by_cohort(asking, &cohorts)]
+        }
         View::Quarantine => {
+            asking.offer()?;
             vec![quarantine::reasons(asking)?, quarantine::latest(asking)?, self::ledger(ledger)]
         }
-        View::Live => vec![commands::latest(asking)?],
+        View::Live => {
+            asking.offer()?;
+            vec![commands::latest(asking)?]
+        }
     };
-    Ok(Page { title: view.title(), sections: sections.into_iter().chain(earlier).collect() })
+    let mut offered = asking.offered.take().unwrap_or_default();
+    // Tables of an earlier version have no projects yet, and cannot be asked for one.
+    if is_begun && !asking.look.tables().are_current()? {
+        offered.projects.clear();
+    }
+    Ok((Page { title: view.title(), sections: sections.into_iter().chain(earlier).collect() }, offered))
 }
 
 fn ledger(ledger: &Ledger) -> Section {
@@ -237,32 +267,44 @@ pub(super) fn date_of(pace: Pace, bucket: i64) -> String {
     }
 }
 
-fn number(row: &Row, name: &str) -> i64 {
-    row.get(name).and_then(Value::as_i64).unwrap_or(0)
-}
-
-fn count(row: &Row, name: &str) -> Cell {
-    Cell::Count(number(row, name).try_into().unwrap_or(0))
-}
-
-fn share(row: &Row, name: &str) -> Cell {
-    row.get(name).and_then(Value::as_f64).map_or(Cell::Nothing, Cell::Share)
-}
-
-fn seconds(row: &Row, name: &str) -> Cell {
-    row.get(name).and_then(Value::as_f64).map_or(Cell::Nothing, Cell::Seconds)
-}
-
-fn text(row: &Row, name: &str) -> Cell {
-    row.get(name).and_then(Value::as_str).map_or(Cell::Nothing, |text| Cell::Text(text.to_owned()))
-}
-
 /// What stands for a text that is not there.
 const NOT_TOLD: &str = "not told";
 
 /// A text, with a word for what has none.
-fn named(row: &Row, name: &str) -> Cell {
-    Cell::Text(row.get(name).and_then(Value::as_str).unwrap_or(NOT_TOLD).to_owned())
+fn named(text: Option<&str>) -> Cell {
+    Cell::Text(text.unwrap_or(NOT_TOLD).to_owned())
+}
+
+fn share(share: Option<f64>) -> Cell {
+    share.map_or(Cell::Nothing, Cell::Share)
+}
+
+fn seconds(seconds: Option<f64>) -> Cell {
+    seconds.map_or(Cell::Nothing, Cell::Seconds)
+}
+
+fn row_number(row: &Row, name: &str) -> i64 {
+    row.get(name).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn row_count(row: &Row, name: &str) -> Cell {
+    Cell::Count(row_number(row, name).try_into().unwrap_or(0))
+}
+
+fn row_share(row: &Row, name: &str) -> Cell {
+    share(row.get(name).and_then(Value::as_f64))
+}
+
+fn row_seconds(row: &Row, name: &str) -> Cell {
+    seconds(row.get(name).and_then(Value::as_f64))
+}
+
+fn row_text(row: &Row, name: &str) -> Cell {
+    row.get(name).and_then(Value::as_str).map_or(Cell::Nothing, |text| Cell::Text(text.to_owned()))
+}
+
+fn row_named(row: &Row, name: &str) -> Cell {
+    named(row.get(name).and_then(Value::as_str))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::{Asking, count, named, section, text};
+use super::{Asking, row_count, row_named, row_text, section};
 use crate::dashboard::page::{Form, Section};
 use crate::store::schema::QUARANTINE;
 
@@ -11,7 +11,7 @@ use crate::store::schema::QUARANTINE;
 const MAX_ROWS: u32 = 100;
 
 /// Only the range and the project count: what is put aside may lack all the rest.
-fn condition(asking: &Asking<'_>) -> String {
+fn condition(asking: &mut Asking<'_, '_>) -> String {
     let dialect = asking.dialect();
     let since = asking.filter.since(asking.now).map(|micros| format!("received_at >= {}", dialect.moment(micros)));
     let project = asking.filter.project.as_deref().map(|name| dialect.of_project(name));
@@ -19,7 +19,7 @@ fn condition(asking: &Asking<'_>) -> String {
     if all.is_empty() { "true".to_owned() } else { all.join(" AND ") }
 }
 
-pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
+pub(super) fn reasons(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     let condition = condition(asking);
     let rows = asking.rows(&format!(
         "SELECT reason, count(*) AS events FROM {QUARANTINE} WHERE {condition} \
@@ -29,28 +29,28 @@ pub(super) fn reasons(asking: &mut Asking<'_>) -> Result<Section, Error> {
         ("reasons", "Reasons"),
         "Events that were accepted and did not go into the tables. Of the filters only range and project count here.",
         &[("reason", "Reason"), ("events", "Events")],
-        rows.iter().map(|row| vec![named(row, "reason"), count(row, "events")]).collect(),
+        rows.iter().map(|row| vec![row_named(row, "reason"), row_count(row, "events")]).collect(),
         Form::Bars,
     ))
 }
 
-pub(super) fn latest(asking: &mut Asking<'_>) -> Result<Section, Error> {
+pub(super) fn latest(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     let condition = condition(asking);
     let written = asking.dialect().written("received_at");
     // Tables of an earlier version have none yet.
-    let path = if asking.tables.are_current()? { "path" } else { "NULL" };
+    let path = if asking.look.tables().are_current()? { "path" } else { "NULL" };
     let rows = asking.rows(&format!(
         "SELECT {written} AS at, reason, {path} AS path, event, bytes, payload FROM {QUARANTINE} WHERE {condition} \
          ORDER BY received_at DESC, journal_seq DESC LIMIT {MAX_ROWS}"
     ))?;
     let row = |row: &Row| {
         vec![
-            text(row, "at"),
-            named(row, "reason"),
-            text(row, "path"),
-            text(row, "event"),
-            count(row, "bytes"),
-            text(row, "payload"),
+            row_text(row, "at"),
+            row_named(row, "reason"),
+            row_text(row, "path"),
+            row_text(row, "event"),
+            row_count(row, "bytes"),
+            row_text(row, "payload"),
         ]
     };
     Ok(section(

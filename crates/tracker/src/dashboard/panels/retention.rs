@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use dlt_engine::Error;
-
-use super::{Asking, date_of, number, section};
-use crate::dashboard::filter::Pace;
+use super::counting::bucket;
+use super::{Asking, date_of, section};
+use crate::dashboard::filter::{Filter, Pace};
 use crate::dashboard::page::{Cell, Form, Section};
-use crate::store::schema::EVENTS;
+use crate::survey::{Count, Sent, Survey, Words};
 
 /// Weeks after the first that are shown.
 const WEEKS: [(&str, &str); 9] = [
@@ -24,30 +23,46 @@ const WEEKS: [(&str, &str); 9] = [
 /// Cohorts that are shown, the newest.
 const MAX_COHORTS: usize = 26;
 
-/// Installs by the week of their first event: how many of them were active so many weeks later.
-pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
-    let dialect = asking.dialect();
-    let week = dialect.quotient(&format!("({} + 3)", dialect.day_of("timestamp")), 7);
-    let senders = asking.filter.condition_of_all_time(dialect);
-    let rows = asking.rows(&format!(
-        "WITH seen AS (SELECT DISTINCT {} AS install, {week} AS week FROM {EVENTS} \
-           WHERE anonymous_id IS NOT NULL AND {senders}), \
-         firsts AS (SELECT install, min(week) AS first FROM seen GROUP BY install) \
-         SELECT first, week - first AS later, count(*) AS installs FROM seen JOIN firsts USING (install) \
-         WHERE week - first < {} GROUP BY 1, 2 ORDER BY 1, 2",
-        dialect.hash(&["anonymous_id"]),
-        WEEKS.len()
-    ))?;
-    let mut cohorts: BTreeMap<i64, [i64; WEEKS.len()]> = BTreeMap::new();
-    for row in &rows {
-        let weeks = cohorts.entry(number(row, "first")).or_default();
-        let later = usize::try_from(number(row, "later")).ok();
-        if let Some(installs) = later.and_then(|later| weeks.get_mut(later)) {
-            *installs = number(row, "installs");
-        }
+/// Counts installs by the week of their first event, and how many of them were active so many weeks later.
+pub(super) struct Cohorts<'a> {
+    filter: &'a Filter,
+    cohorts: BTreeMap<i64, [u64; WEEKS.len()]>,
+}
+
+impl<'a> Cohorts<'a> {
+    pub(super) fn new(filter: &'a Filter) -> Self {
+        Self { filter, cohorts: BTreeMap::new() }
     }
+}
+
+impl Count for Cohorts<'_> {
+    type Found = BTreeMap<i64, [u64; WEEKS.len()]>;
+
+    fn add(&mut self, survey: &Survey) {
+        let chosen = self.filter.chosen(survey.words(), None);
+        survey.by_install(&chosen, |_, events| {
+            let weeks = events.iter().filter_map(Sent::moment).map(|moment| bucket(Pace::Week, moment));
+            let Some(first) = weeks.clone().min() else { return };
+            let mut was_active = [false; WEEKS.len()];
+            for later in weeks.filter_map(|week| usize::try_from(week - first).ok()) {
+                if let Some(was_active) = was_active.get_mut(later) {
+                    *was_active = true;
+                }
+            }
+            let cohort = self.cohorts.entry(first).or_default();
+            cohort.iter_mut().zip(was_active).for_each(|(installs, was_active)| *installs += u64::from(was_active));
+        });
+    }
+
+    fn found(self, _words: &Words) -> Self::Found {
+        self.cohorts
+    }
+}
+
+/// Cohorts as a table.
+pub(super) fn by_cohort(asking: &Asking<'_, '_>, cohorts: &BTreeMap<i64, [u64; WEEKS.len()]>) -> Section {
     let this_week = (asking.now.as_second().div_euclid(86_400) + 3).div_euclid(7);
-    let row = |(first, weeks): (&i64, &[i64; WEEKS.len()])| {
+    let row = |(first, weeks): (&i64, &[u64; WEEKS.len()])| {
         let size = weeks[0];
         let shares = weeks.iter().zip(0..).map(|(installs, later)| match first + later <= this_week {
             true => Cell::Share(*installs as f64 / size.max(1) as f64),
@@ -55,7 +70,7 @@ pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
             false => Cell::Nothing,
         });
         let name = Cell::Text(date_of(Pace::Week, *first));
-        [name, Cell::Count(size.try_into().unwrap_or(0))].into_iter().chain(shares).collect()
+        [name, Cell::Count(size)].into_iter().chain(shares).collect()
     };
     let columns: Vec<_> = [("cohort", "First week"), ("installs", "Installs")].into_iter().chain(WEEKS).collect();
     let kept = match &asking.expired_before {
@@ -67,11 +82,11 @@ pub(super) fn by_cohort(asking: &mut Asking<'_>) -> Result<Section, Error> {
     };
     let note = "Installs by the week of their first event, and the share of them that sent one so many weeks later. The range \
          does not count here; the other filters do. The last week of each row is not over where it is this one.";
-    Ok(section(
+    section(
         ("retention", "Retention by cohort"),
         &(note.to_owned() + &kept),
         &columns,
         cohorts.iter().rev().take(MAX_COHORTS).map(row).collect(),
         Form::Shades,
-    ))
+    )
 }

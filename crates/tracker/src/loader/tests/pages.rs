@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::*;
 use crate::dashboard::{self, Filter, View};
+use crate::survey::Surveyor;
 
 const VERSION: &str = "concat(coalesce(library_name, 'not told'), ' ', coalesce(library_version, ''))";
 
 /// Numbers that look like chance, the same in every run.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
     fn below(&mut self, limit: u64) -> usize {
@@ -21,45 +22,49 @@ impl Chance {
     }
 }
 
-fn append_some(folder: &Folder) {
-    let mut chance = Chance(7);
+/// An event with any of its columns empty.
+pub(super) fn random_event(chance: &mut Chance, number: usize) -> String {
     let now = jiff::Timestamp::now();
     let received = crate::event::formatted(now);
-    let mut rows = Vec::new();
-    for number in 0..700 {
-        let at = crate::event::formatted(now - jiff::SignedDuration::from_hours(chance.below(24 * 120) as i64));
-        let mut row = format!(
-            "{{\"message_id\":\"m{number}\",\"event\":\"e{}\",\"timestamp\":\"{at}\",\"received_at\":\"{received}\"",
-            chance.below(5)
-        );
-        let mut add = |name: &str, values: &[&str]| {
-            let value = chance.of(values);
-            if !value.is_empty() {
-                row.push_str(&format!(",\"{name}\":{value}"));
-            }
-        };
-        let ids: Vec<String> = (0..60).map(|id| if id < 5 { String::new() } else { format!("\"id{id}\"") }).collect();
-        add("anonymous_id", &Vec::from_iter(ids.iter().map(String::as_str)));
-        add("library_name", &["\"dlt\"", "\"dlt\"", "\"other\"", ""]);
-        // Two pairs have the same name.
-        add("library_version", &["\"1\"", "\"2\"", "\"3\"", "\"4\"", "\"5\"", "\"\u{e9}\"", ""]);
-        add("ci_run", &["true", "false", ""]);
-        add("success", &["true", "true", "false", ""]);
-        add("elapsed", &["0.01", "0.25", "2.5", "40.125", ""]);
-        add("cpu", &["1", "2", "4", "8", "16", "64", ""]);
-        add("os_name", &["\"Linux\"", "\"Darwin\"", ""]);
-        add("os_version", &["\"6.1\"", "\"14\"", ""]);
-        add("python_version", &["\"3.12\"", "", ""]);
-        add("runtime_name", &["\"rust\"", ""]);
-        add("runtime_version", &["\"1.90\"", ""]);
-        add("exec_info", &["\"docker\"", "\"docker,kubernetes\"", "\"colab,colab\"", "\"\\u0020\"", ""]);
-        add("destination_type", &["\"dlt.destinations.duckdb\"", "\"dlt.destinations.filesystem\"", ""]);
-        add("properties", &["\"{\\\"source_name\\\":\\\"files\\\"}\"", "\"{\\\"other\\\":\\\"source_name\\\"}\"", ""]);
-        add("client_dropped", &["\"{\\\"full\\\":3}\"", "", ""]);
-        add("project", &["\"web\"", "\"app\"", ""]);
-        row.push('}');
-        rows.push(row);
-    }
+    let at = crate::event::formatted(now - jiff::SignedDuration::from_mins(chance.below(60 * 24 * 120) as i64));
+    let mut row =
+        format!("{{\"message_id\":\"m{number}\",\"event\":\"e{}\",\"received_at\":\"{received}\"", chance.below(5));
+    let mut add = |name: &str, values: &[&str]| {
+        let value = chance.of(values);
+        if !value.is_empty() {
+            row.push_str(&format!(",\"{name}\":{value}"));
+        }
+    };
+    let at = format!("\"{at}\"");
+    // Few have none.
+    add("timestamp", &[[at.as_str(); 20].as_slice(), &[""]].concat());
+    let ids: Vec<String> = (0..60).map(|id| if id < 5 { String::new() } else { format!("\"id{id}\"") }).collect();
+    add("anonymous_id", &Vec::from_iter(ids.iter().map(String::as_str)));
+    add("library_name", &["\"dlt\"", "\"dlt\"", "\"other\"", ""]);
+    // Two pairs have the same name.
+    add("library_version", &["\"1\"", "\"2\"", "\"3\"", "\"4\"", "\"5\"", "\"\u{e9}\"", ""]);
+    add("ci_run", &["true", "false", ""]);
+    add("success", &["true", "true", "false", ""]);
+    add("elapsed", &["0.01", "0.25", "2.5", "40.125", ""]);
+    add("cpu", &["1", "2", "4", "8", "16", "64", ""]);
+    add("os_name", &["\"Linux\"", "\"Darwin\"", ""]);
+    add("os_version", &["\"6.1\"", "\"14\"", ""]);
+    add("python_version", &["\"3.12\"", "", ""]);
+    add("runtime_name", &["\"rust\"", ""]);
+    add("runtime_version", &["\"1.90\"", ""]);
+    add("exec_info", &["\"docker\"", "\"docker,kubernetes\"", "\"colab,colab\"", "\"\\u0020\"", ""]);
+    add("destination_name", &["\"warehouse\"", "\"lake\"", ""]);
+    add("destination_type", &["\"dlt.destinations.duckdb\"", "\"dlt.destinations.filesystem\"", ""]);
+    add("properties", &["\"{\\\"source_name\\\":\\\"files\\\"}\"", "\"{\\\"other\\\":\\\"source_name\\\"}\"", ""]);
+    add("client_dropped", &["\"{\\\"full\\\":3}\"", "", ""]);
+    add("project", &["\"web\"", "\"app\"", ""]);
+    row.push('}');
+    row
+}
+
+fn append_some(folder: &Folder) {
+    let mut chance = Chance(7);
+    let rows = Vec::from_iter((0..700).map(|number| random_event(&mut chance, number)));
     folder.append(Kind::Event, &Vec::from_iter(rows.iter().map(String::as_str)));
 }
 
@@ -76,11 +81,14 @@ fn told(value: Option<&Value>) -> String {
 pub(super) fn pages_count_as_plain_questions_do(folder: &Folder) {
     let mut loader = folder.loader();
     append_some(folder);
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"no_event_name","project":"web"}"#]);
     loader.catch_up().unwrap();
     let mut tables = loader.store.open(Access::Write).unwrap();
     tables.hold_still().unwrap();
     let dialect = tables.dialect();
     let ledger = loader.state.ledger(&*folder.journal);
+    // Kept, and in parts.
+    let surveyors = [Surveyor::default(), Surveyor::keeping(100)];
     let mut compared = 0;
     for query in [
         "range=all",
@@ -136,7 +144,7 @@ pub(super) fn pages_count_as_plain_questions_do(folder: &Folder) {
                     "WITH firsts AS (SELECT anonymous_id, min({bucket}) AS first FROM events \
                        WHERE anonymous_id IS NOT NULL AND {senders} GROUP BY anonymous_id), \
                      shown AS (SELECT DISTINCT {bucket} AS bucket, anonymous_id FROM events \
-                       WHERE anonymous_id IS NOT NULL AND {condition}) \
+                       WHERE timestamp IS NOT NULL AND anonymous_id IS NOT NULL AND {condition}) \
                      SELECT bucket AS begins, count(*) AS active, \
                      CAST(sum(CASE WHEN first = bucket THEN 1 ELSE 0 END) AS BIGINT) AS new \
                      FROM shown JOIN firsts USING (anonymous_id) GROUP BY bucket ORDER BY bucket"
@@ -147,7 +155,7 @@ pub(super) fn pages_count_as_plain_questions_do(folder: &Folder) {
                 "versions_over_time",
                 format!(
                     "WITH shown AS (SELECT DISTINCT {bucket} AS bucket, anonymous_id, {VERSION} AS version \
-                       FROM events WHERE anonymous_id IS NOT NULL AND {condition}), \
+                       FROM events WHERE timestamp IS NOT NULL AND anonymous_id IS NOT NULL AND {condition}), \
                      top AS (SELECT version FROM shown GROUP BY version ORDER BY count(*) DESC, version LIMIT 6) \
                      SELECT bucket AS begins, \
                      CASE WHEN version IN (SELECT version FROM top) THEN version ELSE 'others' END AS version, \
@@ -221,29 +229,117 @@ pub(super) fn pages_count_as_plain_questions_do(folder: &Folder) {
             ),
             (View::Environments, "runtimes", of(runtime, "")),
         ];
-        for (view, id, sql) in plain {
-            let page = dashboard::read(view, &filter, &mut *tables, &ledger).unwrap();
+        for ((view, id, sql), surveyor) in
+            plain.iter().flat_map(|plain| surveyors.iter().map(move |surveyor| (plain, surveyor)))
+        {
+            let read = surveyor.ask(&*loader.store, |look| dashboard::read(*view, &filter, look, &ledger, false));
+            let (page, _) = read.unwrap();
             let page: Value = serde_json::from_str(&dashboard::json(&page)).unwrap();
             let Some(shown) = page["sections"][id].as_array() else {
-                assert!(id == "projects", "{query}: {id} is not there");
+                assert!(*id == "projects", "{query}: {id} is not there");
                 continue;
             };
-            let asked = tables.select(&sql).unwrap();
+            let asked = tables.select(sql).unwrap();
             let mut shown = shown.clone();
-            if id == "active" {
+            if *id == "active" {
                 // The page has those between, too.
                 shown.retain(|row| row["active"] != 0);
             }
-            assert_eq!(shown.len(), asked.len(), "{query}: {id}\n{shown:?}\n{asked:?}");
-            for (shown, asked) in shown.iter().zip(&asked) {
-                for (name, value) in asked.iter().filter(|(name, _)| *name != "begins") {
-                    let value =
-                        if name == "value" && value.is_null() { "not told".to_owned() } else { told(Some(value)) };
-                    assert_eq!(told(shown.get(name)), value, "{query}: {id} {name}\n{shown}\n{asked:?}");
-                    compared += 1;
-                }
+            compared += compare(&format!("{query}: {id}"), &shown, &asked);
+        }
+    }
+    assert!(compared > 4_000, "{compared} were compared");
+    for project in [None, Some("web"), Some("default"), Some("nobody")] {
+        let asked = plain_report(&mut *tables, project);
+        for surveyor in &surveyors {
+            let report = report(&*loader.store, surveyor, &*folder.journal, project).unwrap();
+            assert_eq!(report.active_by_window, plain_windows(&mut *tables, project), "{project:?}");
+            let shown: Value = serde_json::to_value(&report).unwrap();
+            for (name, asked) in &asked {
+                let shown = match &shown[name] {
+                    Value::Array(list) => list.clone(),
+                    // Figures of the whole.
+                    _ => vec![shown.clone()],
+                };
+                compared += compare(&format!("report of {project:?}: {name}"), &shown, asked);
             }
         }
     }
-    assert!(compared > 2_000, "{compared} were compared");
+    assert!(compared > 5_000, "{compared} were compared");
+}
+
+/// How many cells are the same; all have to be.
+fn compare(what: &str, shown: &[Value], asked: &[dlt_engine::destination::Row]) -> usize {
+    let mut compared = 0;
+    assert_eq!(shown.len(), asked.len(), "{what}\n{shown:?}\n{asked:?}");
+    for (shown, asked) in shown.iter().zip(asked) {
+        for (name, value) in asked.iter().filter(|(name, _)| *name != "begins") {
+            let value = match (name.as_str(), shown.get(name)) {
+                // The page's word for what is not told.
+                ("value", Some(Value::String(_))) if value.is_null() => "not told".to_owned(),
+                _ => told(Some(value)),
+            };
+            assert_eq!(told(shown.get(name)), value, "{what} {name}\n{shown}\n{asked:?}");
+            compared += 1;
+        }
+    }
+    compared
+}
+
+/// Installs of 1, 7 and 30 days.
+fn plain_windows(tables: &mut dyn Tables, project: Option<&str>) -> [u64; 3] {
+    let (dialect, now) = (tables.dialect(), jiff::Timestamp::now().as_microsecond());
+    let condition = project.map_or_else(|| "true".to_owned(), |name| dialect.of_project(name));
+    [1, 7, 30].map(|days| {
+        let since = dialect.moment(now - days * 86_400_000_000);
+        let sql =
+            format!("SELECT count(DISTINCT anonymous_id) AS n FROM events WHERE timestamp > {since} AND {condition}");
+        tables.select(&sql).unwrap()[0]["n"].as_u64().unwrap()
+    })
+}
+
+/// The lists of a report, each by a question for it alone; and what is told of the whole as the list `total`.
+fn plain_report(
+    tables: &mut dyn Tables,
+    project: Option<&str>,
+) -> Vec<(&'static str, Vec<dlt_engine::destination::Row>)> {
+    let dialect = tables.dialect();
+    let condition = project.map_or_else(|| "true".to_owned(), |name| dialect.of_project(name));
+    let container = dialect.runs_in(&["docker", "kubernetes"]);
+    let iso = |moment: &str| format!("concat(replace({}, ' ', 'T'), 'Z')", dialect.written(moment));
+    let shares = |column: &str, table: &str, only: &str| {
+        format!(
+            "SELECT {column} AS value, count(*) AS count, CAST(count(*) AS DOUBLE PRECISION) / sum(count(*)) OVER () AS share \
+             FROM {table} WHERE {condition}{only} GROUP BY 1 ORDER BY count DESC, value LIMIT 100"
+        )
+    };
+    let whole = format!(
+        "SELECT count(*) AS total, count(DISTINCT anonymous_id) AS active_ids, \
+         CAST(avg(ci_run::INTEGER) AS DOUBLE PRECISION) AS ci_share, CAST(avg({container}::INTEGER) AS DOUBLE PRECISION) AS container_share, \
+         CASE WHEN count(timestamp) > 0 THEN {} END AS first_event, CASE WHEN count(timestamp) > 0 THEN {} END AS last_event \
+         FROM events WHERE {condition}",
+        iso("min(timestamp)"),
+        iso("max(timestamp)")
+    );
+    let names = format!(
+        "SELECT event, count(*) AS count, count(DISTINCT anonymous_id) AS active_ids, \
+         CAST(avg(success::INTEGER) AS DOUBLE PRECISION) AS success_share, {} AS p50_seconds, {} AS p95_seconds \
+         FROM events WHERE {condition} GROUP BY event ORDER BY count DESC, event LIMIT 100",
+        dialect.quantile(0.5),
+        dialect.quantile(0.95)
+    );
+    let versions = format!(
+        "SELECT library_name AS library, library_version AS version, count(*) AS count, count(DISTINCT anonymous_id) AS active_ids \
+         FROM events WHERE {condition} GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 100"
+    );
+    let questions = [
+        ("total", whole),
+        ("events", names),
+        ("versions", versions),
+        ("projects", shares("coalesce(project, 'default')", "events", "")),
+        ("platforms", shares("os_name", "events", "")),
+        ("destinations", shares("destination_name", "events", " AND destination_name IS NOT NULL")),
+        ("quarantine", shares("reason", "quarantine", "")),
+    ];
+    questions.into_iter().map(|(name, sql)| (name, tables.select(&sql).unwrap())).collect()
 }

@@ -197,18 +197,16 @@ impl Dialect for DuckDbDialect {
         format!("({dividend} // {divisor})")
     }
 
+    #[cfg(test)]
     fn quantile(&self, share: f64) -> String {
         format!("quantile_cont(elapsed, {share})")
-    }
-
-    fn quantiles(&self, shares: &str) -> String {
-        format!("quantile_cont(elapsed, [{shares}])")
     }
 
     fn hash(&self, columns: &[&str]) -> String {
         format!("hash({})", columns.join(", "))
     }
 
+    #[cfg(test)]
     fn runs_in(&self, words: &[&str]) -> String {
         format!("regexp_matches(exec_info, '(^|,)({})(,|$)')", words.join("|"))
     }
@@ -226,6 +224,7 @@ impl Dialect for DuckDbDialect {
         format!("strftime(make_timestamp(epoch_us({moment})), '%Y-%m-%d %H:%M:%S')")
     }
 
+    #[cfg(test)]
     fn dropped(&self) -> &'static str {
         // Of more digits the sum would be out of range.
         "CAST(coalesce(sum(list_sum(list_transform(regexp_extract_all(client_dropped, ':([0-9]{1,12})', 1), \

@@ -13,7 +13,6 @@ mod guard;
 mod loads;
 mod moving;
 mod postgres;
-mod report;
 mod retention;
 
 use std::collections::HashSet;
@@ -31,7 +30,6 @@ use super::schema::{DATASET, EVENTS, LISTS, LOADS, PIPELINE, QUARANTINE, REPLAYS
 use super::{Aged, Counts, JournalRows, OnBatch, OnMessage, Recount, Role, Store, Tables};
 use crate::deletion::{Claim, Request};
 use crate::message::Message;
-use crate::report::Report;
 use crate::retention::{DAY_MICROS, Expired};
 use crate::store::Dialect;
 use cache::Cache;
@@ -649,21 +647,6 @@ impl Tables for SqlTables<'_> {
 
     fn dialect(&self) -> &'static dyn Dialect {
         self.dialect
-    }
-
-    fn report(&mut self, project: Option<&str>) -> Result<Report, Error> {
-        if !self.exist()? {
-            return Ok(Report::default());
-        }
-        let has_projects = self.are_current()?;
-        let expired_before = self.expired_before()?;
-        let report = report::read(self, project, has_projects)?;
-        match expired_before {
-            Some(before) => {
-                Ok(Report { earlier: report::earlier(self, project)?, expired_before: Some(before), ..report })
-            }
-            None => Ok(report),
-        }
     }
 }
 

@@ -272,12 +272,9 @@ impl Dialect for PostgresDialect {
         format!("floor({dividend}::NUMERIC / {divisor})::BIGINT")
     }
 
+    #[cfg(test)]
     fn quantile(&self, share: f64) -> String {
         format!("percentile_cont({share}) WITHIN GROUP (ORDER BY elapsed)")
-    }
-
-    fn quantiles(&self, shares: &str) -> String {
-        format!("percentile_cont(ARRAY[{shares}]::DOUBLE PRECISION[]) WITHIN GROUP (ORDER BY elapsed)")
     }
 
     fn hash(&self, columns: &[&str]) -> String {
@@ -287,6 +284,7 @@ impl Dialect for PostgresDialect {
         }
     }
 
+    #[cfg(test)]
     fn runs_in(&self, words: &[&str]) -> String {
         format!("(exec_info ~ '(^|,)({})(,|$)')", words.join("|"))
     }
@@ -305,6 +303,7 @@ impl Dialect for PostgresDialect {
         format!("to_char({moment} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')")
     }
 
+    #[cfg(test)]
     fn dropped(&self) -> &'static str {
         "coalesce(sum((SELECT sum(found[1]::BIGINT) FROM regexp_matches(client_dropped, ':([0-9]{1,12})', 'g') \
          AS found)), 0)::BIGINT"

@@ -169,13 +169,3 @@ pub(super) fn recount() -> String {
         sum(DAILY_QUARANTINE)
     )
 }
-
-/// The days whose events have gone, the newest first.
-pub(super) fn days(condition: &str, limit: u32) -> String {
-    format!(
-        "SELECT CAST(counted.day AS TEXT) AS day, counted.events, coalesce(present.installs, 0) AS installs \
-         FROM (SELECT day, sum(events)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {condition} GROUP BY day) AS counted \
-         LEFT JOIN (SELECT day, sum(installs)::BIGINT AS installs FROM {DAILY_INSTALLS} WHERE {condition} GROUP BY day) \
-         AS present ON present.day = counted.day ORDER BY 1 DESC LIMIT {limit}"
-    )
-}

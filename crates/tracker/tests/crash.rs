@@ -47,7 +47,8 @@ fn send(address: SocketAddr, key: &str, numbers: &AtomicU64, stop: &AtomicBool, 
     let mut again = again.into_iter();
     while !stop.load(Ordering::Relaxed) {
         let number = numbers.fetch_add(1, Ordering::Relaxed);
-        let (id, is_web) = again.next().unwrap_or_else(|| (format!("message-{}", number / 2), number % 2 == 0));
+        let (id, is_web) =
+            again.next().unwrap_or_else(|| (format!("message-{}", number / 2), number.is_multiple_of(2)));
         sent.lock().unwrap().entry((id.clone(), is_web)).or_insert(false);
         let key = if is_web { format!(r#""writeKey":"{key}","#) } else { String::new() };
         let event = format!(r#"{{{key}"event":"crash","messageId":"{id}","properties":{{"n":{number}}}}}"#);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dlt_tracker::dashboard_token;
+use dlt_tracker::{dashboard_token, forget, report};
 use serde_json::{Value, json};
 
 use crate::tracker::{Answer, Client, Tracker, options};
@@ -153,4 +153,43 @@ fn every_form_of_a_page_has_the_same_numbers() {
     assert!(flawed.status == 400 && flawed.body.contains("a number of days"), "{flawed:?}");
     drop(client);
     tracker.stop();
+}
+
+#[test]
+fn pages_and_reports_show_what_comes_and_not_what_was_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    let token = dashboard_token(dir.path()).unwrap();
+    let mut client = tracker.client();
+    let event = |id: &str, number: u64| {
+        let event = json!({"messageId": format!("{id} {number}"), "anonymousId": id, "event": "e", "type": "track"});
+        event.to_string()
+    };
+    let shown = |client: &mut Client| {
+        let page = get(client, &token, "/overview.json?range=all").json();
+        let headline = &page["sections"]["headline"][0];
+        (headline["events"].as_u64().unwrap(), headline["active"].as_u64().unwrap())
+    };
+    // Nobody waits: a report has what came before loaded.
+    let reported = || {
+        let report = report(dir.path()).unwrap();
+        (report.total, report.active_ids)
+    };
+    for number in 0..20 {
+        let id = if number % 4 == 0 { "ada" } else { "bob" };
+        assert_eq!(client.post("/v1/track", event(id, number).as_bytes()).status, 200);
+        assert_eq!(reported().0, number + 1);
+        assert_eq!(shown(&mut client), reported());
+    }
+    assert_eq!(forget(dir.path(), "ada").unwrap().events, 5);
+    assert_eq!((shown(&mut client), reported()), ((15, 1), (15, 1)));
+    // As many as went.
+    for number in 0..5 {
+        assert_eq!(client.post("/v1/track", event("cleo", number).as_bytes()).status, 200);
+    }
+    assert_eq!((reported(), shown(&mut client)), ((20, 2), (20, 2)));
+    drop(client);
+    tracker.stop();
+    let tracker = Tracker::start(dir.path());
+    assert_eq!((shown(&mut tracker.client()), reported()), ((20, 2), (20, 2)));
 }

@@ -214,7 +214,8 @@ fn what_was_deleted_does_not_come_back() {
     assert!(segments <= 2, "{segments} segments");
     tracker.stop();
     assert_eq!(sound(dir.path()).deleted, 6);
-    let hashed = "SELECT count(*) AS n FROM deleted_messages WHERE message_hash LIKE 'p:%' AND length(message_hash) = 66";
+    let hashed =
+        "SELECT count(*) AS n FROM deleted_messages WHERE message_hash LIKE 'p:%' AND length(message_hash) = 66";
     assert_eq!(count(dir.path(), hashed), 4);
 }
 

@@ -121,13 +121,19 @@ impl Kept {
 /// Answers questions that count events, with one survey for all of them.
 pub(crate) struct Surveyor {
     kept: Mutex<Option<Kept>>,
-    /// Most events that are kept.
-    most: u64,
+    most: Most,
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    events: u64,
+    bytes: usize,
 }
 
 impl Default for Surveyor {
     fn default() -> Self {
-        Self::keeping(MOST_EVENTS)
+        Self::keeping(MOST_EVENTS, MOST_BYTES)
     }
 }
 
@@ -138,9 +144,9 @@ impl fmt::Debug for Surveyor {
 }
 
 impl Surveyor {
-    /// One that keeps so many events at most.
-    pub(crate) fn keeping(most: u64) -> Self {
-        Self { kept: Mutex::default(), most }
+    /// One that keeps so many events at most, if they take no more bytes.
+    pub(crate) fn keeping(events: u64, bytes: usize) -> Self {
+        Self { kept: Mutex::default(), most: Most { events, bytes } }
     }
 
     /// Answers a question beside a loader at work; all of the answer is of one moment. One is answered at a time.
@@ -190,7 +196,7 @@ impl Surveyor {
 pub(crate) struct Look<'a> {
     tables: &'a mut dyn Tables,
     kept: &'a mut Option<Kept>,
-    most: u64,
+    most: Most,
     counts: Option<Counts>,
     /// Events that were read for it.
     read: u64,
@@ -230,7 +236,7 @@ impl Look<'_> {
         let counts = self.counts()?;
         // Tables of an earlier version have no projects yet.
         let has_projects = self.tables.are_current()?;
-        if counts.loaded > self.most {
+        if counts.loaded > self.most.events {
             *self.kept = None;
             return self.in_parts(count, counts.loaded, has_projects);
         }
@@ -244,7 +250,7 @@ impl Look<'_> {
         };
         count.add(&survey);
         let found = count.found(&survey.words);
-        if survey.bytes() <= MOST_BYTES {
+        if survey.bytes() <= self.most.bytes {
             *self.kept = Some(Kept { survey, counts, has_projects, used: Instant::now() });
         }
         Ok(found)
@@ -262,7 +268,7 @@ impl Look<'_> {
 
     /// Counts with one part of the installs after the other.
     fn in_parts<C: Count>(&mut self, mut count: C, events: u64, has_projects: bool) -> Result<C::Found, Error> {
-        let parts = events.div_ceil(self.most.max(1)).next_power_of_two();
+        let parts = events.div_ceil(self.most.events.max(1)).next_power_of_two();
         let hash = self.tables.dialect().hash(&["anonymous_id"]);
         let mut survey = Survey::default();
         for part in 0..parts {

@@ -115,6 +115,13 @@ fn a_step_reads_what_is_new_and_a_rest_lets_go() {
     surveyor.wait_long();
     surveyor.rest();
     assert_eq!(ask(), (33_000, 33_000));
+    // What is too much is not kept, whether in events or in bytes.
+    for surveyor in [Surveyor::keeping(32_999, usize::MAX), Surveyor::keeping(u64::MAX, 1 << 20)] {
+        for _ in 0..2 {
+            let asked = surveyor.ask(&*store, |look| Ok((report::read(look, None)?.total, look.read_events())));
+            assert_eq!(asked.unwrap(), (33_000, 33_000));
+        }
+    }
 }
 
 #[test]

@@ -205,6 +205,8 @@ fn several_receivers_get_the_same_keys_and_contracts() {
     assert!(!text.contains(&web.secret) && text.contains("signed_up"), "{text}");
 
     let here = dlt_tracker::add_key(other.path(), "site", None, None).unwrap();
+    std::fs::create_dir(other.path().join("contracts")).unwrap();
+    std::fs::write(other.path().join("contracts/site.toml"), "[events.seen]\n").unwrap();
     let mut strict = options(other.path());
     strict.unknown_key = dlt_tracker::UnknownKey::Refuse;
     let tracker = Tracker::with(strict);
@@ -216,6 +218,7 @@ fn several_receivers_get_the_same_keys_and_contracts() {
     let taken = dlt_tracker::import_projects(other.path(), &file).unwrap();
     assert_eq!((taken.new_keys, taken.revoked_keys), (2, 0));
     assert_eq!((taken.contracts, taken.only_keys), (vec!["web".to_owned()], vec![here.key.id.clone()]));
+    assert_eq!(taken.only_contracts, ["site"]);
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while send(&web.secret) != 200 {
         assert!(std::time::Instant::now() < until, "it does not know the key");
@@ -223,8 +226,9 @@ fn several_receivers_get_the_same_keys_and_contracts() {
     }
     // By its contract the event is none of the project.
     assert_eq!((send(&old.secret), send(&here.secret)), (200, 200));
+    // Neither is the one of `site`, by a contract that is here alone.
     let found = dlt_tracker::report(other.path()).unwrap();
-    assert_eq!(found.quarantine.iter().map(|reason| reason.count).sum::<u64>(), 1, "{found:?}");
+    assert_eq!(found.quarantine.iter().map(|reason| reason.count).sum::<u64>(), 2, "{found:?}");
 
     dlt_tracker::revoke_key(one.path(), &old.key.id).unwrap();
     export();
@@ -249,6 +253,7 @@ fn of_a_file_that_is_wrong_nothing_is_taken() {
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"web":"[event.a]"}}}}"#), "contract"),
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"../web":""}}}}"#), "can't be the name of a project"),
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{}},"more":1}}"#), "more"),
+        (format!(r#"{{"version":1,"keys":[{}],"contracts":{{}}}}"#, key.replace("web", "We b")), "can't be the name of a project"),
     ] {
         std::fs::write(&file, &text).unwrap();
         let data = dir.path().join("data");

@@ -141,7 +141,7 @@ fn each_project_has_its_own_limit() {
     let tracker = Tracker::with(keeping(dir.path()));
     let mut client = tracker.client();
     for (number, project) in ["short", "long", "other", "none"].iter().cycle().take(8).enumerate() {
-        let event = json!({"event": "e", "messageId": format!("m{number}"), "writeKey": format!("key-of-{project}")});
+        let event = json!({"event": "e", "messageId": format!("m{number}"), "anonymousId": "a", "writeKey": format!("key-of-{project}")});
         assert_eq!(client.post("/v1/track", event.to_string().as_bytes()).status, 200);
     }
     tracker.stop();
@@ -161,6 +161,12 @@ fn each_project_has_its_own_limit() {
     let left = asked(dir.path(), "SELECT message_id FROM events ORDER BY message_id");
     let left: Vec<_> = left.as_array().unwrap().iter().map(|row| row["message_id"].as_str().unwrap()).collect();
     assert_eq!(left, ["m1", "m4", "m5", "m6", "m7"]);
+    let counted = "SELECT coalesce(event.project, '') AS project, sum(event.events)::BIGINT AS events, \
+                   (SELECT sum(installs)::BIGINT FROM daily_installs AS install \
+                    WHERE install.project IS NOT DISTINCT FROM event.project) AS installs \
+                   FROM daily_events AS event GROUP BY event.project ORDER BY 1";
+    let of = |project: &str| json!({"project": project, "events": 1, "installs": 1});
+    assert_eq!(asked(dir.path(), counted), json!([of(""), of("other"), of("short")]));
     assert!(check(dir.path()).unwrap().is_sound());
 }
 

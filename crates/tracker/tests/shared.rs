@@ -222,15 +222,33 @@ fn a_backup_holds_what_waits_in_the_stream_and_becomes_a_tracker_of_one_machine(
     let (front, back, kept) =
         (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let receiver = Tracker::with(shared.options(front.path(), Duty::Receive));
+    let idle = Tracker::with(shared.options(&kept.path().join("idle"), Duty::Receive));
     let loader = Tracker::with(shared.options(back.path(), Duty::Load));
     send(&receiver, 0..20);
     wait_for(&receiver, "dlt_tracker_ledger_loaded 20");
     loader.stop();
     send(&receiver, 15..30);
+    // A deletion request stays one.
+    let request = r#"{"anonymous_id":"nobody","requested_at":"2026-03-01T12:00:00.000000Z"}"#;
+    shared.nats.python(&format!("await js.publish('EVENTS.records', b'\\x01D' + {request:?}.encode())")).unwrap();
+    // Who has taken none of it knows of it, too.
+    let beside = backup(shared.options(&kept.path().join("idle"), Duty::Receive).place(), kept.path().join("beside"));
+    assert_eq!(beside.unwrap().ledger.in_journal, 11);
+    idle.stop();
     let copy = kept.path().join("copy");
     let made = backup(shared.options(front.path(), Duty::Receive).place(), &copy).unwrap();
     // What came twice within two minutes the stream itself leaves out.
-    assert_eq!((made.ledger.accepted, made.ledger.loaded, made.ledger.in_journal), (30, 20, 10), "{made:?}");
+    assert_eq!((made.ledger.accepted, made.ledger.loaded, made.ledger.in_journal), (31, 20, 11), "{made:?}");
+    // Tables as they were then: what waited comes out of the backup, each record as what it is.
+    shared.postgres.create_database("early").unwrap();
+    shared.postgres.copy_schema("telemetry", "postgres", "early").unwrap();
+    let first = kept.path().join("first");
+    restore(&copy, &first).unwrap();
+    let mut then = shared.options(&first, Duty::All);
+    (then.journal, then.store) =
+        (JournalAddress::default(), StoreAddress::parse(&shared.postgres.url("early")).unwrap());
+    let found = check(then.place()).unwrap();
+    assert!(found.is_sound() && (found.ledger.loaded, found.ledger.deleted) == (30, 1), "{found}");
     // What is loaded between the two copies is in both, and counts once.
     let loader = Tracker::with(shared.options(back.path(), Duty::Load));
     wait_for(&receiver, "dlt_tracker_ledger_loaded 30");

@@ -61,6 +61,7 @@ on_every_database!(
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
     what_is_old_is_counted_and_goes_with_its_lists,
     one_id_in_two_projects_is_two_events,
+    rows_that_stood_together_and_go_for_two_reasons_go_and_the_others_stay,
     tables_of_the_version_before_take_one_id_in_two_projects,
 );
 
@@ -334,12 +335,14 @@ fn a_report_is_read_beside_the_loader_and_tells_what_waits(folder: &Folder) {
 fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
     let mut loader = folder.loader();
     let now = Timestamp::now().as_microsecond();
+    // Of one day it is not known when things happened.
     let row = |number: i64, days: i64| {
         let at = event::formatted(Timestamp::from_microsecond(now - days * 86_400_000_000).unwrap());
         format!(
-            "{{\"message_id\":\"m{number}\",\"event\":\"e\",\"anonymous_id\":\"a{}\",\"timestamp\":\"{at}\",\
+            "{{\"message_id\":\"m{number}\",\"event\":\"e\",\"anonymous_id\":\"a{}\",{}\
              \"received_at\":\"{at}\",\"products\":[{{\"sku\":\"s{number}\"}},{{\"sku\":\"t\"}}]}}",
-            number % 2
+            number % 2,
+            if days == 94 { String::new() } else { format!("\"timestamp\":\"{at}\",") },
         )
     };
     for days in [95, 94, 1, 0] {
@@ -389,6 +392,16 @@ fn small_files_become_few_and_no_row_is_lost() {
         Together::open(&place, "telemetry", &folder.path("cache")).unwrap().files(table).unwrap().len()
     };
     assert!(files("events") < 24 && files(LOADS) < 30, "{} {}", files("events"), files(LOADS));
+    // Who follows the logs of the tables is told which versions move rows, and which bring some.
+    let versions = std::fs::read_dir(folder.path("lake/telemetry/events/_delta_log")).unwrap().flatten();
+    let versions: Vec<String> = versions
+        .filter(|file| file.path().extension().is_some_and(|ending| ending == "json"))
+        .map(|file| std::fs::read_to_string(file.path()).unwrap())
+        .collect();
+    let moves = |version: &&String| version.contains("OPTIMIZE");
+    let changes = |version: &String| version.contains("\"dataChange\":true");
+    assert!(versions.iter().filter(moves).count() > 0, "{versions:?}");
+    assert!(versions.iter().all(|version| moves(&version) != changes(version)), "{versions:?}");
     let counts = loader.state.counts();
     assert_eq!((counts.loaded, counts.deduplicated), (40, 40));
     assert!(loader.check().unwrap().is_sound());
@@ -607,6 +620,7 @@ fn one_id_in_two_projects_is_two_events(folder: &Folder) {
     drop(loader);
     let mut loader = folder.loader();
     append_of(folder, &[("shop", "m", "eve"), ("web", "n", "bob"), ("", "m", "eve"), ("", "n", "eve")]);
+    folder.events(&["of nobody"]);
     loader.catch_up().unwrap();
     let all = ["/m/ada", "/n/adam", "app/m/cleo", "shop/m/dan", "web/m/bob", "web/n/bob"];
     assert_eq!(
@@ -623,6 +637,7 @@ fn one_id_in_two_projects_is_two_events(folder: &Folder) {
     let left = ["/m/ada", "/n/adam", "app/m/cleo", "app/n/cleo", "shop/m/dan", "site/m/finn"];
     assert_eq!((items_of(folder), folder.deduplicated().pop()), (left.map(str::to_owned).to_vec(), Some(Some(2))));
     assert_eq!(loader.state.counts().deleted_events, 2);
+    assert_eq!(folder.rows("SELECT event FROM events WHERE message_id = 'of nobody'").len(), 1, "it has no id");
     sound(&mut loader);
 
     // A quarantined event of one project is replayed though another one has its id.
@@ -646,6 +661,29 @@ fn one_id_in_two_projects_is_two_events(folder: &Folder) {
         let check = loader.check().unwrap();
         assert!(check.problems.contains(&"2 events are in the table more than once".to_owned()), "{check}");
     }
+}
+
+/// In files, the file that holds them is written anew twice in one change.
+fn rows_that_stood_together_and_go_for_two_reasons_go_and_the_others_stay(folder: &Folder) {
+    let mut loader = folder.loader();
+    folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"undeclared_event"}"#]);
+    let record = Replay::record(1, br#"{"message_id":"m","event":"e"}"#);
+    folder.append(record.kind, &[std::str::from_utf8(&record.payload).unwrap()]);
+    loader.catch_up().unwrap();
+    // As a killed process left them: one of them is replayed already.
+    folder.execute(
+        "INSERT INTO quarantine (message_id, anonymous_id, reason, journal_seq, _dlt_load_id, _dlt_id) \
+         VALUES ('q', NULL, 'x', 1, 'l', '1'), ('of ada', 'ada', 'x', 100, 'l', '2'), ('stays', NULL, 'x', 101, 'l', '3')",
+    );
+    folder.append(Kind::Deletion, &[r#"{"anonymous_id":"ada","requested_at":"2026-03-01T12:00:00.000000Z"}"#]);
+    loader.catch_up().unwrap();
+    let left = || {
+        let rows = folder.rows("SELECT message_id AS id FROM quarantine");
+        rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(left(), ["stays"]);
+    drop(loader);
+    assert_eq!(left(), ["stays"], "the next process finds the same");
 }
 
 fn tables_of_the_version_before_take_one_id_in_two_projects(folder: &Folder) {

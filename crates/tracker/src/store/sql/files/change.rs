@@ -238,10 +238,7 @@ impl<'a> Change<'a> {
             let (table, _) = self.mirror()?.described(&name)?;
             changes.push(TableChange { table, removes: large.removes, adds: large.adds, only_moves: large.only_moves });
         }
-        // Other readers see the loads last.
-        let mut small = Vec::from_iter(std::mem::take(&mut self.small));
-        small.sort_by_key(|(name, _)| (name == LOADS, name.clone()));
-        for (name, how) in small {
+        for (name, how) in loads_last(std::mem::take(&mut self.small)) {
             let (table, _) = self.mirror()?.described(&name)?;
             let old: Vec<String> = self.mirror()?.tables.files(&name)?.into_iter().map(|file| file.path).collect();
             let (condition, removes) = match how {
@@ -277,6 +274,13 @@ impl Drop for Change<'_> {
             }
         }
     }
+}
+
+/// Small tables in the order in which they are written: other readers see the loads last, with all that they brought.
+fn loads_last<T>(tables: BTreeMap<String, T>) -> Vec<(String, T)> {
+    let mut tables = Vec::from_iter(tables);
+    tables.sort_by_key(|(name, _)| name == LOADS);
+    tables
 }
 
 /// What the statements of the store do.
@@ -321,6 +325,13 @@ impl Statement {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loads_are_written_behind_what_they_brought() {
+        let tables = ["edge_objects", LOADS, "replays", "deletion_requests"].map(|name| (name.to_owned(), ()));
+        let order: Vec<String> = loads_last(BTreeMap::from(tables)).into_iter().map(|(name, ())| name).collect();
+        assert_eq!(order, ["deletion_requests", "edge_objects", "replays", LOADS]);
+    }
 
     #[test]
     fn statements_are_understood() {

@@ -253,7 +253,10 @@ fn of_a_file_that_is_wrong_nothing_is_taken() {
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"web":"[event.a]"}}}}"#), "contract"),
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{"../web":""}}}}"#), "can't be the name of a project"),
         (format!(r#"{{"version":1,"keys":[{key}],"contracts":{{}},"more":1}}"#), "more"),
-        (format!(r#"{{"version":1,"keys":[{}],"contracts":{{}}}}"#, key.replace("web", "We b")), "can't be the name of a project"),
+        (
+            format!(r#"{{"version":1,"keys":[{}],"contracts":{{}}}}"#, key.replace("web", "We b")),
+            "can't be the name of a project",
+        ),
     ] {
         std::fs::write(&file, &text).unwrap();
         let data = dir.path().join("data");

@@ -87,14 +87,16 @@ pub(crate) fn read(tables: &mut dyn Tables, project: &str, least: u64, now: Time
     let first = whole.map_or(last - WEEKS + 1, |whole| whole.max(last - WEEKS + 1));
     let versions = groups(tables, project, VERSION, least, first, last)?;
     let versions: BTreeMap<i64, Told> =
-        versions.into_iter().filter_map(|(week, groups)| Some((week, groups.told(least)?))).collect();
+        versions.into_iter().filter_map(|(week, groups)| Some((week, groups.told(least, &[])?))).collect();
     let Some(first) = versions.keys().next().copied() else { return Ok(nothing()) };
     let mut sections =
         vec![latest(versions.get(&last), last), over_time(&versions, first, last), by_version(&versions)];
+    let mut beside = Vec::from_iter(versions.get(&last).cloned());
     for (id, title, value) in CUTS {
-        let told =
-            groups(tables, project, value, least, last, last)?.remove(&last).and_then(|groups| groups.told(least));
-        sections.extend(told.map(|told| cut(id, title, &told)));
+        let groups = groups(tables, project, value, least, last, last)?.remove(&last);
+        let Some(told) = groups.and_then(|groups| groups.told(least, &beside)) else { continue };
+        sections.push(cut(id, title, &told));
+        beside.push(told);
     }
     Ok(Page { sections, ..nothing() })
 }

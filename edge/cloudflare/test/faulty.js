@@ -1,4 +1,4 @@
-// The Worker with a queue and a bucket that fail as they are told: `POST /faults` says how often and in which way.
+// The Worker with a queue and a bucket that fail as they are told: `POST /faults` says how often and in which way, `GET` what is left of it.
 
 import worker from '../src/worker.js';
 
@@ -43,7 +43,7 @@ export default {
   async fetch(request, env) {
     if (new URL(request.url).pathname === '/faults') {
       const before = plan;
-      plan = await request.json();
+      if (request.method === 'POST') plan = await request.json();
       return Response.json(before);
     }
     return worker.fetch(request, { ...env, EVENTS: queue(env.EVENTS) });

@@ -92,7 +92,7 @@ pub(crate) fn is_forbidden_member(name: &str, value: &Tree<'_>) -> bool {
     is_forbidden_name(name) || value.as_str().is_some_and(is_personal)
 }
 
-/// The name of a property that is not kept, as it may be told.
+/// The name of a property that is not kept, or its place, as it may be told: names that are none may be an address together.
 pub(crate) fn shown_name(name: &str) -> &str {
     if is_personal(name) { "address" } else { name }
 }
@@ -105,7 +105,7 @@ pub(crate) fn clean(value: &mut Tree<'_>, path: &str, dropped: &mut Vec<String>)
             let is_kept = !is_forbidden_member(name, value);
             match is_kept {
                 true => clean(value, &path, dropped),
-                false => dropped.push(path),
+                false => dropped.push(shown_name(&path).to_owned()),
             }
             is_kept
         }),
@@ -114,7 +114,7 @@ pub(crate) fn clean(value: &mut Tree<'_>, path: &str, dropped: &mut Vec<String>)
             items.retain(|item| {
                 let is_kept = item.as_str().is_none_or(|text| !is_personal(text));
                 if !is_kept {
-                    dropped.push(path.clone());
+                    dropped.push(shown_name(&path).to_owned());
                 }
                 is_kept
             });
@@ -407,6 +407,18 @@ mod tests {
         ] {
             assert_eq!(coarse_version(version), coarse);
         }
+    }
+
+    #[test]
+    fn names_that_are_an_address_together_are_told_as_one() {
+        let text = r#"{"ada@example":{"org":"10.0.0.1","list":["::1"]},"10":{"0":{"0":{"1":"ada@example.org"}}},"a":{"ip":1}}"#;
+        let Tree::Object(mut properties) = serde_json::from_str(text).unwrap() else { panic!("an object") };
+        let mut dropped = Vec::new();
+        properties.retain(|name, value| {
+            clean(value, name, &mut dropped);
+            true
+        });
+        assert_eq!(dropped, ["address", "address", "address", "a.ip"]);
     }
 
     #[test]

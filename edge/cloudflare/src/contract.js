@@ -2,7 +2,7 @@
 
 import rules from './rules.js';
 import { Num, isObject, isText } from './json.js';
-import { isForbidden } from './scrub.js';
+import { isForbidden, shownName } from './scrub.js';
 import { shake128 } from './shake.js';
 import { firstChars } from './text.js';
 
@@ -71,7 +71,7 @@ function hashedWithin(shape, known, value, key) {
 }
 
 function breach(reason, path) {
-  return { reason, path: firstChars(path, rules.limits.path_chars) };
+  return { reason, path: shownName(firstChars(shownName(path), rules.limits.path_chars)) };
 }
 
 function members(fields, found, path, isAlways) {

@@ -40,7 +40,7 @@ export function isForbidden(name, value) {
   return isForbiddenName(name) || (isText(value) && isPersonal(value));
 }
 
-/** The name of a member that is not kept, as it may be told. */
+/** The name of a member that is not kept, or its place, as it may be told: names that are none may be an address together. */
 export function shownName(name) {
   return isPersonal(name) ? 'address' : name;
 }
@@ -51,7 +51,7 @@ export function clean(value, path, dropped) {
     const kept = new Map();
     for (const [name, member] of value) {
       const place = `${path}.${shownName(name)}`;
-      if (isForbidden(name, member)) dropped.push(place);
+      if (isForbidden(name, member)) dropped.push(shownName(place));
       else kept.set(name, clean(member, place, dropped));
     }
     return kept;
@@ -59,7 +59,7 @@ export function clean(value, path, dropped) {
   if (!Array.isArray(value)) return value;
   const place = `${path}[]`;
   const kept = value.filter((item) => !isText(item) || !isPersonal(item));
-  for (let left = value.length - kept.length; left > 0; left -= 1) dropped.push(place);
+  for (let left = value.length - kept.length; left > 0; left -= 1) dropped.push(shownName(place));
   return kept.map((item) => clean(item, place, dropped));
 }
 

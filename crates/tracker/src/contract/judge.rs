@@ -19,7 +19,8 @@ pub(crate) struct Breach {
 
 impl Breach {
     fn new(reason: Reason, path: &str) -> Self {
-        Self { reason, path: path.chars().take(MAX_PATH_CHARS).collect() }
+        let path: String = scrub::shown_name(path).chars().take(MAX_PATH_CHARS).collect();
+        Self { reason, path: scrub::shown_name(&path).to_owned() }
     }
 }
 

@@ -58,6 +58,7 @@ const ODD: &[&str] = &[
     r#"{"event":"e","context":{"library":null,"os":"x","exec_info":[],"dropped":{}}}"#,
     r#"{"event":5,"context":{"python":7,"library":{"name":["ada@example.org",1],"version":7},"os":[1],"runtime":{"version":""}},"traits":1,"properties":["192.0.2.1",["10.0.0.1"],{"ip":1}]}"#,
     r#"{"event":"ada@example.org","anonymousId":"192.0.2.1"}"#,
+    r#"{"event":"e","properties":{"ada@example":{"org":"10.0.0.1","list":["::1"]},"10":{"0":{"0":{"1":"ada@example.org"}}}}}"#,
     r#"{"anonymousId":"a","context":{"ci_run":false,"cpu":4,"exec_info":[],"library":{"name":"dlt","version":"0.1.0"},"os":{"name":"Linux","version":"6.8.0"}},"event":"command_init","properties":{"elapsed":0.5},"messageId":"m","timestamp":"2026-03-01T11:00:00Z","sentAt":"2026-03-01T11:30:00Z"}"#,
     r#"{"anonymousId":"a","context":{"cpu":4.5},"event":"e","properties":{},"messageId":"m","timestamp":"2026-03-01T11:00:00Z","sentAt":"2026-03-01T11:30:00Z"}"#,
     r#"{"anonymousId":"a","context":{"ip":"x"},"event":"e","properties":{},"messageId":"m","timestamp":"2026-03-01T11:00:00Z","sentAt":"2026-03-01T11:30:00Z"}"#,

@@ -21,8 +21,8 @@ use crate::retention::{Retain, Retained};
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// How far loads stand back, where the cores do not suffice for both, behind whoever serves requests: senders wait for their
-/// answers, and nobody for a load.
-const NICE: i32 = 19;
+/// answers, and nobody for a load. Not further: other programs of the machine may be busy all day, and loads must go on beside them.
+const NICE: i32 = 10;
 /// With more events than these in the journal, loads stand back no more: it has a limit.
 const TOO_MANY_WAIT: u64 = 2_000_000;
 

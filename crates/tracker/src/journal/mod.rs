@@ -74,6 +74,9 @@ pub(crate) trait Journal: Send + Sync + Debug {
     /// When something can't be deleted; the next call tries it again.
     fn release(&self, up_to: u64) -> io::Result<()>;
 
+    /// Gives up what is kept on the disk for a moment only, and has not been needed. Called from time to time. Default: nothing is.
+    fn let_go(&self) {}
+
     /// The folder or the address, for messages; without secrets.
     fn location(&self) -> String;
 

@@ -22,6 +22,8 @@ pub(crate) trait Filesystem: Send + Sync + Debug + 'static {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes an empty file for writing; what had that name is emptied.
     fn create(&self, path: &Path) -> io::Result<Box<dyn JournalFile>>;
+    /// Opens a file for writing over what it holds.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn JournalFile>>;
     /// Reads at most `limit` bytes from `offset`; fewer where the file ends.
     fn read(&self, path: &Path, offset: u64, limit: u64) -> io::Result<Vec<u8>>;
     /// The length of a file in bytes.
@@ -64,6 +66,10 @@ impl Filesystem for OsFilesystem {
     fn create(&self, path: &Path) -> io::Result<Box<dyn JournalFile>> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
         Ok(Box::new(OsFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn JournalFile>> {
+        Ok(Box::new(OsFile(OpenOptions::new().write(true).open(path)?)))
     }
 
     fn read(&self, path: &Path, offset: u64, limit: u64) -> io::Result<Vec<u8>> {

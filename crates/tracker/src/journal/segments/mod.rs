@@ -11,7 +11,7 @@
 //! longer. All integers are little-endian.
 //!
 //! ```text
-//! segment   header (64 bytes), then records, then zeros
+//! segment   header (64 bytes), then records, then zeros or what was there before
 //! header    0  magic "DLTJRNL\n"     8  version u32 (1)      12  header length u32 (64)
 //!          16  segment number u64   24  sequence number of the first record u64
 //!          32  zeros                60  CRC-32 of bytes 0..60
@@ -28,6 +28,11 @@
 //! group, and no sender of it was answered. When a write or a sync fails, the senders get an error, the segment is never
 //! written again, and the next one begins with the same sequence number: what the failed group may have left in the
 //! old segment is beyond that segment's end and is never read.
+//!
+//! # Files that are used again
+//!
+//! The file of a segment that was released becomes one of the next segments, without being written full of zeros anew; see
+//! [`free`]. So behind the records of a segment there can be those of an earlier one, which their checksums tell apart.
 //!
 //! # Recovery
 //!
@@ -53,6 +58,7 @@
 //! segments of another version, and moving segments between folders.
 
 mod filesystem;
+mod free;
 pub(crate) mod fuzzing;
 mod reader;
 mod record;
@@ -74,6 +80,7 @@ use tokio::sync::oneshot;
 use super::{AppendError, Journal, NewRecord, Pending, Reader, Status};
 use filesystem::Filesystem;
 pub(crate) use filesystem::OsFilesystem;
+use free::FreeSegments;
 use reader::SegmentReader;
 use segment::Segment;
 
@@ -127,6 +134,7 @@ struct Shared {
     filesystem: Arc<dyn Filesystem>,
     dir: PathBuf,
     options: SegmentOptions,
+    free: Arc<FreeSegments>,
     queue: Mutex<Queue>,
     wake: Condvar,
     state: Mutex<State>,
@@ -203,13 +211,16 @@ impl SegmentJournal {
             newest = newest.max(next - 1);
         }
         let next_number = segment::numbers(&*filesystem, dir)?.into_iter().max().unwrap_or(0) + 1;
-        let mut writer = writer::Writer::new(Arc::clone(&filesystem), dir.to_owned(), options, next_number);
+        let free = Arc::new(FreeSegments::open(Arc::clone(&filesystem), dir, options.segment_bytes)?);
+        let mut writer =
+            writer::Writer::new(Arc::clone(&filesystem), dir.to_owned(), options, Arc::clone(&free), next_number);
         writer.begin_segment(newest + 1, 0)?;
 
         let shared = Arc::new(Shared {
             filesystem,
             dir: dir.to_owned(),
             options,
+            free,
             queue: Mutex::default(),
             wake: Condvar::new(),
             state: Mutex::new(State {
@@ -227,6 +238,45 @@ impl SegmentJournal {
             .name("tracker-journal".to_owned())
             .spawn(move || writer::run(&thread, writer))?;
         Ok(Self { shared, writer: Mutex::new(Some(writer)) })
+    }
+}
+
+/// What came of segments that were released.
+#[derive(Debug, Default)]
+struct Released {
+    is_any: bool,
+    /// Files that may be used again, and the first number of the oldest.
+    kept: Vec<PathBuf>,
+    first_kept: u64,
+}
+
+impl SegmentJournal {
+    fn release_segments(&self, up_to: u64, released: &mut Released) -> io::Result<()> {
+        let Shared { filesystem, dir, free, state, .. } = &*self.shared;
+        loop {
+            let oldest = match locked(state).segments.as_slice() {
+                // The newest segment stays: it carries the next sequence number.
+                [oldest, next, ..] if next.first_sequence <= up_to.saturating_add(1) => *oldest,
+                _ => return Ok(()),
+            };
+            let path = segment::path(dir, oldest.number);
+            let gone = match free.name(oldest, released.kept.len()) {
+                Some(name) => filesystem.rename(&path, &name).map(|()| {
+                    if released.kept.is_empty() {
+                        released.first_kept = oldest.first_sequence;
+                    }
+                    released.kept.push(name);
+                }),
+                None => filesystem.remove(&path),
+            };
+            match gone {
+                // Somebody removed it by hand.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                gone => gone?,
+            }
+            released.is_any = true;
+            locked(state).segments.retain(|segment| segment.number != oldest.number);
+        }
     }
 }
 
@@ -263,23 +313,22 @@ impl Journal for SegmentJournal {
         Box::new(SegmentReader::new(Arc::clone(&self.shared), after))
     }
 
-    /// Removes the segments whose records are all released.
+    /// Removes the segments whose records are all released, or keeps their files for the next ones.
     fn release(&self, up_to: u64) -> io::Result<()> {
-        let mut removed = false;
-        loop {
-            let oldest = {
-                let state = locked(&self.shared.state);
-                match state.segments.as_slice() {
-                    // The newest segment stays: it carries the next sequence number.
-                    [oldest, next, ..] if next.first_sequence <= up_to.saturating_add(1) => *oldest,
-                    _ => break,
-                }
-            };
-            self.shared.filesystem.remove(&segment::path(&self.shared.dir, oldest.number))?;
-            removed = true;
-            locked(&self.shared.state).segments.retain(|segment| segment.number != oldest.number);
+        let Shared { filesystem, dir, free, .. } = &*self.shared;
+        let mut released = Released::default();
+        let done = self.release_segments(up_to, &mut released);
+        // Before the names are durable, a crash could give a file its old name back, and it must still hold what that says.
+        let done = done.and(if released.is_any { filesystem.sync_dir(dir) } else { Ok(()) });
+        match done {
+            Ok(()) => free.keep(released.kept, released.first_kept),
+            Err(_) => released.kept.iter().for_each(|file| drop(filesystem.remove(file))),
         }
-        if removed { self.shared.filesystem.sync_dir(&self.shared.dir) } else { Ok(()) }
+        done
+    }
+
+    fn let_go(&self) {
+        self.shared.free.let_go_of_old();
     }
 
     fn location(&self) -> String {
@@ -305,6 +354,7 @@ impl Journal for SegmentJournal {
         {
             tracing::error!("the journal's writer ended with a panic");
         }
+        self.shared.free.let_go(Duration::ZERO);
     }
 }
 

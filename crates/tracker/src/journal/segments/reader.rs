@@ -84,7 +84,7 @@ impl Reader for SegmentReader {
         }
         let (mut bytes, mut is_cut) = (0, false);
         // Records are somewhat longer than their payloads.
-        let limit = (max_bytes as u64).saturating_add(max_bytes as u64 / 4).saturating_add(MARGIN_BYTES);
+        let limit = (max_bytes as u64).saturating_add(max_bytes as u64 / 16).saturating_add(MARGIN_BYTES);
         for (index, current) in segments.iter().enumerate() {
             let last = match segments.get(index + 1) {
                 Some(following) => until.min(following.first_sequence.saturating_sub(1)),

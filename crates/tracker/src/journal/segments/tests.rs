@@ -60,6 +60,83 @@ fn a_loaded_segment_is_removed_and_the_numbers_go_on() {
     assert_eq!(append(&journal, &["again"]), Ok(22));
 }
 
+/// The names of the files that are no segments, and which of all files hold a text.
+fn files(dir: &Path, text: &str) -> (Vec<String>, Vec<String>) {
+    let mut names = OsFilesystem.list(dir).unwrap();
+    names.sort();
+    let holds =
+        |name: &String| memchr::memmem::find(&std::fs::read(dir.join(name)).unwrap(), text.as_bytes()).is_some();
+    let holding = names.iter().filter(|name| holds(name)).cloned().collect();
+    (names.into_iter().filter(|name| !name.ends_with(".seg")).collect(), holding)
+}
+
+const LINE: &str = "0123456789012345678901234567890123456789";
+
+#[test]
+fn the_file_of_a_released_segment_becomes_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SegmentOptions { segment_bytes: 256, ..SegmentOptions::default() };
+    let journal = open(dir.path(), options, 0);
+    for _ in 0..60 {
+        append(&journal, &[LINE]).unwrap();
+    }
+    journal.release(60).unwrap();
+    let kept = |journal: &SegmentJournal| {
+        journal.let_go();
+        files(dir.path(), "").0.into_iter().filter(|name| name.starts_with("free-")).count()
+    };
+    assert_eq!(kept(&journal), 8, "not more than that");
+    let texts: Vec<String> = (61..80).map(|number| number.to_string()).collect();
+    for text in &texts {
+        append(&journal, &[text]).unwrap();
+    }
+    assert!(kept(&journal) < 8);
+    let expected: Vec<(u64, String)> = (61..).zip(texts).collect();
+    assert_eq!(read(&journal, 60), expected, "and nothing of what its file held");
+    // As after a kill: nobody closes it.
+    let (journal, killed) = (open(dir.path(), options, 60), journal);
+    assert_eq!(read(&journal, 60), expected);
+    assert_eq!(kept(&journal), 0, "what was kept for a moment");
+    drop(killed);
+    assert_eq!(append(&journal, &["next"]), Ok(80));
+}
+
+#[test]
+fn files_that_nobody_needs_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SegmentOptions { segment_bytes: 256, ..SegmentOptions::default() };
+    let journal = open(dir.path(), options, 0);
+    for _ in 0..20 {
+        append(&journal, &[LINE]).unwrap();
+    }
+    journal.release(20).unwrap();
+    assert!(!files(dir.path(), "").0.is_empty());
+    journal.shared.free.let_go(Duration::ZERO);
+    assert_eq!(files(dir.path(), LINE).1.len(), 1, "the segment that is being written");
+}
+
+#[test]
+fn no_file_outlives_a_deletion_request_with_what_it_is_about() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SegmentOptions { segment_bytes: 256, ..SegmentOptions::default() };
+    let journal = open(dir.path(), options, 0);
+    for _ in 0..20 {
+        append(&journal, &["somebody 9012345678901234567890123456789"]).unwrap();
+    }
+    // Their files become segments again, which are written in part.
+    journal.release(20).unwrap();
+    for _ in 0..4 {
+        append(&journal, &["short"]).unwrap();
+    }
+    assert!(files(dir.path(), "somebody").1.iter().any(|name| name.ends_with(".seg")));
+    let request = NewRecord { kind: Kind::Deletion, payload: b"{}".to_vec() };
+    let number = journal.append(vec![request]).unwrap().blocking_recv().unwrap().unwrap();
+    append(&journal, &["later"]).unwrap();
+    journal.release(number).unwrap();
+    assert_eq!(files(dir.path(), "somebody").1, Vec::<String>::new());
+    assert_eq!(read(&journal, number), [(number + 1, "later".to_owned())]);
+}
+
 #[test]
 fn a_journal_removed_by_hand_goes_on_above_what_is_loaded() {
     let dir = tempfile::tempdir().unwrap();

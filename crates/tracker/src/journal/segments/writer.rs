@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::filesystem::{Filesystem, JournalFile};
+use super::free::FreeSegments;
 use super::segment::{self, HEADER_BYTES, Header, Segment};
 use super::{Durable, Job, SegmentOptions, Shared, locked, record};
 use crate::journal::{AppendError, Kind};
@@ -31,6 +32,8 @@ pub(super) struct Writer {
     options: SegmentOptions,
     next_number: u64,
     current: Option<Open>,
+    /// Files that were segments, which are taken first.
+    free: Arc<FreeSegments>,
     /// A zero-filled file that becomes the next segment; made ahead, so that nobody waits for it.
     spare: Option<mpsc::Receiver<io::Result<Spare>>>,
     failed_at: Option<(Instant, String)>,
@@ -59,9 +62,10 @@ impl Writer {
         filesystem: Arc<dyn Filesystem>,
         dir: PathBuf,
         options: SegmentOptions,
+        free: Arc<FreeSegments>,
         next_number: u64,
     ) -> Self {
-        Self { filesystem, dir, options, next_number, current: None, spare: None, failed_at: None }
+        Self { filesystem, dir, options, next_number, current: None, free, spare: None, failed_at: None }
     }
 
     pub(super) fn current(&self) -> Option<Segment> {
@@ -72,14 +76,17 @@ impl Writer {
     pub(super) fn begin_segment(&mut self, first_sequence: u64, room: u64) -> io::Result<()> {
         self.current = None;
         let bytes = self.options.segment_bytes.max(room + HEADER_BYTES as u64);
-        let prepared = self.spare.take().and_then(|spare| spare.recv().ok()).and_then(Result::ok);
-        let mut spare = match prepared {
-            Some(spare) if spare.bytes >= bytes => spare,
-            _ => prepare(&*self.filesystem, self.dir.join("next.tmp"), bytes)?,
+        let mut spare = match self.used(bytes) {
+            Some(used) => used,
+            None => self.prepared(bytes)?,
         };
         let number = self.next_number;
-        spare.file.write_at(0, &Header { segment: number, first_sequence }.encode())?;
-        spare.file.sync()?;
+        let header = Header { segment: number, first_sequence }.encode();
+        if let Err(error) = spare.file.write_at(0, &header).and_then(|()| spare.file.sync()) {
+            // Nobody knows of the file any more.
+            drop(self.filesystem.remove(&spare.path));
+            return Err(error);
+        }
         // Once the name may exist it is never given to another segment, even if the folder's sync fails.
         self.next_number += 1;
         self.filesystem.rename(&spare.path, &segment::path(&self.dir, number))?;
@@ -89,10 +96,31 @@ impl Writer {
         Ok(())
     }
 
+    /// A file that was a segment, with room for so many bytes.
+    fn used(&self, bytes: u64) -> Option<Spare> {
+        let free = self.free.take(bytes)?;
+        match self.filesystem.open(&free.path) {
+            Ok(file) => Some(Spare { file, path: free.path, bytes: free.bytes }),
+            Err(error) => {
+                tracing::warn!(%error, file = %free.path.display(), "a file of the journal can't be written again");
+                None
+            }
+        }
+    }
+
+    /// A file of so many zeros, the one that was made ahead if there is one.
+    fn prepared(&mut self, bytes: u64) -> io::Result<Spare> {
+        let ahead = self.spare.take().and_then(|spare| spare.recv().ok()).and_then(Result::ok);
+        match ahead {
+            Some(spare) if spare.bytes >= bytes => Ok(spare),
+            _ => prepare(&*self.filesystem, self.dir.join("next.tmp"), bytes),
+        }
+    }
+
     /// Has the next segment made ready, once this one is half full.
     fn prepare_ahead(&mut self) {
         let half_full = self.current.as_ref().is_some_and(|open| open.offset * 2 > open.segment.bytes);
-        if !half_full || self.spare.is_some() {
+        if !half_full || self.spare.is_some() || !self.free.is_empty() {
             return;
         }
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -253,10 +281,13 @@ fn commit(shared: &Shared, writer: &mut Writer, jobs: &[Job], buffer: &mut Vec<u
     let during = writer.current();
     if let Ok(durable) = &written
         && jobs.iter().flat_map(|job| &job.records).any(|record| record.kind == Kind::Deletion)
-        && let Err(error) = writer.begin_segment(durable.sequence + 1, 0)
     {
-        // The group is durable all the same; the next one tries again.
-        tracing::warn!(%error, "no new segment could be begun after a deletion request");
+        // What it is about may stand in any file that was a segment.
+        writer.free.erase(durable.sequence);
+        if let Err(error) = writer.begin_segment(durable.sequence + 1, 0) {
+            // The group is durable all the same; the next one tries again.
+            tracing::warn!(%error, "no new segment could be begun after a deletion request");
+        }
     }
     let after = writer.current();
     let mut state = locked(&shared.state);

@@ -55,15 +55,19 @@ fn members(
     is_always: &dyn Fn(&str, &Tree<'_>) -> bool,
 ) -> Result<(), Breach> {
     for (name, value) in members.iter() {
-        if value.is_null() || scrub::is_forbidden_member(name, value) || is_always(name, value) {
+        let field = fields.get(&**name);
+        // So are nearly all, and what is named needs no further look.
+        if field.is_some_and(|field| is_scalar(&field.shape, value))
+            || value.is_null()
+            || scrub::is_forbidden_member(name, value)
+            || is_always(name, value)
+        {
             continue;
         }
-        let path = || if path.is_empty() { name.clone().into_owned() } else { format!("{path}.{name}") };
-        match fields.get(&**name) {
-            None => return Err(Breach::new(Reason::UndeclaredProperty, &path())),
-            // The path is made only where it is told.
-            Some(field) if is_scalar(&field.shape, value) => {}
-            Some(field) => fits(&field.shape, value, &path())?,
+        let path = if path.is_empty() { name.clone().into_owned() } else { format!("{path}.{name}") };
+        match field {
+            None => return Err(Breach::new(Reason::UndeclaredProperty, &path)),
+            Some(field) => fits(&field.shape, value, &path)?,
         }
     }
     let is_missing =

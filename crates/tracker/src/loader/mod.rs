@@ -8,6 +8,7 @@
 mod contact;
 mod known;
 mod objects;
+mod polite;
 mod refused;
 mod retention;
 mod state;
@@ -58,6 +59,10 @@ const LOAD_BYTES: usize = 12 << 20;
 /// How long the tables may be held open while more comes than others can wait for: to open and close them costs as much as to
 /// load thousands of events.
 const HELD_OPEN: Duration = Duration::from_secs(4);
+/// How long they are held open for what has not come yet.
+const MORE_COMES: Duration = Duration::from_secs(1);
+/// How often it is looked for it.
+const LOOKS_FOR_MORE: Duration = Duration::from_millis(20);
 
 /// Loads, and answers what only the owner of the database can.
 pub(crate) struct Loader {
@@ -236,13 +241,26 @@ impl Loader {
         let (mut max_bytes, mut has_room) = (LOAD_BYTES, false);
         let mut position = self.position(tables)?;
         let (began, opened) = (position, Instant::now());
+        let is_held = self.leaves_rest && self.state.was_crowded();
         loop {
-            if opened.elapsed() < HELD_OPEN && self.journal.durable().saturating_sub(durable.max(position)) > FULL_LOAD
-            {
-                durable = self.journal.durable();
+            if is_held && opened.elapsed() < HELD_OPEN {
+                durable = durable.max(self.journal.durable());
             }
             let left = durable.saturating_sub(position);
-            if left == 0 || self.leaves_rest && left < FULL_LOAD && position - began >= FULL_LOAD {
+            if self.leaves_rest && position - began >= FULL_LOAD {
+                let can_be_held = HELD_OPEN.saturating_sub(opened.elapsed());
+                // Others get the tables in between.
+                if can_be_held.is_zero() {
+                    return Ok(());
+                }
+                if left < FULL_LOAD {
+                    if is_held && self.more_comes(position, can_be_held) {
+                        continue;
+                    }
+                    return Ok(());
+                }
+            }
+            if left == 0 {
                 return Ok(());
             }
             let reader = self.reader.take().filter(|reader| reader.position() == position);
@@ -305,6 +323,19 @@ impl Loader {
                 self.verify_earlier(tables)?;
             }
         }
+    }
+
+    /// Waits a moment for what fills further loads, while nobody asks anything: to keep the tables open costs less than to close them and
+    /// open them again. Whether that came.
+    fn more_comes(&self, position: u64, at_most: Duration) -> bool {
+        let until = Instant::now() + at_most.min(MORE_COMES);
+        while self.journal.durable().saturating_sub(position) < 2 * FULL_LOAD {
+            if Instant::now() >= until || self.state.is_asked() {
+                return false;
+            }
+            std::thread::sleep(LOOKS_FOR_MORE);
+        }
+        true
     }
 
     /// The newest sequence number that the tables hold. Others learn it, too.

@@ -1,6 +1,6 @@
 //! What other threads may know about the loader.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ pub(crate) struct LoaderState {
     pub(super) contact: Contact,
     /// When so many events waited last that nobody waits for them.
     crowded: Mutex<Option<Instant>>,
+    /// What is asked of the loader and it has not heard yet.
+    asked: AtomicUsize,
     /// Whether this process is the one that loads.
     pub(crate) leads: AtomicBool,
     /// Loads that were committed.
@@ -38,6 +40,21 @@ impl LoaderState {
     /// What the tables held after the last load.
     pub(crate) fn counts(&self) -> Counts {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the loader is asked something.
+    pub(super) fn note_asked(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that it has heard it, or never will.
+    pub(super) fn note_heard(&self) {
+        self.asked.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether something is asked of the loader that it has not heard yet.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 0
     }
 
     /// Notes that more events wait than somebody waits for.

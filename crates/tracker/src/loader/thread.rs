@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use dlt_engine::ErrorKind;
 use tokio::sync::oneshot;
 
+use super::polite::Polite;
 use super::{Loader, LoaderState};
 use crate::backup::Backup;
 use crate::check::Check;
@@ -20,9 +21,6 @@ use crate::retention::{Retain, Retained};
 /// The longest pause after failures. The pause doubles by hand: a question may end it early, so no retry crate fits.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// How far loads stand back, where the cores do not suffice for both, behind whoever serves requests: senders wait for their
-/// answers, and nobody for a load. Not further: other programs of the machine may be busy all day, and loads must go on beside them.
-const NICE: i32 = 10;
 /// With more events than these in the journal, loads stand back no more: it has a limit.
 const TOO_MANY_WAIT: u64 = 2_000_000;
 
@@ -92,7 +90,13 @@ impl LoaderThread {
 
     /// Sends a question; false if too many wait already, or the loader has ended.
     pub(crate) fn ask(&self, question: Question) -> bool {
-        self.questions.try_send(question).is_ok()
+        self.send(question).is_ok()
+    }
+
+    fn send(&self, question: Question) -> Result<(), mpsc::TrySendError<Question>> {
+        // Before it is there: who hears it takes it back.
+        self.state.note_asked();
+        self.questions.try_send(question).inspect_err(|_| self.state.note_heard())
     }
 
     /// Whether the thread runs. If not, events accumulate in the journal.
@@ -109,7 +113,7 @@ impl LoaderThread {
         let mut is_told = false;
         loop {
             // A thread that has ended needs no message; one that is asked too much finds it later.
-            is_told = is_told || !matches!(self.questions.try_send(Question::Stop), Err(mpsc::TrySendError::Full(_)));
+            is_told = is_told || !matches!(self.send(Question::Stop), Err(mpsc::TrySendError::Full(_)));
             match ended.recv_timeout(STOP_LOOKS) {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -126,11 +130,12 @@ impl LoaderThread {
 }
 
 fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration) {
-    let polite = Polite::start();
+    let mut polite = Polite::start(|loader| attempt(loader, false));
     let mut pause = Duration::ZERO;
     loop {
         let mut asked = None;
-        match wait(&loader, inbox, pause) {
+        let question = wait(&loader, inbox, pause).inspect(|_| loader.state.note_heard());
+        match question {
             Ok(Question::Load(tried)) => asked = Some(tried),
             Ok(Question::Check(answer)) => drop(answer.send(loader.check())),
             Ok(Question::Proof(claim, answer)) => drop(answer.send(loader.prove(&claim))),
@@ -154,8 +159,8 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         }
         let is_behind = loader.is_behind();
         let is_done = !is_behind
-            || match &polite {
-                Some(polite) if loader.waiting() < TOO_MANY_WAIT && asked.is_none() => match polite.attempt(loader) {
+            || match &mut polite {
+                Some(polite) if asked.is_none() && stands_back(&loader, polite) => match polite.attempt(loader) {
                     Some((back, is_done)) => {
                         loader = back;
                         is_done
@@ -177,6 +182,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         } else {
             (pause * 2).clamp(interval, MAX_PAUSE)
         };
+        loader.journal.let_go();
         if let Some(tried) = asked {
             // Who asked may have stopped waiting.
             let _ = tried.send(());
@@ -189,35 +195,9 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
     }
 }
 
-/// A thread that stands back: to do so a thread asks for less than the others have, and can't take it back.
-struct Polite {
-    given: mpsc::Sender<Loader>,
-    back: mpsc::Receiver<(Loader, bool)>,
-}
-
-impl Polite {
-    /// None where the system has no thread for it: then loads have the same share of the cores as whoever serves requests.
-    fn start() -> Option<Self> {
-        let (given, loaders) = mpsc::channel::<Loader>();
-        let (attempted, back) = mpsc::channel();
-        let run = move || {
-            let _ = rustix::process::nice(NICE);
-            for mut loader in loaders {
-                let is_done = attempt(&mut loader, false);
-                if attempted.send((loader, is_done)).is_err() {
-                    return;
-                }
-            }
-        };
-        std::thread::Builder::new().name("tracker-loads".to_owned()).spawn(run).ok()?;
-        Some(Self { given, back })
-    }
-
-    /// Loads what is worth a load, as [`attempt`] does. `None` where that ended with a panic.
-    fn attempt(&self, loader: Loader) -> Option<(Loader, bool)> {
-        self.given.send(loader).ok()?;
-        self.back.recv().ok()
-    }
+/// Whether a load is better done when nothing else is: where few come, the cores suffice for both.
+fn stands_back(loader: &Loader, polite: &Polite) -> bool {
+    loader.state.was_crowded() && loader.waiting() < TOO_MANY_WAIT && polite.suffices()
 }
 
 /// Waits for a question, or for the end of a pause: of a long one no longer than until many events wait.

@@ -1,0 +1,162 @@
+//! A thread for loads that stands back behind whoever serves requests.
+//!
+//! Senders wait for their answers, and nobody for a load. Where the cores do not suffice for both, loads get what the rest of the process
+//! leaves. A lower `nice` value does not do that: such a thread has a smaller share, but where it runs, one that wakes up to answer a sender
+//! waits for up to some milliseconds. The policy for idle times (`SCHED_IDLE`) lets it go first.
+//!
+//! What stands back can starve, by this process or by other programs of the machine. So it is looked how long loads had to wait for a core,
+//! and if that was long, they stand back no more for a while.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::Loader;
+
+/// Loads that had to wait so long for a core, and [`FAR`] times as long as they ran, are starving.
+const LONG: Duration = Duration::from_secs(2);
+const FAR: u32 = 8;
+/// So long loads do not stand back then.
+const ENOUGH: Duration = Duration::from_secs(600);
+
+/// What a thread used of the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    ran: Duration,
+    /// How long it could have run, and others did.
+    waited: Duration,
+}
+
+impl Share {
+    /// Of this thread, since it began. `None` where the system does not tell.
+    fn of_this_thread() -> Option<Self> {
+        Self::parse(&std::fs::read_to_string("/proc/thread-self/schedstat").ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut nanos = text.split_ascii_whitespace().map(|number| number.parse().ok().map(Duration::from_nanos));
+        Some(Self { ran: nanos.next()??, waited: nanos.next()?? })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { ran: self.ran.saturating_sub(before.ran), waited: self.waited.saturating_sub(before.waited) }
+    }
+
+    fn is_too_little(self) -> bool {
+        self.waited > LONG && self.waited > self.ran * FAR
+    }
+}
+
+/// A thread that loads when nothing else is to be done.
+pub(super) struct Polite {
+    given: mpsc::Sender<Loader>,
+    back: mpsc::Receiver<Loaded>,
+    /// When it was last found to starve.
+    starved: Option<Instant>,
+}
+
+/// What came of an attempt.
+struct Loaded {
+    loader: Loader,
+    is_done: bool,
+    share: Option<Share>,
+}
+
+impl Polite {
+    /// None where the system has no such thread: then loads have the same share of the cores as whoever serves requests.
+    pub(super) fn start(attempt: fn(&mut Loader) -> bool) -> Option<Self> {
+        let (given, loaders) = mpsc::channel::<Loader>();
+        let (loaded, back) = mpsc::channel();
+        let (stands_back, answer) = mpsc::channel();
+        let run = move || {
+            let mut before = Share::of_this_thread();
+            // Without knowing whether it starves it must not stand back.
+            let does = before.is_some() && stand_back();
+            if stands_back.send(does).is_err() || !does {
+                return;
+            }
+            for mut loader in loaders {
+                let is_done = attempt(&mut loader);
+                let now = Share::of_this_thread();
+                let share = now.zip(before).map(|(now, before)| now.since(before));
+                before = now;
+                if loaded.send(Loaded { loader, is_done, share }).is_err() {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("tracker-loads".to_owned()).spawn(run).ok()?;
+        answer.recv().ok()?.then_some(Self { given, back, starved: None })
+    }
+
+    /// Whether loads got what they needed lately.
+    pub(super) fn suffices(&self) -> bool {
+        self.starved.is_none_or(|starved| starved.elapsed() > ENOUGH)
+    }
+
+    /// Has it loaded; whether that succeeded. `None` where it ended with a panic.
+    pub(super) fn attempt(&mut self, loader: Loader) -> Option<(Loader, bool)> {
+        self.given.send(loader).ok()?;
+        let Loaded { loader, is_done, share } = self.back.recv().ok()?;
+        if share.is_some_and(Share::is_too_little) {
+            self.starved = Some(Instant::now());
+            tracing::debug!(share = ?share, "loads had to wait too long for a core: they do not stand back for a while");
+        }
+        Some((loader, is_done))
+    }
+}
+
+/// Has this thread, and those that it starts, run when no other wants to.
+#[cfg(target_os = "linux")]
+fn stand_back() -> bool {
+    let no_priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the call reads the parameters, which outlive it, and changes how this thread is scheduled and nothing else.
+    #[allow(unsafe_code)]
+    let answer = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const no_priority) };
+    answer == 0
+}
+
+/// There is no such policy.
+#[cfg(not(target_os = "linux"))]
+fn stand_back() -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn share(ran: u64, waited: u64) -> Share {
+        Share { ran: Duration::from_millis(ran), waited: Duration::from_millis(waited) }
+    }
+
+    #[test]
+    fn a_share_is_too_little_where_others_had_more_of_the_core_for_long() {
+        assert!(share(300, 2500).is_too_little());
+        assert!(!share(10, 1900).is_too_little(), "that is soon over");
+        assert!(!share(1000, 7900).is_too_little());
+        let text = "3000000 2000000 17\n";
+        let read = Share::parse(text).unwrap();
+        assert_eq!(read, share(3, 2));
+        assert_eq!(share(5, 9).since(read), share(2, 7));
+        assert_eq!(Share::parse("no numbers"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_thread_and_those_that_it_starts_stand_back() {
+        let policy = || {
+            // SAFETY: the call takes no pointer.
+            #[allow(unsafe_code)]
+            let policy = unsafe { libc::sched_getscheduler(0) };
+            policy
+        };
+        let found = std::thread::spawn(move || {
+            assert!(stand_back());
+            (policy(), std::thread::spawn(policy).join().unwrap())
+        });
+        assert_eq!(found.join().unwrap(), (libc::SCHED_IDLE, libc::SCHED_IDLE));
+        assert_ne!(policy(), libc::SCHED_IDLE, "nobody else");
+    }
+}

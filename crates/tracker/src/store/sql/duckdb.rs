@@ -17,7 +17,7 @@ use crate::store::{Dialect, OnBatch};
 
 /// What DuckDB may take for data while events are loaded, beside what serves requests: small enough for a small machine,
 /// and loads are not faster with more.
-pub(super) const LOADING_BYTES: u64 = 64 << 20;
+pub(super) const LOADING_BYTES: u64 = 48 << 20;
 
 /// DuckDB's log while events are loaded one load after the other: with its usual 16 MiB it would write the last rows of the
 /// table anew with every other load, which costs three times as much as all the rest.

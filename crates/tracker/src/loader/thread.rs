@@ -180,7 +180,7 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
                 (false, false) => interval.max(started.elapsed()),
             }
         } else {
-            (pause * 2).clamp(interval, MAX_PAUSE)
+            after_failure(pause, interval)
         };
         loader.journal.let_go();
         if let Some(tried) = asked {
@@ -216,6 +216,11 @@ fn wait(
     }
 }
 
+/// The pause after a load that failed: twice the last one, up to a limit, and never shorter than the usual one.
+fn after_failure(pause: Duration, interval: Duration) -> Duration {
+    pause.saturating_mul(2).clamp(interval, MAX_PAUSE.max(interval))
+}
+
 /// Loads, all that is there or what is worth a load; returns whether it succeeded.
 fn attempt(loader: &mut Loader, all: bool) -> bool {
     let loaded = if all { loader.catch_up() } else { loader.catch_up_roughly() };
@@ -242,6 +247,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn pauses_after_failures_become_longer_up_to_a_limit_which_the_usual_one_may_exceed() {
+        let seconds = Duration::from_secs;
+        assert_eq!(after_failure(Duration::ZERO, seconds(1)), seconds(1));
+        assert_eq!(after_failure(seconds(4), seconds(1)), seconds(8));
+        assert_eq!(after_failure(seconds(20), seconds(1)), MAX_PAUSE);
+        for usual in [seconds(60), Duration::MAX] {
+            assert_eq!(after_failure(Duration::ZERO, usual), usual);
+            assert_eq!(after_failure(usual, usual), usual);
+        }
+    }
 
     #[test]
     fn a_loader_that_died_is_noticed() {

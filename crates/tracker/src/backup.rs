@@ -92,6 +92,9 @@ impl Filling {
                 .and_then(|()| copy_files(&folder.0, &folder.1, &|_| false))
                 .map_err(failed)?;
         }
+        if tables_elsewhere.is_some() {
+            ask_first(&self.dir)?;
+        }
         Ok(Backup { folder: to.to_owned(), ledger: counts.ledger(newest), tables_elsewhere })
     }
 
@@ -177,7 +180,15 @@ pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<(), Error> {
     let filling = Filling::begin(folder)?;
     let copied = copy_tree(backup, folder, &|name| DataDir::is_of_a_run(name));
     let copied = copied.map_err(|error| Error::folder("write to the folder", folder, error));
-    copied.and_then(|()| filling.finish()).inspect_err(|_| filling.abandon())
+    let marked = || if source.elsewhere().exists() { ask_first(&filling.dir) } else { Ok(()) };
+    copied.and_then(|()| marked()).and_then(|()| filling.finish()).inspect_err(|_| filling.abandon())
+}
+
+/// Says that tables which are copied later hold more than the journal of this folder knows: it can't begin without them.
+fn ask_first(dir: &DataDir) -> Result<(), Error> {
+    let file = dir.tables_first();
+    let written = File::create(&file).and_then(|file| file.sync_all());
+    written.map_err(|source| Error::folder("write", file, source))
 }
 
 /// Copies a folder with all that is in it but what `is_left` names, and makes it durable.

@@ -81,6 +81,52 @@ impl DataDir {
         self.0.join("tables-are-elsewhere")
     }
 
+    /// Says that the tables elsewhere may hold more than the journal here knows of: the folder was copied before they were.
+    pub(crate) fn tables_first(&self) -> PathBuf {
+        self.0.join("tables-are-asked-first")
+    }
+
+    /// Holds the newest number of the journal when events were first taken without an answer of the tables, until they have given it.
+    pub(crate) fn without_tables(&self) -> PathBuf {
+        self.0.join("begun-without-tables")
+    }
+
+    /// The newest number that the journal had when it began without its tables, if these have not answered since.
+    pub(crate) fn begun_without_tables(&self) -> Result<Option<u64>, Error> {
+        let file = self.without_tables();
+        let failed = |source| Error::folder("read", &file, source);
+        match std::fs::read_to_string(&file) {
+            Ok(text) => text.trim().parse().map(Some).map_err(|error| failed(io::Error::other(error))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Notes the newest number of a journal that begins without its tables; durable when it returns.
+    pub(crate) fn begin_without_tables(&self, newest: u64) -> Result<(), Error> {
+        let (path, temporary) = (self.without_tables(), self.0.join("begun-without-tables.tmp"));
+        let written = (|| {
+            let mut file = File::create(&temporary)?;
+            file.write_all(newest.to_string().as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)?;
+            durable_dir::sync(&self.0)
+        })();
+        written.map_err(|source| Error::folder("write", path, source))
+    }
+
+    /// Notes that the tables have answered, and are those of the journal; durable when it returns.
+    pub(crate) fn tables_answered(&self) -> Result<(), Error> {
+        for file in [self.tables_first(), self.without_tables()] {
+            let removed = match std::fs::remove_file(&file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                removed => removed.and_then(|()| durable_dir::sync(&self.0)),
+            };
+            removed.map_err(|source| Error::folder("remove", file, source))?;
+        }
+        Ok(())
+    }
+
     /// Says that the folder is being filled by a backup, or from one.
     pub(crate) fn unfinished(&self) -> PathBuf {
         self.0.join("not-finished")

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dlt_testkit::{Disk, Postgres};
-use dlt_tracker::{Error, StoreAddress, add_key, backup, check, dashboard_token, keys, report, restore};
+use dlt_tracker::{Error, StoreAddress, add_key, backup, check, dashboard_token, keys, report, restore, serve};
 use serde_json::json;
 
 use crate::tracker::{Client, Tracker, example, options, sql};
@@ -253,4 +253,65 @@ fn tables_in_postgres_are_not_in_it_and_a_later_copy_of_them_fits() {
     }
     let found = check(place).unwrap();
     assert!(found.is_sound() && (found.ledger.loaded, found.ledger.deduplicated) == (26, 2), "{found}");
+}
+
+#[test]
+fn a_copy_that_is_older_than_its_tables_takes_nothing_that_would_be_lost() {
+    let mut postgres = Postgres::start().unwrap();
+    let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let at = |postgres: &Postgres, folder: &Path| {
+        let mut options = options(folder);
+        options.store = StoreAddress::parse(&postgres.url("postgres")).unwrap();
+        options
+    };
+    let send = |tracker: &Tracker, ids: std::ops::Range<u32>| {
+        for id in ids {
+            let event = format!(r#"{{"event":"e","messageId":"m{id}"}}"#);
+            assert_eq!(tracker.client().post("/v1/track", event.as_bytes()).status, 200);
+        }
+    };
+    let tracker = Tracker::with(at(&postgres, dir.path()));
+    send(&tracker, 0..20);
+    let copy = kept.path().join("copy");
+    backup(at(&postgres, dir.path()).place(), &copy).unwrap();
+    send(&tracker, 20..25);
+    assert_eq!(check(at(&postgres, dir.path()).place()).unwrap().ledger.loaded, 25);
+    tracker.stop();
+
+    // The tables know numbers that the copy does not: it waits for them.
+    let (again, by_hand, idle) = (kept.path().join("again"), kept.path().join("by-hand"), kept.path().join("idle"));
+    for folder in [&again, &by_hand, &idle] {
+        restore(&copy, folder).unwrap();
+    }
+    postgres.crash().unwrap();
+    let refused = serve(at(&postgres, &again), |_| panic!("it began")).unwrap_err();
+    assert!(matches!(refused, Error::Tables { .. }), "{refused}");
+
+    // A copy by other means says nothing of that. What it takes stays, until somebody decides.
+    for folder in [&by_hand, &idle] {
+        std::fs::remove_file(folder.join("tables-are-asked-first")).unwrap();
+    }
+    Tracker::with(at(&postgres, &idle)).stop();
+    let tracker = Tracker::with(at(&postgres, &by_hand));
+    send(&tracker, 30..32);
+    postgres.resume().unwrap();
+    let refused = check(at(&postgres, &by_hand).place()).unwrap_err().to_string();
+    assert!(refused.contains("the tables hold events up to 25"), "{refused}");
+    tracker.stop();
+    for _ in 0..2 {
+        let refused = serve(at(&postgres, &by_hand), |_| panic!("it began")).unwrap_err();
+        assert!(matches!(refused, Error::Journal { .. }), "{refused}");
+    }
+
+    // Where nothing was taken meanwhile, nothing is to be decided; and with their answer both go on, with or without them.
+    for (folder, ids) in [(&idle, 40..41), (&again, 50..51)] {
+        let tracker = Tracker::with(at(&postgres, folder));
+        send(&tracker, ids);
+        let found = check(at(&postgres, folder).place()).unwrap();
+        assert!(found.is_sound(), "{found}");
+        tracker.stop();
+        postgres.crash().unwrap();
+        Tracker::with(at(&postgres, folder)).stop();
+        postgres.resume().unwrap();
+    }
 }

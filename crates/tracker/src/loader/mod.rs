@@ -95,7 +95,7 @@ pub(crate) struct Loader {
 struct Before {
     /// Whether they are those of the journal.
     are_ours: Box<dyn Fn() -> Result<(), Error> + Send>,
-    /// The newest number of the journal then: tables that hold a newer one know events which it has lost.
+    /// The newest number of the journal at the first such start: tables that hold a newer one know events which it has lost.
     newest: u64,
 }
 
@@ -143,9 +143,10 @@ impl Loader {
         self.loads = loads;
     }
 
-    /// Has it asked before the first load whether the tables are those of the journal, which now has its numbers without them.
-    pub(crate) fn ask_before(&mut self, are_ours: Box<dyn Fn() -> Result<(), Error> + Send>) {
-        self.before = Some(Before { are_ours, newest: self.journal.durable() });
+    /// Has it asked before the first load whether the tables are those of the journal, which now has its numbers without them: `newest`
+    /// was the newest of them when events were first taken so.
+    pub(crate) fn ask_before(&mut self, are_ours: Box<dyn Fn() -> Result<(), Error> + Send>, newest: u64) {
+        self.before = Some(Before { are_ours, newest });
     }
 
     fn error(&self, source: dlt_engine::Error) -> Error {
@@ -197,6 +198,8 @@ impl Loader {
         if let Some(before) = &self.before {
             (before.are_ours)()?;
             self.refuse_another_journal(self.position(&mut *tables)?, before.newest)?;
+            // Before anything is loaded: later, tables that hold more are what they are to be.
+            self.dir.tables_answered()?;
             self.before = None;
         }
         let loaded = self.settle(&mut *tables).and_then(|()| self.load(&mut *tables, durable));
@@ -216,14 +219,10 @@ impl Loader {
 
     /// Tables that are ahead of a journal are those of another one.
     fn refuse_another_journal(&self, position: u64, durable: u64) -> Result<(), Error> {
-        if position <= durable {
-            return Ok(());
+        match position <= durable {
+            true => Ok(()),
+            false => Err(self.unreadable(another_journal(position, durable))),
         }
-        let reason = format!(
-            "its newest number is {durable}, and the tables hold events up to {position}: it was made anew, or has lost \
-             records; what it holds waits until that is settled"
-        );
-        Err(self.unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, reason)))
     }
 
     /// Forgets what was true before others loaded.
@@ -524,6 +523,15 @@ impl Loader {
             other => other,
         }
     }
+}
+
+/// What it means that tables are ahead of a journal.
+pub(crate) fn another_journal(position: u64, durable: u64) -> std::io::Error {
+    let reason = format!(
+        "its newest number is {durable}, and the tables hold events up to {position}: it was made anew, or has lost \
+         records; what it holds waits until that is settled"
+    );
+    std::io::Error::new(std::io::ErrorKind::InvalidData, reason)
 }
 
 /// Reads the report of one project or of all from what is loaded, beside a loader at work. What waits is in its ledger,

@@ -49,6 +49,7 @@ impl Asked {
             Records::Segments => {
                 let folder = self.dir.journal();
                 let is_ours = self.place.store.0 == Tables::File || self.dir.elsewhere().exists();
+                let is_ours = is_ours && !self.dir.tables_first().exists();
                 let failed = |source| Error::folder("open the journal in", &folder, source);
                 Ok(is_ours && segments::is_begun(&OsFilesystem, &folder).map_err(failed)?)
             }
@@ -64,6 +65,8 @@ impl Asked {
             .unwrap_or_else(|| self.tables(dlt_engine::Error::new(ErrorKind::Destination, "they have not answered")));
         let is_known = self.place.store.0 == Tables::File || self.dir.elsewhere().exists();
         match self.place.journal.0 {
+            // The journal is there; it is what the tables hold beside it that is unknown.
+            Records::Segments if self.dir.tables_first().exists() => away,
             Records::Segments if is_known => Error::JournalGone { folder: self.dir.journal(), source: Box::new(away) },
             _ => away,
         }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::nats::NatsJournal;
 use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
-use crate::loader::{Loader, LoaderState};
+use crate::loader::{self, Loader, LoaderState};
 use crate::place::{FilesAddress, Place, Records, Tables};
 use crate::secret::secret;
 use crate::store::sql::SqlStore;
@@ -111,8 +111,20 @@ impl Opening {
         let journal: Arc<dyn Journal> = match &place.journal.0 {
             Records::Segments => {
                 let folder = dir.journal();
-                let journal = SegmentJournal::open(Arc::new(OsFilesystem), &folder, options, loaded.position);
-                Arc::new(journal.map_err(|source| Error::folder("open the journal in", &folder, source))?)
+                let open = |loaded| {
+                    let journal = SegmentJournal::open(Arc::new(OsFilesystem), &folder, options, loaded);
+                    journal.map_err(|source| Error::folder("open the journal in", &folder, source))
+                };
+                if let Some(begun) = dir.begun_without_tables()?.filter(|begun| is_asked && loaded.position > *begun) {
+                    // What was taken since has numbers by which the tables know other events: opened behind them, it would be
+                    // released, and is in no table.
+                    let journal = open(0)?;
+                    if journal.durable() > begun {
+                        let source = loader::another_journal(loaded.position, begun);
+                        return Err(Error::Journal { location: journal.location(), source });
+                    }
+                }
+                Arc::new(open(loaded.position)?)
             }
             Records::Nats(address) => {
                 // Who only receives may not be allowed to write; and where the database is away, the next one says so.
@@ -128,8 +140,15 @@ impl Opening {
         let mut loader = Loader::new(dir, Arc::clone(&store), Arc::clone(&journal), Arc::clone(&state));
         loader.may_load(duty != Duty::Receive);
         // Of a stream the numbers are asked for at each load, and others may have given out newer ones.
-        if !is_asked && !journal.is_shared() {
-            loader.ask_before(Box::new(move || asked.are_ours()));
+        if !journal.is_shared() {
+            if is_asked {
+                asked.dir.tables_answered()?;
+            } else {
+                let newest = journal.durable();
+                let begun = asked.dir.begun_without_tables()?.map_or(newest, |begun| begun.min(newest));
+                asked.dir.begin_without_tables(begun)?;
+                loader.ask_before(Box::new(move || asked.are_ours()), begun);
+            }
         }
         Ok(Parts { store, journal, loader, state })
     }

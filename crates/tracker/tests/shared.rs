@@ -286,3 +286,33 @@ fn what_is_shared_must_be_reached_by_all() {
     let told = format!("{refused}: {:?}", std::error::Error::source(&refused));
     assert!(told.contains("nats://ada@127.0.0.1:1/EVENTS") && !told.contains("secret"), "{told}");
 }
+
+#[test]
+fn a_receiver_is_well_again_when_another_has_made_room() {
+    let shared = Shared::start();
+    let (front, back) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let small = |dir: &Path, duty| {
+        let mut options = shared.options(dir, duty);
+        options.journal_bytes = 1 << 20;
+        options
+    };
+    let receiver = Tracker::with(small(front.path(), Duty::Receive));
+    let mut client = receiver.client();
+    let long = "word ".repeat(4000);
+    let mut post = |number: u32| {
+        let event = json!({"event": "e", "messageId": format!("m{number}"), "properties": {"command": long}});
+        client.post("/v1/track", event.to_string().as_bytes()).status
+    };
+    assert_eq!((0..).map(&mut post).find(|status| *status != 200), Some(429));
+    let told = receiver.client().get("/healthz");
+    assert!(told.status == 503 && told.body.contains("at its limit"), "{told:?}");
+    // No sender comes as long as it is not well.
+    let loader = Tracker::with(small(back.path(), Duty::Load));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while receiver.client().get("/healthz").status != 200 {
+        assert!(Instant::now() < deadline, "{:?}", receiver.client().get("/healthz"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    loader.stop();
+    receiver.stop();
+}

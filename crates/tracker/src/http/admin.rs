@@ -34,7 +34,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
     let journal = app.journal.status();
     let reason = if !app.loader.is_running() {
         "the loader has ended: start the tracker again"
-    } else if journal.is_full {
+    } else if journal.is_full && !(app.journal.is_shared() && can_write(&*app.journal).await) {
         "the journal is at its limit, because events can't be loaded"
     } else if journal.failure.is_some() && !can_write(&*app.journal).await {
         "the journal can't be written"
@@ -46,7 +46,7 @@ pub(crate) async fn health(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 /// Whether the journal can be written again after a failure. Tries it without a record: events may stay away as long as
-/// the tracker is reported as failing.
+/// the tracker is reported as failing. Of a shared one, others may have made room.
 async fn can_write(journal: &dyn Journal) -> bool {
     let Ok(written) = journal.append(Vec::new()) else { return false };
     matches!(tokio::time::timeout(PROBE_TIMEOUT, written).await, Ok(Ok(Ok(_))))

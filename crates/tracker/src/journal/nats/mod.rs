@@ -43,6 +43,8 @@ use stream::Stream;
 
 /// KiB of records that may be under way to the servers.
 const IN_FLIGHT_KIB: usize = 64 << 10;
+/// What a stream that was full must have left, in bytes, to count as one that is not: as much as a large record.
+const ROOM: u64 = 1 << 20;
 /// How long the stream may take to acknowledge a record.
 const ACK_WITHIN: Duration = Duration::from_secs(5);
 /// How long to wait before a record is sent again to a stream that has no leader just now.
@@ -244,7 +246,14 @@ async fn keep(stream: &Stream, shared: &Shared, records: &[NewRecord]) -> Result
     if records.is_empty() {
         let found = tokio::time::timeout(ACK_WITHIN, stream.newest()).await;
         return match found {
-            Ok(Ok((newest, _))) => Ok(newest),
+            Ok(Ok((newest, bytes))) => {
+                shared.bytes.store(bytes, Ordering::Relaxed);
+                let limit = stream.max_bytes();
+                match bytes > limit - ROOM.min(limit / 2) {
+                    true => Err(AppendError::Full { limit }),
+                    false => Ok(newest),
+                }
+            }
             _ => Err(away(stream, "the stream does not answer")),
         };
     }

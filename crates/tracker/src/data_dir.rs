@@ -212,32 +212,58 @@ impl DataDir {
     }
 
     /// Locks the folder, or requests a document from the server that holds it. Waits for a server that is starting, and
-    /// for another process that is reading.
+    /// for another process that is reading. What a server was asked to do it is not asked again: it may do it yet, or have done it.
     pub(crate) fn reach(&self, method: &str, path: &str, body: &[u8]) -> Result<Reached, Error> {
         let deadline = Instant::now() + REACH_TIMEOUT;
         loop {
             if let Some(lock) = self.lock()? {
                 return Ok(Reached::Free(lock));
             }
-            let is_late = Instant::now() > deadline;
-            match self.server().map(|server| (server.ask(method, path, body), server)) {
-                Some((Ok(answer), server)) => return Ok(Reached::Answered(answer, server)),
-                Some((Err(error), server)) if is_late => return Err(server.no_answer(error.to_string())),
-                None if is_late => return Err(Error::InUse { folder: self.0.clone(), pid: None }),
-                _ => std::thread::sleep(Duration::from_millis(50)),
+            let Some(server) = self.server() else {
+                if Instant::now() > deadline {
+                    return Err(Error::InUse { folder: self.0.clone(), pid: None });
+                }
+                std::thread::sleep(LOOKS);
+                continue;
+            };
+            let (error, can_repeat) = match server.connect() {
+                Err(error) => (error, true),
+                Ok(stream) => match server.ask(stream, method, path, body) {
+                    Ok(answer) => return Ok(Reached::Answered(answer, server)),
+                    // Who only reads may ask the next one, where this one was stopped meanwhile.
+                    Err(error) => {
+                        let is_late = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+                        (error, method == "GET" && !is_late)
+                    }
+                },
+            };
+            if !can_repeat || Instant::now() > deadline {
+                return Err(server.no_answer(error.to_string()));
             }
+            std::thread::sleep(LOOKS);
         }
     }
 }
 
 /// How long a server may take to start, or another reader to finish.
 const REACH_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often it is looked for it.
+const LOOKS: Duration = Duration::from_millis(50);
 /// How long an answer may take: a report first loads what is in the journal.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long an answer may take that goes through all there is.
+/// How long an answer may take that goes through all there is, or waits for what does.
 const LONG_ANSWER_TIMEOUT: Duration = Duration::from_secs(6 * 60 * 60);
 /// The beginnings of their paths.
-const LONG: [&str; 2] = ["/retain.json", "/backup.json"];
+const LONG: [&str; 8] = [
+    "/retain.json",
+    "/backup.json",
+    "/sql.arrow",
+    "/check.json",
+    "/replay.json",
+    "/forget.json",
+    "/learned-contract.json",
+    "/edge-take.json",
+];
 
 /// How a data folder was reached.
 #[derive(Debug)]
@@ -285,15 +311,19 @@ impl ServerFile {
         Error::Failed { address: self.address.to_string(), pid: self.pid, reason: reason.to_owned() }
     }
 
-    /// One request over loopback. The server closes the connection after it, so the answer ends where the stream ends.
-    pub(crate) fn ask(&self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+    /// Connects over loopback.
+    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
         let ip = match self.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        let address = SocketAddr::new(ip, self.address.port());
-        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
+        TcpStream::connect_timeout(&SocketAddr::new(ip, self.address.port()), Duration::from_secs(2))
+    }
+
+    /// One request. The server closes the connection after it, so the answer ends where the stream ends.
+    pub(crate) fn ask(&self, mut stream: TcpStream, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+        let address = self.address;
         let is_long = LONG.iter().any(|beginning| path.starts_with(beginning));
         stream.set_read_timeout(Some(if is_long { LONG_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
@@ -333,6 +363,37 @@ mod tests {
         assert!(dir.lock().unwrap().is_none());
         drop(lock);
         assert!(dir.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_a_server_was_asked_to_do_it_is_not_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = DataDir::new(folder.path());
+        let _lock = dir.lock().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = ServerFile { address: listener.local_addr().unwrap(), pid: 1, key: String::new() };
+        dir.announce(&server).unwrap();
+        let ended = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                asked.push(request[0]);
+                // It ends without an answer; the third time it gives one.
+                if asked.len() == 3 {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+                    return asked;
+                }
+            }
+            asked
+        });
+        assert!(matches!(dir.reach("POST", "/forget.json?id=ada", b""), Err(Error::NoAnswer { .. })));
+        assert!(matches!(dir.reach("GET", "/report.json", b""), Ok(Reached::Answered(..))));
+        assert_eq!(ended.join().unwrap(), b"PGG");
     }
 
     #[test]

@@ -78,7 +78,8 @@ pub fn check(place: impl Into<Place>) -> Result<Check, Error> {
 pub fn health(data_dir: impl AsRef<Path>) -> Result<(), Error> {
     let dir = folder(data_dir.as_ref())?;
     let server = dir.server().ok_or_else(|| Error::NotRunning { folder: dir.path().to_owned() })?;
-    let answer = server.ask("GET", "/healthz", b"").map_err(|error| server.no_answer(error.to_string()))?;
+    let asked = server.connect().and_then(|stream| server.ask(stream, "GET", "/healthz", b""));
+    let answer = asked.map_err(|error| server.no_answer(error.to_string()))?;
     if answer.status == 200 {
         return Ok(());
     }

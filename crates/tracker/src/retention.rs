@@ -4,7 +4,8 @@
 //! that is killed leaves whole days, and the next one goes on with what is left. The counts hold no ids and stay.
 //!
 //! A clock that jumps ahead, or a default that the operator did not know of, must not empty the tables: unless it is told to, a run
-//! deletes no more than half of many rows.
+//! deletes no more than half of many rows. What goes day by day may be more than half, where limits are short; so may what has
+//! waited for a tracker that did not run for a while.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +39,8 @@ impl Default for Retention {
 pub enum Retain {
     /// It only tells.
     Preview,
-    /// It deletes, unless that is more than half of many rows.
+    /// It deletes, unless that is more than half of many rows by a leap: nothing went about a month before, and what goes is not of the last
+    /// days before the limit.
     Carefully,
     /// It deletes.
     Anyway,

@@ -37,7 +37,8 @@ impl Loader {
     /// Deletes what is too old, as `how` says. Loads before what waits.
     ///
     /// # Errors
-    /// When another process loads, more than half of many rows would go and only [`Retain::Anyway`] may do that, or the tables fail.
+    /// When another process loads, more than half of many rows would go by a leap and only [`Retain::Anyway`] may do that, or the
+    /// tables fail.
     pub(crate) fn retain(&mut self, how: Retain) -> Result<Retained, Error> {
         self.catch_up()?;
         if self.role == Role::Follows && how != Retain::Preview {
@@ -58,9 +59,19 @@ impl Loader {
             all = aged.all;
             retained.parts.push(part(expired, aged));
         }
-        retained.stay = all - gone;
-        if how == Retain::Carefully && gone > FEW && gone > all / 2 {
-            return Err(Error::WouldDeleteMost { gone, all });
+        // Rows that arrive meanwhile are counted in one and not in the other.
+        retained.stay = all.saturating_sub(gone);
+        let is_most = |rows: u64| rows > FEW && rows > all / 2;
+        if how == Retain::Carefully && is_most(gone) {
+            let mut by_leaps = 0;
+            for (expired, part) in expired.iter().zip(&retained.parts) {
+                if tables.is_leap(expired).map_err(|source| self.error(source))? {
+                    by_leaps += part.events + part.quarantined;
+                }
+            }
+            if is_most(by_leaps) {
+                return Err(Error::WouldDeleteMost { gone, all });
+            }
         }
         if how != Retain::Preview {
             self.refused.expire(&self.due.retention, now)?;

@@ -16,7 +16,7 @@ use super::*;
 use crate::data_dir::DataDir;
 use crate::journal::NewRecord;
 use crate::journal::segments::{OsFilesystem, SegmentJournal, SegmentOptions};
-use crate::retention::Retain;
+use crate::retention::{Retain, Retention};
 use crate::store::Counts;
 use crate::store::schema::LOADS;
 use crate::store::sql::SqlStore;
@@ -60,6 +60,7 @@ on_every_database!(
     a_survey_is_what_the_tables_have,
     a_quarantined_event_is_replayed_once_and_not_after_its_deletion,
     what_is_old_is_counted_and_goes_with_its_lists,
+    what_goes_with_the_days_goes_and_a_leap_is_held_back,
     one_id_in_two_projects_is_two_events,
     rows_that_stood_together_and_go_for_two_reasons_go_and_the_others_stay,
     tables_of_the_version_before_take_one_id_in_two_projects,
@@ -376,6 +377,45 @@ fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
     next.catch_up().unwrap();
     assert_eq!(next.state.counts(), after);
     sound(&mut next);
+}
+
+fn what_goes_with_the_days_goes_and_a_leap_is_held_back(folder: &Folder) {
+    let mut loader = folder.loader();
+    let days = |days: u64| std::time::Duration::from_secs(days * 86_400);
+    let limit = |limit| Retention { raw: Some(days(limit)), ..Retention::default() };
+    let arrived = |loader: &mut Loader, ago: u64| {
+        let at = event::formatted(Timestamp::now() - days(ago));
+        let row =
+            |number: u64| format!("{{\"message_id\":\"{ago}-{number}\",\"event\":\"e\",\"received_at\":\"{at}\"}}");
+        let rows: Vec<String> = (0..1100).map(row).collect();
+        folder.append(Kind::Event, &Vec::from_iter(rows.iter().map(String::as_str)));
+        loader.catch_up().unwrap();
+    };
+    let held_back =
+        |loader: &mut Loader| matches!(loader.retain(Retain::Carefully), Err(Error::WouldDeleteMost { .. }));
+    loader.keep(limit(1));
+    // A limit that is new.
+    arrived(&mut loader, 40);
+    assert!(held_back(&mut loader));
+    assert_eq!(loader.retain(Retain::Preview).unwrap().events(), 1100);
+    loader.keep(limit(38));
+    // At each midnight most of it goes, from the first one on.
+    assert_eq!(loader.retain(Retain::Carefully).unwrap().events(), 1100);
+    loader.keep(limit(1));
+    arrived(&mut loader, 9);
+    // It was stopped for a week; and the last limit by which something went is a month ago.
+    assert!(held_back(&mut loader));
+    loader.keep(limit(8));
+    assert_eq!(loader.retain(Retain::Carefully).unwrap().events(), 1100);
+    loader.keep(limit(1));
+    arrived(&mut loader, 10);
+    assert_eq!(loader.retain(Retain::Carefully).unwrap().events(), 1100);
+    // A limit before that knows of no run.
+    loader.keep(limit(60));
+    arrived(&mut loader, 100);
+    assert!(held_back(&mut loader));
+    assert_eq!(loader.retain(Retain::Anyway).unwrap().events(), 1100);
+    assert!(loader.check().unwrap().is_sound());
 }
 
 #[test]

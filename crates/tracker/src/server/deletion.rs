@@ -48,8 +48,8 @@ pub fn forget_user(place: impl Into<Place>, user: &str) -> Result<Forgotten, Err
 ///
 /// # Errors
 ///
-/// When there is no data, another process loads into the tables, they can't be written, or more than half of many rows would go and
-/// `how` does not allow it.
+/// When there is no data, another process loads into the tables, they can't be written, or more than half of many rows would go by
+/// a leap and `how` does not allow it.
 pub fn retain(place: impl Into<Place>, retention: &Retention, how: Retain) -> Result<Retained, Error> {
     let path = format!("/retain.json?how={}", how.word());
     read(&place.into(), "POST", &path, |parts| {

@@ -217,6 +217,10 @@ pub(crate) trait Tables {
     /// How many rows are too old, and how many there are.
     fn aged(&mut self, expired: &Expired) -> Result<Aged, Error>;
 
+    /// Whether what is too old is more than goes with the days: neither did something go about a month before, nor is it of the last days
+    /// before the limit. Then the clock has leapt, or the limit is a new one.
+    fn is_leap(&mut self, expired: &Expired) -> Result<bool, Error>;
+
     /// Counts by the day what is too old, and deletes it: a day of arrival at a time, the oldest first, each in one transaction. All
     /// loads are settled. `now` is a timestamp as rows have it.
     fn expire(&mut self, expired: &Expired, now: &str) -> Result<(), Error>;

@@ -554,6 +554,17 @@ impl Tables for SqlTables<'_> {
         Ok(Aged { events: number(&row, "events"), quarantined: number(&row, "quarantined"), all })
     }
 
+    fn is_leap(&mut self, expired: &Expired) -> Result<bool, Error> {
+        let limit = expired.before.div_euclid(DAY_MICROS);
+        let is_near = |tables: &mut Self, sql: &str, days: i64| {
+            let day = tables.row(sql)?.get("day").and_then(Value::as_i64);
+            Ok::<_, Error>(day.is_some_and(|day| limit - day <= days))
+        };
+        let runs = retention::last_run(self.dialect, expired);
+        let is_known = self.have_expired()? && is_near(self, &runs, retention::RUNS_APART)?;
+        Ok(!is_known && !is_near(self, &retention::oldest(self.dialect, expired), retention::DAYS_AT_ONCE)?)
+    }
+
     fn expire(&mut self, expired: &Expired, now: &str) -> Result<(), Error> {
         let lists = self.lists()?;
         let mut before = i64::MIN;

@@ -12,6 +12,10 @@ use crate::store::schema::{DAILY_EVENTS, DAILY_INSTALLS, EVENTS, LOADS, QUARANTI
 
 /// One row for each transaction that deleted what is old.
 pub(super) const RUNS: &str = "retention_runs";
+/// How many days after the newest run another one is no leap: a tracker may have been stopped for a while.
+pub(super) const RUNS_APART: i64 = 31;
+/// How many days before the limit go where no run was near: those that two midnights let go.
+pub(super) const DAYS_AT_ONCE: i64 = 2;
 /// How many events went, by the load that brought them.
 const EXPIRED: &str = "expired_events";
 
@@ -81,6 +85,12 @@ pub(super) fn oldest(dialect: &dyn Dialect, expired: &Expired) -> String {
         "SELECT min(day) AS day FROM (SELECT min({day}) AS day FROM {EVENTS} WHERE {old} \
          UNION ALL SELECT min({day}) FROM {QUARANTINE} WHERE {old}) AS days"
     )
+}
+
+/// The day of the newest limit, up to this one, by which something went; null where nothing did.
+pub(super) fn last_run(dialect: &dyn Dialect, expired: &Expired) -> String {
+    let (day, limit) = (dialect.day_of("received_before"), dialect.moment(expired.before));
+    format!("SELECT max({day}) AS day FROM {RUNS} WHERE received_before <= {limit}")
 }
 
 /// The statements that count what is too old and delete it; all in one transaction. `lists` are the tables of lists of objects; `now` is

@@ -172,8 +172,21 @@ impl Address {
     pub fn shown(&self) -> String {
         let user = self.get("user").map(|user| format!("{}@", url::encoded(user))).unwrap_or_default();
         // Who the program says it is, and how long it waits, is nothing of the place.
-        const LEFT_OUT: [&str; 8] =
-            ["host", "port", "dbname", "user", "password", "passfile", "application_name", "connect_timeout"];
+        const LEFT_OUT: [&str; 13] = [
+            "host",
+            "port",
+            "dbname",
+            "user",
+            "password",
+            "passfile",
+            "application_name",
+            "connect_timeout",
+            "keepalives",
+            "keepalives_idle",
+            "keepalives_interval",
+            "keepalives_count",
+            "tcp_user_timeout",
+        ];
         let others = self.parameters.iter().filter(|(name, _)| !LEFT_OUT.contains(name));
         let query: Vec<_> = others.map(|(name, value)| format!("{name}={}", url::encoded(value))).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };

@@ -20,6 +20,15 @@ const LEAD: i64 = 0x646c_7420_6c65_6164;
 /// The table whose only row says whose journal the tables are of.
 const OWNER: &str = "journal_owner";
 
+/// What a connection is held to where its address says nothing: a server that is gone without a word is noticed within about a minute.
+/// The system would wait for two hours, and whoever stops the tracker with it. In seconds; and the last in milliseconds.
+const NOTICED: [(&str, &str); 4] = [
+    ("keepalives_idle", "30"),
+    ("keepalives_interval", "10"),
+    ("keepalives_count", "3"),
+    ("tcp_user_timeout", "60000"),
+];
+
 /// The index that holds message ids to be unique within their projects, and the one of versions before, which held them to be unique in all
 /// of the table.
 const MESSAGES: &str = "events_message_project";
@@ -36,7 +45,10 @@ pub(super) struct PostgresDatabase {
 impl PostgresDatabase {
     /// Connects to nothing. What the address lacks is taken from libpq's variables and password file.
     pub(super) fn new(address: &Address) -> Result<Self, Error> {
-        let address = address.clone().completed(&|name| std::env::var(name).ok())?;
+        let mut address = address.clone().completed(&|name| std::env::var(name).ok())?;
+        let mut noticed = Address::default();
+        NOTICED.iter().try_for_each(|(name, value)| noticed.set(name, *value))?;
+        address.fill_from(noticed);
         // The store makes the indexes that its questions need; one on the ids of rows would serve nobody.
         let destination: Arc<dyn Destination> = Arc::new(Postgres::at(address.clone()).create_indexes(false));
         Ok(Self { address, destination, leading: Mutex::new(None) })
@@ -317,5 +329,24 @@ impl Dialect for PostgresDialect {
         // A range is a short walk through an index.
         let numbers = numbers("took.first_seq", "took.last_seq");
         format!("SELECT took.first_seq, (SELECT count(*) FROM ({numbers}) AS number) AS held FROM ({ranges}) AS took")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_gone_is_noticed_as_soon_as_the_address_says_or_within_a_minute() {
+        let of = |url: &str| PostgresDatabase::new(&Address::from_url(url).unwrap()).unwrap();
+        let usual = of("postgres://ada@db:5432/events");
+        assert!(NOTICED.iter().all(|(name, value)| usual.address.get(name) == Some(*value)));
+        let own = of("postgres://ada@db:5432/events?tcp_user_timeout=5000");
+        let told = ["tcp_user_timeout", "keepalives_idle"].map(|name| own.address.get(name).unwrap());
+        assert_eq!(told, ["5000", "30"]);
+        // It is nothing of the place.
+        assert_eq!((usual.location(), own.location()), (own.location(), "postgres://ada@db:5432/events".to_owned()));
     }
 }

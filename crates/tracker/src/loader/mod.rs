@@ -183,14 +183,19 @@ impl Loader {
             let role = if self.loads { store.lead().map_err(|source| self.error(source))? } else { Role::Follows };
             Ok((tables, role))
         })?;
-        self.role = role;
+        let has_led = std::mem::replace(&mut self.role, role) != Role::Follows;
         self.state.leads.store(self.role != Role::Follows, Ordering::Relaxed);
         // Asked after the lead was taken: what the one before has loaded is among it.
         let durable = self.journal.newest().map_err(|source| self.unreadable(source))?;
         match self.role {
             Role::Leads { is_new: false } => {}
             Role::Leads { is_new: true } => self.begin_to_lead()?,
-            Role::Follows => return self.position(&mut *tables).map(drop),
+            Role::Follows => {
+                if has_led {
+                    self.discard_unfinished()?;
+                }
+                return self.position(&mut *tables).map(drop);
+            }
         }
         if self.journal.is_shared() {
             self.refuse_another_journal(self.position(&mut *tables)?, durable)?;
@@ -231,6 +236,11 @@ impl Loader {
         self.verified = 0;
         self.reader = None;
         self.known = None;
+        self.discard_unfinished()
+    }
+
+    /// Removes loads that this process began while it led: the one that leads now loads those events, and may have deleted of them since.
+    fn discard_unfinished(&self) -> Result<(), Error> {
         let failed = |source| Error::folder("clear", self.dir.work(), source);
         self.store.discard_unfinished().map_err(failed)
     }

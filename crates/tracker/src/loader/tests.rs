@@ -419,6 +419,38 @@ fn what_goes_with_the_days_goes_and_a_leap_is_held_back(folder: &Folder) {
 }
 
 #[test]
+fn a_load_that_failed_is_not_completed_after_another_one_has_led() {
+    let folder = Folder::new(Database::Postgres);
+    let postgres = folder.postgres.as_ref().unwrap();
+    let loader = |work: &str, options: &str| {
+        let mut address = dlt_postgres::Address::from_url(&postgres.url("postgres")).unwrap();
+        address.set("options", options).unwrap();
+        let store = Arc::new(SqlStore::postgres(&address, &folder.path(work)).unwrap());
+        let journal = Arc::clone(&folder.journal) as Arc<dyn Journal>;
+        Loader::new(DataDir::new(folder.dir.path()), store, journal, Arc::default())
+    };
+    let (mut first, mut second) = (loader("work", "-c lock_timeout=100"), loader("other", ""));
+    folder.events(&["a"]);
+    first.catch_up().unwrap();
+    folder.append(Kind::Event, &[r#"{"message_id":"b","event":"e","anonymous_id":"ada"}"#]);
+    let address = dlt_postgres::Address::from_url(&postgres.url("postgres")).unwrap().completed(&|_| None).unwrap();
+    let mut holds = dlt_postgres::Client::connect(&address).unwrap();
+    holds.batch("hold the events", "BEGIN; LOCK TABLE telemetry.events IN EXCLUSIVE MODE").unwrap();
+    first.catch_up().unwrap_err();
+    drop(holds);
+    assert!(folder.path("work").read_dir().unwrap().next().is_some(), "the load is not finished");
+    folder.append(Kind::Deletion, &[r#"{"anonymous_id":"ada","requested_at":"2026-03-01T12:00:00.000000Z"}"#]);
+    second.catch_up().unwrap();
+    // It follows, and writes something else.
+    let object = crate::edge::EdgeObject { object: "s3://b/o".to_owned(), version: "1".to_owned(), lines: 0 };
+    first.take(&crate::edge::Group { objects: vec![object], lines: Vec::new() }).unwrap();
+    let left = folder.rows("SELECT message_id AS id FROM events");
+    assert_eq!(left.iter().map(|row| row["id"].as_str().unwrap()).collect::<Vec<_>>(), ["a"]);
+    let check = second.check().unwrap();
+    assert!(check.is_sound(), "{check}");
+}
+
+#[test]
 fn small_files_become_few_and_no_row_is_lost() {
     let folder = Folder::new(Database::Files);
     let mut loader = folder.loader();

@@ -10,7 +10,7 @@ use crate::query;
 /// The port of NATS.
 const PORT: u16 = 4222;
 
-/// A stream of a NATS cluster, how it is reached, and how it is made. Its debug output has no password.
+/// A stream of a NATS cluster, how it is reached, and how it is made. Its debug output has no password and no token.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct NatsAddress {
     /// Whether a connection without TLS is refused.
@@ -69,9 +69,10 @@ impl NatsAddress {
         })
     }
 
-    /// As it is parsed, without the password.
+    /// As it is parsed, without the password; or the token, which stands alone where a user would.
     pub(crate) fn shown(&self) -> String {
-        let user = self.user.as_ref().map(|user| format!("{}@", query::encode(user))).unwrap_or_default();
+        let user = self.user.as_ref().filter(|_| self.password.is_some());
+        let user = user.map(|user| format!("{}@", query::encode(user))).unwrap_or_default();
         let scheme = if self.tls { "tls" } else { "nats" };
         format!("{scheme}://{user}{}/{}", self.servers.join(","), self.stream)
     }
@@ -125,6 +126,8 @@ mod tests {
         assert_eq!((address.user.as_deref(), address.password.as_deref()), (Some("ada"), Some("s@cret+")));
         assert_eq!(address.shown(), "nats://ada@a:4222,b:4333,[::1]:5/EVENTS");
         assert!(!format!("{address:?}").contains("cret"));
+        let token = NatsAddress::parse("nats://s3cret@a/S").unwrap();
+        assert_eq!((token.user.as_deref(), token.shown().as_str()), (Some("s3cret"), "nats://a:4222/S"));
         let again = NatsAddress::parse(&address.shown()).unwrap();
         assert_eq!(again.servers, address.servers);
         assert!(NatsAddress::parse("tls://a/S").unwrap().tls);

@@ -175,7 +175,7 @@ pub(crate) fn restore(backup: &Path, folder: &Path) -> Result<(), Error> {
     }
     // What a tracker writes meanwhile would be of several moments.
     if source.is_in_use()? {
-        return Err(Error::InUse { folder: backup.to_owned(), pid: source.server().map(|server| server.pid) });
+        return Err(source.in_use());
     }
     let filling = Filling::begin(folder)?;
     let copied = copy_tree(backup, folder, &|name| DataDir::is_of_a_run(name));

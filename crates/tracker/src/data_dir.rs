@@ -183,6 +183,19 @@ impl DataDir {
         }
     }
 
+    /// Locks the folder for this process.
+    ///
+    /// # Errors
+    /// When another one has it.
+    pub(crate) fn lock_or_refuse(&self) -> Result<Lock, Error> {
+        self.lock()?.ok_or_else(|| self.in_use())
+    }
+
+    /// The error for a folder that another process has.
+    pub(crate) fn in_use(&self) -> Error {
+        Error::InUse { folder: self.0.clone(), pid: self.server().map(|server| server.pid) }
+    }
+
     /// Whether another process has locked the folder. Writes nothing where none ever did.
     pub(crate) fn is_in_use(&self) -> Result<bool, Error> {
         Ok(self.lock_file().exists() && self.lock()?.is_none())

@@ -97,8 +97,7 @@ pub fn serve(options: ServeOptions, on_ready: impl FnOnce(&Ready)) -> Result<Sum
     let dir = DataDir::new(&options.data_dir);
     dir.is_whole()?;
     dir.create()?;
-    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
-    let lock = dir.lock()?.ok_or_else(in_use)?;
+    let lock = dir.lock_or_refuse()?;
     dir.withdraw();
     let mut signals = runtime.block_on(async { Signals::install(tls.is_some()) }).map_err(Error::Start)?;
 

@@ -196,7 +196,8 @@ fn copy_tree(from: &Path, to: &Path, is_left: &dyn Fn(&str) -> bool) -> io::Resu
     copy_files(from, to, is_left)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        // Of a link, what it leads to: the copy is to be whole elsewhere, too.
+        if entry.path().is_dir() {
             let copied = to.join(entry.file_name());
             durable_dir::create(&copied)?;
             copy_tree(&entry.path(), &copied, is_left)?;
@@ -210,11 +211,28 @@ fn copy_files(from: &Path, to: &Path, is_left: &dyn Fn(&str) -> bool) -> io::Res
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
-        if !entry.file_type()?.is_file() || name.to_str().is_some_and(is_left) {
+        if name.to_str().is_some_and(is_left) {
             continue;
         }
+        let path = entry.path();
+        match fs::metadata(&path) {
+            Ok(found) if found.is_file() => {}
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => {
+                tracing::warn!(path = %path.display(), "what is neither a file nor a folder is not copied");
+                continue;
+            }
+            // It leads nowhere, or it was something temporary, which is gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path.is_symlink() {
+                    tracing::warn!(path = %path.display(), "a link that leads nowhere is not copied");
+                }
+                continue;
+            }
+            Err(error) => return Err(error),
+        }
         let copied = to.join(&name);
-        match fs::copy(entry.path(), &copied) {
+        match fs::copy(path, &copied) {
             // Something temporary, which is gone.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             done => done.map(drop)?,

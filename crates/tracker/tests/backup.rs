@@ -113,6 +113,22 @@ fn a_backup_of_a_stopped_tracker_and_folders_that_are_none() {
     assert!(matches!(refused, Error::NotFinished { .. }), "{refused}");
     assert!(matches!(restore(kept.path().join("nowhere"), &target), Err(Error::NoBackup { .. })));
     assert!(!target.exists());
+    // What is linked is copied as what it is: by a backup, and where one is copied.
+    let linked = kept.path().join("linked.toml");
+    std::fs::write(&linked, "[defaults]\n").unwrap();
+    std::fs::create_dir_all(dir.path().join("contracts")).unwrap();
+    for link in ["contracts/web.toml", "tracker.toml"] {
+        std::os::unix::fs::symlink(&linked, dir.path().join(link)).unwrap();
+    }
+    let (whole, again) = (kept.path().join("whole"), kept.path().join("again"));
+    backup(dir.path(), &whole).unwrap();
+    std::os::unix::fs::symlink(&linked, whole.join("more.toml")).unwrap();
+    std::os::unix::fs::symlink(kept.path().join("nowhere"), whole.join("broken.toml")).unwrap();
+    restore(&whole, &again).unwrap();
+    for file in ["contracts/web.toml", "tracker.toml", "more.toml"] {
+        let found = std::fs::symlink_metadata(again.join(file)).unwrap();
+        assert!(found.is_file() && found.len() > 0, "{file}");
+    }
     // What can't be written leaves nothing.
     let file = kept.path().join("file");
     std::fs::write(&file, "x").unwrap();

@@ -48,11 +48,12 @@ pub(super) fn decoded(payload: &[u8]) -> Option<(Kind, Vec<u8>)> {
     (rest.first() == Some(&b'{') && rest.last() == Some(&b'}')).then(|| (kind, rest.to_vec()))
 }
 
-/// By what the server knows an event that was sent a moment ago: a hash of its id, because that can hold anything, behind its project. Only
-/// events have one; the tables are what decides.
+/// By what the server knows a record that was sent a moment ago. An event: by a hash of its id, because that can hold anything, behind its
+/// project; the tables are what decides. Others by a hash of all they hold, behind their letter, which no project is called by: a row of
+/// the quarantine has an id of its own, a request its time, and what is replayed twice is to be stored once.
 pub(super) fn message_id(record: &NewRecord) -> Option<String> {
     if record.kind != Kind::Event {
-        return None;
+        return Some(format!("{}:{}", char::from(letter(record.kind)), hash::shake128(&record.payload)));
     }
     let Message { id, project } = Message::of_row(&record.payload)?;
     let hash = hash::shake128(id.as_bytes());
@@ -83,7 +84,12 @@ mod tests {
         for kind in [Kind::Event, Kind::Quarantine, Kind::Deletion, Kind::Replay] {
             let record = NewRecord { kind, payload: br#"{"message_id":"a\nb"}"#.to_vec() };
             assert_eq!(decoded(&encoded(&record)).unwrap(), (kind, record.payload.clone()));
-            assert_eq!(message_id(&record).is_some(), kind == Kind::Event);
+            let id = message_id(&record).unwrap();
+            assert_eq!(
+                id.split_once(':').map(|(letter, _)| letter),
+                [None, Some("Q"), Some("D"), Some("R")][kind as usize]
+            );
+            assert_eq!(message_id(&record), Some(id), "the same when it is sent again");
         }
         // As versions before wrote a replay.
         let replay = br#"{"replays":7,"row":{"message_id":"a"}}"#;

@@ -227,6 +227,7 @@ impl DataDir {
     /// Locks the folder, or requests a document from the server that holds it. Waits for a server that is starting, and
     /// for another process that is reading. What a server was asked to do it is not asked again: it may do it yet, or have done it.
     pub(crate) fn reach(&self, method: &str, path: &str, body: &[u8]) -> Result<Reached, Error> {
+        self.is_whole()?;
         let deadline = Instant::now() + REACH_TIMEOUT;
         loop {
             if let Some(lock) = self.lock()? {

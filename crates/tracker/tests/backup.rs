@@ -109,6 +109,12 @@ fn a_backup_of_a_stopped_tracker_and_folders_that_are_none() {
     let target = kept.path().join("target");
     assert!(matches!(report(&copy), Err(Error::NotFinished { .. })));
     assert!(matches!(restore(&copy, &target), Err(Error::NotFinished { .. })));
+    let object = kept.path().join("one.ndjson");
+    std::fs::write(&object, "{}\n").unwrap();
+    let refused = dlt_tracker::load_objects(&*copy, object.to_str().unwrap(), |_| {}).unwrap_err();
+    assert!(matches!(refused, Error::NotFinished { .. }), "{refused}");
+    let files = StoreAddress::parse(&format!("filesystem:{}", kept.path().join("lake").display())).unwrap();
+    assert!(matches!(dlt_tracker::move_tables(&copy, &files), Err(Error::NotFinished { .. })));
     let refused = dlt_tracker::serve(options(&copy), |_| panic!("half a backup")).unwrap_err();
     assert!(matches!(refused, Error::NotFinished { .. }), "{refused}");
     assert!(matches!(restore(kept.path().join("nowhere"), &target), Err(Error::NoBackup { .. })));

@@ -59,8 +59,8 @@ pub fn restore(backup: impl AsRef<Path>, data_dir: impl AsRef<Path>) -> Result<O
 /// data folder; it can be repeated when the database was emptied.
 pub fn move_tables(data_dir: impl AsRef<Path>, to: &StoreAddress) -> Result<Ledger, Error> {
     let dir = folder(data_dir.as_ref())?;
-    let in_use = || Error::InUse { folder: dir.path().to_owned(), pid: dir.server().map(|server| server.pid) };
-    let lock = dir.lock()?.ok_or_else(in_use)?;
+    dir.is_whole()?;
+    let lock = dir.lock_or_refuse()?;
     let (database, work) = (dir.database(), dir.work());
     if !database.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });

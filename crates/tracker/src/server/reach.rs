@@ -40,7 +40,6 @@ pub(super) fn reach(place: &Place, method: &str, path: &str, body: &[u8]) -> Res
     } else if !dir.exists() {
         return Err(Error::NoData { folder: dir.path().to_owned() });
     }
-    dir.is_whole()?;
     dir.reach(method, path, body)
 }
 

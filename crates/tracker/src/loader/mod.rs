@@ -527,7 +527,7 @@ impl Loader {
         match self.catch_up() {
             // Other processes read the file: then it can be read, and what waits counts as being in the journal.
             Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
-                self.state.busy.fetch_add(1, Ordering::Relaxed);
+                self.state.note_busy(&source);
                 Ok(())
             }
             other => other,

@@ -123,7 +123,9 @@ impl Loader {
                     "nothing was deleted for its age: if clock and limit are right, run `dlt tracker retain --force`"
                 );
             }
-            Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {}
+            Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
+                self.state.note_busy(&source);
+            }
             Err(error) => {
                 tracing::warn!(error = in_full(&error), "what is too old could not be deleted; it is tried again");
             }

@@ -12,6 +12,9 @@ use crate::store::Counts;
 /// How long after a crowd the next one is expected.
 const CROWD_LASTS: Duration = Duration::from_secs(5);
 
+/// How long it is not told again that another process holds the database.
+const TOLD_AGAIN: Duration = Duration::from_secs(5 * 60);
+
 /// What the tables held after the last load, and counters of this process.
 #[derive(Debug, Default)]
 pub(crate) struct LoaderState {
@@ -30,6 +33,8 @@ pub(crate) struct LoaderState {
     pub(crate) failures: AtomicU64,
     /// Attempts that found the database held by another process.
     pub(crate) busy: AtomicU64,
+    /// When it was told last that one did.
+    told_busy: Mutex<Option<Instant>>,
     /// Damaged records of the journal that went into the quarantine.
     pub(crate) corrupt: AtomicU64,
     /// Rows that the tables refused and that went into the quarantine.
@@ -68,6 +73,24 @@ impl LoaderState {
         crowded.is_some_and(|at| at.elapsed() < CROWD_LASTS)
     }
 
+    /// Notes an attempt that found the database held by another process, and tells of it at once, but no more often
+    /// than every few minutes: readers may come for a moment again and again.
+    pub(super) fn note_busy(&self, error: &dlt_engine::Error) {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        if self.is_to_tell(Instant::now()) {
+            tracing::warn!(%error, "another process holds the database; events wait in the journal");
+        }
+    }
+
+    fn is_to_tell(&self, now: Instant) -> bool {
+        let mut told = self.told_busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_AGAIN);
+        if is_due {
+            *told = Some(now);
+        }
+        is_due
+    }
+
     pub(crate) fn set(&self, counts: Counts) {
         *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
@@ -83,6 +106,15 @@ impl LoaderState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_that_is_held_is_told_of_now_and_then() {
+        let state = LoaderState::default();
+        let first = Instant::now();
+        let told =
+            [0, 1, 299, 300, 301, 599, 600, 3600].map(|after| state.is_to_tell(first + Duration::from_secs(after)));
+        assert_eq!(told, [true, false, false, true, false, false, true, true]);
+    }
 
     #[test]
     fn a_crowd_is_remembered_for_a_while() {

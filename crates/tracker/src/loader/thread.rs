@@ -228,10 +228,7 @@ fn attempt(loader: &mut Loader, all: bool) -> bool {
         Ok(()) => true,
         Err(Error::Stopped) => false,
         Err(Error::Tables { source, .. }) if source.kind() == ErrorKind::DestinationBusy => {
-            let before = loader.state.busy.fetch_add(1, Ordering::Relaxed);
-            if before == 0 {
-                tracing::warn!(error = %source, "another process holds the database; events wait in the journal");
-            }
+            loader.state.note_busy(&source);
             false
         }
         Err(error) => {

@@ -46,6 +46,12 @@ pub enum Error {
         /// How many it must have.
         least: usize,
     },
+    /// Hashes by the key for ids could be guessed.
+    #[error("a key for ids has {least} characters at least")]
+    ShortIdKey {
+        /// How many it must have.
+        least: usize,
+    },
     /// What was given can't be an id.
     #[error("an id has between 1 and 100 characters")]
     NoId,

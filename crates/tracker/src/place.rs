@@ -23,6 +23,8 @@ pub struct Place {
     pub journal: JournalAddress,
     /// The key by which ids of users, and names, are hashed. Default: that of the data folder.
     pub id_key: Option<String>,
+    /// Most bytes in the journal. Default: 8 GiB.
+    pub journal_bytes: Option<u64>,
 }
 
 impl From<&Path> for Place {
@@ -32,6 +34,7 @@ impl From<&Path> for Place {
             store: StoreAddress::default(),
             journal: JournalAddress::default(),
             id_key: None,
+            journal_bytes: None,
         }
     }
 }

@@ -15,12 +15,13 @@ use serde_json::Value;
 use crate::contract::{Contract, Contracts};
 use crate::error::{Error, in_full};
 use crate::event::{self, Stays};
-use crate::journal::NewRecord;
+use crate::journal::{self, Journal, NewRecord};
+use crate::loader;
 use crate::outcome::Reason;
 use crate::projects::DEFAULT;
 use crate::query::{encode, pairs};
 use crate::store::schema::QUARANTINE;
-use crate::store::{Dialect, Replay, Tables};
+use crate::store::{Dialect, Replay, Store, Tables};
 
 /// Quarantined events that are looked at together.
 const PAGE: usize = 200;
@@ -192,14 +193,14 @@ pub(crate) fn one(tables: &mut dyn Tables, of: u64) -> Result<Option<Quarantined
 }
 
 /// A quarantined event that broke a contract.
-pub(crate) struct Candidate {
+struct Candidate {
     sequence: u64,
     project: Option<String>,
     event: String,
     payload: String,
 }
 
-/// The replay of all that is selected, page by page: [`Work::read`], [`Work::judge`], and so on until nothing is read.
+/// The replay of all that is selected, page by page.
 pub(crate) struct Work {
     selection: Selection,
     after: u64,
@@ -215,8 +216,31 @@ impl Work {
         Self { selection, after: 0, contracts: HashMap::new(), unread: Vec::new(), replayed: 0, stays: BTreeMap::new() }
     }
 
+    /// Does it all. `load` has what waits loaded: what an earlier page or an earlier replay brought is in the tables then, and is not
+    /// replayed again. `key` is the one by which names are hashed.
+    pub(crate) fn run(
+        mut self,
+        store: &dyn Store,
+        journal: &dyn Journal,
+        contracts: &Contracts,
+        key: &str,
+        mut load: impl FnMut() -> Result<(), Error>,
+    ) -> Result<Replayed, Error> {
+        loop {
+            load()?;
+            let page = loader::ask(store, |tables| self.read(tables))?;
+            if page.is_empty() {
+                return Ok(self.done());
+            }
+            let records = self.judge(&page, contracts, key);
+            if !records.is_empty() {
+                journal::keep(journal, records)?;
+            }
+        }
+    }
+
     /// The next page; empty at the end.
-    pub(crate) fn read(&mut self, tables: &mut dyn Tables) -> Result<Vec<Candidate>, dlt_engine::Error> {
+    fn read(&mut self, tables: &mut dyn Tables) -> Result<Vec<Candidate>, dlt_engine::Error> {
         if !tables.exist()? || !tables.are_current()? {
             return Ok(Vec::new());
         }
@@ -238,9 +262,8 @@ impl Work {
         Ok(page)
     }
 
-    /// The records of those that their contracts name now. `key` is the one by which names are hashed. A contract that can't
-    /// be read is no matter of the others.
-    pub(crate) fn judge(&mut self, page: &[Candidate], contracts: &Contracts, key: &str) -> Vec<NewRecord> {
+    /// The records of those that their contracts name now. A contract that can't be read is no matter of the others.
+    fn judge(&mut self, page: &[Candidate], contracts: &Contracts, key: &str) -> Vec<NewRecord> {
         let mut records = Vec::new();
         for candidate in page {
             let project = candidate.project.as_deref().unwrap_or(DEFAULT);
@@ -274,7 +297,7 @@ impl Work {
     }
 
     /// What was done.
-    pub(crate) fn done(self) -> Replayed {
+    fn done(self) -> Replayed {
         let stay =
             |([project, reason, event, path], count): ([String; 4], u64)| Stay { project, reason, event, path, count };
         Replayed { replayed: self.replayed, stays: self.stays.into_iter().map(stay).collect(), unread: self.unread }

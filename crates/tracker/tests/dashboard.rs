@@ -87,6 +87,10 @@ fn a_token_of_ones_own_opens_it() {
     };
     let error = dlt_tracker::serve(short, |_| ()).unwrap_err();
     assert!(error.to_string().contains("16 characters"), "{error}");
+    let mut short = options(dir.path());
+    short.id_key = Some("short".into());
+    let error = dlt_tracker::serve(short, |_| ()).unwrap_err();
+    assert_eq!(error.to_string(), "a key for ids has 16 characters at least");
     let mut own = options(dir.path());
     own.token = Some("a-token-of-my-own".into());
     let tracker = Tracker::with(own);

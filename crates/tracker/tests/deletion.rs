@@ -322,3 +322,14 @@ fn the_operator_deletes_without_a_proof() {
     assert!(counted.is_sound(), "{counted}");
     assert_eq!(counted.ledger.loaded, 0, "{counted}");
 }
+
+#[test]
+fn a_command_says_why_the_journal_takes_no_request() {
+    let dir = tempfile::tempdir().unwrap();
+    Tracker::start(dir.path()).stop();
+    let mut place = options(dir.path()).place();
+    place.journal_bytes = Some(1);
+    let refused = dlt_tracker::forget(place, "ada").unwrap_err();
+    let why = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(matches!(refused, Error::Journal { .. }) && why.contains("limit of 1 bytes"), "{refused}: {why}");
+}

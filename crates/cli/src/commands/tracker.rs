@@ -267,6 +267,9 @@ fn failure(error: Error) -> Failure {
         Error::ShortToken { .. } => {
             Failure::usage(error.to_string()).hint("set DLT_TRACKER_TOKEN or `token` to a longer one, or unset it")
         }
+        Error::ShortIdKey { .. } => {
+            Failure::usage(error.to_string()).hint("set DLT_TRACKER_ID_KEY to a longer one, or unset it")
+        }
         Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => {
             Failure::usage(error.to_string()).hint("write an address and a port: --listen 127.0.0.1:8080")
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Response};
+use dlt_engine::ErrorKind;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -69,41 +70,31 @@ pub(crate) async fn replay(
 }
 
 async fn replay_all(app: &Arc<App>, selection: Selection) -> Result<Replayed, Error> {
-    let unkept = |reason: String| Error::Start(std::io::Error::other(reason));
-    let mut work = Work::new(selection);
-    loop {
-        // What an earlier page or an earlier replay brought is in the tables then, and is not replayed again.
-        load(app).await;
-        let store = Arc::clone(&app.dashboard.store);
-        let ended = |_| unkept("the page could not be read: the tracker's log says why".to_owned());
-        let read = tokio::task::spawn_blocking(move || {
-            let page = loader::ask(&*store, |tables| work.read(tables));
-            page.map(|page| (page, work))
-        });
-        let (page, back) = read.await.map_err(ended)??;
-        work = back;
-        if page.is_empty() {
-            return Ok(work.done());
+    let work = {
+        let app = Arc::clone(app);
+        move || {
+            let store = &*app.dashboard.store;
+            Work::new(selection).run(store, &*app.journal, &app.contracts, &app.id_key, || {
+                load(&app);
+                Ok(())
+            })
         }
-        let records = work.judge(&page, &app.contracts, &app.id_key);
-        if records.is_empty() {
-            continue;
-        }
-        let pending = app.journal.append(records).map_err(|error| unkept(error.to_string()))?;
-        match pending.await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(unkept(error.to_string())),
-            Err(_) => return Err(unkept("the tracker is stopping".to_owned())),
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => {
+            let ended = "it could not be replayed: the tracker's log says why";
+            Err(Error::tables(app.dashboard.store.location(), dlt_engine::Error::new(ErrorKind::Internal, ended)))
         }
     }
 }
 
 /// Has the loader load what waits.
-async fn load(app: &App) {
+fn load(app: &App) {
     let (sender, tried) = oneshot::channel();
     if app.loader.ask(Question::Load(sender)) {
         // A loader that has ended answers nothing, and then nothing is loaded.
-        let _ = tried.await;
+        let _ = tried.blocking_recv();
     }
 }
 

@@ -34,6 +34,8 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::error::Error;
+
 /// What the tracker needs of a journal. Any number of threads may call it at once.
 pub(crate) trait Journal: Send + Sync + Debug {
     /// Appends records. All of them are kept when the answer says so; after an error some may be, too. In segments they get
@@ -90,6 +92,12 @@ pub(crate) trait Journal: Send + Sync + Debug {
 
     /// Takes no more records, makes those durable that wait, and ends the journal's threads. A second call does nothing.
     fn close(&self);
+}
+
+/// Appends records, and waits until they are durable: the number of the first.
+pub(crate) fn keep(journal: &dyn Journal, records: Vec<NewRecord>) -> Result<u64, Error> {
+    let kept = journal.append(records).and_then(|pending| pending.blocking_recv().unwrap_or(Err(AppendError::Closed)));
+    kept.map_err(|error| Error::Journal { location: journal.location(), source: io::Error::other(error) })
 }
 
 /// Reads records in the order of their sequence numbers, a bounded number at a time.

@@ -12,7 +12,7 @@ use crate::edge::object::Record;
 use crate::edge::{EdgeObject, EdgeRecords, Group};
 use crate::error::Error;
 use crate::event;
-use crate::journal::{Kind, NewRecord};
+use crate::journal::{self, Kind, NewRecord};
 use crate::message::Message;
 use crate::store::schema::{DATASET, OBJECTS};
 use crate::store::{JournalRows, Tables};
@@ -70,7 +70,6 @@ impl Loader {
 
     /// Puts records into the journal; returns when they are durable.
     fn append(&self, records: Vec<NewRecord>) -> Result<(), Error> {
-        let failed = |reason: String| self.unreadable(std::io::Error::other(reason));
         let mut records = records.into_iter().peekable();
         while records.peek().is_some() {
             let mut bytes = 0;
@@ -79,12 +78,7 @@ impl Loader {
                 bytes += record.payload.len();
                 part.push(record);
             }
-            let pending = self.journal.append(part).map_err(|error| failed(error.to_string()))?;
-            match pending.blocking_recv() {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(failed(error.to_string())),
-                Err(_) => return Err(failed("it takes no more records".to_owned())),
-            }
+            journal::keep(&*self.journal, part)?;
         }
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! Deleting what somebody asks to be deleted, and what is too old.
 
-use std::io;
-
 use super::reach::{folder, read};
 use super::secrets::id_key;
 use crate::deletion::{Forgotten, Request};
 use crate::error::Error;
 use crate::event;
+use crate::journal;
 use crate::place::Place;
 use crate::query;
 use crate::retention::{Retain, Retained, Retention};
@@ -21,13 +20,8 @@ pub fn forget(place: impl Into<Place>, id: &str) -> Result<Forgotten, Error> {
     let request = Request::of(id, event::formatted(jiff::Timestamp::now())).ok_or(Error::NoId)?;
     let path = format!("/forget.json?id={}", query::encode(id));
     read(&place.into(), "POST", &path, |parts| {
-        let stopped = || Error::Start(io::Error::other("the journal takes no records"));
-        let record = request.record().ok_or_else(stopped)?;
-        let pending = parts.journal.append(vec![record]).map_err(|_| stopped())?;
-        match pending.blocking_recv() {
-            Ok(Ok(sequence)) => parts.loader.forgotten(sequence),
-            _ => Err(stopped()),
-        }
+        let record = request.record().ok_or(Error::NoId)?;
+        parts.loader.forgotten(journal::keep(&*parts.journal, vec![record])?)
     })
 }
 

@@ -7,11 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::options::Duty;
 use super::parts::Parts;
-use super::reach::answered;
+use super::reach::{answered, journal_options};
 use crate::data_dir::{DataDir, Lock, Reached};
 use crate::edge::{EdgeLoad, EdgeObject, Group, object};
 use crate::error::Error;
-use crate::journal::segments::SegmentOptions;
 use crate::place::Place;
 
 /// What names of objects end in.
@@ -160,7 +159,7 @@ impl Tracker {
                 Reached::Answered(answer, server) => return answered(&answer, &server),
                 Reached::Free(lock) => lock,
             };
-            let options = SegmentOptions { segment_bytes: 1 << 20, ..SegmentOptions::default() };
+            let options = journal_options(&self.place, 1 << 20);
             self.here = Some((Parts::open(&self.place, Duty::All, options)?, lock));
         }
         match &mut self.here {

@@ -108,6 +108,7 @@ impl ServeOptions {
             store: self.store.clone(),
             journal: self.journal.clone(),
             id_key: self.id_key.clone(),
+            journal_bytes: Some(self.journal_bytes),
         }
     }
 }

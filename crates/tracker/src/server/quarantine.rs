@@ -1,5 +1,7 @@
 //! The quarantine of a data folder, whether a tracker runs on it or not.
 
+use std::sync::Arc;
+
 use super::parts::Parts;
 use super::projects::known_project;
 use super::reach::read;
@@ -76,21 +78,8 @@ pub fn replay(place: impl Into<Place>, selection: &Selection) -> Result<Replayed
     let path = format!("/replay.json?{}", selection.query());
     read(&place, "POST", &path, |parts| {
         let key = id_key(&place)?;
-        let mut work = Work::new(selection.clone());
-        loop {
-            parts.loader.catch_up()?;
-            let page = ask(parts, |tables| work.read(tables))?;
-            if page.is_empty() {
-                return Ok(work.done());
-            }
-            let records = work.judge(&page, &contracts, &key);
-            if records.is_empty() {
-                continue;
-            }
-            let stopped = || Error::Start(std::io::Error::other("the journal takes no records"));
-            let pending = parts.journal.append(records).map_err(|_| stopped())?;
-            pending.blocking_recv().ok().and_then(Result::ok).ok_or_else(stopped)?;
-        }
+        let (store, journal) = (Arc::clone(&parts.store), Arc::clone(&parts.journal));
+        Work::new(selection.clone()).run(&*store, &*journal, &contracts, &key, || parts.loader.catch_up())
     })
 }
 

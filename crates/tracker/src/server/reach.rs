@@ -43,13 +43,19 @@ pub(super) fn reach(place: &Place, method: &str, path: &str, body: &[u8]) -> Res
     dir.reach(method, path, body)
 }
 
+/// Options of a journal that a command opens.
+pub(super) fn journal_options(place: &Place, segment_bytes: u64) -> SegmentOptions {
+    let usual = SegmentOptions::default();
+    SegmentOptions { segment_bytes, max_bytes: place.journal_bytes.unwrap_or(usual.max_bytes), ..usual }
+}
+
 pub(super) fn stopped<T>(
     place: &Place,
     lock: Lock,
     work: impl FnOnce(&mut Parts) -> Result<T, Error>,
 ) -> Result<T, Error> {
     // No events arrive, so the new segment needs no room for any.
-    let options = SegmentOptions { segment_bytes: 4096, ..SegmentOptions::default() };
+    let options = journal_options(place, 4096);
     let mut parts = Parts::open(place, Duty::All, options)?;
     let found = work(&mut parts);
     parts.journal.close();

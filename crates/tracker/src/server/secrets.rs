@@ -26,7 +26,7 @@ pub(super) fn token_of(dir: &DataDir) -> Result<String, Error> {
 /// The key by which ids of users, and names, are hashed.
 pub(super) fn id_key(place: &Place) -> Result<String, Error> {
     match &place.id_key {
-        Some(key) if key.len() < secret::MIN_CHARS => Err(Error::ShortToken { least: secret::MIN_CHARS }),
+        Some(key) if key.len() < secret::MIN_CHARS => Err(Error::ShortIdKey { least: secret::MIN_CHARS }),
         Some(key) => Ok(key.clone()),
         None => {
             let file = DataDir::new(&place.data_dir).id_key();

@@ -36,6 +36,9 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 
+/// Numbers without a record that one batch reports about at most: each becomes a row of one load.
+const MISSING_AT_A_TIME: u64 = 10_000;
+
 /// What the tracker needs of a journal. Any number of threads may call it at once.
 pub(crate) trait Journal: Send + Sync + Debug {
     /// Appends records. All of them are kept when the answer says so; after an error some may be, too. In segments they get
@@ -182,6 +185,25 @@ impl Batch {
         self.missing.retain(|range| *range.end() < sequence);
         self.last = sequence - 1;
         self
+    }
+
+    /// Leaves to the next batch what is behind too many missing numbers; whether there was such.
+    fn cut(&mut self) -> bool {
+        let mut left = MISSING_AT_A_TIME;
+        for index in 0..self.missing.len() {
+            let (first, last) = (*self.missing[index].start(), *self.missing[index].end());
+            if last - first >= left {
+                self.last = first + left - 1;
+                self.entries.retain(|entry| entry.sequence <= self.last);
+                self.missing.truncate(index + usize::from(left > 0));
+                if left > 0 {
+                    self.missing[index] = first..=self.last;
+                }
+                return true;
+            }
+            left -= last - first + 1;
+        }
+        false
     }
 
     /// How many sequence numbers it accounts for.

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::record;
 use super::stream::Stream;
-use crate::journal::{Batch, Entry, Reader};
+use crate::journal::{Batch, Entry, MISSING_AT_A_TIME, Reader};
 
 /// Messages that are asked for at a time: bounds the memory of what is not handed on yet, at 32 KB each.
 const AT_A_TIME: usize = 500;
@@ -22,8 +22,6 @@ const EXPIRES: Duration = Duration::from_secs(3);
 const WITHIN: Duration = Duration::from_secs(10);
 /// How long the server keeps a consumer that nobody asks.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
-/// Numbers without a record that one batch reports at most.
-const MISSING_AT_A_TIME: u64 = 10_000;
 
 /// A reader. What it asks the server by ends with it, or soon after.
 #[derive(Debug)]

@@ -123,6 +123,9 @@ impl Reader for SegmentReader {
             next = until + 1;
         }
         batch.last = next - 1;
+        if batch.cut() {
+            (next, located) = (batch.last + 1, None);
+        }
         self.next = next;
         self.located = located;
         Ok(batch)

@@ -177,6 +177,30 @@ fn a_long_segment_is_read_piece_by_piece_and_what_is_damaged_is_told_once() {
 }
 
 #[test]
+fn a_large_hole_is_told_in_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path(), SegmentOptions::default(), 0);
+    append(&journal, &["a"]).unwrap();
+    drop(journal);
+    let journal = open(dir.path(), SegmentOptions::default(), 20_000);
+    append(&journal, &["b", "c"]).unwrap();
+    drop(journal);
+    let journal = open(dir.path(), SegmentOptions::default(), 25_000);
+    append(&journal, &["d"]).unwrap();
+    let mut reader = journal.reader(0);
+    let mut found = Vec::new();
+    let mut missing = 0;
+    while reader.position() < 25_001 {
+        let before = reader.position();
+        let batch = reader.read(25_001, usize::MAX).unwrap();
+        assert!(batch.missing_count() <= 10_000 && batch.count() == batch.last - before, "{batch:?}");
+        found.extend(batch.entries.iter().map(|entry| entry.sequence));
+        missing += batch.missing_count();
+    }
+    assert_eq!((found, missing), (vec![1, 20_001, 20_002, 25_001], 25_001 - 4));
+}
+
+#[test]
 fn more_than_may_wait_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let options = SegmentOptions { max_bytes: 1, ..SegmentOptions::default() };

@@ -16,7 +16,7 @@
 //!          16  segment number u64   24  sequence number of the first record u64
 //!          32  zeros                60  CRC-32 of bytes 0..60
 //! record    0  magic "DLTr"          4  payload length u32    8  sequence number u64
-//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine, 3 deletion request)
+//!          16  CRC-32               20  kind u8 (1 event, 2 quarantine, 3 deletion request, 4 replay)
 //!          21  zeros          24  payload: one JSON object, the row to be stored or the request; padded with zeros to a multiple of 8 bytes
 //! ```
 //!
@@ -55,7 +55,8 @@
 //!
 //! A payload has at most 16 MiB. The size of a segment is a setting (16 MiB); a larger group gets a
 //! larger segment. One process writes a journal at a time; the data folder's lock ensures that. Not supported: reading
-//! segments of another version, and moving segments between folders.
+//! segments of another version. A folder of segments can be moved or copied as a whole, while no tracker runs on it, but not single
+//! segments: their numbers belong to their neighbours.
 
 mod filesystem;
 mod free;

@@ -260,6 +260,10 @@ fn reports_are_for_the_owner_of_the_folder() {
     assert_eq!(client.get("/report.json").status, 401);
     let headers = [("authorization", "Bearer 0000")];
     assert_eq!(client.send("GET", "/check.json", &headers, b"").unwrap().status, 401);
+    // Without the key no file is opened for whoever asks: this one would be told as no contract.
+    std::fs::write(dir.path().join("secrets.toml"), "[key]\n").unwrap();
+    let elsewhere = format!("/learned-contract.json?project={}", dir.path().join("secrets").display());
+    assert_eq!(client.get(&elsewhere).status, 401);
     let file = dir.path().join("server.json");
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&file).unwrap());
     assert_eq!(mode & 0o777, 0o600);

@@ -50,9 +50,6 @@ impl Contracts {
                 continue;
             }
             let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            if name != DEFAULT && !is_project_name(name) {
-                return Err(Error::ProjectName { name: name.to_owned() });
-            }
             book.held().insert(name.to_owned(), book.read(name)?);
         }
         Ok(book)
@@ -100,7 +97,7 @@ impl Contracts {
     /// The contract of a project as its file says it now.
     ///
     /// # Errors
-    /// When the file can't be read, or is no contract.
+    /// When the file can't be read or is no contract, or no project can have that name.
     pub(crate) fn fresh(&self, project: &str) -> Result<Arc<Contract>, Error> {
         Ok(self.read(project)?.contract)
     }
@@ -110,7 +107,7 @@ impl Contracts {
     /// # Errors
     /// As [`Contracts::fresh`].
     pub(crate) fn own(&self, project: &str) -> Result<Contract, Error> {
-        let file = self.file(project);
+        let file = self.named(project)?;
         match file.exists() {
             true => Contract::read(&file).map_err(|source| Error::Contract(Box::new(source))),
             false => Ok(Contract::default()),
@@ -129,12 +126,20 @@ impl Contracts {
         self.folder.join(format!("{name}.toml"))
     }
 
+    /// As [`Contracts::file`], for a name that anybody may have given: it is part of a path.
+    fn named(&self, name: &str) -> Result<PathBuf, Error> {
+        match name == DEFAULT || is_project_name(name) {
+            true => Ok(self.file(name)),
+            false => Err(Error::ProjectName { name: name.to_owned() }),
+        }
+    }
+
     fn held(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<String, Held>> {
         self.held.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self, name: &str) -> Result<Held, Error> {
-        let file = self.file(name);
+        let file = self.named(name)?;
         let stamp = Stamp::of(&file);
         let contract = match stamp.is_there() {
             false => Contract::built_in().clone(),
@@ -179,6 +184,13 @@ mod tests {
         fs::remove_file(folder.path().join("web.toml")).unwrap();
         age();
         assert!(!book.of(Some("web")).is_closed);
+        let other = tempfile::tempdir().unwrap();
+        fs::write(other.path().join("secrets.toml"), "[key]\n").unwrap();
+        let outside = other.path().join("secrets").to_str().unwrap().to_owned();
+        for name in [outside.as_str(), "../web", ""] {
+            assert!(matches!(book.own(name), Err(Error::ProjectName { .. })), "{name}");
+            assert!(matches!(book.fresh(name), Err(Error::ProjectName { .. })), "{name}");
+        }
         fs::write(folder.path().join("Web.toml"), "").unwrap();
         assert!(matches!(Contracts::open(folder.path().to_owned()), Err(Error::ProjectName { .. })));
     }

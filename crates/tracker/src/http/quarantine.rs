@@ -47,6 +47,9 @@ pub(crate) async fn learned(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response<Body> {
+    if !is_allowed(&app, &headers) {
+        return unauthorized();
+    }
     let project = value(query.as_deref(), "project").unwrap_or_default();
     match app.contracts.own(&project) {
         Ok(own) => read(&app, &headers, move |tables| learn::learn(tables, &project, &own)).await,

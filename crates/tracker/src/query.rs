@@ -20,7 +20,7 @@ pub(crate) fn unescaped(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let escaped = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
+        let escaped = text.get(at + 1..at + 3).filter(|digits| bytes[at] == b'%' && !digits.starts_with('+'));
         match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) => {
                 decoded.push(byte);
@@ -59,6 +59,7 @@ mod tests {
             [("x".to_owned(), text.to_owned()), ("y".to_owned(), String::new())]
         );
         // Broken escapes are text.
+        assert_eq!(unescaped("%+4%C3%A9%é"), "%+4é%é");
         assert_eq!(pairs("a=%zz%4"), [("a".to_owned(), "%zz%4".to_owned())]);
     }
 }

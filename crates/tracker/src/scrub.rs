@@ -3,10 +3,12 @@
 //! The tracker never stores an address, a header, a user agent, a key, or a person's traits. Only this module decides
 //! what is removed, before the journal, so there is nothing to clean up later. The names of removed properties are kept.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
+use crate::query::unescaped;
 use crate::tree::Tree;
 
 /// Longest text about the sender itself, such as the name of a library, in characters.
@@ -161,35 +163,77 @@ pub(crate) fn last_word(name: &str) -> &str {
     &name[begin..]
 }
 
-/// Whether a text has the address of a machine or of a person in it: IP addresses, also with a port or in brackets, and
-/// mail addresses.
+/// How often a text may have been escaped (`%40`, `%2540`).
+const ESCAPED: usize = 2;
+
+/// Whether a text has the address of a machine or of a person in it: IP addresses and mail addresses, whatever stands around
+/// them, also escaped.
 pub(crate) fn is_personal(text: &str) -> bool {
     // Most texts have none of these and need no closer look.
-    memchr::memchr3(b'.', b':', b'@', text.as_bytes()).is_some()
-        && text.split(is_separator).any(|word| is_machine(word) || is_mail(word))
+    let is_plain = |text: &str| {
+        memchr::memchr3(b'.', b':', b'@', text.as_bytes()).is_none() && memchr::memchr(b'%', text.as_bytes()).is_none()
+    };
+    !is_plain(text) && (has_address(text) || has_escaped_address(text))
 }
 
+#[cold]
+fn has_escaped_address(text: &str) -> bool {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..ESCAPED {
+        if !text.contains('%') {
+            return false;
+        }
+        text = unescaped(&text).into();
+        if has_address(&text) {
+            return true;
+        }
+    }
+    false
+}
+
+fn has_address(text: &str) -> bool {
+    has_mail(text) || text.split(is_separator).any(is_machine)
+}
+
+/// Signs that are in no address, those of brackets among them. A word goes on where a version or a name does: `1.2.3.4-rc1`
+/// is none, and `std::vec` neither.
 fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | ';' | '/' | '%' | '|' | '=' | '"' | '\'' | '(' | ')' | '<' | '>')
+    match c {
+        '0'..='9' | 'a'..='z' | 'A'..='Z' | '.' | ':' | '-' | '_' | '+' => false,
+        '«' | '»' | '\u{2010}'..='\u{205e}' => true,
+        c => c.is_ascii() || c.is_whitespace(),
+    }
 }
 
 fn is_machine(word: &str) -> bool {
     // Most words with a dot are versions and names of modules, and need no closer look.
-    if !word.contains(':') && word.bytes().filter(|byte| *byte == b'.').count() < 3 {
-        return false;
+    let is_v4 = |part: &str| {
+        part.bytes().filter(|byte| *byte == b'.').count() >= 3 && part.trim_matches('.').parse::<Ipv4Addr>().is_ok()
+    };
+    match word.split_once(':') {
+        None => is_v4(word),
+        // What stands before the first colon may say what comes: `peer:2001:db8::1`.
+        Some((_, rest)) => is_v6(word) || is_v6(rest) || word.split(':').any(is_v4),
     }
+}
+
+/// An address of IPv6, but not `a::b`, which is the name of something in a module.
+fn is_v6(word: &str) -> bool {
+    let is_name = |word: &str| {
+        !word.bytes().any(|byte| byte.is_ascii_digit())
+            && word.split_once("::").is_some_and(|(before, behind)| !before.contains(':') && !behind.contains(':'))
+    };
     // A sentence may go on behind it, but `2001:db8::` ends with its colons.
-    [word, word.trim_end_matches(['.', ':'])]
-        .into_iter()
-        .any(|word| word.parse::<SocketAddr>().is_ok() || word.trim_matches(['[', ']']).parse::<IpAddr>().is_ok())
-        || word.rsplit_once('@').is_some_and(|(_, host)| is_machine(host))
+    [word, word.trim_end_matches(['.', ':'])].into_iter().any(|word| word.parse::<Ipv6Addr>().is_ok() && !is_name(word))
 }
 
 /// `somebody@example.org`, but neither `@scope/package` nor `package@1.2.3`.
-fn is_mail(word: &str) -> bool {
-    word.rsplit_once('@').is_some_and(|(person, host)| {
-        let last = host.split(':').next().and_then(|host| host.trim_end_matches('.').rsplit_once('.'));
-        !person.is_empty() && last.is_some_and(|(rest, last)| !rest.is_empty() && last.starts_with(char::is_alphabetic))
+fn has_mail(text: &str) -> bool {
+    memchr::memchr_iter(b'@', text.as_bytes()).any(|at| {
+        let host = text[at + 1..].split(|c| c == ':' || is_separator(c)).next().unwrap_or_default();
+        let last = host.trim_end_matches('.').rsplit_once('.');
+        text[..at].ends_with(|c| !is_separator(c))
+            && last.is_some_and(|(rest, last)| !rest.is_empty() && last.starts_with(char::is_alphabetic))
     })
 }
 
@@ -352,6 +396,24 @@ mod tests {
             "mailto:ada@example.org",
             "git@example.org:ada",
             "a.b@c.d.org.",
+            "https://x.org/?ip=203.0.113.7&p=2",
+            "http://10.0.0.5?x=1",
+            "peer:10.0.0.5",
+            "peer:2001:db8::1",
+            "mx[10.0.0.5]:25",
+            "mx[2001:db8::5]:25",
+            "10.0.0.5#53",
+            "{10.0.0.5}",
+            "10.0.0.1:99999",
+            "“10.0.0.5”",
+            "list[].10.0.0.5",
+            "dead:beef::cafe",
+            "?email=ada%40example.org",
+            "ada%2540example.org",
+            "10%2E0%2E0%2E5",
+            "2001%3Adb8%3A%3A1",
+            "ada@example.org&to=bob@1",
+            "[ada@example.org.]",
         ] {
             assert!(is_forbidden("where", &json!(value)), "{value}");
         }
@@ -370,6 +432,20 @@ mod tests {
             ("path", "std::vec"),
             ("url", "https://example.org:80/start"),
             ("é", "@"),
+            ("library", "{@scope.x/package}"),
+            ("version", "1.2.3.4-rc1"),
+            ("version", "v1.2.3.4"),
+            ("version", "1.2.3.4.5"),
+            ("time", "at[12:30:45]"),
+            ("path", "crate::a::b"),
+            ("path", "&a::b[0]"),
+            ("path", "x:a::b"),
+            ("path", "std::collections::HashMap<dead::Beef, cafe::Add>::add"),
+            ("path", "a.b.c.d:12"),
+            ("sum", "16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48"),
+            ("share", "100%"),
+            ("share", "50%2e5%"),
+            ("text", "%zz%4@x"),
         ] {
             assert!(!is_forbidden(name, &json!(value)), "{name} {value}");
         }

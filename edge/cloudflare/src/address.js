@@ -2,45 +2,74 @@
 
 import { withoutBeginning, withoutEnd } from './text.js';
 
-const SEPARATOR = /[\p{White_Space},;/%|="'()<>]/u;
+/**
+ * Signs that are in no address, those of brackets among them. A word goes on where a version or a name does: `1.2.3.4-rc1` is
+ * none, and `std::vec` neither.
+ */
+const SEPARATOR = /(?![0-9a-zA-Z.:_+-])[\0-\x7f\p{White_Space}«»\u2010-\u205e]/u;
 
-/** IP addresses, also with a port or in brackets, and mail addresses. */
+/** How often a text may have been escaped (`%40`, `%2540`). */
+const ESCAPED = 2;
+
+/** IP addresses and mail addresses, whatever stands around them, also escaped. */
 export function isPersonal(text) {
   // Most texts have none of these and need no closer look.
-  return /[.:@]/.test(text) && text.split(SEPARATOR).some((word) => isMachine(word) || isMail(word));
+  if (!/[.:@%]/.test(text)) return false;
+  if (hasAddress(text)) return true;
+  for (let times = 0; times < ESCAPED && text.includes('%'); times += 1) {
+    text = unescaped(text);
+    if (hasAddress(text)) return true;
+  }
+  return false;
+}
+
+function hasAddress(text) {
+  return hasMail(text) || text.split(SEPARATOR).some(isMachine);
 }
 
 function isMachine(word) {
-  // Most words with a dot are versions and names of modules, and need no closer look.
-  if (!word.includes(':') && word.split('.').length < 4) return false;
-  // A sentence may go on behind it, but `2001:db8::` ends with its colons.
-  for (const candidate of [word, withoutEnd(word, isStop)]) {
-    if (isSocket(candidate) || isIp(withoutBeginning(withoutEnd(candidate, isBracket), isBracket))) return true;
-  }
-  const at = word.lastIndexOf('@');
-  return at >= 0 && isMachine(word.slice(at + 1));
+  const first = word.indexOf(':');
+  if (first < 0) return isV4(word);
+  // What stands before the first colon may say what comes: `peer:2001:db8::1`.
+  const rest = word.slice(first + 1);
+  return isV6(word) || isV6(rest) || word.split(':').some(isV4);
 }
 
+function isV4(word) {
+  // Most words with a dot are versions and names of modules, and need no closer look.
+  return word.split('.').length >= 4 && isIpv4(withoutBeginning(withoutEnd(word, isDot), isDot));
+}
+
+/** An address of IPv6, but not `a::b`, which is the name of something in a module. */
+function isV6(word) {
+  const isName = (text) => /^[^:0-9]*::[^:0-9]*$/.test(text);
+  // A sentence may go on behind it, but `2001:db8::` ends with its colons.
+  return [word, withoutEnd(word, isStop)].some((text) => isIpv6(text) && !isName(text));
+}
+
+const isDot = (sign) => sign === '.';
 const isStop = (sign) => sign === '.' || sign === ':';
-const isBracket = (sign) => sign === '[' || sign === ']';
 
 /** `somebody@example.org`, but neither `@scope/package` nor `package@1.2.3`. */
-function isMail(word) {
-  const at = word.lastIndexOf('@');
-  if (at <= 0) return false;
-  const host = withoutEnd(word.slice(at + 1).split(':')[0], (sign) => sign === '.');
-  const dot = host.lastIndexOf('.');
-  return dot > 0 && /^\p{Alphabetic}/u.test(host.slice(dot + 1));
+function hasMail(text) {
+  for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    if (at === 0 || SEPARATOR.test(text[at - 1])) continue;
+    let end = at + 1;
+    while (end < text.length && text[end] !== ':' && !SEPARATOR.test(text[end])) end += 1;
+    const host = withoutEnd(text.slice(at + 1, end), isDot);
+    const dot = host.lastIndexOf('.');
+    if (dot > 0 && /^\p{Alphabetic}/u.test(host.slice(dot + 1))) return true;
+  }
+  return false;
 }
 
-function isSocket(text) {
-  const found = /^(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\]):([0-9]+)$/.exec(text);
-  if (!found || Number(found[3]) > 0xffff) return false;
-  return found[1] !== undefined ? isIpv4(found[1]) : isIpv6(found[2]);
-}
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
-function isIp(text) {
-  return isIpv4(text) || isIpv6(text);
+/** A text without its escapes (`%40`). What is not UTF-8 is replaced. */
+function unescaped(text) {
+  return text.replace(/(?:%[0-9a-fA-F]{2})+/g, (run) =>
+    DECODER.decode(Uint8Array.from(run.slice(1).split('%'), (digits) => Number.parseInt(digits, 16))),
+  );
 }
 
 /** Four numbers up to 255, without zeros in front. */

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use dlt_tracker::{check, report};
+use dlt_testkit::Postgres;
+use dlt_tracker::{StoreAddress, check, report};
 use serde_json::json;
 
 use crate::tracker::{Client, Tracker, example, options};
@@ -206,6 +207,54 @@ fn many_who_want_to_be_forgotten_do_not_keep_the_owner_from_the_report() {
         assert!(found.iter().all(|found| matches!(found, Ok(1))), "{found:?}");
     });
     assert!(check(dir.path()).unwrap().is_sound());
+}
+
+#[test]
+fn who_hangs_up_does_not_have_the_tables_read_once_more() {
+    let postgres = Postgres::start().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.store = StoreAddress::parse(&postgres.url("postgres")).unwrap();
+    options.public.projects = vec!["default".to_owned()];
+    let tracker = Tracker::with(options.clone());
+    assert_eq!(tracker.client().post("/", br#"{"event":"e"}"#).status, 204);
+    assert_eq!(report(options.place()).unwrap().total, 1);
+    // The public page reads anew each time until it has been read.
+    let mut holding = postgres.psql("postgres").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut statements = holding.stdin.take().unwrap();
+    statements.write_all(b"BEGIN; LOCK TABLE telemetry.events IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n").unwrap();
+    let mut told = BufReader::new(holding.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line == "held"));
+
+    let waiting = || {
+        let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'telemetry.events'::regclass";
+        postgres.sql("postgres", sql).unwrap().parse::<usize>().unwrap()
+    };
+    let described = std::fs::read_to_string(dir.path().join("server.json")).unwrap();
+    let key = serde_json::from_str::<serde_json::Value>(&described).unwrap()["key"].as_str().unwrap().to_owned();
+    let question = "SELECT count(*) FROM events";
+    for request in [
+        "GET /public.json HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(),
+        format!(
+            "POST /sql.arrow HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n{question}",
+            question.len()
+        ),
+    ] {
+        let before = waiting();
+        for _ in 0..8 {
+            let mut stream = TcpStream::connect(tracker.ready.address).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            while waiting() == before {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let at_a_time = if request.starts_with("GET") { 1 } else { 2 };
+        assert!(waiting() <= before + at_a_time, "{} of {before}: {request}", waiting());
+    }
+    drop(statements);
+    holding.wait().unwrap();
+    assert_eq!(tracker.client().get("/public.json").status, 200);
 }
 
 #[test]

@@ -102,9 +102,12 @@ pub(crate) async fn sql(
     let Ok(permit) = Arc::clone(&app.reports).try_acquire_owned() else { return overloaded() };
     let (store, rows) = (Arc::clone(&app.dashboard.store), value(query.as_deref(), "rows"));
     let rows = rows.and_then(|rows| rows.parse().ok());
-    let asked = tokio::task::spawn_blocking(move || question::answer(&*store, &sql, rows)).await;
-    drop(permit);
-    match asked {
+    let asked = tokio::task::spawn_blocking(move || {
+        // It is work for as long, also where nobody waits any more.
+        let _permit = permit;
+        question::answer(&*store, &sql, rows)
+    });
+    match asked.await {
         Ok(Ok(bytes)) => Response::new(Body::from(bytes)),
         Ok(Err(told)) => answer::document(StatusCode::BAD_REQUEST, json!(told).to_string()),
         Err(_) => failed("the question could not be answered: the tracker's log says why".to_owned()),

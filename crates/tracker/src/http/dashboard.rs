@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use dlt_engine::ErrorKind;
 use maud::Markup;
 use serde_json::json;
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::Semaphore;
 
 use super::App;
 use super::collect;
@@ -39,7 +39,7 @@ pub(crate) struct Dashboard {
     pub(crate) surveyor: Arc<Surveyor>,
     /// What opens it.
     pub(crate) token: String,
-    busy: Semaphore,
+    busy: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Dashboard {
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Dashboard {
 
 impl Dashboard {
     pub(crate) fn new(store: Arc<dyn Store>, token: String) -> Self {
-        Self { store, surveyor: Arc::default(), token, busy: Semaphore::new(AT_A_TIME) }
+        Self { store, surveyor: Arc::default(), token, busy: Arc::new(Semaphore::new(AT_A_TIME)) }
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
@@ -206,23 +206,19 @@ async fn ask(app: &Arc<App>, view: View, filter: Filter, offers: bool) -> Result
         let page = dashboard::message("Too many questions", "Others are being answered: try again in a moment.");
         Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &page))
     };
-    let permit = match app.dashboard.busy.try_acquire() {
-        Ok(permit) => permit,
-        Err(TryAcquireError::Closed) => return Err(busy()),
-        Err(TryAcquireError::NoPermits) => match tokio::time::timeout(PATIENCE, app.dashboard.busy.acquire()).await {
-            Ok(Ok(permit)) => permit,
-            _ => return Err(busy()),
-        },
-    };
+    let waited = tokio::time::timeout(PATIENCE, Arc::clone(&app.dashboard.busy).acquire_owned()).await;
+    let Ok(Ok(permit)) = waited else { return Err(busy()) };
     let (store, surveyor, ledger) =
         (Arc::clone(&app.dashboard.store), Arc::clone(&app.dashboard.surveyor), app.ledger());
-    let read = tokio::task::spawn_blocking(move || match store.exists() {
-        true => surveyor.ask(&*store, |look| dashboard::read(view, &filter, look, &ledger, offers)),
-        false => Ok((Page { title: view.title(), sections: Vec::new() }, Offered::default())),
+    let read = tokio::task::spawn_blocking(move || {
+        // It is work for as long, also where nobody waits any more.
+        let _permit = permit;
+        match store.exists() {
+            true => surveyor.ask(&*store, |look| dashboard::read(view, &filter, look, &ledger, offers)),
+            false => Ok((Page { title: view.title(), sections: Vec::new() }, Offered::default())),
+        }
     });
-    let read = read.await;
-    drop(permit);
-    match read {
+    match read.await {
         Ok(answer) => answer.map_err(|error| unavailable(Some(error))),
         Err(_) => Err(unavailable(None)),
     }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::answer::{self, Failure};
 use super::memory::Reservation;
@@ -45,8 +45,13 @@ pub(crate) async fn holdings(State(app): State<Arc<App>>, request: Request) -> R
 
 async fn held(app: &App, request: Request) -> Result<Holdings, Failure> {
     let claim = proven(app, request).await?;
+    let turn = turn(app).await?;
     let store = Arc::clone(&app.dashboard.store);
-    let read = tokio::task::spawn_blocking(move || loader::ask(&*store, |tables| held_of(tables, &claim.anonymous_id)));
+    let read = tokio::task::spawn_blocking(move || {
+        // Until it is read, also where nobody waits any more.
+        let _turn = turn;
+        loader::ask(&*store, |tables| held_of(tables, &claim.anonymous_id))
+    });
     match read.await {
         Ok(Ok(found)) => Ok(found),
         Ok(Err(error)) => {
@@ -92,12 +97,15 @@ async fn proven(app: &App, request: Request) -> Result<Claim, Failure> {
     }
 }
 
-/// Has the loader look up the events, after it has loaded what waits.
-///
-/// One request at a time: anyone may send one, each is work for the loader's thread, and report and check need it too.
-async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
+/// One request is worked on at a time: anyone may send one.
+async fn turn(app: &App) -> Result<OwnedSemaphorePermit, Failure> {
     let turn = tokio::time::timeout(MAX_WAIT, Arc::clone(&app.proof).acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else { return Err(Failure::Overloaded) };
+    turn.ok().and_then(Result::ok).ok_or(Failure::Overloaded)
+}
+
+/// Has the loader look up the events, after it has loaded what waits: work for its thread, which report and check need, too.
+async fn is_proven(app: &App, claim: Claim) -> Result<bool, Failure> {
+    let turn = turn(app).await?;
     let (sender, answer) = oneshot::channel();
     if !app.loader.ask(Question::Proof(claim, sender)) {
         return Err(Failure::Overloaded);

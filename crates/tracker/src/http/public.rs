@@ -24,12 +24,12 @@ const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 pub(crate) struct PublicPages {
     settings: Public,
     /// By project, with the day on which it was read. Whoever reads one lets the others wait.
-    read: Mutex<HashMap<String, (i64, Arc<Page>)>>,
+    read: Arc<Mutex<HashMap<String, (i64, Arc<Page>)>>>,
 }
 
 impl PublicPages {
     pub(crate) fn new(settings: Public) -> Self {
-        Self { settings, read: Mutex::default() }
+        Self { settings, read: Arc::default() }
     }
 }
 
@@ -83,17 +83,20 @@ fn absent(is_json: bool) -> Response<Body> {
 }
 
 async fn page(app: &App, project: &str, least: u64) -> Result<Arc<Page>, Box<Response<Body>>> {
-    let mut held = app.public.read.lock().await;
+    let mut held = Arc::clone(&app.public.read).lock_owned().await;
     let now = Timestamp::now();
     let today = now.as_second().div_euclid(86_400);
     if let Some((_, page)) = held.get(project).filter(|(day, _)| *day == today) {
         return Ok(Arc::clone(page));
     }
     let (store, name) = (Arc::clone(&app.dashboard.store), project.to_owned());
-    let read = tokio::task::spawn_blocking(move || read(&*store, &name, least, now)).await;
-    let page = Arc::new(read.map_err(|_| unavailable(None))?.map_err(|error| unavailable(Some(error)))?);
-    held.insert(project.to_owned(), (today, Arc::clone(&page)));
-    Ok(page)
+    // Whoever hangs up meanwhile lets nobody read it again.
+    let read = tokio::task::spawn_blocking(move || {
+        let page = Arc::new(read(&*store, &name, least, now)?);
+        held.insert(name, (today, Arc::clone(&page)));
+        Ok(page)
+    });
+    read.await.map_err(|_| unavailable(None))?.map_err(|error| unavailable(Some(error)))
 }
 
 fn read(store: &dyn Store, project: &str, least: u64, now: Timestamp) -> Result<Page, dlt_engine::Error> {

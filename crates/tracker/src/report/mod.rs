@@ -23,7 +23,7 @@ pub struct Report {
     pub versions: Vec<VersionSummary>,
     /// Operating systems, the most frequent first.
     pub platforms: Vec<Share>,
-    /// Destinations by name, the most frequent first; events without one are left out.
+    /// Destinations by type, or by name where no type is told, the most frequent first; events without one are left out.
     pub destinations: Vec<Share>,
     /// Events of all names.
     pub total: u64,

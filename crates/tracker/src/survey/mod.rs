@@ -22,7 +22,7 @@
 //! # Memory
 //!
 //! An event takes 28 bytes, an install about 16. More than [`MOST_EVENTS`] are not kept, but counted in parts, each with all events of
-//! its installs, which are read for each question. What is kept and not asked for in some minutes is let go.
+//! its installs, which are read for each question. Texts are cut, and beyond a number of bytes told as `others`: senders choose them. What is kept and not asked for in some minutes is let go.
 
 mod codes;
 mod count;
@@ -161,7 +161,7 @@ impl Surveyor {
         // Before the tables are opened, so that what is kept is never newer than what is asked.
         let mut kept = self.lock();
         store::ask(store, |tables| {
-            let mut look = Look { tables, kept: &mut kept, most: self.most, counts: None, read: 0 };
+            let mut look = Look { tables, kept: &mut kept, most: self.most, counts: None, told_apart: None, read: 0 };
             let answer = question(&mut look)?;
             tracing::debug!(events = look.read, "events were read to be counted");
             Ok(answer)
@@ -198,6 +198,7 @@ pub(crate) struct Look<'a> {
     kept: &'a mut Option<Kept>,
     most: Most,
     counts: Option<Counts>,
+    told_apart: Option<usize>,
     /// Events that were read for it.
     read: u64,
 }
@@ -217,6 +218,11 @@ impl Look<'_> {
             Some(counts) => Ok(counts),
             None => Ok(*self.counts.insert(self.tables.counts()?)),
         }
+    }
+
+    /// How many different texts are told apart of what was counted, where more came than that: the others have one word.
+    pub(crate) fn told_apart(&self) -> Option<usize> {
+        self.told_apart
     }
 
     /// How many events were read for it.
@@ -249,6 +255,7 @@ impl Look<'_> {
             None => self.read(Survey::default(), has_projects, None)?,
         };
         count.add(&survey);
+        self.told_apart = survey.words.told_apart();
         let found = count.found(&survey.words);
         if survey.bytes() <= self.most.bytes {
             *self.kept = Some(Kept { survey, counts, has_projects, used: Instant::now() });
@@ -280,6 +287,7 @@ impl Look<'_> {
             survey = self.read(survey, has_projects, Some(&of_part))?;
             count.add(&survey);
         }
+        self.told_apart = survey.words.told_apart();
         Ok(count.found(&survey.words))
     }
 

@@ -17,6 +17,8 @@ use super::words::{Kind, Sender, Word, Words};
 use crate::store::schema::EVENTS;
 use crate::store::{Dialect, Tables};
 
+/// Most characters of a text by which events are told apart: a sender may send 32 KB. Others are cut before the journal.
+const MAX_CHARS: usize = 200;
 /// Most rows that one statement names.
 const MAX_NAMED: usize = if cfg!(test) { 50 } else { 10_000 };
 
@@ -28,15 +30,17 @@ struct Common {
     /// The texts first.
     columns: Vec<String>,
     texts: usize,
+    /// Whether the first one is a project, which no sender chooses.
+    has_project: bool,
     /// The hash of the columns.
     hash: String,
 }
 
 impl Common {
-    fn new(dialect: &dyn Dialect, texts: &[&str], others: &[&str]) -> Self {
+    fn new(dialect: &dyn Dialect, texts: &[&str], others: &[&str], has_project: bool) -> Self {
         let columns = [texts, others].concat();
         let hash = dialect.hash(&columns);
-        Self { columns: columns.into_iter().map(str::to_owned).collect(), texts: texts.len(), hash }
+        Self { columns: columns.into_iter().map(str::to_owned).collect(), texts: texts.len(), has_project, hash }
     }
 
     /// What makes a [`Sender`]. Tables of an earlier version have no projects.
@@ -52,7 +56,7 @@ impl Common {
             "runtime_name",
             "runtime_version",
         ];
-        Self::new(dialect, &texts, &["cpu", "ci_run"])
+        Self::new(dialect, &texts, &["cpu", "ci_run"], true)
     }
 
     /// What makes a [`Kind`].
@@ -60,7 +64,9 @@ impl Common {
         // Properties are read where they have the word.
         let source = dialect.property("source_name");
         let source = format!("CASE WHEN strpos(properties, '\"source_name\"') > 0 THEN {source} END");
-        Self::new(dialect, &["event", "destination_name", "destination_type", &source], &["success"])
+        let [name, of_type, source] =
+            ["destination_name", "destination_type", &source].map(|text| format!("substr({text}, 1, {MAX_CHARS})"));
+        Self::new(dialect, &["event", &name, &of_type, &source], &["success"], false)
     }
 
     /// Asks what hashes stand for, and tells it.
@@ -77,7 +83,7 @@ impl Common {
             let rows = Vec::from_iter(named.iter().map(|(_, sequence)| sequence.to_string())).join(",");
             let sql = format!("SELECT {}, {columns} FROM {EVENTS} WHERE journal_seq IN ({rows})", self.hash);
             tables.batches(&sql, &mut |batch| {
-                let mut told = Told::new(words, &batch, self.texts)?;
+                let mut told = Told::new(words, &batch, self)?;
                 let hashes = numbers(batch.column(0))?;
                 for (row, hash) in hashes.into_iter().enumerate() {
                     told.row = row;
@@ -103,13 +109,17 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// The first column is the hash.
-    fn new(words: &mut Words, batch: &'a RecordBatch, texts: usize) -> Result<Self, Error> {
-        let (columns, others) = batch.columns().split_at(texts + 1);
-        let of_column = |column: &ArrayRef| {
+    fn new(words: &mut Words, batch: &'a RecordBatch, common: &Common) -> Result<Self, Error> {
+        let (columns, others) = batch.columns().split_at(common.texts + 1);
+        let of_column = |(at, column): (usize, &ArrayRef)| {
             let column = as_text(column)?;
-            Ok(column.as_string::<i32>().iter().map(|text| words.word(text)).collect())
+            let texts = column.as_string::<i32>().iter();
+            Ok(match at == 0 && common.has_project {
+                true => texts.map(|text| text.map_or(Word::NONE, |text| words.known_word(text))).collect(),
+                false => texts.map(|text| words.word(text)).collect(),
+            })
         };
-        let words = columns[1..].iter().map(of_column).collect::<Result<_, Error>>()?;
+        let words = columns[1..].iter().enumerate().map(of_column).collect::<Result<_, Error>>()?;
         Ok(Self { row: 0, words, others })
     }
 
@@ -177,8 +187,9 @@ pub(super) fn read(
         words.set_sender(hash, sender);
     })?;
     kind.learn(words, tables, &kinds, &mut |words, hash, told| {
-        let [name, destination, destination_type, source] = told.words();
-        words.set_kind(hash, Kind { name, destination, destination_type, source, succeeded: told.truth(0) });
+        let [name, destination, of_type, source] = told.words();
+        let destination = words.destination(destination, of_type);
+        words.set_kind(hash, Kind { name, destination, source, succeeded: told.truth(0) });
     })
 }
 

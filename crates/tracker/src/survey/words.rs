@@ -5,6 +5,13 @@ use std::sync::Arc;
 
 use super::codes::Codes;
 
+/// Most bytes of texts that are told apart, about. What senders say beyond is one word.
+const MOST_BYTES: usize = if cfg!(test) { 64 << 10 } else { 16 << 20 };
+/// Bytes that a text takes beside its own.
+const EACH: usize = 64;
+/// The word for what is beyond.
+const OTHERS: &str = "others";
+
 /// A text, by its code.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Word(u32);
@@ -43,8 +50,8 @@ impl Sender {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Kind {
     pub(crate) name: Word,
+    /// The last part of its type, or its name where no type is told.
     pub(crate) destination: Word,
-    pub(crate) destination_type: Word,
     pub(crate) source: Word,
     pub(crate) succeeded: Option<bool>,
 }
@@ -55,6 +62,9 @@ pub(crate) struct Words {
     /// By code; the first one stands for none.
     texts: Vec<Arc<str>>,
     known: HashMap<Arc<str>, Word>,
+    /// Bytes of the texts.
+    bytes: usize,
+    is_full: bool,
     /// By the hashes that the database gives them.
     pub(super) senders_by_hash: Codes,
     pub(super) kinds_by_hash: Codes,
@@ -78,9 +88,23 @@ impl Words {
         if word == Word::NONE { None } else { self.texts.get(word.0 as usize).map(|text| &**text) }
     }
 
-    /// The word of a text.
+    /// How many texts are told apart, where more came than that.
+    pub(super) fn told_apart(&self) -> Option<usize> {
+        self.is_full.then_some(self.texts.len())
+    }
+
+    /// The word of a text; of one that is too many the word [`OTHERS`].
     pub(super) fn word(&mut self, text: Option<&str>) -> Word {
         let Some(text) = text else { return Word::NONE };
+        if let Some(word) = self.known.get(text) {
+            return *word;
+        }
+        self.is_full |= self.bytes + text.len() + EACH > MOST_BYTES;
+        self.known_word(if self.is_full { OTHERS } else { text })
+    }
+
+    /// As [`Words::word`], of a text that no sender chooses: there are a few of them.
+    pub(super) fn known_word(&mut self, text: &str) -> Word {
         if let Some(word) = self.known.get(text) {
             return *word;
         }
@@ -89,9 +113,19 @@ impl Words {
         }
         let text: Arc<str> = Arc::from(text);
         let word = Word(u32::try_from(self.texts.len()).unwrap_or_default());
+        self.bytes += text.len() + EACH;
         self.texts.push(Arc::clone(&text));
         self.known.insert(text, word);
         word
+    }
+
+    /// The word of a destination: two that are of one type are one, whatever they are called.
+    pub(super) fn destination(&mut self, name: Word, of_type: Word) -> Word {
+        let short = self.text(of_type).and_then(|text| text.rsplit('.').next()).filter(|short| !short.is_empty());
+        match short.map(str::to_owned) {
+            Some(short) => self.word(Some(&short)),
+            None => name,
+        }
     }
 
     /// Makes room for what has a code by now.
@@ -116,11 +150,49 @@ impl Words {
 
     /// Bytes that they take, about.
     pub(super) fn bytes(&self) -> usize {
-        let texts: usize = self.texts.iter().map(|text| text.len() + 64).sum();
-        texts
+        self.bytes
             + self.senders_by_hash.bytes()
             + self.kinds_by_hash.bytes()
             + self.senders.capacity() * size_of::<Sender>()
             + self.kinds.capacity() * size_of::<Kind>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_beyond_a_number_of_bytes_are_one_word() {
+        let mut words = Words::default();
+        let first = words.word(Some("first"));
+        assert_eq!(words.told_apart(), None);
+        let all = Vec::from_iter((0..MOST_BYTES / EACH).map(|number| words.word(Some(&format!("{number:0>200}")))));
+        assert!(words.bytes() < MOST_BYTES + 4096, "{}", words.bytes());
+        assert!(words.told_apart().is_some_and(|told| told > 200 && told < all.len()));
+        let others = words.word(Some("one more"));
+        assert_eq!((words.text(others), all.last()), (Some("others"), Some(&others)));
+        assert_eq!((words.word(Some("first")), words.text(first)), (first, Some("first")), "what is known stays");
+        let project = words.known_word("web");
+        assert_eq!(words.text(project), Some("web"));
+    }
+
+    #[test]
+    fn a_destination_is_called_by_its_type() {
+        let mut words = Words::default();
+        let mut called = |name: Option<&str>, of_type: Option<&str>| {
+            let (name, of_type) = (words.word(name), words.word(of_type));
+            let found = words.destination(name, of_type);
+            words.text(found).map(str::to_owned)
+        };
+        for (name, of_type, expected) in [
+            (Some("warehouse"), Some("dlt.destinations.duckdb"), Some("duckdb")),
+            (None, Some("duckdb"), Some("duckdb")),
+            (Some("duckdb"), None, Some("duckdb")),
+            (Some("lake"), Some("odd."), Some("lake")),
+            (None, None, None),
+        ] {
+            assert_eq!(called(name, of_type).as_deref(), expected);
+        }
     }
 }

@@ -134,7 +134,7 @@ pub(super) struct Destinations(ByWord);
 
 impl Default for Destinations {
     fn default() -> Self {
-        Self(ByWord::new(|kind| kind.destination_type))
+        Self(ByWord::new(|kind| kind.destination))
     }
 }
 
@@ -150,13 +150,10 @@ impl Figure for Destinations {
     }
 
     fn found(self, words: &Words) -> Section {
-        let short = |name: &str| Cell::Text(name.rsplit('.').next().unwrap_or(name).to_owned());
-        let row = |(name, installs, events): (String, u64, u64)| {
-            vec![short(&name), Cell::Count(installs), Cell::Count(events)]
-        };
+        let row = |(name, installs, events)| vec![Cell::Text(name), Cell::Count(installs), Cell::Count(events)];
         section(
             ("destinations", "Destinations"),
-            "",
+            "Their types, or their names where no type is told, for events that tell one.",
             &[("destination", "Destination"), ("installs", "Installs"), ("events", "Events")],
             self.0.found(words).into_iter().map(row).collect(),
             Form::Bars,

@@ -203,7 +203,19 @@ pub(crate) fn read(
     if is_begun && !asking.look.tables().are_current()? {
         offered.projects.clear();
     }
-    Ok((Page { title: view.title(), sections: sections.into_iter().chain(earlier).collect() }, offered))
+    let others = asking.look.told_apart().map(others);
+    Ok((Page { title: view.title(), sections: sections.into_iter().chain(earlier).chain(others).collect() }, offered))
+}
+
+/// What is said where senders say more different things than are told apart.
+fn others(told_apart: usize) -> Section {
+    section(
+        ("told_apart", "Too many to be told apart"),
+        "Events tell more different names, versions, systems, destinations and sources than that. Those beyond are `others`, together.",
+        &[("texts", "texts that are told apart")],
+        vec![vec![Cell::Count(told_apart as u64)]],
+        Form::Figures,
+    )
 }
 
 fn ledger(ledger: &Ledger) -> Section {

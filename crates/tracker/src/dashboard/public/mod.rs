@@ -55,6 +55,10 @@ type Cut = (&'static str, &'static str, &'static str);
 const VERSION: &str =
     "CASE WHEN library_name IS NOT NULL THEN concat(library_name, ' ', coalesce(library_version, '')) END";
 
+/// What the survey has of a destination: the last part of its type, or its name where no type is told.
+pub(crate) const DESTINATION: &str = "coalesce(nullif(reverse(split_part(reverse(substr(destination_type, 1, 200)), '.', 1)), ''), \
+     substr(destination_name, 1, 200))";
+
 /// The cuts of the last week.
 const CUTS: [Cut; 4] = [
     ("systems", "Systems", "os_name"),
@@ -64,7 +68,7 @@ const CUTS: [Cut; 4] = [
         "CASE WHEN python_version IS NOT NULL THEN concat('Python ', python_version) \
          WHEN runtime_name IS NOT NULL THEN concat(runtime_name, ' ', coalesce(runtime_version, '')) END",
     ),
-    ("destinations", "Destinations", "destination_name"),
+    ("destinations", "Destinations", DESTINATION),
     ("ci", "Continuous integration", "CASE WHEN ci_run THEN 'CI' WHEN NOT ci_run THEN 'people' END"),
 ];
 

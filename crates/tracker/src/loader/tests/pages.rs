@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::dashboard::public::DESTINATION;
 use crate::dashboard::{self, Filter, View};
 use crate::survey::Surveyor;
 
@@ -53,8 +54,11 @@ pub(super) fn random_event(chance: &mut Chance, number: usize) -> String {
     add("runtime_name", &["\"rust\"", ""]);
     add("runtime_version", &["\"1.90\"", ""]);
     add("exec_info", &["\"docker\"", "\"docker,kubernetes\"", "\"colab,colab\"", "\"\\u0020\"", ""]);
-    add("destination_name", &["\"warehouse\"", "\"lake\"", ""]);
-    add("destination_type", &["\"dlt.destinations.duckdb\"", "\"dlt.destinations.filesystem\"", ""]);
+    let long = format!("\"{}\"", "ü".repeat(300));
+    add("destination_name", &["\"warehouse\"", "\"duckdb\"", "", &long]);
+    let long = format!("\"{}.{}\"", "é".repeat(150), "é".repeat(150));
+    let types = ["\"dlt.destinations.duckdb\"", "\"duckdb\"", "\"dlt.destinations.filesystem\"", "\"odd.\"", "", "", &long];
+    add("destination_type", &types);
     add("properties", &["\"{\\\"source_name\\\":\\\"files\\\"}\"", "\"{\\\"other\\\":\\\"source_name\\\"}\"", ""]);
     add("client_dropped", &["\"{\\\"full\\\":3}\"", "", ""]);
     add("project", &["\"web\"", "\"app\"", ""]);
@@ -197,10 +201,9 @@ pub(super) fn pages_count_as_plain_questions_do(folder: &Folder) {
                 View::Commands,
                 "destinations",
                 format!(
-                    "SELECT replace(destination_type, 'dlt.destinations.', '') AS destination, \
-                     count(DISTINCT anonymous_id) AS installs, count(*) AS events \
-                     FROM events WHERE destination_type IS NOT NULL AND {condition} \
-                     GROUP BY destination_type ORDER BY installs DESC, events DESC, destination_type LIMIT 100"
+                    "SELECT {DESTINATION} AS destination, count(DISTINCT anonymous_id) AS installs, count(*) AS events \
+                     FROM events WHERE {DESTINATION} IS NOT NULL AND {condition} \
+                     GROUP BY 1 ORDER BY installs DESC, events DESC, 1 LIMIT 100"
                 ),
             ),
             (
@@ -338,7 +341,7 @@ fn plain_report(
         ("versions", versions),
         ("projects", shares("coalesce(project, 'default')", "events", "")),
         ("platforms", shares("os_name", "events", "")),
-        ("destinations", shares("destination_name", "events", " AND destination_name IS NOT NULL")),
+        ("destinations", shares(DESTINATION, "events", &format!(" AND {DESTINATION} IS NOT NULL"))),
         ("quarantine", shares("reason", "quarantine", "")),
     ];
     questions.into_iter().map(|(name, sql)| (name, tables.select(&sql).unwrap())).collect()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dlt_engine::destination::{Access, Destination};
 use dlt_testkit::Postgres;
-use dlt_tracker::{ServeOptions, StoreAddress, check, forget};
+use dlt_tracker::{Retain, Retention, ServeOptions, StoreAddress, add_key, check, forget, retain};
 use serde_json::{Value, json};
 
 use crate::tracker::{Client, Tracker, options};
@@ -99,6 +99,11 @@ fn told_is_only_what_may_be(options: ServeOptions, execute: &dyn Fn(&str)) {
     let tracker = Tracker::with(options.clone());
     assert_eq!(page(&tracker)["sections"], json!({}), "before there is anything");
     send(&mut tracker.client(), &population());
+    // Of another project, which keeps them for a day.
+    add_key(&place.data_dir, "web", None, Some("key-of-web")).unwrap();
+    let at = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(72)).to_string();
+    let of_web = json!({"event": "e", "writeKey": "key-of-web", "timestamp": at}).to_string();
+    assert_eq!(tracker.client().post("/v1/track", of_web.as_bytes()).status, 200);
     assert!(check(place.clone()).unwrap().is_sound());
     tracker.stop();
     // They arrived after the day on which the week could still change.
@@ -107,6 +112,10 @@ fn told_is_only_what_may_be(options: ServeOptions, execute: &dyn Fn(&str)) {
     tracker.stop();
 
     execute("UPDATE telemetry.events SET received_at = timestamp + INTERVAL '1 hour'");
+    let mut retention = Retention::default();
+    retention.raw = None;
+    retention.projects.insert("web".to_owned(), Some(std::time::Duration::from_secs(DAY.unsigned_abs())));
+    assert_eq!(retain(place.clone(), &retention, Retain::Anyway).unwrap().events(), 1);
     let tracker = Tracker::with(options.clone());
     let told = page(&tracker);
     assert_eq!(told, expected(), "{told:#}");

@@ -10,7 +10,7 @@ use dlt_engine::destination::{Access, Destination};
 use dlt_engine::rows_of;
 use dlt_testkit::Postgres;
 use dlt_tracker::{Error, Place, Retain, Retention, ServeOptions, StoreAddress, add_key, check, dashboard_token};
-use dlt_tracker::{forget, report, retain, sql};
+use dlt_tracker::{forget, report, report_of, retain, sql};
 use serde_json::{Value, json};
 
 use crate::tracker::{Tracker, example, options};
@@ -167,6 +167,19 @@ fn each_project_has_its_own_limit() {
                    FROM daily_events AS event GROUP BY event.project ORDER BY 1";
     let of = |project: &str| json!({"project": project, "events": 1, "installs": 1});
     assert_eq!(asked(dir.path(), counted), json!([of(""), of("other"), of("short")]));
+    // What is told of one project is not told of another.
+    let before = |project: &str| report_of(dir.path(), project).unwrap().expired_before;
+    assert_eq!(before("long"), None);
+    assert!(before("other") < before("short") && before("other").is_some(), "100 days and 40");
+    assert_eq!(report(dir.path()).unwrap().expired_before, before("short"));
+    let tracker = Tracker::with(keeping(dir.path()));
+    let token = format!("Bearer {}", dashboard_token(dir.path()).unwrap());
+    for (project, has_gone) in [("long", false), ("short", true)] {
+        let path = format!("/retention?project={project}");
+        let page = tracker.client().send("GET", &path, &[("authorization", &token)], b"").unwrap().body;
+        assert_eq!(page.contains("are deleted"), has_gone, "{page}");
+    }
+    tracker.stop();
     assert!(check(dir.path()).unwrap().is_sound());
 }
 

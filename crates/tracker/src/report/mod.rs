@@ -41,7 +41,7 @@ pub struct Report {
     pub last_event: Option<String>,
     /// Why events were quarantined, the most frequent first.
     pub quarantine: Vec<Share>,
-    /// What arrived before was too old and is deleted, of some project at least; `2026-03-01 00:00:00` in UTC.
+    /// What arrived before was too old and is deleted, in a report of all projects of one at least; `2026-03-01 00:00:00` in UTC.
     #[serde(default)]
     pub expired_before: Option<String>,
     /// The days of events that are deleted, the newest first: what was counted of them. They are in none of the other figures.

@@ -31,7 +31,7 @@ pub(crate) fn read(look: &mut Look<'_>, project: Option<&str>) -> Result<Report,
         report.projects.clear();
     }
     report.quarantine = quarantine(look, project)?;
-    report.expired_before = look.tables().expired_before()?;
+    report.expired_before = look.tables().expired_before(project)?;
     if report.expired_before.is_some() {
         report.earlier = earlier(look, project)?;
     }

@@ -54,9 +54,10 @@ impl fmt::Display for Report {
         table(f, &["QUARANTINED BECAUSE", "COUNT", "SHARE"], lines(&self.quarantine))?;
         if let Some(before) = &self.expired_before {
             let day = before.get(..10).unwrap_or(before);
+            let of_one = if self.projects.len() > 1 { " of one project at least" } else { "" };
             writeln!(
                 f,
-                "\nEvents that arrived before {day} are deleted and in none of these figures; what was counted of them:"
+                "\nEvents{of_one} that arrived before {day} are deleted and in none of these figures; what was counted of them:"
             )?;
         }
         let days = self.earlier.iter().take(MAX_DAYS);

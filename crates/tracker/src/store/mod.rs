@@ -225,8 +225,9 @@ pub(crate) trait Tables {
     /// loads are settled. `now` is a timestamp as rows have it.
     fn expire(&mut self, expired: &Expired, now: &str) -> Result<(), Error>;
 
-    /// The moment before which events were deleted because they were too old, as text in UTC; none where none were.
-    fn expired_before(&mut self) -> Result<Option<String>, Error>;
+    /// The end of the last day of which an event of a project was deleted because it was too old, or one of any project, as text in
+    /// UTC; none where none were. Of days from then on all events are there.
+    fn expired_before(&mut self, project: Option<&str>) -> Result<Option<String>, Error>;
 
     /// How many rows of events and of the quarantine the deletion request with that number deleted.
     fn deleted_by(&mut self, sequence: u64) -> Result<(u64, u64), Error>;

@@ -34,8 +34,9 @@ pub(super) fn all(asking: &mut Asking<'_, '_>, view: View) -> Result<Vec<Section
     let whole = section(
         ("earlier", &format!("Before {day}")),
         &format!(
-            "Events that arrived before are deleted, as the setting `retain` says. {told} is in no other figure of this page. \
-             Durations, systems, destinations, sources, cohorts and the installs of weeks and months were not counted."
+            "Events{} that arrived before are deleted, as the setting `retain` says. {told} is in no other figure of this page. \
+             Durations, systems, destinations, sources, cohorts and the installs of weeks and months were not counted.",
+            asking.of_whom()
         ),
         &[("events", "events that are deleted")],
         vec![vec![events]],

@@ -84,7 +84,7 @@ struct Asking<'a, 'b> {
     look: &'a mut Look<'b>,
     filter: &'a Filter,
     now: Timestamp,
-    /// What arrived before was too old and is deleted, of some project at least.
+    /// What arrived before was too old and is deleted, of the chosen project, or of one at least.
     expired_before: Option<String>,
     /// What forms offer, where that is asked for.
     offered: Option<Offered>,
@@ -97,6 +97,11 @@ impl<'a> Asking<'a, '_> {
 
     fn dialect(&mut self) -> &'static dyn Dialect {
         self.look.tables().dialect()
+    }
+
+    /// Whose events are deleted, as a sentence goes on that begins with them.
+    fn of_whom(&self) -> &'static str {
+        if self.filter.project.is_some() { "" } else { " of one project at least" }
     }
 
     /// The number of the day, week or month that a day belongs to, which is given by an expression.
@@ -149,7 +154,7 @@ pub(crate) fn read(
 ) -> Result<(Page, Offered), Error> {
     let now = Timestamp::now();
     let is_begun = look.tables().exist()?;
-    let expired_before = look.tables().expired_before()?;
+    let expired_before = look.tables().expired_before(filter.project.as_deref())?;
     let mut asking = Asking { look, filter, now, expired_before, offered: offers.then(Offered::default) };
     let asking = &mut asking;
     let (pace, is_whole) = (filter.pace(), asking.expired_before.is_none());

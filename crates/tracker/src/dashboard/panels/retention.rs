@@ -75,7 +75,8 @@ pub(super) fn by_cohort(asking: &Asking<'_, '_>, cohorts: &BTreeMap<i64, [u64; W
     let columns: Vec<_> = [("cohort", "First week"), ("installs", "Installs")].into_iter().chain(WEEKS).collect();
     let kept = match &asking.expired_before {
         Some(before) => format!(
-            " Events that arrived before {} are deleted: cohorts begin with what is kept.",
+            " Events{} that arrived before {} are deleted: cohorts begin with what is kept.",
+            asking.of_whom(),
             before.get(..10).unwrap_or(before)
         ),
         None => String::new(),

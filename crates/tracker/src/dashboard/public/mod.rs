@@ -87,7 +87,7 @@ pub(crate) fn read(tables: &mut dyn Tables, project: &str, least: u64, now: Time
     }
     let last = last_week(now);
     // A week of which something is deleted would be told otherwise than before.
-    let whole = tables.expired_before()?.and_then(|before| first_whole_week(&before));
+    let whole = tables.expired_before(Some(project))?.and_then(|before| first_whole_week(&before));
     let first = whole.map_or(last - WEEKS + 1, |whole| whole.max(last - WEEKS + 1));
     let versions = groups(tables, project, VERSION, least, first, last)?;
     let versions: BTreeMap<i64, Told> =

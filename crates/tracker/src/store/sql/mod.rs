@@ -587,11 +587,11 @@ impl Tables for SqlTables<'_> {
         }
     }
 
-    fn expired_before(&mut self) -> Result<Option<String>, Error> {
+    fn expired_before(&mut self, project: Option<&str>) -> Result<Option<String>, Error> {
         if !self.have_expired()? {
             return Ok(None);
         }
-        let row = self.row(&retention::last(self.dialect))?;
+        let row = self.row(&retention::last(self.dialect, project))?;
         Ok(row.get("before").and_then(Value::as_str).map(str::to_owned))
     }
 

@@ -159,9 +159,10 @@ pub(super) fn counts() -> String {
     )
 }
 
-/// The moment before which all that arrived has gone, of some project at least.
-pub(super) fn last(dialect: &dyn Dialect) -> String {
-    format!("SELECT {} AS before FROM {RUNS}", dialect.written("max(received_before)"))
+/// The end of the last day of which an event has gone, of a project, or of any.
+pub(super) fn last(dialect: &dyn Dialect, project: Option<&str>) -> String {
+    let condition = project.map_or_else(|| "true".to_owned(), |name| dialect.of_project(name));
+    format!("SELECT CAST(max(day) + 1 AS TEXT) || ' 00:00:00' AS before FROM {DAILY_EVENTS} WHERE {condition}")
 }
 
 /// What went, by load, to be joined with the loads.

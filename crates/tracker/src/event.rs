@@ -126,9 +126,7 @@ pub(crate) fn judge(text: &str, arrival: &Arrival<'_>) -> Judged {
         Err(reason) => return quarantine(text, reason, arrival),
     };
     let declared = arrival.contract.event(&parts.event);
-    if let Some(event) = declared {
-        event.hash(&mut parts.properties, arrival.id_key);
-    }
+    parts.hash(declared, arrival.id_key);
     if let Err(breach) = arrival.contract.judge(&parts.event, &parts.properties) {
         return quarantine::undeclared(parts, &breach, text.len(), arrival.project);
     }
@@ -154,9 +152,7 @@ pub(crate) enum Stays {
 pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract, key: &str) -> Result<Vec<u8>, Stays> {
     let mut parts: Parts<'_> = serde_json::from_str(payload).map_err(|_| Stays::Unreadable)?;
     let declared = contract.event(&parts.event);
-    if let Some(event) = declared {
-        event.hash(&mut parts.properties, key);
-    }
+    parts.hash(declared, key);
     contract.judge(&parts.event, &parts.properties).map_err(Stays::Breach)?;
     serde_json::to_vec(&row::row(parts, declared, project)).map_err(|_| Stays::Unreadable)
 }

@@ -4,6 +4,7 @@
 //! what is removed, before the journal, so there is nothing to clean up later. The names of removed properties are kept.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
@@ -13,6 +14,8 @@ use crate::tree::Tree;
 
 /// Longest text about the sender itself, such as the name of a library, in characters.
 pub(crate) const MAX_CONTEXT_CHARS: usize = 200;
+/// Longest place in an event that is told, in characters.
+pub(crate) const MAX_PATH_CHARS: usize = 300;
 /// Most members of a list in the context, and of an object there whose names are the sender's.
 pub(crate) const MAX_CONTEXT_MEMBERS: usize = 30;
 
@@ -100,26 +103,29 @@ pub(crate) fn shown_name(name: &str) -> &str {
 }
 
 /// Takes out of a list or an object, however deep, what must not be kept; tells its places.
-pub(crate) fn clean(value: &mut Tree<'_>, path: &str, dropped: &mut Vec<String>) {
+pub(crate) fn clean(value: &mut Tree<'_>, path: &str, dropped: &mut BTreeSet<String>) {
+    // A name is said once and may be above many values.
+    let cut = |mut path: String| {
+        path.truncate(end_of(&path, MAX_PATH_CHARS));
+        path
+    };
     match value {
         Tree::Object(members) => members.retain(|name, value| {
-            let path = format!("{path}.{}", shown_name(name));
+            let path = cut(format!("{path}.{}", shown_name(name)));
             let is_kept = !is_forbidden_member(name, value);
             match is_kept {
                 true => clean(value, &path, dropped),
-                false => dropped.push(shown_name(&path).to_owned()),
+                false => drop(dropped.insert(shown_name(&path).to_owned())),
             }
             is_kept
         }),
         Tree::List(items) => {
-            let path = format!("{path}[]");
-            items.retain(|item| {
-                let is_kept = item.as_str().is_none_or(|text| !is_personal(text));
-                if !is_kept {
-                    dropped.push(shown_name(&path).to_owned());
-                }
-                is_kept
-            });
+            let path = cut(format!("{path}[]"));
+            let all = items.len();
+            items.retain(|item| item.as_str().is_none_or(|text| !is_personal(text)));
+            if items.len() < all {
+                dropped.insert(shown_name(&path).to_owned());
+            }
             items.iter_mut().for_each(|item| clean(item, &path, dropped));
         }
         _ => {}
@@ -489,12 +495,22 @@ mod tests {
     fn names_that_are_an_address_together_are_told_as_one() {
         let text = r#"{"ada@example":{"org":"10.0.0.1","list":["::1"]},"10":{"0":{"0":{"1":"ada@example.org"}}},"a":{"ip":1}}"#;
         let Tree::Object(mut properties) = serde_json::from_str(text).unwrap() else { panic!("an object") };
-        let mut dropped = Vec::new();
+        let mut dropped = BTreeSet::new();
         properties.retain(|name, value| {
             clean(value, name, &mut dropped);
             true
         });
-        assert_eq!(dropped, ["address", "address", "address", "a.ip"]);
+        assert_eq!(Vec::from_iter(dropped), ["a.ip", "address"]);
+    }
+
+    #[test]
+    fn a_long_name_above_many_values_is_told_once_and_cut() {
+        let name = "n".repeat(16 * 1024);
+        let text = format!("[{{\"{name}\":[{}]}}]", vec![r#"{"ip":1,"x":["::1"]}"#; 800].join(","));
+        let mut value: Tree<'_> = serde_json::from_str(&text).unwrap();
+        let mut dropped = BTreeSet::new();
+        clean(&mut value, "list", &mut dropped);
+        assert_eq!(Vec::from_iter(dropped), [format!("list[].{}", "n".repeat(MAX_PATH_CHARS - 7))]);
     }
 
     #[test]

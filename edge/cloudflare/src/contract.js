@@ -48,26 +48,34 @@ export function breachOf(contract, event, properties) {
   return members(known.fields, properties, '', (name, value) => rules.always.includes(name) && isText(value));
 }
 
-/** Puts hashes in the place of texts that are to be kept as such: names that a person chose. What is a hash already stays. */
-export function hashNames(contract, event, properties, key) {
+/**
+ * Puts hashes in the place of texts that are to be kept as such: names that a person chose. What is a hash already stays.
+ * `hash` makes the hash of a name.
+ */
+export function hashNames(contract, event, properties, hash) {
   const known = own(contract.events, event);
-  return known === undefined ? properties : hashedMembers(known.fields, properties, key);
+  return known === undefined ? properties : hashedMembers(known.fields, properties, hash);
 }
 
-function hashedMembers(fields, found, key) {
+/** The hash of a name by a key. */
+export function hashedName(name, key) {
+  return `name-${shake128(`name\0${key}\0${name}`).slice(0, 32)}`;
+}
+
+function hashedMembers(fields, found, hash) {
   const hashed = ([name, value]) => {
     const field = own(fields, name);
-    return [name, field === undefined ? value : hashedWithin(field, field.hashed, value, key)];
+    return [name, field === undefined ? value : hashedWithin(field, field.hashed, value, hash)];
   };
   return new Map([...found].map(hashed));
 }
 
-function hashedWithin(shape, known, value, key) {
-  if (shape.type === 'array' && Array.isArray(value)) return value.map((item) => hashedWithin(shape.items, known, item, key));
-  if (shape.type === 'object' && isObject(value)) return hashedMembers(shape.fields, value, key);
+function hashedWithin(shape, known, value, hash) {
+  if (shape.type === 'array' && Array.isArray(value)) return value.map((item) => hashedWithin(shape.items, known, item, hash));
+  if (shape.type === 'object' && isObject(value)) return hashedMembers(shape.fields, value, hash);
   const isName = shape.type === 'string' && isText(value) && known !== undefined && value !== '';
   if (!isName || known.includes(value) || /^name-[0-9a-f]{32}$/.test(value)) return value;
-  return `name-${shake128(`name\0${key}\0${value}`).slice(0, 32)}`;
+  return hash(value);
 }
 
 function breach(reason, path) {

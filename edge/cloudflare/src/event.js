@@ -1,7 +1,7 @@
 // One event: the row that is stored of it, or the row of the quarantine and why. Nothing else of it is kept.
 
 import rules from './rules.js';
-import { breachOf, hashNames, names } from './contract.js';
+import { breachOf, hashNames, hashedName, names } from './contract.js';
 import { Cursor, JsonError, Num, isNested, isObject, isText, readOrNull, write } from './json.js';
 import * as scrub from './scrub.js';
 import { hasClientForm } from './client-form.js';
@@ -43,7 +43,11 @@ export function judge(text, arrival) {
     if (byteLength(text) > limits.event_bytes) throw new Invalid('too_large');
     if (!text.startsWith('{')) throw new Invalid('not_an_object');
     const parts = take(lookedAt(text), text, arrival);
-    parts.properties = hashNames(arrival.contract, parts.event, parts.properties, arrival.idKey);
+    parts.properties = hashNames(arrival.contract, parts.event, parts.properties, (name) => {
+      // The hash of the request would tell whether a name that is tried is the right one.
+      parts.digest = null;
+      return hashedName(name, arrival.idKey);
+    });
     const breach = breachOf(arrival.contract, parts.event, parts.properties);
     if (breach !== null) return undeclared(parts, breach, byteLength(text), arrival);
     return { kind: 'event', row: rowOf(parts, arrival) };
@@ -81,7 +85,7 @@ function take(member, text, arrival) {
   const sentAt = member('sentAt') ?? arrival.sentAt;
   const original = member('originalTimestamp') ?? member('timestamp');
   const title = member('name');
-  const dropped = [];
+  const dropped = new Set();
   return {
     messageId,
     anonymousId,
@@ -119,7 +123,7 @@ function kept(properties, dropped) {
   const found = new Map();
   for (const [name, value] of properties) {
     if (value === null) continue;
-    if (scrub.isForbidden(name, value)) dropped.push(scrub.shownName(name));
+    if (scrub.isForbidden(name, value)) dropped.add(scrub.shownName(name));
     else found.set(name, value);
   }
   return found;
@@ -184,7 +188,7 @@ function rowOf(parts, arrival) {
   for (const [property, value] of properties) {
     if (!isNested(value)) rest.set(property, value);
     else if (names(arrival.contract, parts.event, property, value)) rest.set(property, scrub.clean(value, property, dropped));
-    else dropped.push(property);
+    else dropped.add(property);
   }
   return rowText({
     message_id: parts.messageId,
@@ -200,8 +204,8 @@ function rowOf(parts, arrival) {
     elapsed: elapsed === null ? null : new Num(Number(elapsed.value)),
     ...known,
     properties: asText(rest),
-    properties_dropped: dropped.length > 0 ? sortedOnce(dropped).join(',') : null,
-    body_digest: dropped.length === 0 ? parts.digest : null,
+    properties_dropped: dropped.size > 0 ? sortedOnce(dropped).join(',') : null,
+    body_digest: dropped.size === 0 ? parts.digest : null,
   });
 }
 
@@ -226,8 +230,10 @@ function quarantined(text, reason, arrival) {
 /** Quarantines an event that its contract does not name. It is kept whole, so that it can be stored when it is named. */
 function undeclared(parts, breach, bytes, arrival) {
   const properties = new Map([...parts.properties].map(([name, value]) => [name, scrub.clean(value, name, parts.dropped)]));
-  const payload = { ...parts, context: present(parts.context), properties };
-  if (parts.dropped.length === 0) delete payload.dropped;
+  // The hash of the request would tell whether a value that is tried is the one that was removed.
+  const isWhole = parts.dropped.size === 0;
+  const dropped = isWhole ? null : sortedOnce(parts.dropped);
+  const payload = { ...parts, context: present(parts.context), properties, dropped, digest: isWhole ? parts.digest : null };
   const row = {
     message_id: newMessageId(),
     anonymous_id: parts.anonymousId,

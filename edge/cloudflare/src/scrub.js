@@ -50,16 +50,17 @@ export function clean(value, path, dropped) {
   if (isObject(value)) {
     const kept = new Map();
     for (const [name, member] of value) {
-      const place = `${path}.${shownName(name)}`;
-      if (isForbidden(name, member)) dropped.push(shownName(place));
+      // A name is said once and may be above many values.
+      const place = firstChars(`${path}.${shownName(name)}`, limits.path_chars);
+      if (isForbidden(name, member)) dropped.add(shownName(place));
       else kept.set(name, clean(member, place, dropped));
     }
     return kept;
   }
   if (!Array.isArray(value)) return value;
-  const place = `${path}[]`;
+  const place = firstChars(`${path}[]`, limits.path_chars);
   const kept = value.filter((item) => !isText(item) || !isPersonal(item));
-  for (let left = value.length - kept.length; left > 0; left -= 1) dropped.push(shownName(place));
+  if (kept.length < value.length) dropped.add(shownName(place));
   return kept.map((item) => clean(item, place, dropped));
 }
 

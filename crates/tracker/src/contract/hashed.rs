@@ -11,32 +11,35 @@ const PREFIX: &str = "name-";
 const DIGITS: usize = 32;
 
 impl Event {
-    /// Puts hashes in the place of texts that are to be kept as such. What is a hash already stays.
-    pub(crate) fn hash(&self, properties: &mut Members<'_>, key: &str) {
-        if self.hashes {
-            members(&self.fields, properties, key);
-        }
+    /// Puts hashes in the place of texts that are to be kept as such; whether there were any. What is a hash already stays.
+    pub(crate) fn hash(&self, properties: &mut Members<'_>, key: &str) -> bool {
+        self.hashes && members(&self.fields, properties, key)
     }
 }
 
-fn members(fields: &Fields, found: &mut Members<'_>, key: &str) {
+fn members(fields: &Fields, found: &mut Members<'_>, key: &str) -> bool {
+    let mut is_hashed = false;
     found.retain(|name, value| {
         if let Some(field) = fields.get(name) {
-            within(&field.shape, field.hashed.as_deref(), value, key);
+            is_hashed |= within(&field.shape, field.hashed.as_deref(), value, key);
         }
         true
     });
+    is_hashed
 }
 
-fn within(shape: &Shape, known: Option<&[String]>, value: &mut Tree<'_>, key: &str) {
+fn within(shape: &Shape, known: Option<&[String]>, value: &mut Tree<'_>, key: &str) -> bool {
     match (shape, value) {
-        (Shape::List(item), Tree::List(items)) => items.iter_mut().for_each(|value| within(item, known, value, key)),
+        (Shape::List(item), Tree::List(items)) => {
+            items.iter_mut().fold(false, |is_hashed, value| within(item, known, value, key) || is_hashed)
+        }
         (Shape::Object(fields), Tree::Object(found)) => members(fields, found, key),
         (Shape::Text, Tree::Text(text)) if known.is_some_and(|known| is_secret(text, known)) => {
             let hash = shake128(format!("name\0{key}\0{text}").as_bytes());
             *text = Cow::Owned(format!("{PREFIX}{}", &hash[..DIGITS]));
+            true
         }
-        _ => {}
+        _ => false,
     }
 }
 

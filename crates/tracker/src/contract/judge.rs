@@ -5,10 +5,8 @@ use crate::outcome::Reason;
 use crate::scrub;
 use crate::tree::{Members, Tree};
 
-/// Properties that every event of dlt has, whatever it is.
+/// Properties that every event may have without being named, where they are texts.
 pub(crate) const ALWAYS: [&str; 2] = ["event_category", "event_name"];
-/// Longest path that is kept, in characters.
-pub(crate) const MAX_PATH_CHARS: usize = 300;
 
 /// What a contract does not name, and where it stands: `order.items[].price`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +17,7 @@ pub(crate) struct Breach {
 
 impl Breach {
     fn new(reason: Reason, path: &str) -> Self {
-        let path: String = scrub::shown_name(path).chars().take(MAX_PATH_CHARS).collect();
+        let path: String = scrub::shown_name(path).chars().take(scrub::MAX_PATH_CHARS).collect();
         Self { reason, path: scrub::shown_name(&path).to_owned() }
     }
 }

@@ -20,9 +20,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use book::Contracts;
 pub(crate) use json::to_json;
-pub(crate) use judge::Breach;
-#[cfg(test)]
-pub(crate) use judge::{ALWAYS, MAX_PATH_CHARS};
+pub(crate) use judge::{ALWAYS, Breach};
 pub(crate) use quoting::{quoted, text};
 pub(crate) use read::can_be_named;
 pub use read::{ContractSummary, check_contract};

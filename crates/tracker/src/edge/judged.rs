@@ -329,6 +329,30 @@ impl Lot {
     }
 }
 
+/// Texts of the client's form, which have a hash of their request, for a project whose contract does not name them all.
+fn of_the_client() -> Vec<String> {
+    let name = "n".repeat(16 * 1024);
+    let properties = [
+        r#"{"extract_data":[{"name":"payroll","data_type":"resource"}]}"#,
+        r#"{"extract_data":[{"name":"github","data_type":"source"}]}"#,
+        r#"{"elapsed":0.5}"#,
+        r#"{"elapsed":0.5,"client_ip":"x"}"#,
+        r#"{"other":{"x":["::1","::1","y"],"z":{"ip":1,"cookie":2}}}"#,
+        &format!("{{\"list\":[{{\"{name}\":[{{\"ip\":1}},{{\"ip\":2,\"x\":[\"10.0.0.1\"]}}]}}]}}"),
+    ];
+    let event = |event: &str, properties: &str| {
+        format!(
+            "{{\"anonymousId\":\"a\",\"context\":{{\"ci_run\":false,\"cpu\":4,\"exec_info\":[],\"library\":{{\"name\":\"dlt\",\"version\":\"0.1.0\"}},\
+             \"os\":{{\"name\":\"Linux\",\"version\":\"6.8.0\"}}}},\"event\":\"{event}\",\"properties\":{properties},\"messageId\":\"m\",\
+             \"timestamp\":\"2026-03-01T11:00:00Z\",\"sentAt\":\"2026-03-01T11:30:00Z\"}}"
+        )
+    };
+    ["pipeline_extract", "unnamed"]
+        .iter()
+        .flat_map(|name| properties.map(|properties| event(name, properties)))
+        .collect()
+}
+
 /// Texts that are odd by their size.
 fn large() -> Vec<String> {
     let nested = |depth: usize, place: &str| {
@@ -387,14 +411,16 @@ fn judged() -> String {
     closed.fill_from(Contract::built_in());
     let mut lines = vec![json!({"received_at": RECEIVED_AT, "id_key": ID_KEY, "contract": own}).to_string()];
     let mut lot = Lot(20_260_301);
+    let closed_ones = of_the_client();
     let mut texts: Vec<String> = ODD.iter().map(|text| text.trim().to_owned()).chain(large()).collect();
+    texts.extend(closed_ones.iter().cloned());
     texts.extend((0..DRAWN).map(|_| lot.event()));
     for (number, text) in texts.iter().enumerate() {
         let is_drawn = number + DRAWN >= texts.len();
         let call = [None, None, Some("track"), Some("page"), Some("identify")][if is_drawn { lot.below(5) } else { 0 }];
         let context = (is_drawn && lot.below(4) == 0).then(|| lot.context());
         let sent_at = (is_drawn && lot.below(4) == 0).then(|| lot.of(TIMES).to_owned());
-        let is_closed = is_drawn && lot.below(3) == 0;
+        let is_closed = if is_drawn { lot.below(3) == 0 } else { closed_ones.contains(text) };
         let arrival = Arrival {
             received_at: RECEIVED_AT.parse().unwrap(),
             call: call.and_then(Call::named),

@@ -29,7 +29,7 @@ fn rules() -> String {
             "name_chars": event::MAX_NAME_CHARS,
             "context_chars": scrub::MAX_CONTEXT_CHARS,
             "context_members": scrub::MAX_CONTEXT_MEMBERS,
-            "path_chars": contract::MAX_PATH_CHARS,
+            "path_chars": scrub::MAX_PATH_CHARS,
             "quarantined_bytes": event::MAX_QUARANTINED_BYTES,
             "earliest_second": event::EARLIEST.as_second(),
         },

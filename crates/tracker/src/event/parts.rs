@@ -1,6 +1,7 @@
 //! An event taken apart: ids, name, times and context as they are stored, and the properties that may be kept.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use super::incoming::Incoming;
 use super::{Arrival, Call, as_text, formatted, is_count_name, is_id, is_name};
+use crate::contract::Event;
 use crate::message_id;
 use crate::outcome::Reason;
 use crate::scrub;
@@ -35,11 +37,20 @@ pub(super) struct Parts<'a> {
     #[serde(default, borrow)]
     pub(super) properties: Members<'a>,
     /// The names of properties that are never kept.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) dropped: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) dropped: BTreeSet<String>,
     /// The hash of the request, where it has the form of the telemetry client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) digest: Option<String>,
+}
+
+impl Parts<'_> {
+    /// Puts hashes in the place of names. The hash of the request would tell whether a name that is tried is the right one.
+    pub(super) fn hash(&mut self, declared: Option<&Event>, key: &str) {
+        if declared.is_some_and(|event| event.hash(&mut self.properties, key)) {
+            self.digest = None;
+        }
+    }
 }
 
 /// What the context tells, as it is stored.
@@ -119,18 +130,18 @@ pub(super) fn take<'a>(incoming: Incoming<'a>, is_own: bool, arrival: &Arrival<'
         Call::Page | Call::Screen => incoming.name.as_str().filter(|name| is_name(name)).map(str::to_owned),
         _ => None,
     };
-    let mut dropped = Vec::new();
+    let mut dropped = BTreeSet::new();
     let properties = kept(properties, &mut dropped);
     let digest = if is_own { arrival.hash.clone() } else { None };
     Ok(Parts { message_id, anonymous_id, event, name, timestamp, received_at, context, properties, dropped, digest })
 }
 
 /// The properties that may be kept. What is in lists and objects is not looked at.
-fn kept<'a>(properties: Members<'a>, dropped: &mut Vec<String>) -> Members<'a> {
+fn kept<'a>(properties: Members<'a>, dropped: &mut BTreeSet<String>) -> Members<'a> {
     let is_kept = |(name, value): &(Cow<'a, str>, Tree<'a>)| {
         let is_forbidden = !value.is_null() && scrub::is_forbidden_member(name, value);
         if is_forbidden {
-            dropped.push(scrub::shown_name(name).to_owned());
+            dropped.insert(scrub::shown_name(name).to_owned());
         }
         !value.is_null() && !is_forbidden
     };

@@ -65,11 +65,15 @@ pub(super) fn quarantine(text: &str, reason: Reason, arrival: &Arrival<'_>) -> J
 
 /// Quarantines an event that its contract does not name. It is kept whole, so that it can be stored when it is named.
 pub(super) fn undeclared(mut parts: Parts<'_>, breach: &Breach, bytes: usize, project: Option<&str>) -> Judged {
-    let Parts { properties, dropped, .. } = &mut parts;
+    let Parts { properties, dropped, digest, .. } = &mut parts;
     properties.retain(|name, value| {
         scrub::clean(value, name, dropped);
         true
     });
+    if !dropped.is_empty() {
+        // It would tell whether a value that is tried is the one that was removed.
+        *digest = None;
+    }
     let row = QuarantineRow {
         message_id: message_id::new(Timestamp::now()),
         anonymous_id: parts.anonymous_id.as_deref(),

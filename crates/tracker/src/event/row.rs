@@ -1,5 +1,7 @@
 //! The row of the table of events.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Number;
 
@@ -73,8 +75,6 @@ pub(super) fn row<'a>(parts: Parts<'a>, declared: Option<&Event>, project: Optio
     let known = known_columns(&mut properties);
     let properties = rest(properties, declared, &mut dropped);
     let (lists, properties) = (lists::of(&properties, declared), as_text(&properties));
-    dropped.sort_unstable();
-    dropped.dedup();
     let body_digest = parts.digest.filter(|_| dropped.is_empty());
     EventRow {
         message_id: parts.message_id,
@@ -88,7 +88,7 @@ pub(super) fn row<'a>(parts: Parts<'a>, declared: Option<&Event>, project: Optio
         context: parts.context,
         known,
         properties,
-        properties_dropped: (!dropped.is_empty()).then(|| dropped.join(",")),
+        properties_dropped: (!dropped.is_empty()).then(|| Vec::from_iter(dropped).join(",")),
         body_digest,
         lists,
     }
@@ -127,7 +127,7 @@ fn known_columns(properties: &mut Members<'_>) -> KnownColumns {
 }
 
 /// The other properties: scalars, and what is named of lists and objects.
-fn rest<'a>(mut properties: Members<'a>, declared: Option<&Event>, dropped: &mut Vec<String>) -> Members<'a> {
+fn rest<'a>(mut properties: Members<'a>, declared: Option<&Event>, dropped: &mut BTreeSet<String>) -> Members<'a> {
     properties.retain(|name, value| {
         if !value.is_nested() {
             return !value.is_null();
@@ -135,7 +135,7 @@ fn rest<'a>(mut properties: Members<'a>, declared: Option<&Event>, dropped: &mut
         let is_named = declared.is_some_and(|event| event.names(name, value));
         match is_named {
             true => scrub::clean(value, name, dropped),
-            false => dropped.push(name.to_owned()),
+            false => drop(dropped.insert(name.to_owned())),
         }
         is_named
     });

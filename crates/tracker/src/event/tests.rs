@@ -171,6 +171,32 @@ fn only_what_is_kept_as_a_whole_has_a_digest() {
         *event.pointer_mut(pointer).unwrap() = value.clone();
         assert_eq!(digest(&event), None, "{pointer} {value}");
     }
+    // Nor what has a name of which only a hash is kept.
+    let mut event = own.clone();
+    event["event"] = json!("pipeline_extract");
+    event["properties"] = json!({"extract_data": [{"name": "github", "data_type": "source"}]});
+    assert_eq!(digest(&event), Some(json!("d")));
+    event["properties"] = json!({"extract_data": [{"name": "payroll", "data_type": "resource"}]});
+    assert_eq!(digest(&event), None);
+    // The quarantine keeps it of what is whole, too, and so does a replay.
+    let contract = |text: &str| crate::contract::Contract::parse(text, std::path::Path::new("c.toml")).unwrap();
+    let (closed, open) = (
+        contract("[events.other]\n"),
+        contract("[events.e.fields]\nnote = { type = \"string\", privacy = \"hash\", hashed = true }\n"),
+    );
+    let kept = |properties: Value| {
+        let mut event = own.clone();
+        event["properties"] = properties;
+        let arrival = Arrival { hash: Some("d".to_owned()), contract: &closed, ..arrival() };
+        let row: Value = serde_json::from_slice(&judge(&event.to_string(), &arrival).record.payload).unwrap();
+        let payload = row["payload"].as_str().unwrap().to_owned();
+        let replayed: Value = serde_json::from_slice(&again(&payload, None, &open, "key").unwrap()).unwrap();
+        let kept: Value = serde_json::from_str(&payload).unwrap();
+        (kept.get("digest").cloned(), replayed.get("body_digest").cloned())
+    };
+    assert_eq!(kept(json!({})), (Some(json!("d")), Some(json!("d"))));
+    assert_eq!(kept(json!({"ip": "10.0.0.1"})), (None, None));
+    assert_eq!(kept(json!({"note": "payroll"})), (Some(json!("d")), None), "nothing is hashed until it is named");
 }
 
 #[test]

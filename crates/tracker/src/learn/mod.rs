@@ -13,7 +13,7 @@ use dlt_engine::destination::Row;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::contract::{Contract, can_be_named, quoted};
+use crate::contract::{ALWAYS, Contract, can_be_named, quoted};
 use crate::event::columns;
 use crate::outcome::Reason;
 use crate::scrub;
@@ -28,8 +28,6 @@ const MAX_NAMES: usize = 200;
 const MAX_ROWS: usize = 1000;
 /// Rows that are read at a time.
 const PAGE: usize = 250;
-/// Properties that every event may have without being named, where they are texts.
-const ALWAYS: [&str; 2] = ["event_category", "event_name"];
 
 /// What is kept of an event in the quarantine.
 #[derive(Deserialize)]

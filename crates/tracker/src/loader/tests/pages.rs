@@ -57,7 +57,8 @@ pub(super) fn random_event(chance: &mut Chance, number: usize) -> String {
     let long = format!("\"{}\"", "ü".repeat(300));
     add("destination_name", &["\"warehouse\"", "\"duckdb\"", "", &long]);
     let long = format!("\"{}.{}\"", "é".repeat(150), "é".repeat(150));
-    let types = ["\"dlt.destinations.duckdb\"", "\"duckdb\"", "\"dlt.destinations.filesystem\"", "\"odd.\"", "", "", &long];
+    let types =
+        ["\"dlt.destinations.duckdb\"", "\"duckdb\"", "\"dlt.destinations.filesystem\"", "\"odd.\"", "", "", &long];
     add("destination_type", &types);
     add("properties", &["\"{\\\"source_name\\\":\\\"files\\\"}\"", "\"{\\\"other\\\":\\\"source_name\\\"}\"", ""]);
     add("client_dropped", &["\"{\\\"full\\\":3}\"", "", ""]);

@@ -92,7 +92,7 @@ pub use ledger::Ledger;
 pub use outcome::Reason;
 pub use place::{JournalAddress, Place, StoreAddress};
 pub use projects::{Key, NewKey, TakenProjects, UnknownKey};
-pub use quarantine::{Aside, Quarantined, Replayed, Selection, Stay};
+pub use quarantine::{Aside, MAX_GROUPS, Quarantined, Replayed, Selection, Stay};
 pub use report::{DaySummary, EventSummary, Report, Share, VersionSummary};
 pub use retention::{Retain, Retained, RetainedPart, Retention};
 pub use server::{

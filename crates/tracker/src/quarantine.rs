@@ -25,8 +25,8 @@ use crate::store::{Dialect, Replay, Store, Tables};
 
 /// Quarantined events that are looked at together.
 const PAGE: usize = 200;
-/// Most groups that are told.
-const MAX_GROUPS: u32 = 1000;
+/// Most groups of the quarantine that are told, the largest.
+pub const MAX_GROUPS: usize = 1000;
 
 /// Which quarantined events are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -195,6 +195,8 @@ mod tests {
                 vec![Cell::Text("2026-01-01".into()), Cell::Text("<b>".into()), Cell::Count(3)],
                 vec![Cell::Text("2026-01-02".into()), Cell::Text("others".into()), Cell::Count(9)],
             ],
+            most: 0,
+            beyond: 0,
             form: Form::Stack,
         };
         let chart = chart(&section).unwrap();

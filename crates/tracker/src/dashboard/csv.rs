@@ -45,6 +45,8 @@ mod tests {
                 vec![Cell::Text("a \"b\", c".into()), Cell::Share(0.25)],
                 vec![Cell::Text("=1+1".into()), Cell::Nothing],
             ],
+            most: 2,
+            beyond: 0,
             form: Form::Table,
         };
         assert_eq!(csv(&section), "name,share\r\n\"a \"\"b\"\", c\",0.25\r\n'=1+1,\r\n");

@@ -222,6 +222,13 @@ fn section_card(section: &Section, csv: Option<&str>) -> Markup {
                     }
                 }
             }
+            @if section.more() > 0 {
+                p.note {
+                    "And " (Cell::Count(section.more() as u64).shown()) " more"
+                    @if csv.is_some() && section.beyond == 0 { ", which are in the CSV" }
+                    "."
+                }
+            }
             @if !section.note.is_empty() { p.note { (section.note) } }
             @if let Some(address) = csv {
                 p.forms { a href=(address) { "CSV" span.hidden { " of " (section.title) } } }
@@ -266,7 +273,7 @@ fn table(section: &Section) -> Markup {
                 caption.hidden { (section.title) }
                 (head(section))
                 tbody {
-                    @for row in &section.rows {
+                    @for row in section.shown() {
                         tr {
                             @for (at, cell) in row.iter().enumerate() { (table_cell(at, cell)) }
                         }
@@ -298,14 +305,14 @@ fn table_cell(at: usize, cell: &Cell) -> Markup {
 
 /// A table whose second column is drawn as bars.
 fn bars(section: &Section) -> Markup {
-    let most = section.rows.iter().map(|row| row[1].size()).fold(0.0, f64::max);
+    let most = section.shown().iter().map(|row| row[1].size()).fold(0.0, f64::max);
     html! {
         div.scroll tabindex="0" role="region" aria-label=(section.title) {
             table.bars {
                 caption.hidden { (section.title) }
                 (head(section))
                 tbody {
-                    @for row in &section.rows {
+                    @for row in section.shown() {
                         tr {
                             @for (at, cell) in row.iter().enumerate() { (table_cell(at, cell)) }
                             td.bar aria-hidden="true" {
@@ -329,7 +336,7 @@ fn shades(section: &Section) -> Markup {
                 caption.hidden { (section.title) }
                 (head(section))
                 tbody {
-                    @for row in &section.rows {
+                    @for row in section.shown() {
                         tr {
                             @for (at, cell) in row.iter().enumerate() {
                                 @match cell {
@@ -363,6 +370,8 @@ mod tests {
                 Column { key: "c", title: "C" },
             ],
             rows: vec![vec![Cell::Text(evil.into()), Cell::Text(evil.into()), Cell::Count(1)]],
+            most: 1,
+            beyond: 0,
             form,
         };
         let forms = [Form::Table, Form::Figures, Form::Layers, Form::Stack, Form::Bars, Form::Shades];
@@ -382,5 +391,27 @@ mod tests {
             assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
         }
         assert!(!login(Some(evil)).into_string().contains("<script"));
+    }
+
+    #[test]
+    fn a_page_says_how_many_rows_it_does_not_show() {
+        let section = |beyond| Section {
+            id: "x",
+            title: "X".into(),
+            note: String::new(),
+            columns: vec![Column { key: "a", title: "A" }],
+            rows: (0..1234).map(|number| vec![Cell::Text(format!("row {number}."))]).collect(),
+            most: 2,
+            beyond,
+            form: Form::Table,
+        };
+        let text = section_card(&section(0), Some("/x.csv")).into_string();
+        assert!(text.contains("row 1.") && !text.contains("row 2."), "{text}");
+        assert!(text.contains("And 1\u{202f}232 more, which are in the CSV."), "{text}");
+        assert!(section_card(&section(10), Some("/x.csv")).into_string().contains("And 1\u{202f}242 more."));
+        let csv = crate::dashboard::csv(&section(10));
+        assert_eq!(csv.lines().count(), 1235);
+        let page = Page { title: "X", sections: vec![section(10)] };
+        assert!(crate::dashboard::json(&page).contains("\"more\":{\"x\":10}"));
     }
 }

@@ -5,9 +5,16 @@ use serde_json::{Map, Value, json};
 use super::html::InPublic;
 use super::page::{Cell, Page};
 
-/// An object with a list of objects for each section. Shares are numbers between 0 and 1, durations seconds.
+/// An object with a list of objects for each section. Shares are numbers between 0 and 1, durations seconds. `more` says how many
+/// rows there are beyond, where a list ends.
 pub(crate) fn json(page: &Page) -> String {
-    json!({ "title": page.title, "sections": sections(page) }).to_string()
+    let mut all = json!({ "title": page.title, "sections": sections(page) });
+    let beyond = page.sections.iter().filter(|section| section.beyond > 0);
+    let beyond = Map::from_iter(beyond.map(|section| (section.id.to_owned(), section.beyond.into())));
+    if !beyond.is_empty() {
+        all["more"] = beyond.into();
+    }
+    all.to_string()
 }
 
 /// As [`json`], of a page that everybody may see.

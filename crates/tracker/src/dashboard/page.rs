@@ -18,7 +18,23 @@ pub(crate) struct Section {
     pub(crate) columns: Vec<Column>,
     /// As many cells as columns in each.
     pub(crate) rows: Vec<Vec<Cell>>,
+    /// So many rows are shown to people.
+    pub(crate) most: usize,
+    /// So many there are beside these rows.
+    pub(crate) beyond: usize,
     pub(crate) form: Form,
+}
+
+impl Section {
+    /// The rows that are shown to people.
+    pub(crate) fn shown(&self) -> &[Vec<Cell>] {
+        &self.rows[..self.rows.len().min(self.most)]
+    }
+
+    /// How many rows there are beside those that are shown.
+    pub(crate) fn more(&self) -> usize {
+        self.rows.len() - self.shown().len() + self.beyond
+    }
 }
 
 /// A column of a table.

@@ -216,7 +216,7 @@ fn written(name: &str, own: &Contract, count: Counts, seen: &Seen) -> Option<Str
     if seen.values.count < all {
         comment.push_str(&format!("; shares are of the newest {}", seen.values.count));
     }
-    proposal::event(name, &said, &seen.values, dropped.collect(), &comment)
+    proposal::event(name, &said, &seen.values, dropped.chain(seen.eyes.told()).collect(), &comment)
 }
 
 fn text<'a>(row: &'a Row, name: &str) -> &'a str {

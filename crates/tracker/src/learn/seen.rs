@@ -52,6 +52,13 @@ pub(super) struct Eyes {
     names: usize,
 }
 
+impl Eyes {
+    /// What is to be said where there were more names than are held.
+    pub(super) fn told(&self) -> Option<String> {
+        (self.names > MAX_NAMES).then(|| format!("names beyond the first {MAX_NAMES} were not looked at"))
+    }
+}
+
 /// What was seen of one property, member or item.
 #[derive(Default)]
 pub(super) struct Values {

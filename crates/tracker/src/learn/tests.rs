@@ -20,7 +20,7 @@ fn proposed(events: &[Map<String, Value>], own: Option<&Contract>) -> String {
         properties.iter().for_each(|(name, value)| seen.add_member(name, value, &mut eyes));
     }
     let said = Said { own: own.and_then(|own| own.events.get("e")), built_in: None };
-    event("e", &said, &seen, Vec::new(), "").unwrap_or_default()
+    event("e", &said, &seen, eyes.told().into_iter().collect(), "").unwrap_or_default()
 }
 
 fn read(text: &str) -> Contract {
@@ -132,5 +132,5 @@ fn what_is_too_deep_or_too_much_is_told_and_not_named() {
     // Names beyond what is held in memory are not looked at.
     let many = |from: usize| (from..from + 4000).map(|number| (format!("n{number}"), json!(1))).collect();
     let text = proposed(&(0..10).map(|part| many(part * 4000)).collect::<Vec<_>>(), None);
-    assert!(text.contains("# 20000 more names"), "{text}");
+    assert!(text.contains("# 20000 more names") && text.contains("# names beyond the first 20000 were"), "{text}");
 }

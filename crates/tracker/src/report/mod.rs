@@ -3,6 +3,8 @@
 mod read;
 mod render;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::Ledger;
@@ -47,6 +49,9 @@ pub struct Report {
     /// The days of events that are deleted, the newest first: what was counted of them. They are in none of the other figures.
     #[serde(default)]
     pub earlier: Vec<DaySummary>,
+    /// How many more there are of what a list names the most frequent of, by the name of the list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub more: BTreeMap<String, u64>,
     /// When it was counted, ISO 8601, if that was not just now: more events come than can be counted at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,

@@ -1,5 +1,7 @@
 //! Reading the report: most of it is counted over the survey.
 
+use std::collections::BTreeMap;
+
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 use jiff::Timestamp;
@@ -31,9 +33,20 @@ pub(crate) fn read(look: &mut Look<'_>, project: Option<&str>) -> Result<Report,
         report.projects.clear();
     }
     report.quarantine = quarantine(look, project)?;
+    for (name, list) in [
+        ("projects", &mut report.projects),
+        ("platforms", &mut report.platforms),
+        ("destinations", &mut report.destinations),
+    ] {
+        cut(list, name, &mut report.more);
+    }
+    cut(&mut report.events, "events", &mut report.more);
+    cut(&mut report.versions, "versions", &mut report.more);
     report.expired_before = look.tables().expired_before(project)?;
     if report.expired_before.is_some() {
-        report.earlier = earlier(look, project)?;
+        let (earlier, more) = earlier(look, project)?;
+        report.earlier = earlier;
+        report.more.extend((more > 0).then(|| ("earlier".to_owned(), more)));
     }
     Ok(report)
 }
@@ -122,7 +135,7 @@ impl Count for Counting<'_> {
 
     fn found(self, words: &Words) -> Report {
         let text = |word: Word| words.text(word).map(str::to_owned);
-        let named = self.names.found(words, MAX_LINES).into_iter().map(|named| EventSummary {
+        let named = self.names.found(words).into_iter().map(|named| EventSummary {
             event: named.name.unwrap_or_default(),
             count: named.events,
             active_ids: named.installs,
@@ -141,7 +154,6 @@ impl Count for Counting<'_> {
             let name = |text: &Option<String>| (text.is_none(), text.clone());
             (std::cmp::Reverse(version.count), name(&version.library), name(&version.version))
         });
-        versions.truncate(MAX_LINES);
         Report {
             projects: shares(self.projects),
             events: named.collect(),
@@ -160,11 +172,18 @@ impl Count for Counting<'_> {
     }
 }
 
+/// Leaves the first rows of a list, and says how many there were beyond.
+fn cut<T>(list: &mut Vec<T>, name: &str, more: &mut BTreeMap<String, u64>) {
+    if list.len() > MAX_LINES {
+        more.insert(name.to_owned(), (list.len() - MAX_LINES) as u64);
+        list.truncate(MAX_LINES);
+    }
+}
+
 fn shares(tally: Tally<Word, Option<String>>) -> Vec<Share> {
     let mut found = Vec::from_iter(tally.found().map(|(value, _, count)| (value, count)));
     let whole: u64 = found.iter().map(|(_, count)| count).sum();
     found.sort_by_cached_key(|(value, count)| (std::cmp::Reverse(*count), value.is_none(), value.clone()));
-    found.truncate(MAX_LINES);
     let share = |(value, count)| Share { value, count, share: count as f64 / whole as f64 };
     found.into_iter().map(share).collect()
 }
@@ -183,7 +202,7 @@ fn quarantine(look: &mut Look<'_>, project: Option<&str>) -> Result<Vec<Share>, 
     };
     let rows = look.tables().select(&format!(
         "SELECT reason AS value, count(*) AS count, CAST(count(*) AS DOUBLE PRECISION) / sum(count(*)) OVER () AS share \
-         FROM {QUARANTINE} WHERE {condition} GROUP BY 1 ORDER BY count DESC, value LIMIT {MAX_LINES}"
+         FROM {QUARANTINE} WHERE {condition} GROUP BY 1 ORDER BY count DESC, value"
     ))?;
     let share = |row: &Row| Share {
         value: text(row, "value"),
@@ -193,11 +212,11 @@ fn quarantine(look: &mut Look<'_>, project: Option<&str>) -> Result<Vec<Share>, 
     Ok(rows.iter().map(share).collect())
 }
 
-/// The days whose events have expired, the newest first.
-fn earlier(look: &mut Look<'_>, project: Option<&str>) -> Result<Vec<DaySummary>, Error> {
+/// The days whose events have expired, the newest first, and how many more there are.
+fn earlier(look: &mut Look<'_>, project: Option<&str>) -> Result<(Vec<DaySummary>, u64), Error> {
     let condition = project.map_or_else(|| "true".to_owned(), |name| look.tables().dialect().of_project(name));
     let rows = look.tables().select(&format!(
-        "SELECT CAST(counted.day AS TEXT) AS day, counted.events, coalesce(present.installs, 0) AS installs \
+        "SELECT CAST(counted.day AS TEXT) AS day, count(*) OVER () AS days, counted.events, coalesce(present.installs, 0) AS installs \
          FROM (SELECT day, sum(events)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {condition} GROUP BY day) AS counted \
          LEFT JOIN (SELECT day, sum(installs)::BIGINT AS installs FROM {DAILY_INSTALLS} WHERE {condition} GROUP BY day) \
          AS present ON present.day = counted.day ORDER BY 1 DESC LIMIT {MAX_DAYS}"
@@ -207,7 +226,8 @@ fn earlier(look: &mut Look<'_>, project: Option<&str>) -> Result<Vec<DaySummary>
         count: number(row, "events"),
         active_ids: number(row, "installs"),
     };
-    Ok(rows.iter().map(day).collect())
+    let days = rows.first().map_or(0, |row| number(row, "days"));
+    Ok((rows.iter().map(day).collect(), days.saturating_sub(rows.len() as u64)))
 }
 
 fn text(row: &Row, name: &str) -> Option<String> {

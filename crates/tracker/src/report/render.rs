@@ -7,6 +7,8 @@ use crate::projects::DEFAULT;
 
 /// Most days of events that are deleted.
 const MAX_DAYS: usize = 31;
+/// Longest name that is shown whole, in characters.
+const MAX_CHARS: usize = 60;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,6 +28,7 @@ impl fmt::Display for Report {
 
         if self.projects.iter().any(|project| project.value.as_deref() != Some(DEFAULT)) {
             table(f, &["PROJECT", "COUNT", "SHARE"], lines(&self.projects))?;
+            self.write_more(f, "projects")?;
         }
 
         let rows = self.events.iter().map(|event| {
@@ -39,6 +42,7 @@ impl fmt::Display for Report {
             ]
         });
         table(f, &["EVENT", "COUNT", "IDS", "SUCCESS", "P50", "P95"], rows.collect())?;
+        self.write_more(f, "events")?;
 
         let rows = self.versions.iter().map(|version| {
             let library = version.library.as_deref().unwrap_or("(none)");
@@ -49,8 +53,11 @@ impl fmt::Display for Report {
             ]
         });
         table(f, &["LIBRARY", "COUNT", "IDS"], rows.collect())?;
+        self.write_more(f, "versions")?;
         table(f, &["PLATFORM", "COUNT", "SHARE"], lines(&self.platforms))?;
+        self.write_more(f, "platforms")?;
         table(f, &["DESTINATION", "COUNT", "SHARE"], lines(&self.destinations))?;
+        self.write_more(f, "destinations")?;
         table(f, &["QUARANTINED BECAUSE", "COUNT", "SHARE"], lines(&self.quarantine))?;
         if let Some(before) = &self.expired_before {
             let day = before.get(..10).unwrap_or(before);
@@ -66,7 +73,14 @@ impl fmt::Display for Report {
         if self.earlier.len() > MAX_DAYS {
             writeln!(f, "and {} earlier days: --format json has them", self.earlier.len() - MAX_DAYS)?;
         }
+        self.write_more(f, "earlier")?;
         writeln!(f, "\nLedger: {}", self.ledger)
+    }
+}
+
+impl Report {
+    fn write_more(&self, f: &mut fmt::Formatter<'_>, list: &str) -> fmt::Result {
+        self.more.get(list).map_or(Ok(()), |more| writeln!(f, "and {more} more"))
     }
 }
 
@@ -78,9 +92,12 @@ fn lines(shares: &[Share]) -> Vec<Vec<String>> {
     shares.iter().map(line).collect()
 }
 
-/// Replaces control characters, which could control the terminal.
+/// Replaces control characters, which could control the terminal, and cuts what is long.
 fn shown(text: &str) -> String {
-    text.trim_end().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).take(60).collect()
+    let text = text.trim_end();
+    let is_long = text.chars().nth(MAX_CHARS).is_some();
+    let kept = text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
+    kept.take(if is_long { MAX_CHARS - 1 } else { MAX_CHARS }).chain(is_long.then_some('…')).collect()
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -131,8 +148,12 @@ mod tests {
             p50_seconds: Some(1.5),
             p95_seconds: None,
         };
-        let report = Report { events: vec![event], total: 1200, ..Report::default() };
+        let report =
+            Report { events: vec![event], total: 1200, more: [("events".to_owned(), 7)].into(), ..Report::default() };
         let text = report.to_string();
+        assert!(text.contains("\nand 7 more\n"), "{text}");
+        assert_eq!(shown(&"n".repeat(60)), "n".repeat(60));
+        assert_eq!(shown(&"n".repeat(61)), "n".repeat(59) + "…");
         assert!(!text.contains('\u{1b}'));
         assert!(
             text.contains(

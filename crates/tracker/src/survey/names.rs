@@ -56,8 +56,8 @@ impl Names {
         self.tally.add_install(events.iter().map(|sent| sent.kind));
     }
 
-    /// The most frequent names, at most so many.
-    pub(crate) fn found(mut self, words: &Words, most: usize) -> Vec<Named> {
+    /// All names, the most frequent first.
+    pub(crate) fn found(mut self, words: &Words) -> Vec<Named> {
         let told = self
             .succeeded
             .iter()
@@ -70,7 +70,6 @@ impl Names {
         });
         let mut all = Vec::from_iter(named);
         all.sort_by_cached_key(|named| (Reverse(named.events), named.name.is_none(), named.name.clone()));
-        all.truncate(most);
         all
     }
 }

@@ -30,6 +30,9 @@ fn selection(which: &Quarantined) -> Outcome<Selection> {
 }
 
 fn list(groups: &[Aside], format: ReportFormat, printer: Printer) -> Outcome {
+    if groups.len() == dlt_tracker::MAX_GROUPS {
+        printer.note(&format!("these are the largest {} groups; --project and --reason tell of others", groups.len()));
+    }
     if let ReportFormat::Json = format {
         return printer.data_with(|out| out.write_all(with_line_end(serde_json::to_string_pretty(groups)?).as_bytes()));
     }

@@ -58,7 +58,7 @@ impl Figure for All {
                 ("p50_seconds", "Median"),
                 ("p95_seconds", "95 % below"),
             ],
-            self.0.found(words, MAX_ROWS).into_iter().map(row).collect(),
+            self.0.found(words).into_iter().map(row).collect(),
             Form::Table,
         )
     }
@@ -118,12 +118,11 @@ impl Figure for ByWord {
         self.tally.add_install(events.iter().map(|sent| sent.kind));
     }
 
-    /// The most frequent.
+    /// The most frequent first.
     fn found(self, words: &Words) -> Self::Found {
         let text = |(word, installs, events)| (words.text(word).unwrap_or_default().to_owned(), installs, events);
         let mut all = Vec::from_iter(self.tally.found().map(text));
         all.sort_unstable_by(|one, other| (other.1, other.2, &one.0).cmp(&(one.1, one.2, &other.0)));
-        all.truncate(MAX_ROWS);
         all
     }
 }

@@ -3,15 +3,13 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::{Asking, View, date_of, row_count, row_named, row_number, row_share, section};
+use super::{Asking, MOST_ROWS, View, date_of, row_count, row_named, row_number, row_share, section};
 use crate::dashboard::filter::{Ci, Pace};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::store::schema::{DAILY_EVENTS, DAILY_INSTALLS};
 
 /// Names that a chart tells apart; the others are one.
 const MAX_SHOWN: u32 = 6;
-/// Rows of a table.
-const MAX_ROWS: u32 = 100;
 /// The day of a row, as an integer.
 const DAY: &str = "(day - DATE '1970-01-01')";
 
@@ -148,9 +146,11 @@ fn versions(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
 fn by(asking: &mut Asking<'_, '_>, columns: &str, made: impl FnOnce(&[Row]) -> Section) -> Result<Section, Error> {
     let condition = condition(asking);
     let rows = asking.rows(&format!(
-        "SELECT {columns}, sum(events)::BIGINT AS events, \
+        "SELECT {columns}, count(*) OVER () AS names, sum(events)::BIGINT AS events, \
          CAST(sum(succeeded) AS DOUBLE PRECISION) / nullif(sum(succeeded) + sum(failed), 0) AS success \
-         FROM {DAILY_EVENTS} WHERE {condition} GROUP BY {columns} ORDER BY events DESC, {columns} LIMIT {MAX_ROWS}"
+         FROM {DAILY_EVENTS} WHERE {condition} GROUP BY {columns} ORDER BY events DESC, {columns} LIMIT {MOST_ROWS}"
     ))?;
-    Ok(made(&rows))
+    let all = rows.first().map_or(0, |row| row_number(row, "names"));
+    let beyond = usize::try_from(all).unwrap_or_default().saturating_sub(rows.len());
+    Ok(Section { beyond, ..made(&rows) })
 }

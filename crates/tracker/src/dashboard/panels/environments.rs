@@ -7,7 +7,7 @@ use super::{NOT_TOLD, named, section};
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::survey::{Sender, Sent, Tally, Word, Words};
 
-/// Rows of a table.
+/// Rows of a table that are shown to people.
 const MAX_ROWS: usize = 30;
 
 /// What is told of a sender: a text, a name with its version, words, or a number.
@@ -110,11 +110,12 @@ fn shares((id, title, note, _): &Cut, tally: Tally<Told, Option<String>>) -> Sec
     let row = |(value, installs, events): (Option<String>, u64, u64)| {
         vec![named(value.as_deref()), Cell::Count(installs), Cell::Count(events)]
     };
-    section(
+    let section = section(
         (id, title),
         note,
         &[("value", "Value"), ("installs", "Installs"), ("events", "Events")],
-        found.into_iter().take(MAX_ROWS).map(row).collect(),
+        found.into_iter().map(row).collect(),
         Form::Bars,
-    )
+    );
+    Section { most: MAX_ROWS, ..section }
 }

@@ -76,8 +76,10 @@ impl View {
     }
 }
 
-/// Rows of a table.
+/// Rows of a table that are shown to people.
 const MAX_ROWS: usize = 100;
+/// Rows of a table: what senders make of names is bounded.
+const MOST_ROWS: usize = 10_000;
 
 /// What questions are asked with.
 struct Asking<'a, 'b> {
@@ -257,10 +259,18 @@ fn section(
     (id, title): (&'static str, &str),
     note: &str,
     columns: &[(&'static str, &'static str)],
-    rows: Vec<Vec<Cell>>,
+    mut rows: Vec<Vec<Cell>>,
     form: Form,
 ) -> Section {
+    let (most, beyond) = match form {
+        Form::Table | Form::Bars => (MAX_ROWS, rows.len().saturating_sub(MOST_ROWS)),
+        // A chart has all of them.
+        Form::Figures | Form::Layers | Form::Stack | Form::Shades => (rows.len(), 0),
+    };
+    rows.truncate(rows.len() - beyond);
     Section {
+        most,
+        beyond,
         id,
         title: title.to_owned(),
         note: note.to_owned(),

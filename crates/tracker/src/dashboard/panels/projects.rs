@@ -1,7 +1,7 @@
 //! The projects that events belong to.
 
 use super::counting::{Figure, Seen};
-use super::{MAX_ROWS, section};
+use super::section;
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::projects::DEFAULT;
 use crate::survey::{Sent, Tally, Word, Words};
@@ -36,7 +36,7 @@ impl Figure for Projects {
             ("projects", "Projects"),
             "Whose events they are, by the write keys that they came with.",
             &[("project", "Project"), ("events", "Events"), ("installs", "Installs")],
-            found.into_iter().take(MAX_ROWS).map(row).collect(),
+            found.into_iter().map(row).collect(),
             Form::Table,
         ))
     }

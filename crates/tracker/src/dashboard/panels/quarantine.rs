@@ -55,7 +55,7 @@ pub(super) fn latest(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
     };
     Ok(section(
         ("latest", "Latest"),
-        "Addresses, keys and the like were removed before it was stored.",
+        "The last hundred, the newest first. Addresses, keys and the like were removed before it was stored.",
         &[
             ("received_at", "Received (UTC)"),
             ("reason", "Reason"),

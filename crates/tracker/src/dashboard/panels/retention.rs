@@ -83,11 +83,12 @@ pub(super) fn by_cohort(asking: &Asking<'_, '_>, cohorts: &BTreeMap<i64, [u64; W
     };
     let note = "Installs by the week of their first event, and the share of them that sent one so many weeks later. The range \
          does not count here; the other filters do. The last week of each row is not over where it is this one.";
-    section(
+    let section = section(
         ("retention", "Retention by cohort"),
         &(note.to_owned() + &kept),
         &columns,
-        cohorts.iter().rev().take(MAX_COHORTS).map(row).collect(),
+        cohorts.iter().rev().map(row).collect(),
         Form::Shades,
-    )
+    );
+    Section { most: MAX_COHORTS, ..section }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::counting::{Figure, Seen};
 use super::times::{OverTime, version_name};
-use super::{MAX_ROWS, date_of, named, section, share};
+use super::{date_of, named, section, share};
 use crate::dashboard::filter::Pace;
 use crate::dashboard::page::{Cell, Form, Section};
 use crate::survey::{Portion, Sent, Tally, Word, Words};
@@ -59,7 +59,7 @@ impl Figure for All {
             ("versions", "Versions"),
             "",
             &[("library", "Library"), ("version", "Version"), ("installs", "Installs"), ("events", "Events")],
-            all.into_iter().take(MAX_ROWS).map(row).collect(),
+            all.into_iter().map(row).collect(),
             Form::Table,
         )
     }
@@ -100,7 +100,7 @@ impl Figure for Errors {
             ("errors", "Errors by version"),
             "The share of failures among events that say whether they succeeded.",
             &[("version", "Version"), ("error_share", "Failed"), ("events", "Events that say so")],
-            all.into_iter().take(MAX_ROWS).map(row).collect(),
+            all.into_iter().map(row).collect(),
             Form::Bars,
         )
     }

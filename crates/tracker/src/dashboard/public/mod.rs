@@ -229,7 +229,7 @@ fn section(
     form: Form,
 ) -> Section {
     let columns = columns.iter().map(|(key, title)| Column { key, title }).collect();
-    Section { id, title: title.to_owned(), note: note.to_owned(), columns, rows, form }
+    Section { id, title: title.to_owned(), note: note.to_owned(), columns, most: rows.len(), beyond: 0, rows, form }
 }
 
 fn number(row: &Row, name: &str) -> i64 {

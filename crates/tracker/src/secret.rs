@@ -8,13 +8,20 @@ use std::path::Path;
 /// Characters that a secret has at least.
 pub(crate) const MIN_CHARS: usize = 16;
 
-/// Reads a secret, and makes one where there is none.
+/// Reads a secret, and makes one where there is none. Another in the place of one that was damaged would let go what the first one
+/// leads to.
 ///
 /// # Errors
-/// When the file can't be read or written.
+/// When the file can't be read or written, or holds a text that is too short.
 pub(crate) fn secret(file: &Path) -> io::Result<String> {
     match fs::read_to_string(file) {
         Ok(text) if text.trim().len() >= MIN_CHARS => return Ok(text.trim().to_owned()),
+        Ok(text) if !text.trim().is_empty() => {
+            let short = format!(
+                "it has fewer than {MIN_CHARS} characters: put back what was in it, or remove the file to have another made"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidData, short));
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -56,9 +63,12 @@ mod tests {
         assert_eq!(made.len(), 32);
         assert_eq!(secret(&file).unwrap(), made);
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        // A file that was cut short is no secret.
+        // A file that was cut short stays as it is, and one that is empty is filled.
         fs::write(&file, "abc\n").unwrap();
-        assert_ne!(secret(&file).unwrap(), made);
+        assert!(secret(&file).unwrap_err().to_string().contains("fewer than 16"));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "abc\n");
+        fs::write(&file, "\n").unwrap();
+        assert!(![made.as_str(), ""].contains(&secret(&file).unwrap().as_str()));
         assert!(same(&made, &made) && !same(&made, "another"));
     }
 }

@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use dlt_testkit::Postgres;
-use dlt_tracker::{StoreAddress, check, report};
+use dlt_tracker::{StoreAddress, add_key, check, report};
 use serde_json::json;
 
 use crate::tracker::{Client, Tracker, example, options};
@@ -46,6 +48,27 @@ fn a_sender_that_comes_too_often_waits_and_others_do_not() {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }
     assert_eq!(client.get("/healthz").status, 200, "only events are counted");
+}
+
+#[test]
+fn the_key_that_counts_is_counted_whatever_is_named_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    add_key(dir.path(), "web", None, Some("key-of-web")).unwrap();
+    let mut limited = options(dir.path());
+    limited.rates.by_key = Some(3);
+    let tracker = Tracker::with(limited);
+    let mut client = tracker.client();
+    let mut number = 0;
+    let mut send = |key: &str| {
+        // Another one in front of it each time.
+        number += 1;
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("unknown-{number}:")));
+        let body = format!(r#"{{"event":"e","writeKey":"{key}"}}"#);
+        client.send("POST", "/v1/track", &[("authorization", &basic)], body.as_bytes()).unwrap().status
+    };
+    for key in ["key-of-web", "of-nobody"] {
+        assert!((0..20).map(|_| send(key)).any(|status| status == 429), "{key}");
+    }
 }
 
 #[test]

@@ -167,10 +167,16 @@ where
         // client always says.
         let may_prove = !delivery.is_batch && memchr::memmem::find(&body, b"\"sentAt\"").is_some();
         let hash = may_prove.then(|| crate::hash::shake128(&body));
-        let keys =
-            [basic.as_deref(), delivery.write_key.as_deref()].into_iter().flatten().filter(|key| !key.is_empty());
-        app.rates.take_key(keys.clone().next())?;
-        let project = app.projects.of(keys)?;
+        let basic = basic.as_deref();
+        let other = delivery.write_key.as_deref().filter(|key| basic != Some(key));
+        let keys = [basic, other].into_iter().flatten().filter(|key| !key.is_empty());
+        let found = app.projects.of(keys.clone());
+        match &found {
+            Ok(Some((key, _))) => app.rates.take_key(key)?,
+            // None counts, so each does: another beside it would make it a new one.
+            _ => keys.into_iter().try_for_each(|key| app.rates.take_key(key))?,
+        }
+        let project = found?.map(|(_, project)| project);
         let contract = app.contracts.of(project.as_deref());
         let arrival = Arrival {
             received_at,

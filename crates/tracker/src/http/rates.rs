@@ -91,10 +91,10 @@ impl Rates {
     ///
     /// # Errors
     /// When too many come with it.
-    pub(super) fn take_key(&self, key: Option<&str>) -> Result<(), Failure> {
-        match (self.limits.by_key, key) {
-            (Some(limit), Some(key)) => self.take(By::Key, key.as_bytes(), limit, Instant::now()),
-            _ => Ok(()),
+    pub(super) fn take_key(&self, key: &str) -> Result<(), Failure> {
+        match self.limits.by_key {
+            Some(limit) => self.take(By::Key, key.as_bytes(), limit, Instant::now()),
+            None => Ok(()),
         }
     }
 

@@ -69,15 +69,19 @@ impl Projects {
         Self { ring, unknown }
     }
 
-    /// The project of a request by the keys that it names, the first that is known; `None` for the default project.
+    /// The project of a request by the keys that it names, and the one that leads there, the first that is known; `None` for the
+    /// default project.
     ///
     /// # Errors
     /// When a key was revoked, or there is no known one and settings refuse that.
-    pub(crate) fn of<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<Option<Arc<str>>, Refusal> {
+    pub(crate) fn of<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k str>,
+    ) -> Result<Option<(&'k str, Arc<str>)>, Refusal> {
         let mut refusal = Refusal::Missing;
         for key in keys {
             match self.ring.find(key) {
-                ring::Found::Project(project) => return Ok(Some(project)),
+                ring::Found::Project(project) => return Ok(Some((key, project))),
                 ring::Found::Revoked => refusal = Refusal::Revoked,
                 ring::Found::Nothing if refusal == Refusal::Missing => refusal = Refusal::Unknown,
                 ring::Found::Nothing => {}

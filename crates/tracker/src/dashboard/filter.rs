@@ -27,6 +27,8 @@ pub(crate) struct Filter {
     pub(crate) version: Option<String>,
     pub(crate) event: Option<String>,
     pub(crate) project: Option<String>,
+    /// Whether the page of the latest events loads itself anew. It is no part of other addresses.
+    pub(crate) follows: bool,
 }
 
 /// Whether events of continuous integration are shown.
@@ -82,7 +84,16 @@ impl fmt::Display for Flaw {
 
 impl Default for Filter {
     fn default() -> Self {
-        Self { days: DEFAULT_DAYS, by: None, ci: Ci::All, library: None, version: None, event: None, project: None }
+        Self {
+            days: DEFAULT_DAYS,
+            by: None,
+            ci: Ci::All,
+            library: None,
+            version: None,
+            event: None,
+            project: None,
+            follows: false,
+        }
     }
 }
 
@@ -111,8 +122,9 @@ impl Filter {
                 "version" => filter.version = Some(value),
                 "event" => filter.event = Some(value),
                 "project" => filter.project = Some(value),
+                "follow" if value == "yes" => filter.follows = true,
                 _ => {
-                    let known = "known are range, by, ci, library, version, event and project";
+                    let known = "known are range, by, ci, library, version, event, project, and follow=yes";
                     return Err(Flaw(format!("{name}={value}: {known}")));
                 }
             }

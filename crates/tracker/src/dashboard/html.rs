@@ -19,11 +19,24 @@ pub(crate) struct Around<'a> {
     pub(crate) projects: Vec<String>,
 }
 
+/// How often a page that is followed loads itself anew.
+const RELOAD_SECONDS: u32 = 10;
+
 /// A page of the dashboard.
 pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
     let query = around.filter.query();
     let main = html! {
         (filter_form(around))
+        @if around.view == View::Live {
+            p.forms {
+                @if around.filter.follows {
+                    "This page loads itself anew every " (RELOAD_SECONDS) " seconds. " a href=(format!("/live{query}")) { "Stop" }
+                } @else {
+                    a href=(format!("/live{query}{}follow=yes", if query.is_empty() { "?" } else { "&" })) { "Follow" }
+                    ": load this page anew every " (RELOAD_SECONDS) " seconds"
+                }
+            }
+        }
         @if page.sections.is_empty() {
             section.card {
                 h2 { "Nothing has arrived yet" }
@@ -37,7 +50,7 @@ pub(crate) fn page(page: &Page, around: &Around<'_>) -> Markup {
             "This page as " a href=(format!("/{}.json{query}", file_word(around.view))) { "JSON" } "."
         }
     };
-    let refresh = (around.view == View::Live).then_some(10);
+    let refresh = (around.view == View::Live && around.filter.follows).then_some(RELOAD_SECONDS);
     document(page.title, TRACKER, Some((around.view, &query)), refresh, &main)
 }
 
@@ -391,6 +404,54 @@ mod tests {
             assert!(text.contains("&lt;script&gt;") && !text.contains("<script"), "{text}");
         }
         assert!(!login(Some(evil)).into_string().contains("<script"));
+    }
+
+    #[test]
+    fn only_a_page_that_is_followed_loads_itself_anew() {
+        let page = |query: &str, view| {
+            let filter = Filter::parse(query).unwrap_or_default();
+            let [libraries, versions, events, projects] = [const { Vec::new() }; 4];
+            let around = Around { view, filter: &filter, libraries, versions, events, projects };
+            super::page(&Page { title: "X", sections: Vec::new() }, &around).into_string()
+        };
+        let still = page("range=7d", View::Live);
+        assert!(!still.contains("http-equiv") && still.contains("/live?range=7d&amp;follow=yes"), "{still}");
+        let followed = page("range=7d&follow=yes", View::Live);
+        assert!(
+            followed.contains("http-equiv=\"refresh\"") && followed.contains("href=\"/live?range=7d\""),
+            "{followed}"
+        );
+        assert!(!page("follow=yes", View::Overview).contains("http-equiv"));
+    }
+
+    /// What a colour of the style sheet is, in light or in dark.
+    fn colour(name: &str, is_dark: bool) -> [f64; 3] {
+        let name = format!("{name}: #");
+        let mut all = crate::dashboard::STYLE.split(&name).skip(1);
+        let digits = if is_dark { all.nth(1) } else { all.next() }.unwrap_or_default();
+        [0, 2, 4].map(|at| f64::from(u8::from_str_radix(&digits[at..at + 2], 16).unwrap_or_default()))
+    }
+
+    fn luminance(colour: [f64; 3]) -> f64 {
+        let [red, green, blue] = colour.map(|part| match part / 255.0 {
+            part if part <= 0.04045 => part / 12.92,
+            part => ((part + 0.055) / 1.055).powf(2.4),
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    #[test]
+    fn numbers_can_be_read_on_every_shade() {
+        for (shade, is_dark) in (1..=10).flat_map(|shade| [(shade, false), (shade, true)]) {
+            let rule = crate::dashboard::STYLE.split(&format!(".shade-{shade} {{")).nth(1).unwrap_or_default();
+            let portion = rule.split("--s1) ").nth(1).and_then(|rest| rest.split('%').next()?.parse::<f64>().ok());
+            let portion = portion.unwrap_or_default() / 100.0;
+            let (series, card) = (colour("--s1", is_dark), colour("--card", is_dark));
+            let mixed = std::array::from_fn(|at| series[at] * portion + card[at] * (1.0 - portion));
+            let (one, other) = (luminance(mixed), luminance(colour("--ink", is_dark)));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(portion > 0.0 && contrast >= 4.5, "{shade} {is_dark}: {contrast}");
+        }
     }
 
     #[test]

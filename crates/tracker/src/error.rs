@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
 /// An error of the tracker.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -265,6 +268,40 @@ impl Error {
     }
 }
 
+/// What crosses the socket of an error that the caller does something about: its code, and what it is about.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+enum Told {
+    NotEmpty { folder: PathBuf },
+    WouldDeleteMost { gone: u64, all: u64 },
+    NotLeading,
+}
+
+impl Error {
+    /// As a running tracker tells it: `code` and `message`.
+    pub(crate) fn to_json(&self) -> Value {
+        let told = match self {
+            Self::NotEmpty { folder } => Some(Told::NotEmpty { folder: folder.clone() }),
+            Self::WouldDeleteMost { gone, all } => Some(Told::WouldDeleteMost { gone: *gone, all: *all }),
+            Self::NotLeading => Some(Told::NotLeading),
+            _ => None,
+        };
+        let told = told.and_then(|told| serde_json::to_value(told).ok());
+        let mut told = told.unwrap_or_else(|| json!({"code": "unavailable"}));
+        told["message"] = in_full(self).into();
+        told
+    }
+
+    /// The error that a running tracker told; `None` for one that nothing more is known of than its message.
+    pub(crate) fn of_json(told: &Value) -> Option<Self> {
+        Some(match Told::deserialize(told).ok()? {
+            Told::NotEmpty { folder } => Self::NotEmpty { folder },
+            Told::WouldDeleteMost { gone, all } => Self::WouldDeleteMost { gone, all },
+            Told::NotLeading => Self::NotLeading,
+        })
+    }
+}
+
 /// An error and its causes in one line.
 pub(crate) fn in_full(error: &Error) -> String {
     let mut text = error.to_string();
@@ -275,4 +312,22 @@ pub(crate) fn in_full(error: &Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_running_tracker_says_is_the_same_error() {
+        let folder = PathBuf::from("backup");
+        for error in [Error::NotEmpty { folder }, Error::WouldDeleteMost { gone: 7, all: 9 }, Error::NotLeading] {
+            let told = error.to_json();
+            let again = Error::of_json(&told).map(|again| (std::mem::discriminant(&again), again.to_string()));
+            assert_eq!(again, Some((std::mem::discriminant(&error), error.to_string())), "{told}");
+        }
+        let told = Error::NoTarget.to_json();
+        assert_eq!((told["code"].as_str(), Error::of_json(&told).is_none()), (Some("unavailable"), true));
+        assert_eq!(told["message"], Error::NoTarget.to_string());
+    }
 }

@@ -100,6 +100,8 @@ fn a_backup_of_a_stopped_tracker_and_folders_that_are_none() {
     let nothing = backup(dir.path(), kept.path().join("none")).unwrap();
     assert_eq!(nothing.ledger.accepted, 0);
     assert!(restore(kept.path().join("none"), kept.path().join("empty")).unwrap().unwrap().is_sound());
+    // As where none runs.
+    assert!(matches!(backup(dir.path(), kept.path().join("none")), Err(Error::NotEmpty { .. })));
     tracker.client().post("/v1/track", br#"{"event":"e","messageId":"one"}"#);
     tracker.stop();
     let copy = kept.path().join("copy");

@@ -75,6 +75,17 @@ fn only_who_has_the_token_sees_it() {
     // Paths for events are no pages.
     assert_eq!((client.get("/track").status, get(&mut client, &token, "/nothing").status), (400, 400));
     assert_eq!(client.post("/versions", b"{}").status, 400);
+    // Programs are told in their form.
+    for (path, status, code) in [
+        ("/versions.json?rang=7d", 400, "bad_query"),
+        ("/versions/errors.csv?rang=7d", 400, "bad_query"),
+        ("/versions/nothing.csv", 404, "not_found"),
+    ] {
+        let told = get(&mut client, &token, path);
+        assert_eq!((told.status, told.json()["code"].as_str()), (status, Some(code)), "{told:?}");
+    }
+    let told = get(&mut client, &token, "/versions?rang=7d");
+    assert!(told.status == 400 && told.body.contains("<h2>That address cannot be meant</h2>"), "{told:?}");
 }
 
 #[test]

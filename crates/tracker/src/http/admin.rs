@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{App, answer};
 use crate::deletion::Request;
-use crate::error::{Error, in_full};
+use crate::error::Error;
 use crate::event;
 use crate::journal::Journal;
 use crate::loader::{self, Question};
@@ -200,7 +200,7 @@ pub(super) fn found_or_failed<T: Serialize>(found: Result<T, Error>) -> Response
             Ok(text) => answer::document(StatusCode::OK, text),
             Err(error) => failed(error.to_string()),
         },
-        Err(error) => failed(in_full(&error)),
+        Err(error) => answer::document(StatusCode::SERVICE_UNAVAILABLE, error.to_json().to_string()),
     }
 }
 

@@ -98,16 +98,18 @@ pub(crate) async fn table(
     let (Some(view), Some(id)) = (view(&page), file.strip_suffix(".csv")) else {
         return collect::unknown_path(State(app)).await;
     };
-    let filter = match allowed(&app, &headers, query.as_deref().unwrap_or_default()) {
+    let filter = match allowed(&app, &headers, query.as_deref().unwrap_or_default(), For::Programs) {
         Ok(filter) => filter,
         Err(refused) => return *refused,
     };
-    match ask(&app, view, filter, false).await {
+    match ask(&app, view, filter, For::Programs).await {
         Ok((page, _)) => match page.sections.iter().find(|section| section.id == id) {
             Some(section) => respond(StatusCode::OK, "text/csv; charset=utf-8", dashboard::csv(section)),
-            None => {
-                shown(StatusCode::NOT_FOUND, &dashboard::message("Not here", "There is no such table on this page."))
-            }
+            None => *For::Programs.told(
+                (StatusCode::NOT_FOUND, "not_found"),
+                "Not here",
+                "There is no such table on this page.",
+            ),
         },
         Err(refused) => *refused,
     }
@@ -162,7 +164,7 @@ fn view(word: &str) -> Option<View> {
 }
 
 /// The filter of a request that may see the dashboard.
-fn allowed(app: &App, headers: &HeaderMap, query: &str) -> Result<Filter, Box<Response<Body>>> {
+fn allowed(app: &App, headers: &HeaderMap, query: &str, whom: For) -> Result<Filter, Box<Response<Body>>> {
     if !app.dashboard.is_allowed(headers) {
         let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         // A browser is asked for the token, a program is told that it needs one.
@@ -176,19 +178,19 @@ fn allowed(app: &App, headers: &HeaderMap, query: &str) -> Result<Filter, Box<Re
         }));
     }
     Filter::parse(query).map_err(|flaw| {
-        let page = dashboard::message("That address cannot be meant", &flaw.to_string());
-        Box::new(shown(StatusCode::BAD_REQUEST, &page))
+        whom.told((StatusCode::BAD_REQUEST, "bad_query"), "That address cannot be meant", &flaw.to_string())
     })
 }
 
 async fn show(app: &Arc<App>, headers: &HeaderMap, name: &str, query: &str) -> Response<Body> {
     let (word, is_json) = name.strip_suffix(".json").map_or((name, false), |word| (word, true));
     let Some(view) = view(word) else { return collect::unknown_path(State(Arc::clone(app))).await };
-    let filter = match allowed(app, headers, query) {
+    let whom = if is_json { For::Programs } else { For::People };
+    let filter = match allowed(app, headers, query, whom) {
         Ok(filter) => filter,
         Err(refused) => return *refused,
     };
-    let (page, offered) = match ask(app, view, filter.clone(), !is_json).await {
+    let (page, offered) = match ask(app, view, filter.clone(), whom).await {
         Ok(answer) => answer,
         Err(refused) => return *refused,
     };
@@ -201,13 +203,14 @@ async fn show(app: &Arc<App>, headers: &HeaderMap, name: &str, query: &str) -> R
 }
 
 /// Reads a page, on a thread that may block.
-async fn ask(app: &Arc<App>, view: View, filter: Filter, offers: bool) -> Result<(Page, Offered), Box<Response<Body>>> {
-    let busy = || {
-        let page = dashboard::message("Too many questions", "Others are being answered: try again in a moment.");
-        Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &page))
-    };
+async fn ask(app: &Arc<App>, view: View, filter: Filter, whom: For) -> Result<(Page, Offered), Box<Response<Body>>> {
+    // Programs are offered no choices.
+    let offers = whom == For::People;
     let waited = tokio::time::timeout(PATIENCE, Arc::clone(&app.dashboard.busy).acquire_owned()).await;
-    let Ok(Ok(permit)) = waited else { return Err(busy()) };
+    let Ok(Ok(permit)) = waited else {
+        let text = "Others are being answered: try again in a moment.";
+        return Err(whom.told((StatusCode::SERVICE_UNAVAILABLE, "overloaded"), "Too many questions", text));
+    };
     let (store, surveyor, ledger) =
         (Arc::clone(&app.dashboard.store), Arc::clone(&app.dashboard.surveyor), app.ledger());
     let read = tokio::task::spawn_blocking(move || {
@@ -219,13 +222,30 @@ async fn ask(app: &Arc<App>, view: View, filter: Filter, offers: bool) -> Result
         }
     });
     match read.await {
-        Ok(answer) => answer.map_err(|error| unavailable(Some(error))),
-        Err(_) => Err(unavailable(None)),
+        Ok(answer) => answer.map_err(|error| unavailable(Some(error), whom)),
+        Err(_) => Err(unavailable(None, whom)),
     }
 }
 
-/// The page for tables that could not be read, and why, where that is known.
-pub(super) fn unavailable(error: Option<dlt_engine::Error>) -> Box<Response<Body>> {
+/// Who reads an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    People,
+    Programs,
+}
+
+impl For {
+    /// A message in the place of what was asked for.
+    pub(super) fn told(self, (status, code): (StatusCode, &str), title: &str, text: &str) -> Box<Response<Body>> {
+        Box::new(match self {
+            Self::People => shown(status, &dashboard::message(title, text)),
+            Self::Programs => respond(status, "application/json", json!({"code": code, "message": text}).to_string()),
+        })
+    }
+}
+
+/// What is said where tables could not be read, and why, where that is known.
+pub(super) fn unavailable(error: Option<dlt_engine::Error>, whom: For) -> Box<Response<Body>> {
     let (title, text) = match error {
         Some(error) if error.kind() == ErrorKind::DestinationBusy => (
             "The tables are in use",
@@ -237,7 +257,7 @@ pub(super) fn unavailable(error: Option<dlt_engine::Error>) -> Box<Response<Body
         }
         None => ("The tables cannot be read", "The tracker's log says why."),
     };
-    Box::new(shown(StatusCode::SERVICE_UNAVAILABLE, &dashboard::message(title, text)))
+    whom.told((StatusCode::SERVICE_UNAVAILABLE, "unavailable"), title, text)
 }
 
 pub(super) fn shown(status: StatusCode, page: &Markup) -> Response<Body> {

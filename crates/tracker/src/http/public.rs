@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::App;
-use super::dashboard::{respond, shown, unavailable};
+use super::dashboard::{For, respond, shown, unavailable};
 use crate::dashboard::{self, InPublic, Page, Public, public};
 use crate::store::Store;
 
@@ -56,8 +56,13 @@ pub(crate) async fn of_project(
 async fn show(app: &Arc<App>, project: Option<&str>, is_json: bool) -> Response<Body> {
     let Public { projects, least_ids } = &app.public.settings;
     let known = projects.iter().find(|known| project.is_none_or(|project| project == known.as_str()));
-    let Some(project) = known else { return absent(is_json) };
-    let page = match page(app, project, *least_ids).await {
+    let whom = if is_json { For::Programs } else { For::People };
+    let Some(project) = known else {
+        // Whether there is such a project or not.
+        let text = "No project has a public page by this name.";
+        return *whom.told((StatusCode::NOT_FOUND, "not_found"), "Not here", text);
+    };
+    let page = match page(app, project, *least_ids, whom).await {
         Ok(page) => page,
         Err(refused) => return *refused,
     };
@@ -70,19 +75,7 @@ async fn show(app: &Arc<App>, project: Option<&str>, is_json: bool) -> Response<
     response
 }
 
-/// There is no such page, whether there is such a project or not.
-fn absent(is_json: bool) -> Response<Body> {
-    let told = "No project has a public page by this name.";
-    match is_json {
-        true => {
-            let text = serde_json::json!({"code": "not_found", "message": told}).to_string();
-            respond(StatusCode::NOT_FOUND, "application/json", text)
-        }
-        false => shown(StatusCode::NOT_FOUND, &dashboard::message("Not here", told)),
-    }
-}
-
-async fn page(app: &App, project: &str, least: u64) -> Result<Arc<Page>, Box<Response<Body>>> {
+async fn page(app: &App, project: &str, least: u64, whom: For) -> Result<Arc<Page>, Box<Response<Body>>> {
     let mut held = Arc::clone(&app.public.read).lock_owned().await;
     let now = Timestamp::now();
     let today = now.as_second().div_euclid(86_400);
@@ -96,7 +89,7 @@ async fn page(app: &App, project: &str, least: u64) -> Result<Arc<Page>, Box<Res
         held.insert(name, (today, Arc::clone(&page)));
         Ok(page)
     });
-    read.await.map_err(|_| unavailable(None))?.map_err(|error| unavailable(Some(error)))
+    read.await.map_err(|_| unavailable(None, whom))?.map_err(|error| unavailable(Some(error), whom))
 }
 
 fn read(store: &dyn Store, project: &str, least: u64, now: Timestamp) -> Result<Page, dlt_engine::Error> {

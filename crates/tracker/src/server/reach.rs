@@ -68,6 +68,9 @@ pub(super) fn answered<T: DeserializeOwned>(answer: &Answer, server: &ServerFile
         return serde_json::from_slice(&answer.body).map_err(|error| server.no_answer(error.to_string()));
     }
     let told = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
+    if let Some(error) = told.as_ref().and_then(Error::of_json) {
+        return Err(error);
+    }
     match told.as_ref().and_then(|told| told.get("message")).and_then(serde_json::Value::as_str) {
         Some(message) => Err(server.failed(message)),
         None => Err(server.no_answer(format!("status {}", answer.status))),

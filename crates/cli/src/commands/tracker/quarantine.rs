@@ -74,7 +74,7 @@ fn told(replayed: &Replayed, printer: Printer) -> Outcome {
 fn unread(replayed: &Replayed) -> Outcome {
     match replayed.unread.as_slice() {
         [] => Ok(()),
-        flaws => Err(Failure::usage(flaws.join("; "))
+        flaws => Err(Failure::work(flaws.join("; "))
             .hint("mend the contract and replay again: the events of its project stay until then")),
     }
 }

@@ -5,6 +5,7 @@ use dlt_engine::destination::Row;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::row::number;
 use crate::store::Tables;
 use crate::store::schema::{EVENTS, QUARANTINE};
 
@@ -50,19 +51,15 @@ pub(crate) fn of(tables: &mut dyn Tables, id: &str) -> Result<Holdings, Error> {
     ))?;
     let mut count = |table: &str| {
         let rows = tables.select(&format!("SELECT count(*) AS events FROM {table} WHERE {is_theirs}"))?;
-        Ok::<u64, Error>(rows.first().map_or(0, number))
+        Ok::<u64, Error>(rows.first().map_or(0, |row| number(row, "events")))
     };
     let (total, quarantined) = (count(EVENTS)?, count(QUARANTINE)?);
     let value = |row: &Row, name: &str| row.get(name).cloned().unwrap_or_default();
     let held = |row: &Row| Held {
         event: value(row, "event"),
-        count: number(row),
+        count: number(row, "events"),
         first: value(row, "first"),
         last: value(row, "last"),
     };
     Ok(Holdings { total, events: rows.iter().map(held).collect(), quarantined })
-}
-
-fn number(row: &Row) -> u64 {
-    row.get("events").and_then(Value::as_u64).unwrap_or(0)
 }

@@ -32,8 +32,8 @@
 //!
 //! # Seams
 //!
-//! Two contracts have two implementations each: `journal` (segments of a local disk, or a stream of NATS) and `store` (a
-//! DuckDB file, or a Postgres database). [`serve`] chooses them in one place, `server::parts`.
+//! Two contracts have several implementations each: `journal` (segments of a local disk, or a stream of NATS) and `store` (a
+//! DuckDB file, a Postgres database, or files). [`serve`] chooses them in one place, `server::parts`.
 //!
 //! This crate knows nothing of the telemetry client, command lines or terminals.
 
@@ -70,6 +70,7 @@ mod query;
 mod question;
 mod report;
 mod retention;
+mod row;
 mod scrub;
 mod secret;
 mod server;

@@ -20,6 +20,7 @@ use crate::loader;
 use crate::outcome::Reason;
 use crate::projects::DEFAULT;
 use crate::query::{encode, pairs};
+use crate::row::{number, text};
 use crate::store::schema::QUARANTINE;
 use crate::store::{Dialect, Replay, Store, Tables};
 
@@ -302,12 +303,4 @@ impl Work {
             |([project, reason, event, path], count): ([String; 4], u64)| Stay { project, reason, event, path, count };
         Replayed { replayed: self.replayed, stays: self.stays.into_iter().map(stay).collect(), unread: self.unread }
     }
-}
-
-fn text(row: &Row, name: &str) -> Option<String> {
-    row.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn number(row: &Row, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or(0)
 }

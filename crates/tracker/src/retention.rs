@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::projects::DEFAULT;
 
+/// Microseconds of a day.
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// How long rows of events and of the quarantine stay.

@@ -31,7 +31,8 @@ fn members(fields: &Fields, found: &mut Members<'_>, key: &str) -> bool {
 fn within(shape: &Shape, known: Option<&[String]>, value: &mut Tree<'_>, key: &str) -> bool {
     match (shape, value) {
         (Shape::List(item), Tree::List(items)) => {
-            items.iter_mut().fold(false, |is_hashed, value| within(item, known, value, key) || is_hashed)
+            // Each of them.
+            items.iter_mut().map(|value| within(item, known, value, key)).filter(|is_hashed| *is_hashed).count() > 0
         }
         (Shape::Object(fields), Tree::Object(found)) => members(fields, found, key),
         (Shape::Text, Tree::Text(text)) if known.is_some_and(|known| is_secret(text, known)) => {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::projects::DEFAULT;
 use crate::query::{encode, pairs};
+use crate::retention::DAY_MICROS;
 use crate::store::Dialect;
 use crate::survey::{Chosen, Word, Words};
 
@@ -167,12 +168,11 @@ impl Filter {
     /// The first moment of the range, in microseconds since 1970: a midnight, today being the last day, so that no day of
     /// a chart is cut. One day is the last 24 hours.
     pub(crate) fn since(&self, now: Timestamp) -> Option<i64> {
-        let day = 86_400_000_000;
         let now = now.as_microsecond();
         match self.days {
             0 => None,
-            1 => Some(now - day),
-            days => Some((now.div_euclid(day) + 1 - i64::from(days)) * day),
+            1 => Some(now - DAY_MICROS),
+            days => Some((now.div_euclid(DAY_MICROS) + 1 - i64::from(days)) * DAY_MICROS),
         }
     }
 

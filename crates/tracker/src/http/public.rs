@@ -19,12 +19,15 @@ use crate::store::Store;
 /// How long a browser may keep a page.
 const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=600");
 
+/// By project, with the day on which it was read.
+type Read = HashMap<String, (i64, Arc<Page>)>;
+
 /// The pages, and what they show today.
 #[derive(Debug)]
 pub(crate) struct PublicPages {
     settings: Public,
-    /// By project, with the day on which it was read. Whoever reads one lets the others wait.
-    read: Arc<Mutex<HashMap<String, (i64, Arc<Page>)>>>,
+    /// Whoever reads one lets the others wait.
+    read: Arc<Mutex<Read>>,
 }
 
 impl PublicPages {

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::contract::{ALWAYS, Contract, can_be_named, quoted};
 use crate::event::columns;
 use crate::outcome::Reason;
+use crate::row::{number, text};
 use crate::scrub;
 use crate::store::Tables;
 use crate::store::schema::{EVENTS, QUARANTINE};
@@ -112,7 +113,7 @@ fn counts(tables: &mut dyn Tables, project: &str) -> Result<BTreeMap<String, Cou
             MAX_NAMES + 1
         ))?;
         for row in rows {
-            let count = counts.entry(text(&row, "event").to_owned()).or_default();
+            let count = counts.entry(text(&row, "event").unwrap_or_default()).or_default();
             let place = if table == EVENTS { &mut count.stored } else { &mut count.quarantined };
             *place = number(&row, "events");
         }
@@ -141,8 +142,9 @@ fn look_at_events(tables: &mut dyn Tables, project: &str, event: &str, seen: &mu
                 Some(value) => seen.values.members.entry(column.to_owned()).or_default().add(value, &mut seen.eyes),
             }
         }
-        seen.look_at(&serde_json::from_str(text(row, "properties")).unwrap_or_default());
-        for name in text(row, "properties_dropped").split(',').filter(|name| can_be_named(name)) {
+        seen.look_at(&serde_json::from_str(&text(row, "properties").unwrap_or_default()).unwrap_or_default());
+        let dropped = text(row, "properties_dropped").unwrap_or_default();
+        for name in dropped.split(',').filter(|name| can_be_named(name)) {
             *seen.dropped.entry(name.to_owned()).or_default() += 1;
         }
     })
@@ -150,7 +152,7 @@ fn look_at_events(tables: &mut dyn Tables, project: &str, event: &str, seen: &mu
 
 fn look_at_quarantine(tables: &mut dyn Tables, project: &str, event: &str, seen: &mut Seen) -> Result<(), Error> {
     newest(tables, QUARANTINE, project, event, &of_contracts(), "payload", &mut |row| {
-        if let Ok(kept) = serde_json::from_str::<Kept>(text(row, "payload")) {
+        if let Ok(kept) = serde_json::from_str::<Kept>(&text(row, "payload").unwrap_or_default()) {
             seen.values.count += 1;
             seen.look_at(&kept.properties);
         }
@@ -217,12 +219,4 @@ fn written(name: &str, own: &Contract, count: Counts, seen: &Seen) -> Option<Str
         comment.push_str(&format!("; shares are of the newest {}", seen.values.count));
     }
     proposal::event(name, &said, &seen.values, dropped.chain(seen.eyes.told()).collect(), &comment)
-}
-
-fn text<'a>(row: &'a Row, name: &str) -> &'a str {
-    row.get(name).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(row: &Row, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or(0)
 }

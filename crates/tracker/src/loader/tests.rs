@@ -338,7 +338,7 @@ fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
     let now = Timestamp::now().as_microsecond();
     // Of one day it is not known when things happened.
     let row = |number: i64, days: i64| {
-        let at = event::formatted(Timestamp::from_microsecond(now - days * 86_400_000_000).unwrap());
+        let at = event::formatted(Timestamp::from_microsecond(now - days * crate::retention::DAY_MICROS).unwrap());
         format!(
             "{{\"message_id\":\"m{number}\",\"event\":\"e\",\"anonymous_id\":\"a{}\",{}\
              \"received_at\":\"{at}\",\"products\":[{{\"sku\":\"s{number}\"}},{{\"sku\":\"t\"}}]}}",

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::{DaySummary, EventSummary, Report, Share, VersionSummary};
 use crate::projects::DEFAULT;
+use crate::retention::DAY_MICROS;
+use crate::row::{number, text};
 use crate::store::schema::{DAILY_EVENTS, DAILY_INSTALLS, QUARANTINE};
 use crate::survey::{Chosen, Count, Look, Names, Portion, Survey, Tally, Totals, Word, Words};
 
@@ -16,7 +18,6 @@ use crate::survey::{Chosen, Count, Look, Names, Portion, Survey, Tally, Totals, 
 const MAX_LINES: usize = 100;
 /// Most days whose events have expired.
 const MAX_DAYS: u32 = 4000;
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// The report, of one project or of all, without its ledger. Empty where there are no tables.
 ///
@@ -228,12 +229,4 @@ fn earlier(look: &mut Look<'_>, project: Option<&str>) -> Result<(Vec<DaySummary
     };
     let days = rows.first().map_or(0, |row| number(row, "days"));
     Ok((rows.iter().map(day).collect(), days.saturating_sub(rows.len() as u64)))
-}
-
-fn text(row: &Row, name: &str) -> Option<String> {
-    row.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn number(row: &Row, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or(0)
 }

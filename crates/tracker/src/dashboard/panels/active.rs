@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::counting::{DAY, Figure, Seen};
+use super::counting::{Figure, Seen};
 use super::times::OverTime;
 use super::{date_of, section, share};
 use crate::dashboard::filter::Pace;
 use crate::dashboard::page::{Cell, Form, Section};
+use crate::retention::DAY_MICROS;
 use crate::survey::{Portion, Sent, Words};
 
 /// Counts the figures at the top.
@@ -24,7 +25,7 @@ pub(super) struct Headline {
 
 impl Headline {
     pub(super) fn new(now: Timestamp) -> Self {
-        let since = [1, 7, 30].map(|days| now.as_microsecond() - days * DAY);
+        let since = [1, 7, 30].map(|days| now.as_microsecond() - days * DAY_MICROS);
         let (ci, container) = (Portion::default(), Portion::default());
         Self { since, recent: [0; 3], active: 0, events: 0, ci, container, lost: 0 }
     }

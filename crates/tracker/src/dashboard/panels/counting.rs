@@ -3,10 +3,8 @@
 use jiff::Timestamp;
 
 use crate::dashboard::filter::{Filter, Pace};
+use crate::retention::DAY_MICROS;
 use crate::survey::{Chosen, Count, Sent, Survey, Totals, Words};
-
-/// Microseconds of a day.
-pub(super) const DAY: i64 = 86_400_000_000;
 
 /// A figure of a page: what is counted of the events that its filter chooses.
 pub(super) trait Figure {
@@ -86,7 +84,7 @@ several!(A 0, B 1, C 2, D 3);
 
 /// The number of the day, week or month that a moment belongs to, counted from 1970.
 pub(super) fn bucket(pace: Pace, moment: i64) -> i64 {
-    let day = moment.div_euclid(DAY);
+    let day = moment.div_euclid(DAY_MICROS);
     match pace {
         Pace::Day => day,
         // 1970-01-01 was a Thursday.
@@ -120,10 +118,10 @@ mod tests {
         for days in (-800_000..2_000_000).step_by(13) {
             let date = first.checked_add(days.days()).unwrap();
             let month = i64::from(date.year()) * 12 + i64::from(date.month()) - 1;
-            assert_eq!(bucket(Pace::Month, days * DAY + DAY - 1), month, "{date}");
+            assert_eq!(bucket(Pace::Month, days * DAY_MICROS + DAY_MICROS - 1), month, "{date}");
         }
         for (moment, day, week) in
-            [(0, 0, 0), (-1, -1, 0), (4 * DAY - 1, 3, 0), (4 * DAY, 4, 1), (-3 * DAY - 1, -4, -1)]
+            [(0, 0, 0), (-1, -1, 0), (4 * DAY_MICROS - 1, 3, 0), (4 * DAY_MICROS, 4, 1), (-3 * DAY_MICROS - 1, -4, -1)]
         {
             assert_eq!((bucket(Pace::Day, moment), bucket(Pace::Week, moment)), (day, week), "{moment}");
         }

@@ -3,9 +3,11 @@
 use dlt_engine::Error;
 use dlt_engine::destination::Row;
 
-use super::{Asking, MOST_ROWS, View, date_of, row_count, row_named, row_number, row_share, section};
+use super::{Asking, MOST_ROWS, View, date_of, row_count, row_named, row_share, section};
 use crate::dashboard::filter::{Ci, Pace};
 use crate::dashboard::page::{Cell, Form, Section};
+use crate::retention::DAY_MICROS;
+use crate::row::{integer, number};
 use crate::store::schema::{DAILY_EVENTS, DAILY_INSTALLS};
 
 /// Names that a chart tells apart; the others are one.
@@ -64,7 +66,7 @@ fn is_narrow(asking: &mut Asking<'_, '_>) -> bool {
 fn condition(asking: &mut Asking<'_, '_>) -> String {
     let senders = asking.filter.condition_of_all_time(asking.dialect());
     match asking.filter.since(asking.now) {
-        Some(micros) => format!("{DAY} >= {} AND {senders}", micros.div_euclid(86_400_000_000)),
+        Some(micros) => format!("{DAY} >= {} AND {senders}", micros.div_euclid(DAY_MICROS)),
         None => senders,
     }
 }
@@ -78,7 +80,7 @@ fn over_time(asking: &mut Asking<'_, '_>) -> Result<Section, Error> {
          sum(events)::BIGINT AS events FROM {DAILY_EVENTS} WHERE {condition} GROUP BY 1, 2 ORDER BY 1, 2"
     ))?;
     let row = |row: &Row| {
-        vec![Cell::Text(date_of(pace, row_number(row, "bucket"))), row_named(row, "event"), row_count(row, "events")]
+        vec![Cell::Text(date_of(pace, integer(row, "bucket"))), row_named(row, "event"), row_count(row, "events")]
     };
     Ok(section(
         ("earlier_over_time", &format!("Earlier events by name and {}", pace.word())),
@@ -99,7 +101,7 @@ fn installs(asking: &mut Asking<'_, '_>) -> Result<Option<Section>, Error> {
         "SELECT {DAY}::BIGINT AS bucket, sum(installs)::BIGINT AS installs FROM {DAILY_INSTALLS} WHERE {condition} \
          GROUP BY 1 ORDER BY 1 DESC"
     ))?;
-    let row = |row: &Row| vec![Cell::Text(date_of(Pace::Day, row_number(row, "bucket"))), row_count(row, "installs")];
+    let row = |row: &Row| vec![Cell::Text(date_of(Pace::Day, integer(row, "bucket"))), row_count(row, "installs")];
     Ok(Some(section(
         ("earlier_installs", "Earlier installs by day"),
         "At most so many: one that sent for several projects, or whose events of a day arrived on several days, counts for each.",
@@ -150,7 +152,7 @@ fn by(asking: &mut Asking<'_, '_>, columns: &str, made: impl FnOnce(&[Row]) -> S
          CAST(sum(succeeded) AS DOUBLE PRECISION) / nullif(sum(succeeded) + sum(failed), 0) AS success \
          FROM {DAILY_EVENTS} WHERE {condition} GROUP BY {columns} ORDER BY events DESC, {columns} LIMIT {MOST_ROWS}"
     ))?;
-    let all = rows.first().map_or(0, |row| row_number(row, "names"));
+    let all = rows.first().map_or(0, |row| number(row, "names"));
     let beyond = usize::try_from(all).unwrap_or_default().saturating_sub(rows.len());
     Ok(Section { beyond, ..made(&rows) })
 }

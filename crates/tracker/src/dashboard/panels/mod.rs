@@ -24,6 +24,7 @@ pub(crate) use offered::Offered;
 use super::filter::{Filter, Pace};
 use super::page::{Cell, Column, Form, Page, Section};
 use crate::ledger::Ledger;
+use crate::row::{number, text};
 use crate::store::Dialect;
 use crate::survey::{Count, Look};
 
@@ -310,12 +311,8 @@ fn seconds(seconds: Option<f64>) -> Cell {
     seconds.map_or(Cell::Nothing, Cell::Seconds)
 }
 
-fn row_number(row: &Row, name: &str) -> i64 {
-    row.get(name).and_then(Value::as_i64).unwrap_or(0)
-}
-
 fn row_count(row: &Row, name: &str) -> Cell {
-    Cell::Count(row_number(row, name).try_into().unwrap_or(0))
+    Cell::Count(number(row, name))
 }
 
 fn row_share(row: &Row, name: &str) -> Cell {
@@ -327,11 +324,11 @@ fn row_seconds(row: &Row, name: &str) -> Cell {
 }
 
 fn row_text(row: &Row, name: &str) -> Cell {
-    row.get(name).and_then(Value::as_str).map_or(Cell::Nothing, |text| Cell::Text(text.to_owned()))
+    text(row, name).map_or(Cell::Nothing, Cell::Text)
 }
 
 fn row_named(row: &Row, name: &str) -> Cell {
-    named(row.get(name).and_then(Value::as_str))
+    named(text(row, name).as_deref())
 }
 
 #[cfg(test)]

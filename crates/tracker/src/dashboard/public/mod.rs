@@ -10,7 +10,6 @@ mod cells;
 use std::collections::BTreeMap;
 
 use dlt_engine::Error;
-use dlt_engine::destination::Row;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -18,6 +17,8 @@ use serde_json::Value;
 use super::filter::Pace;
 use super::page::{Cell, Column, Form, Page, Section};
 use super::panels::date_of;
+use crate::retention::DAY_MICROS;
+use crate::row::{integer, number};
 use crate::store::Tables;
 use crate::store::schema::EVENTS;
 use cells::{Groups, Told};
@@ -26,7 +27,6 @@ use cells::{Groups, Told};
 const WEEKS: i64 = 52;
 /// Versions that are told apart over all weeks: the most frequent.
 const MAX_VERSIONS: usize = 6;
-const DAY_MICROS: i64 = 86_400_000_000;
 /// Ids that tell nothing of what a cut is about.
 const NOT_TOLD: &str = "not told";
 /// All groups that are not told by name.
@@ -145,8 +145,8 @@ fn groups(
     ))?;
     let mut weeks: BTreeMap<i64, Groups> = BTreeMap::new();
     for row in &rows {
-        let groups = weeks.entry(number(row, "week")).or_default();
-        let ids = number(row, "ids").unsigned_abs();
+        let groups = weeks.entry(integer(row, "week")).or_default();
+        let ids = number(row, "ids");
         match row.get("is_large").and_then(Value::as_bool) {
             Some(true) => groups.large.push((row.get("value").and_then(Value::as_str).map(str::to_owned), ids)),
             _ => groups.small += ids,
@@ -230,10 +230,6 @@ fn section(
 ) -> Section {
     let columns = columns.iter().map(|(key, title)| Column { key, title }).collect();
     Section { id, title: title.to_owned(), note: note.to_owned(), columns, most: rows.len(), beyond: 0, rows, form }
-}
-
-fn number(row: &Row, name: &str) -> i64 {
-    row.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -295,7 +295,7 @@ fn plain_windows(tables: &mut dyn Tables, project: Option<&str>) -> [u64; 3] {
     let (dialect, now) = (tables.dialect(), jiff::Timestamp::now().as_microsecond());
     let condition = project.map_or_else(|| "true".to_owned(), |name| dialect.of_project(name));
     [1, 7, 30].map(|days| {
-        let since = dialect.moment(now - days * 86_400_000_000);
+        let since = dialect.moment(now - days * crate::retention::DAY_MICROS);
         let sql =
             format!("SELECT count(DISTINCT anonymous_id) AS n FROM events WHERE timestamp > {since} AND {condition}");
         tables.select(&sql).unwrap()[0]["n"].as_u64().unwrap()

@@ -31,6 +31,7 @@ use super::{Aged, Counts, JournalRows, OnBatch, OnMessage, Recount, Role, Store,
 use crate::deletion::{Claim, Request};
 use crate::message::Message;
 use crate::retention::{DAY_MICROS, Expired};
+use crate::row::number;
 use crate::store::Dialect;
 use cache::Cache;
 use database::{Database, Session, each_message};
@@ -659,9 +660,4 @@ impl Tables for SqlTables<'_> {
     fn dialect(&self) -> &'static dyn Dialect {
         self.dialect
     }
-}
-
-/// A number of a row; 0 where there is none.
-fn number(row: &Row, name: &str) -> u64 {
-    row.get(name).and_then(Value::as_u64).unwrap_or(0)
 }

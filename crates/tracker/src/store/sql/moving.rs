@@ -9,7 +9,8 @@ use dlt_engine::{Error, ErrorKind, Result, Source};
 use serde_json::Value;
 
 use super::deletion::{REQUESTS, TOMBSTONES};
-use super::{SqlStore, SqlTables, deletion, number, retention};
+use super::{SqlStore, SqlTables, deletion, retention};
+use crate::row::number;
 use crate::store::schema::{self, DATASET, EVENTS, LOADS, OBJECTS, PIPELINE, QUARANTINE, REPLAYS};
 use crate::store::{Counts, Tables};
 

@@ -141,6 +141,29 @@ fn who_is_turned_away_gets_to_read_why() {
 }
 
 #[test]
+fn who_is_refused_before_the_body_is_read_gets_to_read_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut limited = options(dir.path());
+    limited.rates.by_address = Some(1);
+    let tracker = Tracker::with(limited);
+    // One connection for all: a body that nobody read would close it, and most senders try again then.
+    let mut client = tracker.client();
+    assert_eq!(client.post("/v1/track", br#"{"event":"e"}"#).status, 200);
+    let long = vec![b' '; 1 << 20];
+    for (method, path, status) in [
+        ("POST", "/v1/batch", 429),
+        ("POST", "/v1/forget", 429),
+        ("POST", "/v1/tr%61ck", 429),
+        ("POST", "/v2/track", 400),
+        ("PUT", "/v1/track", 400),
+    ] {
+        let answer = client.send(method, path, &[], &long).unwrap();
+        assert_eq!((answer.status, path), (status, path));
+        assert_eq!(client.get("/healthz").status, 200, "{method} {path}");
+    }
+}
+
+#[test]
 fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
     let dir = tempfile::tempdir().unwrap();
     let mut small = options(dir.path());

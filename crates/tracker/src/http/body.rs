@@ -29,6 +29,23 @@ where
     }
 }
 
+/// Reads a body that nobody wants, as far as [`DISCARDED_BYTES`].
+pub(super) async fn discard<B>(mut body: B, timeout: Duration)
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let read = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            length += frame.data_ref().map_or(0, Bytes::len);
+            if length > DISCARDED_BYTES {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(timeout, read).await;
+}
+
 async fn collect<B>(mut body: B, limit: usize, memory: &mut Reservation<'_>) -> Result<Bytes, Failure>
 where
     B: HttpBody<Data = Bytes> + Unpin,

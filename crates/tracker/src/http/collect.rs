@@ -75,17 +75,25 @@ pub(crate) async fn call(
     // A name that is not UTF-8 is unknown.
     match name.ok().and_then(|Path(name)| Form::of(&name)) {
         Some(form) => self::answer(&app, request, form).await,
-        None => unknown_path(State(app)).await,
+        None => unknown_path(State(app), request).await,
     }
 }
 
 /// Any other path.
-pub(crate) async fn unknown_path(State(app): State<Arc<App>>) -> Response<Body> {
-    refuse(&app, Failure::UnknownPath)
+pub(crate) async fn unknown_path(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    // Events of a client with a wrong address: it must see the answer, or it sends them again and again.
+    body::discard(request.into_body(), app.body_timeout).await;
+    absent(&app)
+}
+
+/// The answer for a path that is not there, where no body comes.
+pub(super) fn absent(app: &App) -> Response<Body> {
+    refuse(app, Failure::UnknownPath)
 }
 
 /// A method that the path does not take.
-pub(crate) async fn unknown_method(State(app): State<Arc<App>>) -> Response<Body> {
+pub(crate) async fn unknown_method(State(app): State<Arc<App>>, request: Request<Body>) -> Response<Body> {
+    body::discard(request.into_body(), app.body_timeout).await;
     refuse(&app, Failure::UnknownMethod)
 }
 
@@ -151,11 +159,7 @@ async fn take_uncounted<B>(app: &App, request: Request<B>, form: Form) -> Result
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    if !app.receives {
-        return Err(Failure::NotHere);
-    }
-    let mut memory = Reservation::begin(&app.memory)?;
-    app.rates.take_address(request.extensions().get().copied(), request.headers())?;
+    let (request, mut memory) = admitted(app, request).await?;
     let basic = basic_user(request.headers());
     let (encoding, body) = read(app, request, &mut memory).await?;
     let received_at = Timestamp::now();
@@ -221,6 +225,32 @@ where
         // The writer is gone.
         Err(_) => Err(AppendError::Closed.into()),
     }
+}
+
+/// A request that may be read, with the memory for it.
+///
+/// # Errors
+/// When this process takes none, or there are too many. Its body is discarded then, so that the sender sees the answer.
+pub(super) async fn admitted<B>(app: &App, request: Request<B>) -> Result<(Request<B>, Reservation<'_>), Failure>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    match admit(app, &request) {
+        Ok(memory) => Ok((request, memory)),
+        Err(failure) => {
+            body::discard(request.into_body(), app.body_timeout).await;
+            Err(failure)
+        }
+    }
+}
+
+fn admit<'a, B>(app: &'a App, request: &Request<B>) -> Result<Reservation<'a>, Failure> {
+    if !app.receives {
+        return Err(Failure::NotHere);
+    }
+    let memory = Reservation::begin(&app.memory)?;
+    app.rates.take_address(request.extensions().get().copied(), request.headers())?;
+    Ok(memory)
 }
 
 /// The user of HTTP Basic, which is the key of clients of the protocol; some send no colon after it.

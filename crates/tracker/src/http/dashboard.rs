@@ -82,7 +82,7 @@ pub(crate) async fn page(
     let name = name.map(|Path(name)| name).unwrap_or_default();
     let known = name.strip_suffix(".json").unwrap_or(&name);
     if view(known).is_none() || name.is_empty() {
-        return collect::unknown_path(State(app)).await;
+        return collect::absent(&app);
     }
     show(&app, &headers, &name, query.as_deref().unwrap_or_default()).await
 }
@@ -96,7 +96,7 @@ pub(crate) async fn table(
 ) -> Response<Body> {
     let (page, file) = names.map(|Path(names)| names).unwrap_or_default();
     let (Some(view), Some(id)) = (view(&page), file.strip_suffix(".csv")) else {
-        return collect::unknown_path(State(app)).await;
+        return collect::absent(&app);
     };
     let filter = match allowed(&app, &headers, query.as_deref().unwrap_or_default(), For::Programs) {
         Ok(filter) => filter,
@@ -184,7 +184,7 @@ fn allowed(app: &App, headers: &HeaderMap, query: &str, whom: For) -> Result<Fil
 
 async fn show(app: &Arc<App>, headers: &HeaderMap, name: &str, query: &str) -> Response<Body> {
     let (word, is_json) = name.strip_suffix(".json").map_or((name, false), |word| (word, true));
-    let Some(view) = view(word) else { return collect::unknown_path(State(Arc::clone(app))).await };
+    let Some(view) = view(word) else { return collect::absent(app) };
     let whom = if is_json { For::Programs } else { For::People };
     let filter = match allowed(app, headers, query, whom) {
         Ok(filter) => filter,

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::answer::{self, Failure};
-use super::memory::Reservation;
 use super::{App, collect};
 use crate::decode;
 use crate::deletion::{Claim, Refusal, Request as DeletionRequest};
@@ -82,11 +81,7 @@ async fn take(app: &App, request: Request) -> Result<Receipt, Failure> {
 
 /// Reads a claim, and looks whether it is proven.
 async fn proven(app: &App, request: Request) -> Result<Claim, Failure> {
-    if !app.receives {
-        return Err(Failure::NotHere);
-    }
-    let mut memory = Reservation::begin(&app.memory)?;
-    app.rates.take_address(request.extensions().get().copied(), request.headers())?;
+    let (request, mut memory) = collect::admitted(app, request).await?;
     let (encoding, body) = collect::read(app, request, &mut memory).await?;
     let claim = Claim::parse(&decode::inflate(&body, encoding.as_deref(), &app.limits)?)?;
     drop(body);

@@ -55,7 +55,7 @@ const FOLLOWER_LOOKS: Duration = Duration::from_millis(200);
 const FOLLOWER_CHECKS: u32 = 10;
 
 /// Most payload bytes in one load.
-const LOAD_BYTES: usize = 12 << 20;
+const LOAD_BYTES: usize = 8 << 20;
 /// How long the tables may be held open while more comes than others can wait for: to open and close them costs as much as to
 /// load thousands of events.
 const HELD_OPEN: Duration = Duration::from_secs(4);

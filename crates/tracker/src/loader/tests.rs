@@ -153,7 +153,8 @@ impl Folder {
     }
 
     fn segments(&self) -> usize {
-        std::fs::read_dir(self.path("journal")).unwrap().count()
+        let files = std::fs::read_dir(self.path("journal")).unwrap();
+        files.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|end| end == "seg")).count()
     }
 }
 

@@ -143,20 +143,29 @@ mod tests {
         assert_eq!(Share::parse("no numbers"), None);
     }
 
+    /// The scheduling policy of this thread, as Linux tells it.
+    fn policy() -> libc::c_int {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // The name, which may have anything in it, is the second of its fields, and the policy the forty-first.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_ascii_whitespace().nth(38).unwrap().parse().unwrap()
+    }
+
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_thread_and_those_that_it_starts_stand_back() {
-        let policy = || {
-            // SAFETY: the call takes no pointer.
-            #[allow(unsafe_code)]
-            let policy = unsafe { libc::sched_getscheduler(0) };
-            policy
-        };
-        let found = std::thread::spawn(move || {
-            assert!(stand_back());
-            (policy(), std::thread::spawn(policy).join().unwrap())
-        });
-        assert_eq!(found.join().unwrap(), (libc::SCHED_IDLE, libc::SCHED_IDLE));
-        assert_ne!(policy(), libc::SCHED_IDLE, "nobody else");
+    fn loads_stand_back_with_the_threads_that_they_start_and_nobody_else_does() {
+        let folder = crate::loader::tests::Folder::new(crate::loader::tests::Database::DuckDb);
+        let mut polite = Polite::start(|_| {
+            let started = std::thread::spawn(policy).join().unwrap();
+            (policy(), started) == (libc::SCHED_IDLE, libc::SCHED_IDLE)
+        })
+        .unwrap();
+        assert!(polite.suffices());
+        let (loader, stands_back) = polite.attempt(folder.loader()).unwrap();
+        assert!(stands_back);
+        drop(loader);
+        assert_ne!(policy(), libc::SCHED_IDLE);
+        polite.starved = Some(Instant::now());
+        assert!(!polite.suffices());
     }
 }

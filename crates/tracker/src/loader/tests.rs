@@ -26,7 +26,7 @@ use pages::pages_count_as_plain_questions_do;
 
 /// What holds the tables in a test.
 #[derive(Clone, Copy)]
-enum Database {
+pub(super) enum Database {
     DuckDb,
     Postgres,
     Files,
@@ -67,7 +67,7 @@ on_every_database!(
 );
 
 /// A data folder with a journal.
-struct Folder {
+pub(super) struct Folder {
     dir: tempfile::TempDir,
     journal: Arc<SegmentJournal>,
     database: Database,
@@ -77,7 +77,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(database: Database) -> Self {
+    pub(super) fn new(database: Database) -> Self {
         let postgres = match database {
             Database::DuckDb | Database::Files => None,
             Database::Postgres => Some(dlt_testkit::Postgres::start().unwrap()),
@@ -105,7 +105,7 @@ impl Folder {
     }
 
     /// A loader as the next process has it.
-    fn loader(&self) -> Loader {
+    pub(super) fn loader(&self) -> Loader {
         let state = Arc::new(LoaderState::default());
         Loader::new(DataDir::new(self.dir.path()), self.store(), Arc::clone(&self.journal) as Arc<dyn Journal>, state)
     }

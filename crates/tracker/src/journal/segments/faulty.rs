@@ -35,6 +35,8 @@ struct Contents {
     durable: Vec<u8>,
     /// Writes since the last sync.
     pending: Vec<(usize, Vec<u8>)>,
+    /// A sync failed: of what is written since, any part may be lost, whatever later syncs say.
+    is_doubtful: bool,
 }
 
 impl Contents {
@@ -235,7 +237,12 @@ impl JournalFile for Handle {
         if let Err(error) = disk.step() {
             // After a failed sync some of it is on the disk, and the rest is gone without another word.
             disk.tear(self.file);
+            disk.files[self.file].is_doubtful = true;
             return Err(error);
+        }
+        if disk.files[self.file].is_doubtful {
+            disk.tear(self.file);
+            return Ok(());
         }
         for (offset, written) in std::mem::take(&mut disk.files[self.file].pending) {
             put(&mut disk.files[self.file].durable, offset, &written);

@@ -31,6 +31,8 @@ pub(super) struct FreeSegments {
     dir: PathBuf,
     /// The size of a segment; files of other sizes are not kept.
     segment_bytes: u64,
+    /// The first segment of this process: how those before were written is not known.
+    first_number: u64,
     kept: Mutex<Kept>,
 }
 
@@ -39,6 +41,8 @@ struct Kept {
     files: Vec<Free>,
     /// The newest deletion request. What is before it must go.
     erased: u64,
+    /// Segments that could not be written to the end: nobody knows what becomes of more that is written there.
+    doubtful: Vec<u64>,
 }
 
 /// A file that can become a segment.
@@ -51,11 +55,16 @@ pub(super) struct Free {
 
 impl FreeSegments {
     /// Removes what an earlier process left.
-    pub(super) fn open(filesystem: Arc<dyn Filesystem>, dir: &Path, segment_bytes: u64) -> io::Result<Self> {
+    pub(super) fn open(
+        filesystem: Arc<dyn Filesystem>,
+        dir: &Path,
+        segment_bytes: u64,
+        first_number: u64,
+    ) -> io::Result<Self> {
         for name in filesystem.list(dir)?.iter().filter(|name| name.ends_with(SUFFIX)) {
             filesystem.remove(&dir.join(name))?;
         }
-        Ok(Self { filesystem, dir: dir.to_owned(), segment_bytes, kept: Mutex::default() })
+        Ok(Self { filesystem, dir: dir.to_owned(), segment_bytes, first_number, kept: Mutex::default() })
     }
 
     /// The name for the file of a segment that was released, if it is to be kept. Then it is given by [`FreeSegments::keep`] once that
@@ -63,16 +72,17 @@ impl FreeSegments {
     pub(super) fn name(&self, segment: Segment, waiting: usize) -> Option<PathBuf> {
         let kept = locked(&self.kept);
         let has_room = kept.files.len() + waiting < MOST;
-        let is_fit = segment.bytes == self.segment_bytes && segment.first_sequence > kept.erased;
+        let is_fit = segment.bytes == self.segment_bytes
+            && segment.number >= self.first_number
+            && !kept.doubtful.contains(&segment.number);
         (has_room && is_fit).then(|| self.dir.join(format!("free-{}{SUFFIX}", segment.number)))
     }
 
-    /// Keeps files for the next segments, which began with this sequence number or a later one.
+    /// Keeps files for the next segments, if a deletion request can't be about what they hold: from this sequence number on.
     pub(super) fn keep(&self, paths: Vec<PathBuf>, first_sequence: u64) {
         let mut kept = locked(&self.kept);
         let since = Instant::now();
         let files = paths.into_iter().map(|path| Free { path, bytes: self.segment_bytes, since });
-        // A deletion request may have come meanwhile.
         if first_sequence > kept.erased { kept.files.extend(files) } else { files.for_each(|file| self.remove(&file)) }
     }
 
@@ -84,6 +94,11 @@ impl FreeSegments {
     /// Whether there is one.
     pub(super) fn is_empty(&self) -> bool {
         locked(&self.kept).files.is_empty()
+    }
+
+    /// Never keeps the file of this segment.
+    pub(super) fn doubt(&self, number: u64) {
+        locked(&self.kept).doubtful.push(number);
     }
 
     /// Keeps nothing that was written before a deletion request with this sequence number.

@@ -212,7 +212,7 @@ impl SegmentJournal {
             newest = newest.max(next - 1);
         }
         let next_number = segment::numbers(&*filesystem, dir)?.into_iter().max().unwrap_or(0) + 1;
-        let free = Arc::new(FreeSegments::open(Arc::clone(&filesystem), dir, options.segment_bytes)?);
+        let free = Arc::new(FreeSegments::open(Arc::clone(&filesystem), dir, options.segment_bytes, next_number)?);
         let mut writer =
             writer::Writer::new(Arc::clone(&filesystem), dir.to_owned(), options, Arc::clone(&free), next_number);
         writer.begin_segment(newest + 1, 0)?;

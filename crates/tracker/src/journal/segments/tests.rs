@@ -104,6 +104,23 @@ fn the_file_of_a_released_segment_becomes_another_one() {
 }
 
 #[test]
+fn what_was_released_is_gone_after_a_loss_of_power() {
+    for seed in 0..20 {
+        let disk = FaultyDisk::seeded(seed);
+        let journal = on_disk(&disk, 0);
+        for _ in 0..200 {
+            append(&journal, &[LINE]).unwrap();
+        }
+        journal.release(200).unwrap();
+        disk.crash();
+        let disk = disk.reboot();
+        let segments = segment::list(&disk, Path::new(DIR)).unwrap().readable;
+        assert_eq!(segments.len(), 1, "seed {seed}");
+        drop(journal);
+    }
+}
+
+#[test]
 fn files_that_nobody_needs_go() {
     let dir = tempfile::tempdir().unwrap();
     let options = SegmentOptions { segment_bytes: 256, ..SegmentOptions::default() };

@@ -156,6 +156,7 @@ impl Writer {
         let written = open.file.write_at(open.offset, buffer).and_then(|()| open.file.sync());
         if let Err(error) = written {
             // After a failed sync nobody knows what is on the disk: this segment is never written again.
+            self.free.doubt(open.segment.number);
             self.current = None;
             return Err(error);
         }

@@ -59,6 +59,8 @@ const LOAD_BYTES: usize = 8 << 20;
 /// How long the tables may be held open while more comes than others can wait for: to open and close them costs as much as to
 /// load thousands of events.
 const HELD_OPEN: Duration = Duration::from_secs(4);
+/// After a load that took longer, it is decided anew by whom and how the rest is loaded.
+const SLOW_LOAD: Duration = Duration::from_secs(3);
 /// How long they are held open for what has not come yet.
 const MORE_COMES: Duration = Duration::from_secs(1);
 /// How often it is looked for it.
@@ -251,11 +253,16 @@ impl Loader {
         let mut position = self.position(tables)?;
         let (began, opened) = (position, Instant::now());
         let is_held = self.leaves_rest && self.state.was_crowded();
+        let mut load_began = opened;
         loop {
             if is_held && opened.elapsed() < HELD_OPEN {
                 durable = durable.max(self.journal.durable());
             }
             let left = durable.saturating_sub(position);
+            if self.leaves_rest && position > began && load_began.elapsed() > SLOW_LOAD {
+                return Ok(());
+            }
+            load_began = Instant::now();
             if self.leaves_rest && position - began >= FULL_LOAD {
                 let can_be_held = HELD_OPEN.saturating_sub(opened.elapsed());
                 // Others get the tables in between.

@@ -4,8 +4,9 @@
 //! leaves. A lower `nice` value does not do that: such a thread has a smaller share, but where it runs, one that wakes up to answer a sender
 //! waits for up to some milliseconds. The policy for idle times (`SCHED_IDLE`) lets it go first.
 //!
-//! What stands back can starve, by this process or by other programs of the machine. So it is looked how long loads had to wait for a core,
-//! and if that was long, they stand back no more for a while.
+//! What stands back can starve, by this process or by other programs of the machine, and nobody may take it back: so the thread is asked
+//! for a sign before it gets anything to do, and if that does not come soon, or a load had to wait long for a core, loads do not
+//! stand back for a while.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -16,7 +17,11 @@ use super::Loader;
 const LONG: Duration = Duration::from_secs(2);
 const FAR: u32 = 8;
 /// So long loads do not stand back then.
-const ENOUGH: Duration = Duration::from_secs(600);
+const ENOUGH: Duration = Duration::from_secs(30);
+/// A thread that gives its sign later than this would starve.
+const SOON: Duration = Duration::from_millis(500);
+/// How long it has to run for its sign: more than what a thread that starves may get at once by luck.
+const SIGN: Duration = Duration::from_millis(6);
 
 /// What a thread used of the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +53,20 @@ impl Share {
 
 /// A thread that loads when nothing else is to be done.
 pub(super) struct Polite {
-    given: mpsc::Sender<Loader>,
+    given: mpsc::Sender<Errand>,
+    signs: mpsc::Receiver<u64>,
     back: mpsc::Receiver<Loaded>,
+    /// The number of the last sign that it was asked for.
+    asked: u64,
     /// When it was last found to starve.
     starved: Option<Instant>,
+}
+
+/// What it is to do.
+enum Errand {
+    /// Give a sign, by its number.
+    Sign(u64),
+    Load(Box<Loader>),
 }
 
 /// What came of an attempt.
@@ -64,7 +79,8 @@ struct Loaded {
 impl Polite {
     /// None where the system has no such thread: then loads have the same share of the cores as whoever serves requests.
     pub(super) fn start(attempt: fn(&mut Loader) -> bool) -> Option<Self> {
-        let (given, loaders) = mpsc::channel::<Loader>();
+        let (given, errands) = mpsc::channel::<Errand>();
+        let (sign, signs) = mpsc::channel();
         let (loaded, back) = mpsc::channel();
         let (stands_back, answer) = mpsc::channel();
         let run = move || {
@@ -74,7 +90,16 @@ impl Polite {
             if stands_back.send(does).is_err() || !does {
                 return;
             }
-            for mut loader in loaders {
+            for errand in errands {
+                let mut loader = match errand {
+                    Errand::Sign(number) => {
+                        run_for(SIGN);
+                        // Who asked may wait no longer.
+                        let _ = sign.send(number);
+                        continue;
+                    }
+                    Errand::Load(loader) => *loader,
+                };
                 let is_done = attempt(&mut loader);
                 let now = Share::of_this_thread();
                 let share = now.zip(before).map(|(now, before)| now.since(before));
@@ -85,23 +110,57 @@ impl Polite {
             }
         };
         std::thread::Builder::new().name("tracker-loads".to_owned()).spawn(run).ok()?;
-        answer.recv().ok()?.then_some(Self { given, back, starved: None })
+        answer.recv().ok()?.then_some(Self { given, signs, back, asked: 0, starved: None })
     }
 
-    /// Whether loads got what they needed lately.
-    pub(super) fn suffices(&self) -> bool {
-        self.starved.is_none_or(|starved| starved.elapsed() > ENOUGH)
+    /// Whether what others leave suffices for loads.
+    pub(super) fn suffices(&mut self) -> bool {
+        if self.starved.is_some_and(|starved| starved.elapsed() <= ENOUGH) {
+            return false;
+        }
+        if !self.gives_sign(SOON) {
+            self.note_starved();
+            return false;
+        }
+        true
+    }
+
+    fn gives_sign(&mut self, soon: Duration) -> bool {
+        self.asked += 1;
+        let until = Instant::now() + soon;
+        if self.given.send(Errand::Sign(self.asked)).is_err() {
+            return false;
+        }
+        // Signs that came too late may be there, too.
+        while let Ok(sign) = self.signs.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            if sign == self.asked {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn note_starved(&mut self) {
+        self.starved = Some(Instant::now());
+        tracing::debug!("what others leave of the cores is not enough for loads: they do not stand back for a while");
     }
 
     /// Has it loaded; whether that succeeded. `None` where it ended with a panic.
     pub(super) fn attempt(&mut self, loader: Loader) -> Option<(Loader, bool)> {
-        self.given.send(loader).ok()?;
+        self.given.send(Errand::Load(Box::new(loader))).ok()?;
         let Loaded { loader, is_done, share } = self.back.recv().ok()?;
         if share.is_some_and(Share::is_too_little) {
-            self.starved = Some(Instant::now());
-            tracing::debug!(share = ?share, "loads had to wait too long for a core: they do not stand back for a while");
+            self.note_starved();
         }
         Some((loader, is_done))
+    }
+}
+
+/// Uses so much of the processor.
+fn run_for(time: Duration) {
+    let Some(begin) = Share::of_this_thread() else { return };
+    while Share::of_this_thread().is_some_and(|now| now.since(begin).ran < time) {
+        std::hint::spin_loop();
     }
 }
 
@@ -165,7 +224,29 @@ mod tests {
         assert!(stands_back);
         drop(loader);
         assert_ne!(policy(), libc::SCHED_IDLE);
-        polite.starved = Some(Instant::now());
+        polite.note_starved();
         assert!(!polite.suffices());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_is_busy_gives_no_sign_and_later_ones_count() {
+        let mut polite = Polite::start(|_| true).unwrap();
+        assert!(polite.gives_sign(Duration::from_secs(60)));
+        // In its place one that does nothing yet.
+        let (given, errands) = mpsc::channel();
+        let (sign, signs) = mpsc::channel();
+        (polite.given, polite.signs) = (given, signs);
+        assert!(!polite.suffices());
+        assert!(polite.starved.is_some());
+        let late = std::thread::spawn(move || {
+            for errand in errands {
+                let Errand::Sign(number) = errand else { return };
+                sign.send(number).unwrap();
+            }
+        });
+        assert!(polite.gives_sign(Duration::from_secs(60)), "the first is told, and is not the one");
+        drop(polite);
+        late.join().unwrap();
     }
 }

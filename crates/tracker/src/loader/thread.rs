@@ -159,8 +159,8 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
         }
         let is_behind = loader.is_behind();
         let is_done = !is_behind
-            || match &mut polite {
-                Some(polite) if asked.is_none() && stands_back(&loader, polite) => match polite.attempt(loader) {
+            || match polite.as_mut().filter(|_| asked.is_none()).and_then(|polite| stands_back(&loader, polite)) {
+                Some(polite) => match polite.attempt(loader) {
                     Some((back, is_done)) => {
                         loader = back;
                         is_done
@@ -195,9 +195,9 @@ fn run(mut loader: Loader, inbox: &mpsc::Receiver<Question>, interval: Duration)
     }
 }
 
-/// Whether a load is better done when nothing else is: where few come, the cores suffice for both.
-fn stands_back(loader: &Loader, polite: &Polite) -> bool {
-    loader.state.was_crowded() && loader.waiting() < TOO_MANY_WAIT && polite.suffices()
+/// The thread for loads that stand back, where that is better: where few come, the cores suffice for both.
+fn stands_back<'a>(loader: &Loader, polite: &'a mut Polite) -> Option<&'a mut Polite> {
+    (loader.state.was_crowded() && loader.waiting() < TOO_MANY_WAIT && polite.suffices()).then_some(polite)
 }
 
 /// Waits for a question, or for the end of a pause: of a long one no longer than until many events wait.

@@ -185,6 +185,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::loader::tests::folder::{Database, Folder};
 
     fn share(ran: u64, waited: u64) -> Share {
         Share { ran: Duration::from_millis(ran), waited: Duration::from_millis(waited) }
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn loads_stand_back_with_the_threads_that_they_start_and_nobody_else_does() {
-        let folder = crate::loader::tests::Folder::new(crate::loader::tests::Database::DuckDb);
+        let folder = Folder::new(Database::DuckDb);
         let mut polite = Polite::start(|_| {
             let started = std::thread::spawn(policy).join().unwrap();
             (policy(), started) == (libc::SCHED_IDLE, libc::SCHED_IDLE)

@@ -103,7 +103,7 @@ fn what_came_again_is_written_down_once_and_a_lost_row_shows(folder: &Folder) {
     let counts = loader.state.counts();
     assert_eq!((counts.loaded, counts.deduplicated), (4, 2));
     assert!(loader.check().unwrap().is_sound());
-    drop(loader);
+    folder.end(loader);
 
     folder.execute("DELETE FROM events WHERE message_id = 'c'");
     let mut loader = folder.loader();
@@ -137,7 +137,7 @@ fn what_is_in_the_tables_is_not_stored_again_whoever_put_it_there(folder: &Folde
     assert!(loader.check().unwrap().is_sound());
 
     // The next process learns it from the tables.
-    drop(loader);
+    folder.end(loader);
     let mut loader = folder.loader();
     load(&mut loader, &["g", "h", "a"]);
     held(&["a", "b", "c", "d\"e", "f", "g", "h"]);
@@ -270,7 +270,7 @@ fn what_is_old_is_counted_and_goes_with_its_lists(folder: &Folder) {
         let rows = folder.rows(sql);
         assert_eq!((rows[0]["n"].as_u64(), rows[0]["roots"].as_u64()), (Some(expected.0), Some(expected.1)), "{sql}");
     }
-    drop(loader);
+    folder.end(loader);
     let mut next = folder.loader();
     next.catch_up().unwrap();
     assert_eq!(next.state.counts(), after);
@@ -375,7 +375,7 @@ fn small_files_become_few_and_no_row_is_lost() {
     let counts = loader.state.counts();
     assert_eq!((counts.loaded, counts.deduplicated), (40, 40));
     assert!(loader.check().unwrap().is_sound());
-    drop(loader);
+    folder.end(loader);
     // The next process finds the same, and who came before.
     let mut next = folder.loader();
     folder.events(&["m0", "m39", "new"]);
@@ -407,7 +407,7 @@ fn what_is_not_found_is_kept_and_the_rest_goes_on(folder: &Folder) {
     folder.events(&["a", "b", "c"]);
     folder.append(Kind::Quarantine, &[r#"{"message_id":"q","reason":"no_event_name","bytes":2}"#]);
     loader.catch_up().unwrap();
-    drop(loader);
+    folder.end(loader);
     // A kill between the load and the search for it; and then somebody's hand.
     folder.execute(&format!("UPDATE {LOADS} SET deduplicated = NULL"));
     folder.execute("DELETE FROM quarantine");
@@ -587,7 +587,7 @@ fn one_id_in_two_projects_is_two_events(folder: &Folder) {
     // In a later one; and by the next process.
     append_of(folder, &[("web", "m", "eve"), ("", "n", "adam"), ("shop", "m", "dan")]);
     loader.catch_up().unwrap();
-    drop(loader);
+    folder.end(loader);
     let mut loader = folder.loader();
     append_of(folder, &[("shop", "m", "eve"), ("web", "n", "bob"), ("", "m", "eve"), ("", "n", "eve")]);
     folder.events(&["of nobody"]);
@@ -652,7 +652,7 @@ fn rows_that_stood_together_and_go_for_two_reasons_go_and_the_others_stay(folder
         rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(left(), ["stays"]);
-    drop(loader);
+    folder.end(loader);
     assert_eq!(left(), ["stays"], "the next process finds the same");
 }
 
@@ -671,7 +671,7 @@ fn tables_of_the_version_before_take_one_id_in_two_projects(folder: &Folder) {
     loader.catch_up().unwrap();
     let hash = folder.store().tables(Access::Read).unwrap().dialect().sha256("'gone'");
     folder.execute(&format!("UPDATE deleted_messages SET message_hash = {hash}"));
-    drop(loader);
+    folder.end(loader);
 
     let mut loader = folder.loader();
     append_of(
@@ -782,7 +782,7 @@ fn a_quarantined_event_is_replayed_once_and_not_after_its_deletion(folder: &Fold
         Counts { position: 7, loaded: 2, quarantined: 3, deduplicated: 1, replayed: 1, ..Counts::default() };
     assert_eq!(loader.state.counts(), counts);
     // One process leads at a time.
-    drop(loader);
+    folder.end(loader);
     let mut loader = folder.loader();
     replay(1, "ada", "m1");
     // Of a message that was stored by another way meanwhile nothing is doubled.
@@ -805,7 +805,7 @@ fn a_quarantined_event_is_replayed_once_and_not_after_its_deletion(folder: &Fold
     // What a killed process had not deleted from the quarantine any more counts once.
     folder.execute("INSERT INTO quarantine (message_id, reason, journal_seq, _dlt_load_id, _dlt_id) VALUES ('q', 'x', 1, 'l', 'i')");
     let before = loader.state.counts();
-    drop(loader);
+    folder.end(loader);
     let mut next = folder.loader();
     next.catch_up().unwrap();
     assert_eq!(next.state.counts(), before);

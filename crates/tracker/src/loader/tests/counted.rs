@@ -84,7 +84,7 @@ pub(super) fn a_survey_is_what_the_tables_have(folder: &Folder) {
     compare(folder, &surveyor, "by hand");
 
     // The next process, which loads what others asked for, and one that others load beside.
-    drop(loader);
+    folder.end(loader);
     let mut next = folder.loader();
     load(&mut next, 20);
     assert_eq!(compare(folder, &surveyor, "another loader"), 20);

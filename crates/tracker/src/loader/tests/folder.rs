@@ -64,6 +64,18 @@ impl Folder {
         Loader::new(DataDir::new(self.dir.path()), self.store(), Arc::clone(&self.journal) as Arc<dyn Journal>, state)
     }
 
+    /// Ends a loader, as its process ends, so that the next one leads. A server of Postgres may notice a moment later that the one is gone.
+    pub(in crate::loader) fn end(&self, loader: Loader) {
+        drop(loader);
+        let Some(postgres) = &self.postgres else { return };
+        let leads = || postgres.sql("postgres", "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+        let begun = Instant::now();
+        while leads().trim() != "0" {
+            assert!(begun.elapsed() < Duration::from_secs(60), "somebody else leads");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// A loader whose database may take so much memory for loads.
     pub(in crate::loader) fn loader_with_memory(&self, bytes: u64) -> Loader {
         let store = SqlStore::duckdb_with_memory(&self.path("tracker.duckdb"), &self.path("work"), bytes).unwrap();

@@ -157,6 +157,11 @@ pub(crate) fn again(payload: &str, project: Option<&str>, contract: &Contract, k
     serde_json::to_vec(&row::row(parts, declared, project)).map_err(|_| Stays::Unreadable)
 }
 
+/// The message id of an event that was quarantined because its contract did not name it: what [`again`] makes of it has that id.
+pub(crate) fn id_of_kept(payload: &str) -> Option<String> {
+    serde_json::from_str::<Parts<'_>>(payload).ok().map(|parts| parts.message_id)
+}
+
 /// Whether a text can be the id of a message or of an installation: an address is none.
 pub(crate) fn is_id(id: &str) -> bool {
     id.chars().count() <= MAX_ID_CHARS && !scrub::is_personal(id)

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dlt_testkit::Postgres;
-use dlt_tracker::{EdgeLoad, StoreAddress, check, forget, load_objects, move_tables};
+use dlt_tracker::{EdgeLoad, Selection, StoreAddress, check, forget, load_objects, move_tables, replay};
 use sha2::{Digest, Sha256};
 
 use crate::tracker::{Tracker, options, sql};
@@ -174,6 +174,33 @@ fn thousands_of_objects_are_taken() {
     assert_eq!((first.objects, records(&first)), (2500, (3750, 0, 1250)));
     assert_eq!(edge.load().before, 2500);
     assert_eq!(edge.ids("events").into_iter().collect::<BTreeSet<_>>().len(), 3750);
+}
+
+#[test]
+fn what_was_replayed_is_not_taken_once_more() {
+    let edge = Edge::new();
+    let contracts = edge.data().join("contracts");
+    fs::create_dir_all(&contracts).unwrap();
+    let undeclared = |quarantine: &str, id: &str| {
+        let kept = serde_json::json!({"messageId": id, "event": "order", "timestamp": "2026-03-01T12:00:00.000000Z",
+            "receivedAt": "2026-03-01T12:00:00.000000Z", "properties": {"total": 7}});
+        let row = serde_json::json!({"message_id": quarantine, "reason": "undeclared_event", "event": "order",
+            "received_at": "2026-03-01T12:00:00.000000Z", "bytes": 70, "payload": kept.to_string()});
+        serde_json::json!({"quarantine": row}).to_string()
+    };
+    edge.put("a.ndjson", &object(&[undeclared("q1", "m1"), undeclared("q2", "m2")]));
+    assert_eq!(records(&edge.load()), (0, 2, 0));
+    fs::write(
+        contracts.join("default.toml"),
+        "[events.order.fields]\ntotal = { type = \"integer\", privacy = \"measure\" }\n",
+    )
+    .unwrap();
+    assert_eq!(replay(&edge.data(), &Selection::default()).unwrap().replayed, 2);
+    assert_eq!((edge.ids("events"), edge.ids("quarantine")), (vec!["m1".to_owned(), "m2".to_owned()], Vec::new()));
+    edge.put("b.ndjson", &object(&[undeclared("q2", "m2"), undeclared("q3", "m3"), event("m1")]));
+    assert_eq!(records(&edge.load()), (0, 1, 2));
+    assert_eq!(edge.ids("quarantine"), ["q3"]);
+    assert!(check(&edge.data()).unwrap().is_sound());
 }
 
 #[test]

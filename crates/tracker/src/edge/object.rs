@@ -17,9 +17,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::contract::Contracts;
-use crate::event::{is_id, lists};
+use crate::event::{self, is_id, lists};
 use crate::journal::{Kind, NewRecord};
 use crate::message::Message;
+use crate::outcome::Reason;
 use crate::projects::is_project_name;
 use crate::store::schema::{self, EVENTS, QUARANTINE};
 
@@ -90,6 +91,8 @@ struct Line<'a> {
 pub(crate) struct Record {
     pub(crate) kind: Kind,
     pub(crate) message: Message,
+    /// Of a quarantined event that a replay can store: the message that it has as an event.
+    pub(crate) replayed_as: Option<Message>,
     pub(crate) row: Vec<u8>,
 }
 
@@ -127,11 +130,17 @@ impl Record {
         if project.as_deref().is_some_and(|name| !is_project_name(name)) {
             return Err("`project` can't be the name of one".to_owned());
         }
+        let is_kept_whole =
+            text("reason").is_some_and(|given| Reason::OF_CONTRACTS.into_iter().any(|reason| reason.code() == given));
+        let replayed_as = text("payload")
+            .filter(|_| kind == Kind::Quarantine && is_kept_whole)
+            .and_then(|payload| event::id_of_kept(&payload))
+            .map(|id| Message { id, project: project.clone() });
         match id {
             Some(id) if !id.is_empty() && is_id(&id) => {
                 let message = Message { id, project };
                 let row = written(&message, members).ok_or_else(wrong)?;
-                Ok(Self { kind, message, row })
+                Ok(Self { kind, message, replayed_as, row })
             }
             _ => Err("`message_id` is missing, or is none".to_owned()),
         }

@@ -52,7 +52,8 @@ impl Loader {
         let mut fresh = Vec::new();
         let contracts = Contracts::unread(self.dir.contracts());
         for record in records {
-            if !known.insert((record.kind == Kind::Event, record.message.clone())) {
+            let is_replayed = record.replayed_as.clone().is_some_and(|message| known.contains(&(true, message)));
+            if is_replayed || !known.insert((record.kind == Kind::Event, record.message.clone())) {
                 found.known += 1;
                 continue;
             }
@@ -125,7 +126,8 @@ fn known_objects(
     Ok(known)
 }
 
-/// Which of these records are in the tables, or were and are deleted: events (true) and quarantined ones, by message.
+/// Which of these records are in the tables, or were and are deleted: events (true) and quarantined ones, by message. Of quarantined
+/// ones also which are events by now, because they were replayed.
 fn known_records(tables: &mut dyn Tables, records: &[Record]) -> Result<HashSet<(bool, Message)>, dlt_engine::Error> {
     if !tables.exist()? {
         return Ok(HashSet::new());
@@ -134,7 +136,8 @@ fn known_records(tables: &mut dyn Tables, records: &[Record]) -> Result<HashSet<
         let records = records.iter().filter(|record| record.kind == kind);
         Vec::from_iter(records.map(|record| record.message.clone()))
     };
-    let (events, quarantined) = (of_kind(Kind::Event), of_kind(Kind::Quarantine));
+    let (mut events, quarantined) = (of_kind(Kind::Event), of_kind(Kind::Quarantine));
+    events.extend(records.iter().filter_map(|record| record.replayed_as.clone()));
     let events = tables.known_messages(&events)?.into_iter().map(|message| (true, message));
     let quarantined = tables.known_quarantined(&quarantined)?.into_iter().map(|message| (false, message));
     Ok(events.chain(quarantined).collect())

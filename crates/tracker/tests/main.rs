@@ -12,6 +12,7 @@ mod deletion;
 mod edge;
 mod files;
 mod fuzzing;
+mod http;
 mod lists;
 mod load;
 mod postgres;

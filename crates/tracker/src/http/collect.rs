@@ -116,7 +116,7 @@ pub(crate) async fn preflight() -> Response<Body> {
 }
 
 /// Takes the events of a request; returns when they are durable.
-async fn take<B>(app: &App, request: Request<B>, form: Form) -> Result<(), Failure>
+pub(super) async fn take<B>(app: &App, request: Request<B>, form: Form) -> Result<(), Failure>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {

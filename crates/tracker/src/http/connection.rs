@@ -8,10 +8,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
+use super::direct::{Answers, Connection};
 use super::front::Front;
-use super::stream::WriteTimeout;
+use super::stream::{Rewound, WriteTimeout};
 use super::tls::Tls;
 
 /// Limits on connections.
@@ -56,6 +57,8 @@ pub(crate) async fn serve(
     let slots = Arc::new(Semaphore::new(bounds.connections));
     let rejected = Arc::new(Semaphore::new(MAX_REJECTED));
     let graceful = GracefulShutdown::new();
+    let (end, ending) = watch::channel(false);
+    let answers = Arc::new(Answers::new().await);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -83,7 +86,14 @@ pub(crate) async fn serve(
             }
             continue;
         };
-        let talk = Talk { server: server.clone(), front: front.of(peer), watcher: graceful.watcher(), bounds };
+        let talk = Talk {
+            server: server.clone(),
+            front: front.of(peer),
+            answers: Arc::clone(&answers),
+            ending: ending.clone(),
+            watcher: graceful.watcher(),
+            bounds,
+        };
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
             match acceptor {
@@ -99,6 +109,7 @@ pub(crate) async fn serve(
         });
     }
     drop(listener);
+    end.send_replace(true);
     if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still under way when the tracker stopped; they were not acknowledged");
     }
@@ -108,13 +119,20 @@ pub(crate) async fn serve(
 struct Talk {
     server: hyper::server::conn::http1::Builder,
     front: Front,
+    answers: Arc<Answers>,
+    ending: watch::Receiver<bool>,
+    /// Held until the connection has ended.
     watcher: Watcher,
     bounds: Bounds,
 }
 
 impl Talk {
     async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let stream = TokioIo::new(WriteTimeout::new(stream, self.bounds.answer_timeout));
+        let stream = WriteTimeout::new(stream, self.bounds.answer_timeout);
+        let Self { front, answers, ending, bounds, .. } = &self;
+        let direct = Connection { front, answers, idle: bounds.head_timeout, ending: ending.clone() };
+        let Some((stream, read)) = direct.serve(stream).await else { return };
+        let stream = TokioIo::new(Rewound::new(read, stream));
         // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
         let _ = self.watcher.watch(self.server.serve_connection(stream, self.front)).await;
     }

@@ -22,10 +22,10 @@ use super::rates::Peer;
 /// All paths.
 #[derive(Clone)]
 pub(crate) struct Front {
-    app: Arc<App>,
+    pub(super) app: Arc<App>,
     router: Router,
     /// Whose connection it is, where that is needed.
-    peer: Option<Peer>,
+    pub(super) peer: Option<Peer>,
 }
 
 impl Front {

@@ -7,6 +7,7 @@ mod collect;
 mod connection;
 mod dashboard;
 mod deletion;
+mod direct;
 mod edge;
 mod front;
 mod memory;

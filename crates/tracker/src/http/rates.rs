@@ -73,13 +73,18 @@ impl Rates {
         self.limits.by_address.is_some()
     }
 
+    /// The header in which a reverse proxy says the address, where addresses are counted.
+    pub(super) fn forwarded(&self) -> Option<&HeaderName> {
+        self.limits.by_address.and(self.limits.forwarded.as_ref())
+    }
+
     /// Counts a request by its address.
     ///
     /// # Errors
     /// When the address brings too many.
     pub(super) fn take_address(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Failure> {
         let Some(limit) = self.limits.by_address else { return Ok(()) };
-        let forwarded = self.limits.forwarded.as_ref().and_then(|name| last_address(headers, name));
+        let forwarded = self.forwarded().and_then(|name| last_address(headers, name));
         match forwarded.or(peer.map(|Peer(address)| address)).map(|address| address.to_canonical()) {
             None => Ok(()),
             Some(IpAddr::V4(address)) => self.take(By::Address, &address.octets(), limit, Instant::now()),

@@ -32,8 +32,11 @@ fn files(dir: &Path, name: &str) -> TlsFiles {
     TlsFiles::new(dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")))
 }
 
-/// One request of a client that believes this certificate alone.
-fn request(address: SocketAddr, trusted: &CertificateDer<'static>, head: &str, body: &str) -> std::io::Result<String> {
+/// The connection of a client that believes this certificate alone.
+fn connect(
+    address: SocketAddr,
+    trusted: &CertificateDer<'static>,
+) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -45,7 +48,12 @@ fn request(address: SocketAddr, trusted: &CertificateDer<'static>, head: &str, b
     let connection = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
     let stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let mut stream = StreamOwned::new(connection, stream);
+    Ok(StreamOwned::new(connection, stream))
+}
+
+/// One request of such a client.
+fn request(address: SocketAddr, trusted: &CertificateDer<'static>, head: &str, body: &str) -> std::io::Result<String> {
+    let mut stream = connect(address, trusted)?;
     write!(stream, "{head} HTTP/1.1\r\nhost: t\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -102,6 +110,25 @@ fn events_come_by_tls_commands_work_and_a_new_certificate_needs_no_restart() {
     drop(idle);
     let sound = check(dir.path()).unwrap();
     assert!(sound.is_sound() && sound.ledger.loaded >= 3, "{sound}");
+}
+
+#[test]
+fn a_connection_that_is_kept_open_ends_in_order() {
+    let (dir, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut secure = options(dir.path());
+    let files = files(keys.path(), "tracker");
+    let trusted = certificate(&files);
+    secure.tls = Some(files);
+    secure.idle_timeout = Duration::from_secs(1);
+    let tracker = Tracker::with(secure);
+    let event = "POST /v1/track HTTP/1.1\r\nhost: t\r\ncontent-length: 13\r\n\r\n{\"event\":\"e\"}";
+    let mut stream = connect(tracker.ready.address, &trusted).unwrap();
+    stream.write_all(event.repeat(3).as_bytes()).unwrap();
+    // An end that TLS does not tell is an error, for it could be an attack.
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
+    assert_eq!(report(dir.path()).unwrap().total, 3);
 }
 
 #[test]

@@ -40,6 +40,14 @@ impl Answers {
     }
 }
 
+/// How it ends that requests of a connection are answered here.
+enum End {
+    /// The connection is to be closed.
+    Over,
+    /// A request came that the library has to read.
+    NotForHere,
+}
+
 /// What a connection is like.
 pub(super) struct Connection<'a> {
     pub(super) front: &'a Front,
@@ -58,24 +66,38 @@ impl Connection<'_> {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let mut input = Input::new(stream);
+        match self.answer_all(&mut input).await {
+            End::NotForHere => Some((input.stream, input.unread.freeze())),
+            End::Over => {
+                // By TLS this says that nothing was cut off. A connection that is broken can't be told so.
+                drop(input.stream.shutdown().await);
+                None
+            }
+        }
+    }
+
+    async fn answer_all<S>(&mut self, input: &mut Input<S>) -> End
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let (mut idle, mut output, mut date) = (Idle::new(self.idle), Vec::new(), Date::default());
         loop {
             if input.unread.is_empty() {
                 tokio::select! {
                     biased;
-                    read = input.more() => if !matches!(read, Ok(1..)) { return None },
-                    _ = self.ending.changed() => return None,
-                    () = idle.over() => return None,
+                    read = input.more() => if !matches!(read, Ok(1..)) { return End::Over },
+                    _ = self.ending.changed() => return End::Over,
+                    () = idle.over() => return End::Over,
                 }
             }
             let Some(head) = Head::read(&input.unread, self.front.app.rates.forwarded()) else {
-                return Some((input.stream, input.unread.freeze()));
+                return End::NotForHere;
             };
             output.clear();
-            let is_last = self.answer(head, &mut input, &mut output, &mut date).await;
+            let is_last = self.answer(head, input, &mut output, &mut date).await;
             // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
             if send(&mut input.stream, &output).await.is_err() || is_last {
-                return None;
+                return End::Over;
             }
         }
     }

@@ -180,13 +180,53 @@ fn who_sends_now_and_then_is_kept_and_who_is_idle_is_let_go() {
 #[test]
 fn a_body_that_is_not_read_to_its_end_is_not_the_next_request() {
     let dir = tempfile::tempdir().unwrap();
-    let tracker = Tracker::start(dir.path());
+    let mut hasty = options(dir.path());
+    hasty.body_timeout = Duration::from_millis(200);
+    let tracker = Tracker::with(hasty);
     let mut stream = TcpStream::connect(tracker.ready.address).unwrap();
-    let head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 60000000\r\n\r\n";
-    stream.write_all(head.as_bytes()).unwrap();
-    let filler = written("/", r#"{"event":"hidden"}"#).repeat(1000);
-    // It stops to read at some time, and the rest is not taken.
-    while stream.write_all(filler.as_bytes()).is_ok() {}
+    stream.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{\"event\":").unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    // The body goes on, and is a request. The connection may be closed by then.
+    let _ = stream.write_all(written("/", r#"{"event":"hidden"}"#).as_bytes());
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(rest.contains("connection: close\r\n") && !rest.contains("HTTP/1.1"), "{rest}");
     assert_eq!(report(dir.path()).unwrap().ledger.accepted, 0);
     assert_eq!(Client::connect(tracker.ready.address).post("/", EVENT).status, 204);
+}
+
+#[test]
+fn who_is_idle_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut patient = options(dir.path());
+    patient.drain = Duration::from_secs(60);
+    let tracker = Tracker::with(patient);
+    let (mut direct, mut other) = (tracker.client(), tracker.client());
+    assert_eq!((direct.post("/", EVENT).status, other.get("/healthz").status), (204, 200));
+    let started = Instant::now();
+    tracker.stop();
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(direct.send("POST", "/", &[], EVENT).is_err() && other.send("POST", "/", &[], EVENT).is_err());
+}
+
+#[test]
+fn what_was_read_ahead_is_not_lost_when_the_library_takes_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let tracker = Tracker::start(dir.path());
+    let event = format!(r#"{{"type":"track","event":"{}"}}"#, "e".repeat(200));
+    let batch = format!(r#"{{"batch":[{}]}}"#, vec![event; 500].join(","));
+    let chunked = |number: usize| {
+        let body = format!(r#"{{"event":"e","messageId":"{number}"}}"#);
+        format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+    };
+    let last = written("/v1/track", r#"{"event":"e"}"#).replacen("Host", "Connection: close\r\nHost", 1);
+    let text = written("/v1/batch", &batch) + &(0..1000).map(chunked).collect::<String>() + &last;
+    let mut stream = TcpStream::connect(tracker.ready.address).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let expected = [vec![200], vec![204; 1000], vec![200]].concat();
+    assert_eq!(statuses(&mut stream), expected);
+    assert_eq!(report(dir.path()).unwrap().total, 1_501);
 }

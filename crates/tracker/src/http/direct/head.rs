@@ -23,7 +23,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads a head at the beginning of what arrived. Nothing where it is not whole, or not one for here: another method
-    /// or version, a path that takes no events, a body without one plain length, or anything else out of the ordinary.
+    /// or version, a path that takes no events or has a query, a body without one plain length, or anything else out of the ordinary.
     ///
     /// `forwarded` is the header in which a proxy says the sender's address.
     pub(super) fn read(arrived: &[u8], forwarded: Option<&HeaderName>) -> Option<Self> {
@@ -39,8 +39,7 @@ impl Head {
         if request.version != Some(1) {
             return None;
         }
-        let target = request.path?;
-        let form = Form::at(target.split_once('?').map_or(target, |(path, _)| path))?;
+        let form = Form::at(request.path?)?;
         let mut body_bytes = None;
         let mut headers = HeaderMap::new();
         for field in request.headers.iter() {
@@ -107,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_clients_send_is_read_and_the_rest_is_not_kept() {
-        let sent = "POST /v1/batch?x=1 HTTP/1.1\nHost: a\nUser-Agent: b\nconnection: Keep-Alive\nCONTENT-LENGTH: 012\n\
+        let sent = "POST /v1/batch HTTP/1.1\nHost: a\nUser-Agent: b\nconnection: Keep-Alive\nCONTENT-LENGTH: 012\n\
                     Authorization: Basic a2V5Og==\nContent-Encoding: gzip\nX-Real-IP: 10.0.0.1\nX-Real-IP: 10.0.0.2\nCookie: c\n\nbody";
         let head = read(sent).unwrap();
         assert_eq!((head.bytes, head.body_bytes, head.form), (sent.len() + 11 - 4, 12, Form::Batch));
@@ -136,6 +135,7 @@ mod tests {
             "post / HTTP/1.1\nContent-Length: 1\n\n",
             "POST / HTTP/1.0\nContent-Length: 1\n\n",
             "POST /login HTTP/1.1\nContent-Length: 1\n\n",
+            "POST /t?x HTTP/1.1\nContent-Length: 1\n\n",
             "POST http://a/v1/track HTTP/1.1\nContent-Length: 1\n\n",
             "POST /v1/forget HTTP/1.1\nContent-Length: 1\n\n",
             "POST / HTTP/1.1\n\n",

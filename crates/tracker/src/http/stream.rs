@@ -140,3 +140,45 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_has_the_whole_time_for_the_next_answer() {
+        let limit = Duration::from_secs(1);
+        let (near, mut far) = tokio::io::duplex(1);
+        let mut near = WriteTimeout::new(near, limit);
+        for _ in 0..2 {
+            let mut read = [0; 2];
+            // The second byte waits until the first is read.
+            let send = async {
+                near.write_all(b"ab").await?;
+                near.flush().await
+            };
+            let (sent, received) = tokio::join!(send, far.read_exact(&mut read));
+            assert!(sent.is_ok() && received.is_ok(), "{sent:?}");
+            tokio::time::sleep(limit + limit / 4).await;
+        }
+        // Who does not read has that time, and no more.
+        assert_eq!(near.write_all(b"ab").await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_read_once_more_piece_by_piece() {
+        let (near, mut far) = tokio::io::duplex(64);
+        far.write_all(b" and the rest").await.unwrap();
+        drop(far);
+        let mut stream = Rewound::new(Bytes::from_static(b"the beginning"), near);
+        let mut first = [0; 4];
+        stream.read_exact(&mut first).await.unwrap();
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((&first, rest.as_str()), (b"the ", "beginning and the rest"));
+    }
+}

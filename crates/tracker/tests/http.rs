@@ -165,16 +165,19 @@ fn a_request_has_one_length_or_none_is_taken() {
 fn who_sends_now_and_then_is_kept_and_who_is_idle_is_let_go() {
     let dir = tempfile::tempdir().unwrap();
     let mut hasty = options(dir.path());
-    hasty.idle_timeout = Duration::from_secs(1);
+    hasty.idle_timeout = Duration::from_secs(3);
     let tracker = Tracker::with(hasty);
-    let mut client = tracker.client();
+    let mut stream = TcpStream::connect(tracker.ready.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut answer = [0; 512];
     let started = Instant::now();
-    while started.elapsed() < Duration::from_millis(2500) {
-        assert_eq!(client.post("/", EVENT).status, 204);
+    while started.elapsed() < Duration::from_secs(7) {
+        stream.write_all(written("/", r#"{"event":"e"}"#).as_bytes()).unwrap();
+        let length = stream.read(&mut answer).unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 204"));
         std::thread::sleep(Duration::from_millis(300));
     }
-    std::thread::sleep(Duration::from_secs(5));
-    assert!(client.send("POST", "/", &[], EVENT).is_err());
+    assert_eq!(stream.read(&mut answer).unwrap(), 0, "the end of the connection");
 }
 
 #[test]

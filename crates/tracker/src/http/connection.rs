@@ -1,11 +1,11 @@
 //! Accepting connections, with limits on their number, their idle time and their shutdown.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -56,10 +56,9 @@ pub(crate) async fn serve(
     server.timer(TokioTimer::new()).header_read_timeout(bounds.head_timeout).max_buf_size(BUFFER_BYTES);
     let slots = Arc::new(Semaphore::new(bounds.connections));
     let rejected = Arc::new(Semaphore::new(MAX_REJECTED));
-    let graceful = GracefulShutdown::new();
     let (end, ending) = watch::channel(false);
     let answers = Arc::new(Answers::new().await);
-    let mut stop = std::pin::pin!(stop);
+    let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -91,7 +90,6 @@ pub(crate) async fn serve(
             front: front.of(peer),
             answers: Arc::clone(&answers),
             ending: ending.clone(),
-            watcher: graceful.watcher(),
             bounds,
         };
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
@@ -108,9 +106,10 @@ pub(crate) async fn serve(
             drop(slot);
         });
     }
-    drop(listener);
+    drop((listener, ending));
     end.send_replace(true);
-    if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
+    // Each connection holds its receiver until it has ended.
+    if tokio::time::timeout(bounds.drain, end.closed()).await.is_err() {
         tracing::warn!("requests were still under way when the tracker stopped; they were not acknowledged");
     }
 }
@@ -120,21 +119,27 @@ struct Talk {
     server: hyper::server::conn::http1::Builder,
     front: Front,
     answers: Arc<Answers>,
+    /// Says when the tracker stops.
     ending: watch::Receiver<bool>,
-    /// Held until the connection has ended.
-    watcher: Watcher,
     bounds: Bounds,
 }
 
 impl Talk {
     async fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let stream = WriteTimeout::new(stream, self.bounds.answer_timeout);
-        let Self { front, answers, ending, bounds, .. } = &self;
-        let direct = Connection { front, answers, idle: bounds.head_timeout, ending: ending.clone() };
+        let Self { server, front, answers, mut ending, bounds } = self;
+        let stream = WriteTimeout::new(stream, bounds.answer_timeout);
+        let mut direct =
+            Connection { front: &front, answers: &answers, idle: bounds.head_timeout, ending: &mut ending };
         let Some((stream, read)) = direct.serve(stream).await else { return };
-        let stream = TokioIo::new(Rewound::new(read, stream));
+        let mut rest = pin!(server.serve_connection(TokioIo::new(Rewound::new(read, stream)), front));
         // A broken connection is the sender's fault; acknowledged events are counted elsewhere.
-        let _ = self.watcher.watch(self.server.serve_connection(stream, self.front)).await;
+        tokio::select! {
+            _ = rest.as_mut() => {}
+            _ = ending.changed() => {
+                rest.as_mut().graceful_shutdown();
+                let _ = rest.await;
+            }
+        }
     }
 }
 

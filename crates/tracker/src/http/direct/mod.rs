@@ -55,13 +55,13 @@ pub(super) struct Connection<'a> {
     /// How long it may be idle.
     pub(super) idle: Duration,
     /// Says when the tracker stops.
-    pub(super) ending: watch::Receiver<bool>,
+    pub(super) ending: &'a mut watch::Receiver<bool>,
 }
 
 impl Connection<'_> {
     /// Answers requests until the connection ends, or one comes that is not for here: then returns the stream, and what
     /// was read of it.
-    pub(super) async fn serve<S>(mut self, stream: S) -> Option<(S, Bytes)>
+    pub(super) async fn serve<S>(&mut self, stream: S) -> Option<(S, Bytes)>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {

@@ -233,3 +233,27 @@ fn what_was_read_ahead_is_not_lost_when_the_library_takes_over() {
     assert_eq!(statuses(&mut stream), expected);
     assert_eq!(report(dir.path()).unwrap().total, 1_501);
 }
+
+#[test]
+fn a_request_that_is_under_way_at_the_end_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut patient = options(dir.path());
+    patient.drain = Duration::from_secs(60);
+    let tracker = Tracker::with(patient);
+    let mut streams: Vec<TcpStream> = ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+        .map(|first| {
+            let mut stream = TcpStream::connect(tracker.ready.address).unwrap();
+            stream.write_all((first.to_owned() + &written("/", r#"{"event":"e"}"#)[..60]).as_bytes()).unwrap();
+            stream
+        })
+        .into();
+    std::thread::sleep(Duration::from_millis(300));
+    tracker.ready.stop.stop();
+    std::thread::sleep(Duration::from_millis(300));
+    let answers = streams.iter_mut().map(|stream| {
+        stream.write_all(&written("/", r#"{"event":"e"}"#).as_bytes()[60..]).unwrap();
+        statuses(stream)
+    });
+    assert_eq!(answers.collect::<Vec<_>>(), [vec![204], vec![200, 204]]);
+    assert_eq!(tracker.stop().ledger.accepted, 2);
+}
